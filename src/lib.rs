@@ -1,0 +1,3 @@
+//! Recurring card payments and easy payments through KiwoomPay.
+
+pub mod clock;
