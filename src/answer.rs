@@ -1,0 +1,104 @@
+//! The success envelope and lists.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{ApiError, Text};
+use crate::extract::{Fields, FromField, FromFields};
+
+/// `{"success":true,"data":…}`.
+#[derive(Serialize, ToSchema)]
+pub struct Success<T> {
+    /// Always `true`.
+    success: bool,
+    /// The answer.
+    data: T,
+}
+
+/// 200 with data.
+pub fn ok<T: Serialize>(data: T) -> Response {
+    with_status(StatusCode::OK, data)
+}
+
+/// Any status with data: 201 for what was created, 202 for an unknown outcome.
+pub fn with_status<T: Serialize>(status: StatusCode, data: T) -> Response {
+    (status, Json(Success { success: true, data })).into_response()
+}
+
+/// One page of a list, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// At most `limit` of them.
+    items: Vec<T>,
+    /// Hand it back as `cursor` for the next page; `null` on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// `limit` (1 to 100, default 20) and `cursor` of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    limit: usize,
+    /// Only what is older than this.
+    pub before: Option<Uuid>,
+}
+
+impl Paging {
+    /// One more than the page holds, to see whether there is a next one.
+    pub fn fetch(self) -> i64 {
+        i64::try_from(self.limit + 1).unwrap_or(101)
+    }
+
+    /// The page of `rows`, which were fetched with [`Self::fetch`].
+    pub fn page<R, T>(
+        self,
+        mut rows: Vec<R>,
+        id: impl Fn(&R) -> Uuid,
+        view: impl Fn(R) -> T,
+    ) -> Page<T> {
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.map(|row| id(row).simple().to_string());
+        Page { items: rows.into_iter().map(view).collect(), next_cursor }
+    }
+}
+
+impl FromFields for Paging {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let limit = f.optional::<Limit>("limit").map_or(20, |limit| limit.0);
+        Some(Self { limit, before: f.optional::<Cursor>("cursor").map(|cursor| cursor.0) })
+    }
+}
+
+struct Limit(usize);
+
+impl FromField for Limit {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let number = value.as_str().and_then(|t| t.parse().ok());
+        let wrong =
+            || Text::new("1 이상 100 이하의 정수여야 합니다.", "Has to be a whole number from 1 to 100.");
+        number.filter(|n| (1..=100).contains(n)).map(Self).ok_or_else(wrong)
+    }
+}
+
+struct Cursor(Uuid);
+
+impl FromField for Cursor {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let uuid = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
+        let wrong = || {
+            Text::new("nextCursor로 받은 값이어야 합니다.", "Has to be a nextCursor of an earlier page.")
+        };
+        uuid.map(Self).ok_or_else(wrong)
+    }
+}
+
+/// What handlers return.
+pub type Answer = Result<Response, ApiError>;

@@ -1,0 +1,152 @@
+//! `POST /billing/pay`: a single charge, or the period of a subscription that is due or owed.
+
+use axum::extract::State;
+use utoipa::ToSchema;
+
+use super::answers::{PaymentBody, not_sent, payment_answer};
+use super::due::charge_due;
+use super::keys::{open_card, usable_key};
+use super::store;
+use crate::answer::{Answer, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromFields};
+use crate::idempotency::NewId;
+use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
+use crate::money::Won;
+use crate::payments::charge::{self, Charged, Draft};
+use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
+
+const ORDER_NO: &str = "payments_order_no_key";
+
+/// Either a single charge or a subscription's.
+#[derive(ToSchema)]
+#[schema(untagged)]
+pub enum PayRequest {
+    /// A single charge.
+    OneOff(OneOff),
+    /// The due or failed period of a subscription, now.
+    Subscription(OfSubscription),
+}
+
+/// A single charge of a registered card.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct OneOff {
+    #[schema(value_type = String, example = "bk_…")]
+    billing_key: BillingKeyId,
+    #[schema(value_type = String, example = "user123")]
+    customer_id: CustomerId,
+    /// Won.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
+    amount: Won,
+    #[schema(value_type = String, example = "단건 결제")]
+    product_name: ProductName,
+    /// Unique for ever; left out, the service makes one.
+    #[schema(value_type = Option<String>)]
+    order_id: Option<OrderNo>,
+}
+
+/// The period of a subscription.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct OfSubscription {
+    #[schema(value_type = String, example = "sub_…")]
+    subscription_id: SubscriptionId,
+}
+
+impl FromFields for PayRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let subscription_id = f.optional("subscriptionId");
+        if f.has("subscriptionId") {
+            for other in ["billingKey", "customerId", "amount", "productName", "orderId"] {
+                if f.has(other) {
+                    let ko = "subscriptionId와 함께 쓸 수 없습니다.";
+                    f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
+                }
+                f.know(other);
+            }
+            return Some(Self::Subscription(OfSubscription { subscription_id: subscription_id? }));
+        }
+        let billing_key = f.required("billingKey");
+        let customer_id = f.required("customerId");
+        let amount = f.required("amount");
+        let product_name = f.required("productName");
+        Some(Self::OneOff(OneOff {
+            order_id: f.optional("orderId"),
+            billing_key: billing_key?,
+            customer_id: customer_id?,
+            amount: amount?,
+            product_name: product_name?,
+        }))
+    }
+}
+
+/// 결제 실행: charges a card now.
+#[utoipa::path(
+    post, path = "/billing/pay", tag = "billing", request_body = PayRequest,
+    responses(
+        (status = 200, description = "Approved", body = Success<PaymentBody>),
+        (status = 202, description = "The gateway's answer was lost: never retry by yourself",
+            body = Success<PaymentBody>),
+        (status = 402, description = "`payment_declined`; the payment is kept", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was charged", body = ErrorBody),
+    )
+)]
+pub async fn pay(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<PayRequest>,
+) -> Answer {
+    let id = PaymentId(new.id);
+    if new.resumed
+        && let Some(payment) = find(&ctx.pool, &PaymentRef::Id(id)).await?
+    {
+        return payment_answer(&ctx, payment);
+    }
+    let payment = match request {
+        PayRequest::OneOff(order) => charge_once(&ctx, id, order).await?,
+        PayRequest::Subscription(OfSubscription { subscription_id }) => {
+            charge_due(&ctx, subscription_id, id, InitiatedBy::Merchant).await?
+        }
+    };
+    payment_answer(&ctx, payment)
+}
+
+async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
+    let key = usable_key(ctx, order.billing_key, order.customer_id.as_str()).await?;
+    let made = || OrderNo::made(format!("ORD{}", id.0.simple()));
+    let order_no = order.order_id.unwrap_or_else(made);
+    let taken = PaymentRef::OrderNo(order_no.as_str().to_owned());
+    if find(&ctx.pool, &taken).await?.is_some() {
+        return Err(Code::OrderExists.into());
+    }
+    let draft = Draft {
+        id,
+        order_no,
+        amount: order.amount,
+        product_name: order.product_name.as_str().to_owned(),
+        card: open_card(ctx, key)?,
+        period: None,
+        initiated_by: InitiatedBy::Merchant,
+    };
+    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(not_sent)?;
+    let mut tx = ctx.pool.begin().await?;
+    let held = store::hold_key(&mut tx, order.billing_key).await?;
+    if !held.is_some_and(|key| key.is_active()) {
+        return Err(Code::BillingKeyInactive.into());
+    }
+    let intended = charge::intend(ctx, tx, draft).await.map_err(order_exists)?;
+    let committed = intended.commit(ctx).await?;
+    match charge::execute(ctx, ticket, committed).await {
+        Charged::Recorded(payment) => Ok(payment),
+        Charged::NotSent(error) => Err(not_sent(error)),
+    }
+}
+
+fn order_exists(error: sqlx::Error) -> ApiError {
+    let taken = error.as_database_error().and_then(|e| e.constraint()) == Some(ORDER_NO);
+    if taken { Code::OrderExists.into() } else { error.into() }
+}

@@ -1,0 +1,153 @@
+//! Charging the period of a subscription that is due: by the schedule or by the caller.
+
+use super::answers::not_sent;
+use super::keys::open_card;
+use super::store::{self, Subscription};
+use crate::context::Context;
+use crate::error::{ApiError, Code};
+use crate::ids::{PaymentId, SubscriptionId};
+use crate::kiwoom::GatewayError;
+use crate::kiwoom::text::OrderNo;
+use crate::payments::charge::{self, Charged, Committed, Draft};
+use crate::payments::order::{Outcome, State};
+use crate::payments::settle::save_standing;
+use crate::payments::standing::{Attempt, Due, Status};
+use crate::payments::store::{InitiatedBy, Payment, attempts};
+use crate::schedule::Period;
+
+/// Why nothing was charged.
+pub enum NotCharged {
+    /// Nothing was sent; safe to try again.
+    Gateway(GatewayError),
+    /// There was a reason not to.
+    Refused(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for NotCharged {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<NotCharged> for ApiError {
+    fn from(reason: NotCharged) -> Self {
+        match reason {
+            NotCharged::Gateway(error) => not_sent(error),
+            NotCharged::Refused(error) => error,
+        }
+    }
+}
+
+/// Order number of an attempt: the subscription, the first day of the period and which attempt.
+/// Made of what it is for, it is one more thing that cannot exist twice.
+pub fn order_no(id: SubscriptionId, period: Period, attempt: usize) -> OrderNo {
+    let day = period.start.format("%Y%m%d");
+    OrderNo::made(format!("SUB{}-{day}-{attempt}", id.0.simple()))
+}
+
+/// Charges the period that `by` may charge now.
+pub async fn charge_due(
+    ctx: &Context,
+    id: SubscriptionId,
+    payment_id: PaymentId,
+    by: InitiatedBy,
+) -> Result<Payment, NotCharged> {
+    let found = store::find_subscription(&ctx.pool, id).await?;
+    let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    due_period(ctx, &found, by).await?;
+    let key = store::find_key(&ctx.pool, found.billing_key_id).await?;
+    let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?)?;
+    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(NotCharged::Gateway)?;
+    let draft = |s: &Subscription, period, earlier: &[Payment]| Draft {
+        id: payment_id,
+        order_no: order_no(id, period, earlier.len() + 1),
+        // A retry asks for what the first attempt asked for, whatever was changed since.
+        amount: earlier.first().map_or(s.amount, |p| p.amount),
+        product_name: earlier.first().map_or(&s.product_name, |p| &p.product_name).clone(),
+        card,
+        period: Some((id, period)),
+        initiated_by: by,
+    };
+    let committed = intend(ctx, &found, by, draft).await?;
+    match charge::execute(ctx, ticket, committed).await {
+        Charged::Recorded(payment) => Ok(payment),
+        Charged::NotSent(error) => Err(NotCharged::Gateway(error)),
+    }
+}
+
+/// Looks again with the row locked, then writes the intent. While the charge is under way the
+/// subscription has no next moment.
+async fn intend(
+    ctx: &Context,
+    found: &Subscription,
+    by: InitiatedBy,
+    draft: impl FnOnce(&Subscription, Period, &[Payment]) -> Draft,
+) -> Result<Committed, ApiError> {
+    let mut tx = ctx.pool.begin().await?;
+    let locked = store::lock_subscription(&mut tx, found.id).await?;
+    let mut locked = locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    if locked.billing_key_id != found.billing_key_id {
+        return Err(Code::ChargeInProgress.into());
+    }
+    let period = due_period(ctx, &locked, by).await?;
+    let earlier = attempts(&mut tx, locked.id, period.start).await?;
+    if let Some(code) = earlier.first().and_then(|last| in_the_way(last.state)) {
+        return Err(code.into());
+    }
+    locked.standing.next_attempt_at = None;
+    save_standing(&mut tx, locked.id, &locked.standing).await?;
+    let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await?;
+    Ok(intended.commit(ctx).await?)
+}
+
+/// What an earlier attempt of the period says against another one.
+fn in_the_way(state: State) -> Option<Code> {
+    match state {
+        State::Declined => None,
+        State::Approved => Some(Code::AlreadyCharged),
+        State::Unknown => Some(Code::OutcomeUnknown),
+        State::Sending | State::Ready | State::Expired | State::Closed | State::Mismatch => {
+            Some(Code::ChargeInProgress)
+        }
+    }
+}
+
+/// The schedule charges what is due; the caller also what is owed already.
+async fn due_period(
+    ctx: &Context,
+    subscription: &Subscription,
+    by: InitiatedBy,
+) -> Result<Period, ApiError> {
+    let standing = &subscription.standing;
+    if let Due::Charge(period) = standing.due(ctx.rules(), ctx.clock.now()) {
+        return Ok(period);
+    }
+    if by != InitiatedBy::Merchant {
+        return Err(Code::AlreadyCharged.into());
+    }
+    match standing.status {
+        Status::PastDue | Status::Unpaid => Ok(standing.period()),
+        Status::Paused | Status::Canceled | Status::Incomplete => {
+            Err(Code::SubscriptionNotActive.into())
+        }
+        Status::Active => {
+            let mut db = ctx.pool.acquire().await?;
+            let last = attempts(&mut db, subscription.id, standing.period_start).await?;
+            let code = last.first().and_then(|last| in_the_way(last.state));
+            Err(code.unwrap_or(Code::AlreadyCharged).into())
+        }
+    }
+}
+
+/// A scheduled charge that was not sent is tried again some minutes later.
+pub async fn postpone(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
+    let mut tx = ctx.pool.begin().await?;
+    if let Some(locked) = store::lock_subscription(&mut tx, id).await? {
+        let period = locked.standing.period();
+        let attempt = Attempt { period, by_merchant: false };
+        let now = ctx.clock.now();
+        let later = locked.standing.after(attempt, &Outcome::NotSent, ctx.rules(), now);
+        save_standing(&mut tx, id, &later).await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,220 @@
+//! Billing keys: registering a card, listing and deleting.
+//!
+//! Card number, password and birth date exist only in the request; KiwoomPay's AUTOKEY is stored
+//! encrypted and never leaves the service.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use utoipa::ToSchema;
+
+use super::answers::{BillingKeyBody, not_sent};
+use super::store::{self, BillingKey, Deleted};
+use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
+use crate::extract::{Body, Fields, FromFields, Query};
+use crate::idempotency::NewId;
+use crate::ids::BillingKeyId;
+use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
+use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
+use crate::kiwoom::{GatewayError, Registered, Registration};
+use crate::payments::charge::Card;
+
+/// A card and its holder.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RegisterRequest {
+    /// 13 to 19 digits; spaces and hyphens allowed.
+    #[schema(value_type = String, example = "4111111111111111")]
+    card_number: CardNumber,
+    /// YYMM.
+    #[schema(value_type = String, example = "2512")]
+    expire_date: ExpireDate,
+    /// First two digits of the PIN.
+    #[schema(value_type = String, example = "12")]
+    card_password: CardPassword,
+    /// YYMMDD, or a 10-digit business number.
+    #[schema(value_type = String, example = "901231")]
+    birth_date: BirthDate,
+    #[schema(value_type = String, example = "홍길동")]
+    customer_name: CustomerName,
+    #[schema(value_type = String, example = "user123")]
+    customer_id: CustomerId,
+    #[schema(value_type = Option<String>)]
+    customer_email: Option<Email>,
+}
+
+impl FromFields for RegisterRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let card_number = f.required("cardNumber");
+        let expire_date = f.required("expireDate");
+        let card_password = f.required("cardPassword");
+        let birth_date = f.required("birthDate");
+        let customer_name = f.required("customerName");
+        let customer_id = f.required("customerId");
+        Some(Self {
+            customer_email: f.optional("customerEmail"),
+            card_number: card_number?,
+            expire_date: expire_date?,
+            card_password: card_password?,
+            birth_date: birth_date?,
+            customer_name: customer_name?,
+            customer_id: customer_id?,
+        })
+    }
+}
+
+/// 빌링키 등록: registers a card at KiwoomPay.
+#[utoipa::path(
+    post, path = "/billing/register", tag = "billing", request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "Registered", body = Success<BillingKeyBody>),
+        (status = 402, description = "`card_refused`", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was done", body = ErrorBody),
+    )
+)]
+pub async fn register(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<RegisterRequest>,
+) -> Answer {
+    let id = BillingKeyId(new.id);
+    if new.resumed
+        && let Some(key) = store::find_key(&ctx.pool, id).await?
+    {
+        return Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)));
+    }
+    let key = register_card(&ctx, id, &request).await?;
+    store::insert_key(&ctx.pool, &key).await?;
+    metrics::counter!("kiwoom_billing_registrations_total").increment(1);
+    Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)))
+}
+
+async fn register_card(
+    ctx: &Context,
+    id: BillingKeyId,
+    request: &RegisterRequest,
+) -> Result<BillingKey, ApiError> {
+    // A number of its own for each call: a registration may be repeated, an order number may not.
+    let order_no = OrderNo::made(format!("KEY{}", uuid::Uuid::now_v7().simple()));
+    let registration = Registration {
+        order_no: &order_no,
+        card_number: &request.card_number,
+        expire_date: &request.expire_date,
+        card_password: &request.card_password,
+        birth_date: &request.birth_date,
+        customer_id: &request.customer_id,
+    };
+    let registered = ctx.kiwoom.register(registration).await.map_err(refused)?;
+    let Registered { autokey, company_code } = registered;
+    let autokey = ctx.vault.seal(id.0, &autokey).map_err(|error| {
+        tracing::error!(%error, "billing key not encrypted");
+        ApiError::from(Code::Internal)
+    })?;
+    Ok(BillingKey {
+        id,
+        customer_id: request.customer_id.as_str().to_owned(),
+        customer_name: request.customer_name.as_str().to_owned(),
+        customer_email: request.customer_email.as_ref().map(|e| e.as_str().to_owned()),
+        autokey,
+        card_company_code: company_code,
+        card_number_masked: request.card_number.masked(),
+        status: "active".to_owned(),
+        created_at: ctx.clock.now(),
+    })
+}
+
+/// No money moves in a registration, so a lost answer is "nothing was charged, safe to retry".
+fn refused(error: GatewayError) -> ApiError {
+    match error {
+        GatewayError::Refused { code, message } => {
+            let gateway = GatewayAnswer { result_code: code, message };
+            ApiError::from(Code::CardRefused).with_gateway(gateway)
+        }
+        other => not_sent(other),
+    }
+}
+
+/// Which keys to list.
+pub struct ListRequest {
+    customer_id: Option<CustomerId>,
+    paging: Paging,
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let customer_id = f.optional("customerId");
+        Some(Self { customer_id, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// The active billing keys, newest first.
+#[utoipa::path(
+    get, path = "/billing/keys", tag = "billing",
+    params(
+        ("customerId" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<BillingKeyBody>>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(
+    State(ctx): State<AppState>,
+    Query(request): Query<ListRequest>,
+) -> Answer {
+    let customer = request.customer_id.as_ref().map(CustomerId::as_str);
+    let rows = store::list_keys(&ctx.pool, customer, request.paging).await?;
+    Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
+}
+
+/// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
+#[utoipa::path(
+    delete, path = "/billing/key/{billingKey}", tag = "billing",
+    params(("billingKey" = String, Path)),
+    responses(
+        (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn delete(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+    let id = BillingKeyId::parse(&id);
+    match store::delete_key(&ctx.pool, id, ctx.clock.now()).await? {
+        Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
+        Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
+        Deleted::InUse => {
+            let reason =
+                Text::new("구독이 사용 중인 빌링키입니다.", "A live subscription uses this billing key.");
+            Err(ApiError::from(Code::SubscriptionExists).with_detail("billingKey", reason))
+        }
+    }
+}
+
+/// The customer's active key. Somebody else's key is as good as none.
+pub async fn usable_key(
+    ctx: &Context,
+    id: BillingKeyId,
+    customer_id: &str,
+) -> Result<BillingKey, ApiError> {
+    let key = store::find_key(&ctx.pool, id).await?;
+    let key = key.filter(|k| k.customer_id == customer_id);
+    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
+    if key.is_active() { Ok(key) } else { Err(Code::BillingKeyInactive.into()) }
+}
+
+/// The key with its AUTOKEY readable, for one charge.
+pub fn open_card(ctx: &Context, key: BillingKey) -> Result<Card, ApiError> {
+    let autokey = ctx.vault.open(key.id.0, &key.autokey).map_err(|error| {
+        tracing::error!(billing_key = %key.id, %error, "billing key not readable");
+        ApiError::from(Code::Internal)
+    })?;
+    Ok(Card {
+        id: key.id,
+        autokey,
+        customer_id: key.customer_id,
+        customer_name: key.customer_name,
+    })
+}

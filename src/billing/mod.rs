@@ -1,0 +1,38 @@
+//! Card subscriptions: `/billing/*`.
+
+mod answers;
+mod charges;
+mod due;
+mod keys;
+mod payments;
+mod refunds;
+pub mod renewals;
+mod store;
+mod subscribe;
+mod subscriptions;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::context::AppState;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::register))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::delete))
+        .routes(routes!(subscribe::subscribe))
+        .routes(routes!(charges::pay))
+        .routes(routes!(payments::show))
+        .routes(routes!(payments::list))
+        .routes(routes!(payments::resolve))
+        .routes(routes!(refunds::refund))
+        .routes(routes!(refunds::list))
+        .routes(routes!(refunds::resolve))
+        .routes(routes!(subscriptions::cancel))
+        .routes(routes!(subscriptions::list))
+        .routes(routes!(subscriptions::show, subscriptions::update))
+        .routes(routes!(subscriptions::pause))
+        .routes(routes!(subscriptions::resume))
+}

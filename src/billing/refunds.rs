@@ -1,0 +1,250 @@
+//! `POST /billing/refund`, and the refunds that were made.
+
+use axum::extract::{Path, State};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::answers::{RefundAnswer, RefundBody, not_sent, refund_answer};
+use super::payments::not_settled;
+use super::subscriptions::Reason;
+use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::context::AppState;
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields, Query};
+use crate::idempotency::NewId;
+use crate::ids::{PaymentId, RefundId};
+use crate::kiwoom::text::OrderNo;
+use crate::money::Won;
+use crate::payments::refund::{self, RefundError, RefundOutcome};
+use crate::payments::store::{self, PaymentRef, RefundState};
+
+/// Which payment to refund, and how much.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RefundRequest {
+    /// One of `paymentId`, `orderId` and `transactionId`.
+    #[schema(value_type = Option<String>)]
+    payment_id: Option<PaymentId>,
+    #[schema(value_type = Option<String>)]
+    order_id: Option<OrderNo>,
+    transaction_id: Option<String>,
+    /// Won; left out = all that is left.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Option<Won>,
+    /// Tax-free part of the amount in won.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: i64,
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+}
+
+struct TaxFree(i64);
+
+impl FromField for TaxFree {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || {
+            Text::new("0 이상의 정수(원)여야 합니다.", "Has to be a whole number of won, 0 or more.")
+        };
+        value.as_i64().filter(|n| (0..=crate::money::MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl FromFields for RefundRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let names = ["paymentId", "orderId", "transactionId"];
+        if names.iter().filter(|name| f.has(name)).count() != 1 {
+            f.refuse("paymentId", Text::new(
+                "paymentId, orderId, transactionId 중 하나만 보내야 합니다.",
+                "Send exactly one of paymentId, orderId and transactionId.",
+            ));
+        }
+        let amount = f.optional::<Won>("amount");
+        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
+        if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
+            f.refuse("taxFreeAmount", Text::new(
+                "amount를 넘을 수 없습니다.",
+                "May not exceed amount.",
+            ));
+        }
+        Some(Self {
+            amount,
+            tax_free_amount,
+            reason: f.optional("reason"),
+            payment_id: f.optional("paymentId"),
+            order_id: f.optional("orderId"),
+            transaction_id: f.optional("transactionId"),
+        })
+    }
+}
+
+impl RefundRequest {
+    /// The one that was sent.
+    fn payment(&self) -> PaymentRef {
+        match (&self.order_id, &self.transaction_id) {
+            (Some(order_no), _) => PaymentRef::OrderNo(order_no.as_str().to_owned()),
+            (_, Some(id)) => PaymentRef::Transaction(id.clone()),
+            _ => PaymentRef::Id(self.payment_id.unwrap_or(PaymentId(uuid::Uuid::nil()))),
+        }
+    }
+}
+
+/// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it.
+#[utoipa::path(
+    post, path = "/billing/refund", tag = "billing", request_body = RefundRequest,
+    responses(
+        (status = 200, description = "Refunded", body = Success<RefundAnswer>),
+        (status = 202, description = "The gateway's answer was lost: never retry by yourself",
+            body = Success<RefundAnswer>),
+        (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
+            `outcome_unknown`", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was refunded", body = ErrorBody),
+    )
+)]
+pub async fn refund(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<RefundRequest>,
+) -> Answer {
+    let id = RefundId(new.id);
+    if new.resumed
+        && let Some(made) = store::find_refund(&ctx.pool, id).await?
+        && let Some(payment) = store::find(&ctx.pool, &PaymentRef::Id(made.payment_id)).await?
+    {
+        return refund_answer(&ctx, made, payment);
+    }
+    let request = refund::Request {
+        id,
+        payment: request.payment(),
+        amount: request.amount,
+        tax_free_amount: request.tax_free_amount,
+        reason: request.reason.map(|r| r.0),
+    };
+    let (refund, payment) = refund::refund(&ctx, request).await.map_err(refused)?;
+    refund_answer(&ctx, refund, payment)
+}
+
+fn refused(error: RefundError) -> ApiError {
+    match error {
+        RefundError::NotFound => Code::PaymentNotFound.into(),
+        RefundError::NotAllowed => Code::RefundNotAllowed.into(),
+        RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
+        RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
+        RefundError::Gateway(error) => not_sent(error),
+        RefundError::Database(error) => error.into(),
+    }
+}
+
+/// Which refunds to list.
+pub struct ListRequest {
+    payment_id: Option<PaymentId>,
+    state: Option<RefundState>,
+    paging: Paging,
+}
+
+impl FromField for RefundState {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("pending") => Ok(Self::Sending),
+            Some("refunded") => Ok(Self::Refunded),
+            Some("declined") => Ok(Self::Declined),
+            Some("unknown") => Ok(Self::Unknown),
+            _ => Err(Text::new(
+                "pending, refunded, declined, unknown 중 하나여야 합니다.",
+                "Has to be one of pending, refunded, declined, unknown.",
+            )),
+        }
+    }
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let payment_id = f.optional("paymentId");
+        let state = f.optional("status");
+        Some(Self { payment_id, state, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// Refunds, newest first.
+#[utoipa::path(
+    get, path = "/billing/refunds", tag = "billing",
+    params(
+        ("paymentId" = Option<String>, Query),
+        ("status" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<RefundBody>>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    let ListRequest { payment_id, state, paging } = request;
+    let rows =
+        store::list_refunds(&ctx.pool, payment_id, state, paging.before, paging.fetch()).await?;
+    Ok(answer::ok(paging.page(rows, |r| r.id.0, RefundBody::from)))
+}
+
+/// What a person found out about an unknown refund.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ResolveRequest {
+    /// `refunded` or `declined`.
+    #[schema(value_type = String)]
+    outcome: RefundState,
+    /// How it was found out.
+    #[schema(value_type = String)]
+    reason: Reason,
+}
+
+impl FromFields for ResolveRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let outcome = f.required::<RefundState>("outcome");
+        let reason = f.required("reason");
+        if matches!(outcome, Some(RefundState::Sending | RefundState::Unknown)) {
+            f.refuse("outcome", Text::new(
+                "refunded 또는 declined여야 합니다.",
+                "Has to be refunded or declined.",
+            ));
+        }
+        Some(Self { outcome: outcome?, reason: reason? })
+    }
+}
+
+/// Settles an unknown refund by hand, after looking it up in KiwoomPay's merchant pages.
+#[utoipa::path(
+    post, path = "/billing/refund/{id}/resolve", tag = "billing", request_body = ResolveRequest,
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Settled", body = Success<RefundAnswer>),
+        (status = 409, description = "`not_unknown`", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn resolve(
+    State(ctx): State<AppState>,
+    Path(id): Path<String>,
+    Body(request): Body<ResolveRequest>,
+) -> Answer {
+    let found = store::find_refund(&ctx.pool, RefundId::parse(&id)).await?;
+    let found = found.ok_or(ApiError::from(Code::RefundNotFound))?;
+    if found.state != RefundState::Unknown {
+        return Err(Code::NotUnknown.into());
+    }
+    let outcome = match request.outcome {
+        RefundState::Refunded => {
+            RefundOutcome::Refunded { transaction_id: None, refunded_at: found.created_at }
+        }
+        RefundState::Declined | RefundState::Sending | RefundState::Unknown => {
+            let message = request.reason.0.clone();
+            RefundOutcome::Declined { code: "RESOLVED".to_owned(), message }
+        }
+    };
+    tracing::warn!(id = %found.id, "unknown refund settled by hand");
+    let settled = refund::settle(&ctx, found.id, &outcome, Some(&request.reason.0)).await;
+    let settled = settled.map_err(not_settled)?;
+    let (refund, payment) = settled.ok_or(ApiError::from(Code::RefundNotFound))?;
+    let payment = super::answers::PaymentBody::new(&ctx, payment);
+    Ok(answer::ok(RefundAnswer::settled(refund, payment)))
+}

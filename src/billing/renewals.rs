@@ -1,0 +1,97 @@
+//! One pass of the schedule: everything that is due at the clock's present moment.
+//!
+//! Due subscriptions are claimed in bounded batches with `SKIP LOCKED` and a lease, so that any
+//! number of processes share the work. The claim only spreads it: what prevents a second charge is
+//! the look at the locked row before the intent, and the unique index on the period.
+//!
+//! - approved: the schedule moves by one period
+//! - declined: `past_due`, retried on `RETRY_DAYS`; a hard decline or the last retry: `unpaid`
+//! - unknown: the period waits until somebody finds out
+//! - not sent: tried again five minutes later
+//! - several periods missed: the latest one only, never a burst
+
+use chrono::Duration;
+use futures::{StreamExt, stream};
+
+use super::due::{NotCharged, charge_due, postpone};
+use super::store;
+use crate::context::Context;
+use crate::error::Code;
+use crate::ids::{PaymentId, SubscriptionId};
+use crate::payments::settle::save_standing;
+use crate::payments::standing::{Due, Status};
+use crate::payments::store::InitiatedBy;
+
+pub use store::{charges_under_way, next_due};
+
+const BATCH: i64 = 64;
+const CONCURRENCY: usize = 8;
+/// Longer than a batch takes at the gateway's pace, shorter than anybody's patience.
+const LEASE_SECS: f64 = 300.0;
+/// When what is due contradicts what was charged, a person has to look; the schedule comes back.
+const RECHECK: Duration = Duration::hours(1);
+
+/// Works off what is due. Returns how many subscriptions were looked at.
+pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
+    let mut handled = 0;
+    while !ctx.stop.is_cancelled() {
+        let now = ctx.clock.now();
+        let claimed = store::claim_due(&ctx.pool, now, BATCH, LEASE_SECS).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        handled += claimed.len();
+        stream::iter(claimed).for_each_concurrent(CONCURRENCY, |id| renew(ctx, id)).await;
+    }
+    Ok(handled)
+}
+
+/// A failure is logged and leaves the subscription for a later pass.
+async fn renew(ctx: &Context, id: SubscriptionId) {
+    let done = if ctx.stop.is_cancelled() {
+        store::release(&ctx.pool, id).await
+    } else {
+        renew_claimed(ctx, id).await
+    };
+    if let Err(error) = done {
+        tracing::error!(%id, %error, "subscription left for a later pass");
+    }
+}
+
+async fn renew_claimed(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
+    match charge_due(ctx, id, PaymentId::new(), InitiatedBy::Scheduler).await {
+        Ok(_) => Ok(()),
+        Err(NotCharged::Gateway(error)) => {
+            tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
+            postpone(ctx, id).await
+        }
+        Err(NotCharged::Refused(error)) if error.code() == Code::Internal => {
+            postpone(ctx, id).await
+        }
+        Err(NotCharged::Refused(_)) => reschedule(ctx, id).await,
+    }
+}
+
+/// Nothing to charge: ends what was to end, and puts the next moment right. While a charge is under
+/// way there is no next moment, and its outcome will set one.
+async fn reschedule(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
+    let mut tx = ctx.pool.begin().await?;
+    if let Some(mut s) = store::lock_subscription(&mut tx, id).await? {
+        let now = ctx.clock.now();
+        if s.standing.due(ctx.rules(), now) == Due::Cancel {
+            s.standing.status = Status::Canceled;
+            s.canceled_at = Some(now);
+            store::save_terms(&mut tx, &s).await?;
+            tracing::info!(%id, "subscription ended with its period");
+        }
+        if s.standing.next_attempt_at.is_some() {
+            s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        }
+        if s.standing.next_attempt_at.is_some_and(|at| at <= now) {
+            tracing::error!(%id, "due, but the period has an attempt that forbids another");
+            s.standing.next_attempt_at = Some(now + RECHECK);
+        }
+        save_standing(&mut tx, id, &s.standing).await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,281 @@
+//! SQL of billing keys and subscriptions.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+use crate::answer::Paging;
+use crate::ids::{BillingKeyId, SubscriptionId};
+use crate::money::Won;
+use crate::payments::standing::Standing;
+
+/// A row of `billing_keys`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct BillingKey {
+    pub id: BillingKeyId,
+    pub customer_id: String,
+    pub customer_name: String,
+    pub customer_email: Option<String>,
+    pub autokey: Vec<u8>,
+    pub card_company_code: String,
+    pub card_number_masked: String,
+    pub status: String,
+    pub created_at: DateTime<Utc>,
+}
+
+impl BillingKey {
+    /// Whether it may be charged.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+/// A row of `subscriptions`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct Subscription {
+    pub id: SubscriptionId,
+    pub customer_id: String,
+    pub plan_id: String,
+    pub billing_key_id: BillingKeyId,
+    pub amount: Won,
+    pub product_name: String,
+    #[sqlx(flatten)]
+    pub standing: Standing,
+    pub canceled_at: Option<DateTime<Utc>>,
+    pub cancel_reason: Option<String>,
+    pub metadata: Json<Map<String, Value>>,
+    pub created_at: DateTime<Utc>,
+}
+
+pub async fn insert_key(pool: &PgPool, key: &BillingKey) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
+            card_company_code, card_number_masked, status, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    );
+    query
+        .bind(key.id)
+        .bind(&key.customer_id)
+        .bind(&key.customer_name)
+        .bind(&key.customer_email)
+        .bind(&key.autokey)
+        .bind(&key.card_company_code)
+        .bind(&key.card_number_masked)
+        .bind(&key.status)
+        .bind(key.created_at)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys where id = $1");
+    query.bind(id).fetch_optional(pool).await
+}
+
+/// The key, kept from being deleted until the transaction ends.
+pub async fn hold_key(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
+    query.bind(id).fetch_optional(db).await
+}
+
+pub async fn list_keys(
+    pool: &PgPool,
+    customer_id: Option<&str>,
+    paging: Paging,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let mut sql: QueryBuilder<'_, Postgres> =
+        QueryBuilder::new("select * from billing_keys where status = 'active'");
+    if let Some(customer) = customer_id {
+        sql.push(" and customer_id = ").push_bind(customer);
+    }
+    if let Some(before) = paging.before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(paging.fetch());
+    sql.build_query_as().fetch_all(pool).await
+}
+
+/// What became of the wish to delete a key.
+pub enum Deleted {
+    Done(BillingKey),
+    InUse,
+    NotFound,
+}
+
+/// Deletes the key unless a live subscription uses it. Deleting twice is the same.
+pub async fn delete_key(
+    pool: &PgPool,
+    id: BillingKeyId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Deleted> {
+    let mut tx = pool.begin().await?;
+    let query = sqlx::query_as("select * from billing_keys where id = $1 for update").bind(id);
+    let Some(key): Option<BillingKey> = query.fetch_optional(&mut *tx).await? else {
+        return Ok(Deleted::NotFound);
+    };
+    let used = sqlx::query_scalar(
+        "select exists (select from subscriptions
+         where billing_key_id = $1 and status <> 'canceled')",
+    );
+    if used.bind(id).fetch_one(&mut *tx).await? {
+        return Ok(Deleted::InUse);
+    }
+    if !key.is_active() {
+        return Ok(Deleted::Done(key));
+    }
+    let query = sqlx::query_as(
+        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning *",
+    );
+    let key = query.bind(id).bind(now).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Deleted::Done(key))
+}
+
+pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
+            product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
+            metadata, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    );
+    query
+        .bind(s.id)
+        .bind(&s.customer_id)
+        .bind(&s.plan_id)
+        .bind(s.billing_key_id)
+        .bind(s.amount)
+        .bind(&s.product_name)
+        .bind(s.standing.cycle_day)
+        .bind(s.standing.status)
+        .bind(s.standing.period_start)
+        .bind(s.standing.next_billing_date)
+        .bind(s.standing.next_attempt_at)
+        .bind(&s.metadata)
+        .bind(s.created_at)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Stores what a caller may change, and who cancelled it why.
+pub async fn save_terms(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update subscriptions set plan_id = $2, billing_key_id = $3, amount = $4,
+            product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9
+         where id = $1",
+    );
+    query
+        .bind(s.id)
+        .bind(&s.plan_id)
+        .bind(s.billing_key_id)
+        .bind(s.amount)
+        .bind(&s.product_name)
+        .bind(s.standing.cycle_day)
+        .bind(&s.metadata)
+        .bind(s.canceled_at)
+        .bind(&s.cancel_reason)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+pub async fn find_subscription(
+    pool: &PgPool,
+    id: SubscriptionId,
+) -> sqlx::Result<Option<Subscription>> {
+    let query =
+        sqlx::query_as("select * from subscriptions where id = $1 and status <> 'incomplete'");
+    query.bind(id).fetch_optional(pool).await
+}
+
+/// The subscription, locked until the transaction ends.
+pub async fn lock_subscription(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+) -> sqlx::Result<Option<Subscription>> {
+    let query = sqlx::query_as(
+        "select * from subscriptions where id = $1 and status <> 'incomplete' for update",
+    );
+    query.bind(id).fetch_optional(db).await
+}
+
+/// What a list of subscriptions is narrowed to.
+#[derive(Debug, Default)]
+pub struct Filter {
+    pub customer_id: Option<String>,
+    pub plan_id: Option<String>,
+    pub status: Option<&'static str>,
+}
+
+pub async fn list_subscriptions(
+    pool: &PgPool,
+    filter: &Filter,
+    paging: Paging,
+) -> sqlx::Result<Vec<Subscription>> {
+    let mut sql: QueryBuilder<'_, Postgres> =
+        QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
+    if let Some(customer) = &filter.customer_id {
+        sql.push(" and customer_id = ").push_bind(customer);
+    }
+    if let Some(plan) = &filter.plan_id {
+        sql.push(" and plan_id = ").push_bind(plan);
+    }
+    if let Some(status) = filter.status {
+        sql.push(" and status = ").push_bind(status);
+    }
+    if let Some(before) = paging.before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(paging.fetch());
+    sql.build_query_as().fetch_all(pool).await
+}
+
+/// Takes up to `limit` due subscriptions for this process alone, oldest first. The lease runs by
+/// the database's own clock, which nobody moves.
+pub async fn claim_due(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    limit: i64,
+    lease_secs: f64,
+) -> sqlx::Result<Vec<SubscriptionId>> {
+    let query = sqlx::query_scalar(
+        "update subscriptions set leased_until = now() + make_interval(secs => $3)
+         where id in (
+            select id from subscriptions
+            where next_attempt_at <= $1 and (leased_until is null or leased_until < now())
+            order by next_attempt_at limit $2 for update skip locked)
+         returning id",
+    );
+    query.bind(now).bind(limit).bind(lease_secs).fetch_all(pool).await
+}
+
+/// Gives a claimed subscription back untouched.
+pub async fn release(pool: &PgPool, id: SubscriptionId) -> sqlx::Result<()> {
+    let query = sqlx::query("update subscriptions set leased_until = null where id = $1");
+    query.bind(id).execute(pool).await.map(drop)
+}
+
+/// The next moment at which a subscription has something to do.
+pub async fn next_due(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let query = sqlx::query_scalar(
+        "select min(next_attempt_at) from subscriptions where next_attempt_at is not null",
+    );
+    query.fetch_one(pool).await
+}
+
+/// Whether any charge of a subscription is under way.
+pub async fn charges_under_way(pool: &PgPool) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select exists (select from payments
+         where state = 'sending' and kind = 'subscription')",
+    );
+    query.fetch_one(pool).await
+}

@@ -1,0 +1,252 @@
+//! `POST /billing/subscribe`: makes a subscription, with its first charge at once when asked to.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use utoipa::ToSchema;
+
+use super::answers::{SubscriptionBody, not_sent, payment_answer};
+use super::due::order_no;
+use super::keys::{open_card, usable_key};
+use super::store::{self, Subscription};
+use crate::answer::{self, Answer, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields, text};
+use crate::idempotency::NewId;
+use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::kiwoom::text::{CustomerId, ProductName};
+use crate::money::Won;
+use crate::payments::charge::{self, Charged, Draft};
+use crate::payments::order::State as PaymentState;
+use crate::payments::standing::{Standing, Status};
+use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
+use crate::schedule::{AnchorDay, Period};
+
+const ONE_LIVE: &str = "subscriptions_one_live";
+
+/// A new subscription.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct SubscribeRequest {
+    #[schema(value_type = String, example = "bk_…")]
+    billing_key: BillingKeyId,
+    #[schema(value_type = String, example = "user123")]
+    customer_id: CustomerId,
+    #[schema(value_type = String, example = "monthly")]
+    plan_id: PlanId,
+    /// Won.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
+    amount: Won,
+    #[schema(value_type = String, example = "월간 구독")]
+    product_name: ProductName,
+    /// Anchor day; short months bill on their last day.
+    #[schema(value_type = i64, minimum = 1, maximum = 31, example = 15)]
+    cycle_day: AnchorDay,
+    /// Default: tomorrow.
+    start_date: Option<NaiveDate>,
+    /// Charge the first period at once.
+    #[schema(value_type = Option<bool>)]
+    charge_now: bool,
+    #[schema(value_type = Option<Object>)]
+    metadata: Metadata,
+}
+
+impl FromFields for SubscribeRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let billing_key = f.required("billingKey");
+        let customer_id = f.required("customerId");
+        let plan_id = f.required("planId");
+        let amount = f.required("amount");
+        let product_name = f.required("productName");
+        let cycle_day = f.required("cycleDay");
+        Some(Self {
+            start_date: f.optional("startDate"),
+            charge_now: f.optional("chargeNow").unwrap_or(false),
+            metadata: f.optional("metadata").unwrap_or_default(),
+            billing_key: billing_key?,
+            customer_id: customer_id?,
+            plan_id: plan_id?,
+            amount: amount?,
+            product_name: product_name?,
+            cycle_day: cycle_day?,
+        })
+    }
+}
+
+/// The merchant's id of its plan, at most 100 characters.
+pub struct PlanId(pub String);
+
+impl FromField for PlanId {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 100).map(Self)
+    }
+}
+
+/// The merchant's own data: a JSON object of at most 4,096 bytes.
+#[derive(Default)]
+pub struct Metadata(pub Map<String, Value>);
+
+impl FromField for Metadata {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || Text::new("JSON 객체여야 합니다.", "Has to be a JSON object.");
+        let object = value.as_object().ok_or_else(wrong)?;
+        let json = value.to_string();
+        if json.len() > 4096 {
+            return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
+        }
+        // PostgreSQL's JSON cannot hold the character U+0000.
+        if json.contains("\\u0000") {
+            let ko = "제어 문자를 쓸 수 없습니다.";
+            return Err(Text::new(ko, "May not contain control characters."));
+        }
+        Ok(Self(object.clone()))
+    }
+}
+
+/// 정기결제 등록: a card, an amount and a day of the month.
+#[utoipa::path(
+    post, path = "/billing/subscribe", tag = "billing", request_body = SubscribeRequest,
+    responses(
+        (status = 201, description = "Made", body = Success<SubscriptionBody>),
+        (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
+            body = Success<super::answers::PaymentBody>),
+        (status = 402, description = "`chargeNow` was declined; no subscription", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was charged", body = ErrorBody),
+    )
+)]
+pub async fn subscribe(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<SubscribeRequest>,
+) -> Answer {
+    let id = SubscriptionId(new.id);
+    if new.resumed
+        && let Some(answer) = resumed(&ctx, new).await?
+    {
+        return Ok(answer);
+    }
+    let subscription = draft(&ctx, id, &request)?;
+    if request.charge_now {
+        return charge_first(&ctx, PaymentId(new.id), subscription).await;
+    }
+    usable_key(&ctx, request.billing_key, request.customer_id.as_str()).await?;
+    let mut tx = ctx.pool.begin().await?;
+    held_key(&mut tx, &subscription).await?;
+    store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
+    tx.commit().await?;
+    Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::from(subscription)))
+}
+
+/// What a process that died had already made of this request.
+async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError> {
+    if let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(new.id))).await? {
+        return first_answer(ctx, payment).await.map(Some);
+    }
+    let made = store::find_subscription(&ctx.pool, SubscriptionId(new.id)).await?;
+    Ok(made.map(|s| answer::with_status(StatusCode::CREATED, SubscriptionBody::from(s))))
+}
+
+fn draft(
+    ctx: &Context,
+    id: SubscriptionId,
+    request: &SubscribeRequest,
+) -> Result<Subscription, ApiError> {
+    let today = ctx.clock.today();
+    let tomorrow = today.succ_opt().unwrap_or(today);
+    let start = request.start_date.unwrap_or(tomorrow);
+    if start < today || start > today + chrono::Months::new(120) {
+        let reason = Text::new(
+            "오늘부터 10년 안의 날짜여야 합니다.",
+            "Has to be within ten years from today.",
+        );
+        return Err(ApiError::invalid_field("startDate", reason));
+    }
+    // A first charge made now covers the time up to the first billing date after today.
+    let from = if request.charge_now { start.max(tomorrow) } else { start };
+    let mut standing = Standing {
+        status: if request.charge_now { Status::Incomplete } else { Status::Active },
+        cycle_day: request.cycle_day,
+        period_start: today,
+        next_billing_date: request.cycle_day.on_or_after(from),
+        retry_attempt: 0,
+        retry_base: None,
+        retry_at: None,
+        next_attempt_at: None,
+        cancel_at_period_end: false,
+    };
+    standing.next_attempt_at = standing.next_moment(ctx.rules());
+    Ok(Subscription {
+        id,
+        customer_id: request.customer_id.as_str().to_owned(),
+        plan_id: request.plan_id.0.clone(),
+        billing_key_id: request.billing_key,
+        amount: request.amount,
+        product_name: request.product_name.as_str().to_owned(),
+        standing,
+        canceled_at: None,
+        cancel_reason: None,
+        metadata: Json(request.metadata.0.clone()),
+        created_at: ctx.clock.now(),
+    })
+}
+
+/// The subscription is written with the intent of its first charge, and stays unseen until that is
+/// approved. When it is declined, both go.
+async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) -> Answer {
+    let key = usable_key(ctx, subscription.billing_key_id, &subscription.customer_id).await?;
+    let card = open_card(ctx, key)?;
+    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(not_sent)?;
+    let mut tx = ctx.pool.begin().await?;
+    held_key(&mut tx, &subscription).await?;
+    store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
+    let period = Period {
+        start: subscription.standing.period_start,
+        end: subscription.standing.next_billing_date,
+    };
+    let draft = Draft {
+        id,
+        order_no: order_no(subscription.id, period, 1),
+        amount: subscription.amount,
+        product_name: subscription.product_name,
+        card,
+        period: Some((subscription.id, period)),
+        initiated_by: InitiatedBy::Merchant,
+    };
+    let committed = charge::intend(ctx, tx, draft).await?.commit(ctx).await?;
+    match charge::execute(ctx, ticket, committed).await {
+        Charged::Recorded(payment) => first_answer(ctx, payment).await,
+        Charged::NotSent(error) => Err(not_sent(error)),
+    }
+}
+
+async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
+    if payment.state == PaymentState::Approved
+        && let Some(id) = payment.subscription_id
+        && let Some(made) = store::find_subscription(&ctx.pool, id).await?
+    {
+        return Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::from(made)));
+    }
+    payment_answer(ctx, payment)
+}
+
+async fn held_key(
+    db: &mut sqlx::postgres::PgConnection,
+    subscription: &Subscription,
+) -> Result<(), ApiError> {
+    let key = store::hold_key(db, subscription.billing_key_id).await?;
+    match key {
+        Some(key) if key.is_active() => Ok(()),
+        _ => Err(Code::BillingKeyInactive.into()),
+    }
+}
+
+/// One live subscription for each customer and plan.
+pub fn exists(error: sqlx::Error) -> ApiError {
+    let taken = error.as_database_error().and_then(|e| e.constraint()) == Some(ONE_LIVE);
+    if taken { Code::SubscriptionExists.into() } else { error.into() }
+}

@@ -1,0 +1,303 @@
+//! Subscriptions: reading, changing, pausing and cancelling them.
+
+use axum::extract::{Path, State};
+use serde_json::Value;
+use sqlx::postgres::{PgConnection, PgTransaction};
+use sqlx::types::Json;
+use utoipa::ToSchema;
+
+use super::answers::SubscriptionBody;
+use super::store::{self, Filter, Subscription};
+use super::subscribe::{Metadata, PlanId, exists};
+use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields, Query, text};
+use crate::ids::{BillingKeyId, SubscriptionId};
+use crate::kiwoom::text::{CustomerId, ProductName};
+use crate::money::Won;
+use crate::payments::settle::save_standing;
+use crate::payments::standing::Status;
+use crate::schedule::AnchorDay;
+
+/// 구독 정보 조회.
+#[utoipa::path(
+    get, path = "/billing/subscription/{id}", tag = "billing", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The subscription", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+    let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
+    let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    Ok(answer::ok(SubscriptionBody::from(found)))
+}
+
+/// Which subscriptions to list.
+pub struct ListRequest {
+    filter: Filter,
+    paging: Paging,
+}
+
+const STATUSES: &[&str] = &["active", "past_due", "paused", "unpaid", "canceled"];
+
+struct StatusFilter(&'static str);
+
+impl FromField for StatusFilter {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let found = STATUSES.iter().find(|name| value.as_str() == Some(name));
+        let names = STATUSES.join(", ");
+        let wrong = || {
+            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
+        };
+        found.map(|name| Self(name)).ok_or_else(wrong)
+    }
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let customer_id = f.optional::<CustomerId>("customerId");
+        let plan_id = f.optional::<PlanId>("planId");
+        let status = f.optional::<StatusFilter>("status");
+        let filter = Filter {
+            customer_id: customer_id.map(|c| c.as_str().to_owned()),
+            plan_id: plan_id.map(|p| p.0),
+            status: status.map(|s| s.0),
+        };
+        Some(Self { filter, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// 구독 목록 조회, newest first.
+#[utoipa::path(
+    get, path = "/billing/subscriptions", tag = "billing",
+    params(
+        ("customerId" = Option<String>, Query),
+        ("planId" = Option<String>, Query),
+        ("status" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<SubscriptionBody>>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    let rows = store::list_subscriptions(&ctx.pool, &request.filter, request.paging).await?;
+    Ok(answer::ok(request.paging.page(rows, |s| s.id.0, SubscriptionBody::from)))
+}
+
+/// Which subscription to cancel, and when.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CancelRequest {
+    #[schema(value_type = String, example = "sub_…")]
+    subscription_id: SubscriptionId,
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+    /// Let the current period run out.
+    #[schema(value_type = Option<bool>)]
+    at_period_end: bool,
+}
+
+impl FromFields for CancelRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let subscription_id = f.required("subscriptionId");
+        Some(Self {
+            reason: f.optional("reason"),
+            at_period_end: f.optional("atPeriodEnd").unwrap_or(false),
+            subscription_id: subscription_id?,
+        })
+    }
+}
+
+/// Why something is done, at most 200 characters.
+#[derive(Clone, Debug)]
+pub struct Reason(pub String);
+
+impl FromField for Reason {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 200).map(Self)
+    }
+}
+
+/// 구독 취소: at once, or with `atPeriodEnd` when the period has run out. Planned charges and
+/// retries are void. Cancelling twice answers the same.
+#[utoipa::path(
+    post, path = "/billing/cancel", tag = "billing", request_body = CancelRequest,
+    responses(
+        (status = 200, description = "Cancelled", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, request.subscription_id).await?;
+    if s.standing.status == Status::Canceled {
+        return Ok(answer::ok(SubscriptionBody::from(s)));
+    }
+    if request.at_period_end {
+        s.standing.cancel_at_period_end = true;
+    } else {
+        s.standing.status = Status::Canceled;
+        s.canceled_at = Some(ctx.clock.now());
+        s.standing.retry_attempt = 0;
+        s.standing.retry_at = None;
+    }
+    s.cancel_reason = request.reason.map(|r| r.0).or(s.cancel_reason);
+    save(&ctx, &mut tx, &mut s).await?;
+    tx.commit().await?;
+    Ok(answer::ok(SubscriptionBody::from(s)))
+}
+
+/// Stops billing until it is resumed. Only an active subscription can be paused.
+#[utoipa::path(
+    post, path = "/billing/subscription/{id}/pause", tag = "billing",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Paused, or was already", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn pause(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    match s.standing.status {
+        Status::Paused => return Ok(answer::ok(SubscriptionBody::from(s))),
+        Status::Active => s.standing.status = Status::Paused,
+        Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
+            return Err(Code::SubscriptionNotActive.into());
+        }
+    }
+    save(&ctx, &mut tx, &mut s).await?;
+    tx.commit().await?;
+    Ok(answer::ok(SubscriptionBody::from(s)))
+}
+
+/// Goes on with billing, on the next anchor day from today. The time between is not billed.
+#[utoipa::path(
+    post, path = "/billing/subscription/{id}/resume", tag = "billing",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Active, or was already", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn resume(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    match s.standing.status {
+        Status::Active => return Ok(answer::ok(SubscriptionBody::from(s))),
+        Status::Paused => s.standing.status = Status::Active,
+        Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
+            return Err(Code::SubscriptionNotActive.into());
+        }
+    }
+    let paid_until = s.standing.next_billing_date.max(ctx.clock.today());
+    s.standing.next_billing_date = s.standing.cycle_day.on_or_after(paid_until);
+    save(&ctx, &mut tx, &mut s).await?;
+    tx.commit().await?;
+    Ok(answer::ok(SubscriptionBody::from(s)))
+}
+
+/// What to change, from the next period on.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct UpdateRequest {
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Option<Won>,
+    #[schema(value_type = Option<String>)]
+    plan_id: Option<PlanId>,
+    #[schema(value_type = Option<String>)]
+    product_name: Option<ProductName>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 31)]
+    cycle_day: Option<AnchorDay>,
+    #[schema(value_type = Option<String>)]
+    billing_key: Option<BillingKeyId>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+}
+
+impl FromFields for UpdateRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self {
+            amount: f.optional("amount"),
+            plan_id: f.optional("planId"),
+            product_name: f.optional("productName"),
+            cycle_day: f.optional("cycleDay"),
+            billing_key: f.optional("billingKey"),
+            metadata: f.optional("metadata"),
+        })
+    }
+}
+
+/// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
+/// the first such day on or after it: no day is paid for twice. A retry of the open period still
+/// asks for the old amount; a new `billingKey` is used for it.
+#[utoipa::path(
+    patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Changed", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn update(
+    State(ctx): State<AppState>,
+    Path(id): Path<String>,
+    Body(request): Body<UpdateRequest>,
+) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    if s.standing.status == Status::Canceled {
+        return Err(Code::SubscriptionNotActive.into());
+    }
+    if let Some(key) = request.billing_key {
+        s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
+    }
+    if let Some(day) = request.cycle_day {
+        s.standing.cycle_day = day;
+        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
+    }
+    s.amount = request.amount.unwrap_or(s.amount);
+    s.plan_id = request.plan_id.map_or(s.plan_id, |p| p.0);
+    s.product_name = request.product_name.map_or(s.product_name, |n| n.as_str().to_owned());
+    s.metadata = request.metadata.map_or(s.metadata, |m| Json(m.0));
+    save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
+    tx.commit().await?;
+    Ok(answer::ok(SubscriptionBody::from(s)))
+}
+
+async fn active_key_of(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+    customer_id: &str,
+) -> Result<BillingKeyId, ApiError> {
+    let key = store::hold_key(db, id).await?.filter(|k| k.customer_id == customer_id);
+    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
+    if key.is_active() { Ok(key.id) } else { Err(Code::BillingKeyInactive.into()) }
+}
+
+async fn locked(
+    ctx: &Context,
+    id: SubscriptionId,
+) -> Result<(PgTransaction<'static>, Subscription), ApiError> {
+    let mut tx = ctx.pool.begin().await?;
+    let found = store::lock_subscription(&mut tx, id).await?;
+    Ok((tx, found.ok_or(ApiError::from(Code::SubscriptionNotFound))?))
+}
+
+/// Stores all of it with the next moment put right; a charge under way sets its own at its end.
+async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) -> sqlx::Result<()> {
+    let under_way = s.standing.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
+    if !under_way {
+        s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+    }
+    store::save_terms(db, s).await?;
+    save_standing(db, s.id, &s.standing).await
+}
+
+async fn charge_under_way(db: &mut PgConnection, id: SubscriptionId) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select exists (select from payments where subscription_id = $1 and state = 'sending')",
+    );
+    query.bind(id).fetch_one(db).await
+}

@@ -1,0 +1,270 @@
+//! All settings, read once. A wrong or missing value stops the start with every problem listed.
+//!
+//! The order of the fields is the order of `.env.example`. Secrets do not print.
+
+mod read;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+pub use read::Problem;
+use read::Reader;
+
+use crate::schedule::Rules;
+
+/// Which KiwoomPay the service talks to, and how strict the start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Test host, or the built-in sandbox.
+    Development,
+    /// Real money.
+    Production,
+}
+
+/// The settings of the service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `APP_ENV`, else `NODE_ENV`.
+    pub environment: Environment,
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `PORT`.
+    pub port: u16,
+    /// `PUBLIC_URL`: where browsers and KiwoomPay reach the service.
+    pub public_url: Option<Url>,
+    /// `DATABASE_URL`; without it development starts a private server.
+    pub database_url: Option<SecretString>,
+    /// `DATABASE_MAX_CONNECTIONS`.
+    pub database_max_connections: u32,
+    /// `DATA_DIR`: the private database, the sandbox's ledger, the development secret.
+    pub data_dir: PathBuf,
+    /// `PG_BIN_DIR`: where the private server's programs are, when they are not found by themselves.
+    pub pg_bin_dir: Option<PathBuf>,
+    /// `API_KEYS`: empty only in development, where it opens the API.
+    pub api_keys: Vec<SecretString>,
+    /// `BILLING_KEY_SECRET`: 32 bytes as 64 hexadecimal digits; development makes its own.
+    pub billing_key_secret: Option<SecretString>,
+    /// `BILLING_KEY_SECRET_OLD`: read with, never written with.
+    pub billing_key_secret_old: Option<SecretString>,
+    /// The gateway settings (`KIWOOM_*`).
+    pub kiwoom: KiwoomConfig,
+    /// `KAKAOPAY_ENABLED`, `NAVERPAY_ENABLED`, `SAMSUNGPAY_ENABLED`, `PAYCO_ENABLED`.
+    pub easypay: EasyPayConfig,
+    /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment.
+    pub webhook_allowed_ips: Vec<IpNet>,
+    /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`.
+    pub schedule: ScheduleConfig,
+    /// `MERCHANT_WEBHOOK_URL`: kept for the events of a later version; checked, not used yet.
+    pub merchant_webhook_url: Option<Url>,
+    /// `MERCHANT_WEBHOOK_SECRET`.
+    pub merchant_webhook_secret: Option<SecretString>,
+    /// `SDK_EXAMPLE_ENABLED`: default on in development only.
+    pub sdk_example_enabled: bool,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+    /// `RUST_LOG`.
+    pub log_filter: String,
+}
+
+/// Where KiwoomPay is and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct KiwoomConfig {
+    /// Real gateway, or the sandbox in its place.
+    pub gateway: Gateway,
+    /// `KIWOOM_BILL_TYPE`: BILLTYPE of the contract (protocol section 2.1).
+    pub bill_type: String,
+    /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.
+    pub timeout: Duration,
+    /// `KIWOOM_RATE_PER_SEC` for each CPID and method; 0 = no limit.
+    pub rate_per_sec: u32,
+}
+
+/// The gateway that the service calls.
+#[derive(Clone, Debug)]
+pub enum Gateway {
+    /// The built-in sandbox, on the service's own port.
+    Sandbox,
+    /// KiwoomPay, or what `KIWOOM_BASE_URL` names.
+    Remote {
+        /// API base.
+        base_url: Url,
+        /// Merchant pages (receipts).
+        agent_url: Url,
+        /// `KIWOOM_CPID`.
+        cpid: String,
+        /// `KIWOOM_TEST_AUTH_KEY` or `KIWOOM_PROD_AUTH_KEY`.
+        auth_key: SecretString,
+    },
+}
+
+/// Which easy-pay methods the contract has.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the contract")]
+pub struct EasyPayConfig {
+    /// 카카오페이
+    pub kakaopay: bool,
+    /// 네이버페이
+    pub naverpay: bool,
+    /// 삼성페이
+    pub samsungpay: bool,
+    /// 페이코
+    pub payco: bool,
+}
+
+/// When subscriptions are charged.
+#[derive(Clone, Debug)]
+pub struct ScheduleConfig {
+    /// `SCHEDULER_ENABLED`.
+    pub enabled: bool,
+    /// `SCHEDULER_INTERVAL_SECS`.
+    pub interval: Duration,
+    /// `CHARGE_HOUR` and `RETRY_DAYS`.
+    pub rules: Rules,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads the environment, after `.env` when there is one.
+    pub fn from_env() -> Result<Self, Vec<Problem>> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings that `lookup` knows. An empty value counts as not set.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(lookup);
+        let config = build(&mut reader);
+        reader.finish(config)
+    }
+
+    /// Whether real money is moved.
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+}
+
+fn build(r: &mut Reader) -> Option<Config> {
+    let environment = environment(r).unwrap_or(Environment::Development);
+    let production = environment == Environment::Production;
+    let host = IpAddr::from(if production { [0, 0, 0, 0] } else { [127, 0, 0, 1] });
+    let kiwoom = kiwoom(r, production);
+    let config = Config {
+        environment,
+        host: r.parsed("HOST", "an IP address", host),
+        port: r.parsed("PORT", "a port from 0 to 65535", 3000),
+        public_url: r.url("PUBLIC_URL"),
+        database_url: r.database_url(production),
+        database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
+        data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
+        pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
+        api_keys: r.api_keys(production),
+        billing_key_secret: r.billing_key_secret("BILLING_KEY_SECRET", production),
+        billing_key_secret_old: r.billing_key_secret("BILLING_KEY_SECRET_OLD", false),
+        easypay: EasyPayConfig {
+            kakaopay: r.switch("KAKAOPAY_ENABLED", false),
+            naverpay: r.switch("NAVERPAY_ENABLED", false),
+            samsungpay: r.switch("SAMSUNGPAY_ENABLED", false),
+            payco: r.switch("PAYCO_ENABLED", false),
+        },
+        webhook_allowed_ips: r.webhook_allowed_ips(production),
+        trusted_proxies: r.networks("TRUSTED_PROXIES").unwrap_or_default(),
+        schedule: ScheduleConfig {
+            enabled: r.switch("SCHEDULER_ENABLED", true),
+            interval: Duration::from_secs(r.number("SCHEDULER_INTERVAL_SECS", 1..=3600, 30)),
+            rules: Rules {
+                charge_hour: r.number("CHARGE_HOUR", 0..=23, 10),
+                retry_days: r.retry_days(),
+            },
+        },
+        merchant_webhook_url: r.url("MERCHANT_WEBHOOK_URL"),
+        merchant_webhook_secret: r.text("MERCHANT_WEBHOOK_SECRET").map(SecretString::from),
+        sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
+        log_format: log_format(r, production),
+        log_filter: r.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+        kiwoom: kiwoom?,
+    };
+    Some(config)
+}
+
+fn environment(r: &mut Reader) -> Option<Environment> {
+    let name = if r.text("APP_ENV").is_some() { "APP_ENV" } else { "NODE_ENV" };
+    match r.text(name).as_deref() {
+        None | Some("development" | "test") => Some(Environment::Development),
+        Some("production") => Some(Environment::Production),
+        Some(_) => r.wrong(name, "development (test API) or production (real API)"),
+    }
+}
+
+fn log_format(r: &mut Reader, production: bool) -> LogFormat {
+    match r.text("LOG_FORMAT").as_deref() {
+        Some("json") => LogFormat::Json,
+        Some("pretty") => LogFormat::Pretty,
+        None if production => LogFormat::Json,
+        None => LogFormat::Pretty,
+        Some(_) => r.wrong("LOG_FORMAT", "pretty or json").unwrap_or(LogFormat::Pretty),
+    }
+}
+
+fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
+    let gateway = gateway(r, production);
+    let sandboxed = match &gateway {
+        Some(Gateway::Remote { base_url, .. }) => base_url.scheme() == "http",
+        Some(Gateway::Sandbox) | None => true,
+    };
+    let known = ["1", "2", "13", "14", "18"];
+    let bill_type = r.text("KIWOOM_BILL_TYPE").unwrap_or_else(|| "14".to_owned());
+    if !known.contains(&bill_type.as_str()) {
+        r.wrong::<()>("KIWOOM_BILL_TYPE", "one of 1, 2, 13, 14, 18");
+    }
+    let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
+    let rate_per_sec =
+        r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
+    Some(KiwoomConfig {
+        gateway: gateway?,
+        bill_type,
+        timeout: Duration::from_secs(timeout_secs),
+        rate_per_sec,
+    })
+}
+
+/// In development the sandbox takes KiwoomPay's place until CPID and key are both there.
+fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
+    let base_url = r.base_url(production);
+    let key_name = if production { "KIWOOM_PROD_AUTH_KEY" } else { "KIWOOM_TEST_AUTH_KEY" };
+    let cpid = r.cpid(production);
+    let auth_key = r.auth_key(key_name, production);
+    let (api, agent) = if production {
+        ("https://api.kiwoompay.co.kr", "https://agent.kiwoompay.co.kr")
+    } else {
+        ("https://apitest.kiwoompay.co.kr", "https://agenttest.kiwoompay.co.kr")
+    };
+    let (cpid, auth_key) = match (cpid, auth_key, &base_url) {
+        (Some(cpid), Some(key), _) => (cpid, key),
+        // Another process's sandbox: it has the built-in sandbox's merchant.
+        (None, None, Some(url)) if !production && url.scheme() == "http" => {
+            (crate::sandbox::CPID.to_owned(), SecretString::from(crate::sandbox::AUTH_KEY))
+        }
+        _ if !production => return Some(Gateway::Sandbox),
+        _ => return None,
+    };
+    let agent_url = match &base_url {
+        Some(url) if url.scheme() == "http" => url.clone(),
+        _ => Url::parse(agent).ok()?,
+    };
+    let base_url = base_url.or_else(|| Url::parse(api).ok())?;
+    Some(Gateway::Remote { base_url, agent_url, cpid, auth_key })
+}

@@ -1,0 +1,47 @@
+//! What every part of the service is handed: settings, database, gateway, clock.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::instance::Instance;
+use crate::kiwoom::KiwoomClient;
+use crate::schedule::Rules;
+use crate::vault::Vault;
+
+/// Shared by all requests and by the scheduler.
+pub type AppState = Arc<Context>;
+
+/// See the fields.
+pub struct Context {
+    /// The settings.
+    pub config: Config,
+    /// Connections to PostgreSQL. None is held while the gateway is called.
+    pub pool: PgPool,
+    /// The time.
+    pub clock: Clock,
+    /// The gateway.
+    pub kiwoom: KiwoomClient,
+    /// Encrypts billing keys at rest.
+    pub vault: Vault,
+    /// The number of this process.
+    pub instance: Instance,
+    /// Work that shutdown waits for: whatever may talk to the gateway.
+    pub tasks: TaskTracker,
+    /// Cancelled when the service is told to stop.
+    pub stop: CancellationToken,
+    /// Held during a pass of the scheduler: one pass at a time in this process.
+    pub pass: Mutex<()>,
+}
+
+impl Context {
+    /// `CHARGE_HOUR` and `RETRY_DAYS`.
+    pub fn rules(&self) -> &Rules {
+        &self.config.schedule.rules
+    }
+}

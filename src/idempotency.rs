@@ -1,0 +1,238 @@
+//! `Idempotency-Key`: the same key and body give the first answer again, byte for byte.
+//!
+//! The layer also runs every writing request in a task of its own, which a caller that hangs up
+//! does not end, and which shutdown waits for.
+//!
+//! The row of a key carries the id that the request's payment, refund or subscription will have.
+//! When a process dies in the middle, the next request with the key finds by that id what was
+//! done, and answers from it instead of doing it again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sqlx::PgPool;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::auth::ApiKeyId;
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, Text};
+use crate::instance;
+use crate::payments::recovery;
+
+/// Largest request body in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER: &str = "idempotency-key";
+/// A request that has run this long is over, whatever its row says.
+const MAX_RUN_SECS: f64 = 600.0;
+
+/// The id for what a request makes.
+#[derive(Clone, Copy, Debug)]
+pub struct NewId {
+    /// Also the id of the idempotency key's row, when there is one.
+    pub id: Uuid,
+    /// An earlier process began this request and died: look for what it made.
+    pub resumed: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for NewId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let fresh = Self { id: Uuid::now_v7(), resumed: false };
+        Ok(parts.extensions.get().copied().unwrap_or(fresh))
+    }
+}
+
+enum Begun {
+    Fresh(Uuid),
+    Resumed(Uuid),
+    Answered(StatusCode, Vec<u8>),
+}
+
+struct Scope {
+    api_key_id: String,
+    method: String,
+    path: String,
+    key: String,
+    body_mac: Vec<u8>,
+}
+
+/// Layer: see the module.
+pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    if ctx.stop.is_cancelled() {
+        return ApiError::from(Code::ShuttingDown).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
+    let key = match key(&parts.headers) {
+        Ok(key) => key,
+        Err(error) => return error.into_response(),
+    };
+    let scope = key.map(|key| Scope {
+        api_key_id: parts.extensions.get::<ApiKeyId>().map_or_else(String::new, |k| k.0.clone()),
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        key,
+        body_mac: ctx.vault.body_mac(&body),
+    });
+    let request = Request::from_parts(parts, Body::from(body));
+    let tasks = ctx.tasks.clone();
+    let work = async move {
+        match scope {
+            Some(scope) => run_once(&ctx, &scope, request, next).await,
+            None => next.run(request).await,
+        }
+    };
+    match tasks.spawn(work.in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request ended in a panic");
+            ApiError::from(Code::Internal).into_response()
+        }
+    }
+}
+
+async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next) -> Response {
+    let new_id = match begin(ctx, scope).await {
+        Ok(Begun::Answered(status, body)) => return stored_response(status, body),
+        Ok(Begun::Fresh(id)) => NewId { id, resumed: false },
+        Ok(Begun::Resumed(id)) => NewId { id, resumed: true },
+        Err(error) => return error.into_response(),
+    };
+    request.extensions_mut().insert(new_id);
+    let response = next.run(request).await;
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let pool = ctx.pool.clone();
+    let (status, stored) = (parts.status, bytes.clone());
+    if let Err(error) = finish(&pool, new_id.id, status, &stored).await {
+        tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
+        // Not in the caller's time: the database is away, and the answer is known.
+        ctx.tasks.spawn(async move {
+            for _ in 0..60 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if finish(&pool, new_id.id, status, &stored).await.is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
+    let id = Uuid::now_v7();
+    let insert = sqlx::query(
+        "insert into idempotency_keys
+            (id, api_key_id, method, path, key, body_mac, sender, started_at)
+         values ($1, $2, $3, $4, $5, $6, $7, now())
+         on conflict on constraint idempotency_keys_scope_key do nothing",
+    );
+    let insert = insert.bind(id).bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
+    let insert = insert.bind(&scope.key).bind(&scope.body_mac).bind(ctx.instance.number());
+    if insert.execute(&ctx.pool).await?.rows_affected() == 1 {
+        return Ok(Begun::Fresh(id));
+    }
+    let Some(row) = find(&ctx.pool, scope).await? else {
+        // Its first request was turned away without an answer worth keeping, just now.
+        return Err(Code::RequestInProgress.into());
+    };
+    if row.body_mac != scope.body_mac {
+        return Err(Code::IdempotencyKeyReused.into());
+    }
+    if let (Some(status), Some(body)) = (row.status, row.body) {
+        let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
+        return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
+    }
+    if take_over(ctx, row.id).await? {
+        recovery::recover(ctx).await?;
+        return Ok(Begun::Resumed(row.id));
+    }
+    Err(Code::RequestInProgress.into())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    body_mac: Vec<u8>,
+    status: Option<i16>,
+    body: Option<Vec<u8>>,
+}
+
+async fn find(pool: &PgPool, scope: &Scope) -> sqlx::Result<Option<Row>> {
+    let query = sqlx::query_as(
+        "select id, body_mac, status, body from idempotency_keys
+         where api_key_id = $1 and method = $2 and path = $3 and key = $4",
+    );
+    let query = query.bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
+    query.bind(&scope.key).fetch_optional(pool).await
+}
+
+/// Takes a running request over from a process that is gone. Only one process succeeds.
+async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<bool> {
+    let mut alive = instance::alive(&ctx.pool).await?;
+    alive.push(ctx.instance.number());
+    let query = sqlx::query(
+        "update idempotency_keys set sender = $2, started_at = now()
+         where id = $1 and status is null
+           and (sender <> all($3) or started_at < now() - make_interval(secs => $4))",
+    );
+    let query = query.bind(id).bind(ctx.instance.number()).bind(alive).bind(MAX_RUN_SECS);
+    Ok(query.execute(&ctx.pool).await?.rows_affected() == 1)
+}
+
+/// Stores the answer. One that only says "not now" is no answer: the key stays free for the retry.
+async fn finish(pool: &PgPool, id: Uuid, status: StatusCode, body: &[u8]) -> sqlx::Result<()> {
+    let not_now =
+        matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+    let query = if not_now {
+        sqlx::query("delete from idempotency_keys where id = $1").bind(id)
+    } else {
+        let status = i16::try_from(status.as_u16()).unwrap_or(i16::MAX);
+        let update = "update idempotency_keys set status = $2, body = $3 where id = $1";
+        sqlx::query(update).bind(id).bind(status).bind(body)
+    };
+    query.execute(pool).await.map(drop)
+}
+
+fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], body).into_response()
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(HEADER) else { return Ok(None) };
+    let bytes = value.as_bytes();
+    if (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
+        return Ok(Some(String::from_utf8_lossy(bytes).into_owned()));
+    }
+    let reason = Text::new(
+        "공백 없는 ASCII 문자 1~255자여야 합니다.",
+        "Has to be 1 to 255 visible ASCII characters.",
+    );
+    Err(ApiError::invalid_field("Idempotency-Key", reason))
+}
+
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
+    let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
+    read.map_err(|error| {
+        let too_large = std::error::Error::source(&error)
+            .is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
+        if too_large { Code::PayloadTooLarge.into() } else { Code::InvalidJson.into() }
+    })
+}

@@ -1,0 +1,301 @@
+//! The calls that the service makes, each with its fields and the checks of its answer.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
+use super::charset;
+use super::error::GatewayError;
+use super::exchange::{Exchange, Ticket};
+use super::pace::Pace;
+use super::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
+use super::wire::{Answer, Fields};
+use crate::clock::kst_instant;
+use crate::money::Won;
+
+const KEYGEN: &str = "CARD-KEYGEN";
+const BATCH: &str = "CARD-BATCH";
+/// PRODUCTTYPE: digital goods.
+const DIGITAL: &str = "1";
+/// CANCELREASON holds 20 characters (protocol section 1).
+const MAX_CANCEL_REASON_CHARS: usize = 20;
+
+/// KiwoomPay for one merchant (CPID) and one key.
+pub struct KiwoomClient {
+    exchange: Exchange,
+    pace: Pace,
+    cpid: String,
+    bill_type: String,
+    agent_url: Url,
+}
+
+/// What the client needs to know about the contract.
+pub struct Contract {
+    /// API base.
+    pub base_url: Url,
+    /// Merchant pages, for receipts.
+    pub agent_url: Url,
+    /// CPID.
+    pub cpid: String,
+    /// 연동키.
+    pub auth_key: SecretString,
+    /// BILLTYPE.
+    pub bill_type: String,
+    /// Total time of one call.
+    pub timeout: Duration,
+    /// Calls a second for each method; 0 = no limit.
+    pub rate_per_sec: u32,
+}
+
+/// A card to be registered.
+pub struct Registration<'a> {
+    /// Unique number of this call.
+    pub order_no: &'a OrderNo,
+    /// The card.
+    pub card_number: &'a CardNumber,
+    /// Its month of expiry.
+    pub expire_date: &'a ExpireDate,
+    /// First two digits of the PIN.
+    pub card_password: &'a CardPassword,
+    /// Birth date or business number of its holder.
+    pub birth_date: &'a BirthDate,
+    /// The merchant's customer.
+    pub customer_id: &'a CustomerId,
+}
+
+/// A registered card.
+pub struct Registered {
+    /// KiwoomPay's billing key.
+    pub autokey: SecretString,
+    /// CARDCODE.
+    pub company_code: String,
+}
+
+/// A charge of a registered card.
+pub struct ChargeOrder<'a> {
+    /// Unique number of this attempt.
+    pub order_no: &'a OrderNo,
+    /// KiwoomPay's billing key.
+    pub autokey: &'a SecretString,
+    /// Won.
+    pub amount: Won,
+    /// What the buyer sees on the bill.
+    pub product_name: &'a str,
+    /// The merchant's customer.
+    pub customer_id: &'a str,
+    /// Name of the customer.
+    pub customer_name: Option<&'a str>,
+}
+
+/// An approved charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// DAOUTRX.
+    pub transaction_id: String,
+    /// AUTHNO.
+    pub auth_number: Option<String>,
+    /// AUTHDATE; `None` when the answer had none that could be read.
+    pub approved_at: Option<DateTime<Utc>>,
+}
+
+/// A cancellation (refund), whole or partial.
+pub struct CancelOrder<'a> {
+    /// PAYMETHOD of the cancellation, see [`KiwoomClient::ready_to_cancel`].
+    pub method: &'static str,
+    /// DAOUTRX of the payment.
+    pub transaction_id: &'a str,
+    /// Won to give back.
+    pub amount: Won,
+    /// Its tax-free part in won; 0 = none.
+    pub tax_free_amount: i64,
+    /// For the merchant's own records at KiwoomPay.
+    pub reason: &'a str,
+}
+
+/// A cancellation that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancellation {
+    /// TRXID as answered.
+    pub transaction_id: Option<String>,
+    /// CANCELDATE.
+    pub canceled_at: Option<DateTime<Utc>>,
+}
+
+impl KiwoomClient {
+    /// Fails only when TLS cannot be set up.
+    pub fn new(contract: Contract) -> reqwest::Result<Self> {
+        Ok(Self {
+            exchange: Exchange::new(contract.base_url, contract.auth_key, contract.timeout)?,
+            pace: Pace::new(contract.rate_per_sec),
+            cpid: contract.cpid,
+            bill_type: contract.bill_type,
+            agent_url: contract.agent_url,
+        })
+    }
+
+    /// Registers a card (protocol section 2.1). Moves no money, so an unknown outcome may be tried
+    /// again; the key that may have been made then is never used.
+    pub async fn register(&self, card: Registration<'_>) -> Result<Registered, GatewayError> {
+        self.pace.turn(KEYGEN).await?;
+        let ticket = self.exchange.ready(&Fields::new(&self.cpid, KEYGEN)).await?;
+        let fields = Fields::new(&self.cpid, KEYGEN)
+            .with("ORDERNO", card.order_no.as_str())
+            .with("PRODUCTTYPE", DIGITAL)
+            .with("BILLTYPE", &self.bill_type)
+            .with("AMOUNT", "0")
+            .with("PRODUCTNAME", "카드 등록")
+            .with("IPADDRESS", "127.0.0.1")
+            .with("USERID", card.customer_id.as_str())
+            .with("PRODUCTCODE", "")
+            .with("CARDNO", card.card_number.expose())
+            .with("EXPIREDT", &card.expire_date.expose_yyyymm())
+            .with("CARDAUTH", card.birth_date.expose())
+            .with("CARDPASSWORD", card.card_password.expose())
+            .with("QUOTA", "00")
+            .with("TAXFREECD", "00")
+            .with("DIRECT_YN", "N");
+        let answer = self.exchange.send(ticket, &fields).await?;
+        let autokey = answer.get("AUTOKEY").filter(|k| k.len() <= 20);
+        Ok(Registered {
+            autokey: autokey.ok_or_else(|| unknown("the answer has no AUTOKEY"))?.into(),
+            company_code: answer.get("CARDCODE").unwrap_or_default(),
+        })
+    }
+
+    /// Step 1 of a charge. Waits for the method's turn.
+    pub async fn ready_to_charge(&self) -> Result<Ticket, GatewayError> {
+        self.pace.turn(BATCH).await?;
+        self.exchange.ready(&Fields::new(&self.cpid, BATCH)).await
+    }
+
+    /// Step 2 of a charge (protocol section 2.2): takes the money.
+    pub async fn charge(
+        &self,
+        ticket: Ticket,
+        order: ChargeOrder<'_>,
+    ) -> Result<Approval, GatewayError> {
+        let fields = Fields::new(&self.cpid, BATCH)
+            .with("ORDERNO", order.order_no.as_str())
+            .with("PRODUCTTYPE", DIGITAL)
+            .with("BILLTYPE", &self.bill_type)
+            .with("AMOUNT", &order.amount.to_string())
+            .with("PRODUCTNAME", order.product_name)
+            .with("IPADDRESS", "127.0.0.1")
+            .with("USERID", order.customer_id)
+            .with("PRODUCTCODE", "")
+            .with("QUOTA", "00")
+            .with("TAXFREECD", "00")
+            .with("AUTOKEY", order.autokey.expose_secret())
+            .with_some("USERNAME", order.customer_name);
+        let answer = self.exchange.send(ticket, &fields).await?;
+        expect_same(&answer, "AMOUNT", &order.amount.to_string())?;
+        expect_same_if_there(&answer, "ORDERNO", order.order_no.as_str())?;
+        Ok(Approval {
+            transaction_id: transaction_id(&answer, "DAOUTRX")?,
+            auth_number: answer.get("AUTHNO"),
+            approved_at: answer.get("AUTHDATE").as_deref().and_then(instant),
+        })
+    }
+
+    /// Step 1 of a cancellation; `method` is the PAYMETHOD that was paid with.
+    pub async fn ready_to_cancel(&self, method: &'static str) -> Result<Ticket, GatewayError> {
+        let fields = Fields::new(&self.cpid, method).with("CANCELREQ", "Y");
+        self.exchange.ready(&fields).await
+    }
+
+    /// Step 2 of a cancellation (protocol section 2.3): gives money back.
+    pub async fn cancel(
+        &self,
+        ticket: Ticket,
+        order: CancelOrder<'_>,
+    ) -> Result<Cancellation, GatewayError> {
+        let amount = order.amount.to_string();
+        let tax_free = (order.tax_free_amount > 0).then(|| order.tax_free_amount.to_string());
+        let fields = Fields::new(&self.cpid, order.method)
+            .with("TRXID", order.transaction_id)
+            .with("AMOUNT", &amount)
+            .with("CANCELREASON", &cancel_reason(order.reason))
+            .with("CANCELREQ", "Y")
+            .with_some("TAXFREEAMT", tax_free.as_deref());
+        let answer = self.exchange.send(ticket, &fields).await?;
+        expect_same(&answer, "AMOUNT", &amount)?;
+        expect_same_if_there(&answer, "TRXID", order.transaction_id)?;
+        Ok(Cancellation {
+            transaction_id: answer.get("TRXID"),
+            canceled_at: answer.get("CANCELDATE").as_deref().and_then(instant),
+        })
+    }
+
+    /// The receipt page of a payment (protocol section 5). `method` is what it was paid with.
+    pub fn receipt_url(&self, method: &str, transaction_id: &str) -> String {
+        let (page, query) = match method {
+            "CARD" => ("PayInfoPrintDirectCard", "&STATUS=A"),
+            "KAKAOPAY" => ("PayInfoPrintKakaoPay", ""),
+            "NAVERPAY" => ("PayInfoPrintNaverPay", "&STATUS=A"),
+            _ => ("PayInfoPrint", ""),
+        };
+        let agent = self.agent_url.as_str().trim_end_matches('/');
+        let cpid = if page == "PayInfoPrint" { format!("CPID={}&", self.cpid) } else { String::new() };
+        format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
+    }
+
+    /// The merchant id.
+    pub fn cpid(&self) -> &str {
+        &self.cpid
+    }
+}
+
+/// At most 20 characters, `?` for what CP949 does not have: the full reason is in our own records.
+fn cancel_reason(reason: &str) -> String {
+    let fits = |c: char| if c == '|' || charset::encode(&c.to_string()).is_none() { '?' } else { c };
+    reason.chars().map(fits).take(MAX_CANCEL_REASON_CHARS).collect()
+}
+
+fn unknown(reason: &str) -> GatewayError {
+    GatewayError::Unknown(reason.to_owned())
+}
+
+fn expect_same(answer: &Answer, name: &str, sent: &str) -> Result<(), GatewayError> {
+    match answer.get(name) {
+        Some(value) if value == sent => Ok(()),
+        Some(_) => Err(GatewayError::Unknown(format!("the answer has another {name}"))),
+        None => Err(GatewayError::Unknown(format!("the answer has no {name}"))),
+    }
+}
+
+fn expect_same_if_there(answer: &Answer, name: &str, sent: &str) -> Result<(), GatewayError> {
+    if answer.get(name).is_some() { expect_same(answer, name, sent) } else { Ok(()) }
+}
+
+/// DAOUTRX: at most 20 letters and digits (protocol section 1). It goes into URLs.
+fn transaction_id(answer: &Answer, name: &str) -> Result<String, GatewayError> {
+    let sane = |id: &String| id.len() <= 20 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    answer.get(name).filter(sane).ok_or_else(|| unknown("the answer has no DAOUTRX"))
+}
+
+/// `YYYYMMDDhhmmss` in Korea.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
+    Some(kst_instant(local.date(), local.time()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_made_to_fit() {
+        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심 ? a?b");
+        assert_eq!(cancel_reason(&"가".repeat(30)).chars().count(), 20);
+    }
+
+    #[test]
+    fn instants_are_korean() {
+        let at = instant("20220929172347").unwrap();
+        assert_eq!(at.to_rfc3339(), "2022-09-29T08:23:47+00:00");
+        assert_eq!(instant("2022"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! Bodies on the wire: JSON objects of strings, in CP949 (protocol section 1).
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::charset;
+use super::error::GatewayError;
+
+/// A request body under construction. Wiped when dropped: it may hold a card number.
+pub(super) struct Fields(Vec<(&'static str, Zeroizing<String>)>);
+
+impl Fields {
+    pub(super) fn new(cpid: &str, method: &str) -> Self {
+        Self(Vec::new()).with("CPID", cpid).with("PAYMETHOD", method)
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.0.push((name, Zeroizing::new(value.to_owned())));
+        self
+    }
+
+    pub(super) fn with_some(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// The bytes to send. A value that the wire cannot carry is our mistake, found before sending.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, GatewayError> {
+        let object: serde_json::Map<String, Value> = self
+            .0
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::String(value.to_string())))
+            .collect();
+        if let Some((name, _)) = self.0.iter().find(|(_, v)| v.contains('|')) {
+            return Err(GatewayError::NotSent(format!("{name} holds a |")));
+        }
+        let text = Zeroizing::new(Value::Object(object).to_string());
+        charset::encode(&text)
+            .ok_or_else(|| GatewayError::NotSent("a value is not representable in CP949".into()))
+    }
+}
+
+/// An answer from KiwoomPay.
+#[derive(Debug)]
+pub(super) struct Answer(Map<String, Value>);
+
+impl Answer {
+    /// `None` when the bytes are not a JSON object in a charset that can be told.
+    pub(super) fn parse(bytes: &[u8], charset: Option<&str>) -> Option<Self> {
+        let text = charset::decode(bytes, charset)?;
+        serde_json::from_str(&text).ok().map(Self)
+    }
+
+    /// The value as text; JSON numbers are accepted; absent and empty are the same.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        match self.0.get(name)? {
+            Value::String(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// RESULTCODE and ERRORMESSAGE.
+    pub(super) fn result(&self) -> Option<(String, String)> {
+        let message = self.get("ERRORMESSAGE").unwrap_or_default();
+        self.get("RESULTCODE").map(|code| (code, message))
+    }
+}

@@ -1,0 +1,23 @@
+//! Money in and money back, shared by subscriptions, one-off charges and the hosted window.
+//!
+//! A charge is three steps and two commits (`charge.rs`):
+//!
+//! 1. The attempt is written as `sending` with its order number, and committed.
+//! 2. The gateway is called once. No transaction and no pooled connection is held meanwhile.
+//! 3. The outcome **and** what follows from it for the subscription are recorded in one
+//!    transaction (`settle.rs`, the only writer of a payment's state).
+//!
+//! A crash after step 1 leaves `sending`. When the process that wrote it is gone, `recovery.rs`
+//! makes it `unknown`; it is never sent again. An unknown outcome is settled by a notification or
+//! by a person, never by time. A refund (`refund.rs`) has the same three steps.
+//!
+//! What prevents a double charge is uniqueness, not locks: order numbers are unique, and a partial
+//! unique index allows one attempt of a period that has not finally failed.
+
+pub mod charge;
+pub mod order;
+pub mod recovery;
+pub mod refund;
+pub mod settle;
+pub mod standing;
+pub mod store;

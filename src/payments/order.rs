@@ -1,0 +1,139 @@
+//! What may become of a payment. Pure: a state and an outcome go in, a state or a refusal comes out.
+
+use chrono::{DateTime, Utc};
+
+use crate::kiwoom::codes::Verdict;
+
+/// Where a payment stands, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum State {
+    /// A hosted-window order that waits for its buyer.
+    Ready,
+    /// The intent is committed; the call is or may be under way.
+    Sending,
+    /// Paid. How much was refunded stands beside it.
+    Approved,
+    /// A well-formed no.
+    Declined,
+    /// The answer was lost. Only a notification or a person settles it, never time.
+    Unknown,
+    /// A hosted-window order that was not paid in time. A late payment still counts.
+    Expired,
+    /// A hosted-window order that was cancelled before it was paid.
+    Closed,
+    /// A notification named another amount than was asked for.
+    Mismatch,
+}
+
+/// What became of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The gateway took the money.
+    Approved {
+        /// DAOUTRX.
+        transaction_id: String,
+        /// AUTHNO.
+        auth_number: Option<String>,
+        /// When the gateway approved it.
+        approved_at: DateTime<Utc>,
+    },
+    /// The gateway said no.
+    Declined {
+        /// RESULTCODE.
+        code: String,
+        /// ERRORMESSAGE.
+        message: String,
+        /// What it means for the next attempt.
+        verdict: Verdict,
+    },
+    /// The answer was lost.
+    Unknown,
+    /// Proven: nothing was sent. The attempt never happened and its row goes.
+    NotSent,
+}
+
+/// What to do with the stored row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Store this state and what came with it.
+    To(State),
+    /// It is so already.
+    Nothing,
+    /// Delete the row of an attempt that never happened.
+    Remove,
+}
+
+/// The outcome contradicts what is stored; nothing may be changed by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradiction;
+
+/// What `outcome` makes of a payment in `state` that has `transaction_id`.
+pub fn decide(
+    state: State,
+    transaction_id: Option<&str>,
+    outcome: &Outcome,
+) -> Result<Change, Contradiction> {
+    use State::{Approved, Closed, Declined, Expired, Mismatch, Ready, Sending, Unknown};
+    match (state, outcome) {
+        (Sending | Unknown | Ready | Expired, Outcome::Approved { .. }) => Ok(Change::To(Approved)),
+        (Approved, Outcome::Approved { transaction_id: new, .. }) => {
+            if transaction_id == Some(new) { Ok(Change::Nothing) } else { Err(Contradiction) }
+        }
+        (Sending | Unknown, Outcome::Declined { .. }) => Ok(Change::To(Declined)),
+        (Declined, Outcome::Declined { .. }) => Ok(Change::Nothing),
+        (Sending, Outcome::Unknown) => Ok(Change::To(Unknown)),
+        // The caller that lost its answer is late: what is known stays known.
+        (_, Outcome::Unknown) => Ok(Change::Nothing),
+        // The recovery pass may have marked the row unknown before its own sender learnt better.
+        (Sending | Unknown, Outcome::NotSent) => Ok(Change::Remove),
+        (Declined | Closed | Mismatch, Outcome::Approved { .. })
+        | (Approved | Ready | Expired | Closed | Mismatch, Outcome::Declined { .. })
+        | (Ready | Approved | Declined | Expired | Closed | Mismatch, Outcome::NotSent) => {
+            Err(Contradiction)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approved(id: &str) -> Outcome {
+        Outcome::Approved {
+            transaction_id: id.to_owned(),
+            auth_number: None,
+            approved_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn declined() -> Outcome {
+        let verdict = Verdict::RetryLater;
+        Outcome::Declined { code: "9115".into(), message: String::new(), verdict }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_settled_by_facts_only() {
+        let to = |state| Ok(Change::To(state));
+        let cases = [
+            (State::Sending, approved("a"), to(State::Approved)),
+            (State::Sending, declined(), to(State::Declined)),
+            (State::Sending, Outcome::Unknown, to(State::Unknown)),
+            (State::Sending, Outcome::NotSent, Ok(Change::Remove)),
+            (State::Unknown, approved("a"), to(State::Approved)),
+            (State::Unknown, declined(), to(State::Declined)),
+            (State::Unknown, Outcome::Unknown, Ok(Change::Nothing)),
+            (State::Approved, approved("a"), Ok(Change::Nothing)),
+            (State::Approved, approved("b"), Err(Contradiction)),
+            (State::Approved, declined(), Err(Contradiction)),
+            (State::Approved, Outcome::Unknown, Ok(Change::Nothing)),
+            (State::Approved, Outcome::NotSent, Err(Contradiction)),
+            (State::Declined, approved("a"), Err(Contradiction)),
+            (State::Expired, approved("a"), to(State::Approved)),
+            (State::Mismatch, approved("a"), Err(Contradiction)),
+        ];
+        for (state, outcome, expected) in cases {
+            assert_eq!(decide(state, Some("a"), &outcome), expected, "{state:?} {outcome:?}");
+        }
+    }
+}

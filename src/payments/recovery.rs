@@ -1,0 +1,37 @@
+//! Finds calls that were cut short and lists them as unknown. Never sends anything.
+
+use super::order::Outcome;
+use super::refund::{self, RefundOutcome};
+use super::settle::{self, SettleError};
+use super::store;
+use crate::context::Context;
+use crate::instance;
+
+/// Beyond the gateway time-out, a call may wait this long for the database to take its outcome.
+const GRACE_SECS: f64 = 180.0;
+
+/// Makes every orphaned `sending` row `unknown`. Returns how many there were.
+pub async fn recover(ctx: &Context) -> sqlx::Result<usize> {
+    let mut alive = instance::alive(&ctx.pool).await?;
+    alive.push(ctx.instance.number());
+    let secs = ctx.config.kiwoom.timeout.as_secs_f64() + GRACE_SECS;
+    let payments = store::orphans(&ctx.pool, &alive, secs).await?;
+    let refunds = store::orphan_refunds(&ctx.pool, &alive, secs).await?;
+    for id in &payments {
+        tracing::error!(%id, "a charge was cut short: its outcome is unknown");
+        unless_gone(settle::settle(ctx, *id, &Outcome::Unknown, None).await)?;
+    }
+    for id in &refunds {
+        tracing::error!(%id, "a refund was cut short: its outcome is unknown");
+        unless_gone(refund::settle(ctx, *id, &RefundOutcome::Unknown, None).await)?;
+    }
+    Ok(payments.len() + refunds.len())
+}
+
+/// Another process may have been faster.
+fn unless_gone<T>(result: Result<T, SettleError>) -> sqlx::Result<()> {
+    match result {
+        Err(SettleError::Database(error)) => Err(error),
+        Ok(_) | Err(SettleError::NotFound | SettleError::Contradiction) => Ok(()),
+    }
+}

@@ -1,0 +1,319 @@
+//! A refund: the same three steps as a charge. The amount is held on the payment from the intent
+//! on, so that refunds can never add up to more than was paid, whatever runs beside them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgTransaction;
+
+use super::order::State;
+use super::settle::SettleError;
+use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
+use crate::context::Context;
+use crate::error::is_database_down;
+use crate::ids::{PaymentId, RefundId};
+use crate::kiwoom::{CancelOrder, Cancellation, GatewayError};
+use crate::money::Won;
+
+const RECORD_TRIES: u32 = 120;
+const RECORD_PAUSE: Duration = Duration::from_millis(500);
+
+/// What is asked for.
+pub struct Request {
+    /// Id of the refund.
+    pub id: RefundId,
+    /// The payment.
+    pub payment: PaymentRef,
+    /// Won; `None` = all that is left.
+    pub amount: Option<Won>,
+    /// Tax-free part of the amount in won.
+    pub tax_free_amount: i64,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What became of the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// Money went back.
+    Refunded {
+        /// TRXID.
+        transaction_id: Option<String>,
+        /// When.
+        refunded_at: DateTime<Utc>,
+    },
+    /// The gateway said no.
+    Declined {
+        /// RESULTCODE.
+        code: String,
+        /// ERRORMESSAGE.
+        message: String,
+    },
+    /// The answer was lost: the amount stays held.
+    Unknown,
+    /// Proven: nothing was sent.
+    NotSent,
+}
+
+/// Why there is no refund.
+#[derive(Debug)]
+pub enum RefundError {
+    /// No such payment.
+    NotFound,
+    /// Not paid, or not refundable in its state.
+    NotAllowed,
+    /// The payment's own outcome is unknown.
+    OutcomeUnknown,
+    /// More than is left.
+    ExceedsBalance,
+    /// The gateway could not be reached, or refused before anything was sent.
+    Gateway(GatewayError),
+    /// The database.
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for RefundError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
+pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
+    let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
+    amount_of(&found, request.amount)?;
+    let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
+    let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
+    let ticket = ctx.kiwoom.ready_to_cancel(method).await.map_err(RefundError::Gateway)?;
+
+    let refund = intend(ctx, found.id, &request).await?;
+
+    let reason = request.reason.as_deref().unwrap_or("환불");
+    let order = CancelOrder {
+        method,
+        transaction_id: &transaction_id,
+        amount: refund.amount,
+        tax_free_amount: refund.tax_free_amount,
+        reason,
+    };
+    let answer = ctx.kiwoom.cancel(ticket, order).await;
+    let (outcome, error) = outcome_of(ctx, answer);
+    log(&refund, &found, &outcome);
+    match surely(ctx, refund.id, &outcome).await {
+        Some(Some(pair)) => Ok(pair),
+        Some(None) => {
+            Err(RefundError::Gateway(error.unwrap_or(GatewayError::NotSent("not sent".into()))))
+        }
+        None => Ok((Refund { state: RefundState::Unknown, ..refund }, found)),
+    }
+}
+
+/// Step 1: holds the amount on the payment and writes the refund as `sending`.
+async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refund, RefundError> {
+    let mut tx = ctx.pool.begin().await?;
+    let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
+    let amount = amount_of(&payment, request.amount)?;
+    hold(&mut tx, id, amount.get()).await?;
+    let query = sqlx::query_as(
+        "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
+            created_at, sent_at)
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning *",
+    );
+    let refund: Refund = query
+        .bind(request.id)
+        .bind(id)
+        .bind(amount)
+        .bind(request.tax_free_amount)
+        .bind(&request.reason)
+        .bind(ctx.instance.number())
+        .bind(ctx.clock.now())
+        .fetch_one(&mut *tx)
+        .await?;
+    if let Err(error) = tx.commit().await {
+        // The commit may have happened; nothing was sent, so the hold is taken back.
+        surely(ctx, refund.id, &RefundOutcome::NotSent).await;
+        return Err(error.into());
+    }
+    Ok(refund)
+}
+
+/// The amount to refund, or why it cannot be.
+fn amount_of(payment: &Payment, asked: Option<Won>) -> Result<Won, RefundError> {
+    match payment.state {
+        State::Approved => {
+            let left = payment.refundable();
+            let amount = asked.or(Won::new(left)).ok_or(RefundError::ExceedsBalance)?;
+            if amount.get() > left { Err(RefundError::ExceedsBalance) } else { Ok(amount) }
+        }
+        State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
+        State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
+            Err(RefundError::NotAllowed)
+        }
+    }
+}
+
+/// PAYMETHOD of the cancellation (protocol section 2.3).
+fn cancel_method(payment: &Payment) -> Option<&'static str> {
+    match payment.kind {
+        Kind::OneOff | Kind::Subscription => Some("CARD-BATCH"),
+        Kind::Checkout => match payment.method.as_deref()? {
+            "KAKAOPAY" => Some("KAKAOPAY"),
+            "NAVERPAY" => Some("NAVERPAY"),
+            "SAMSUNGPAY" => Some("SAMSUNGPAY"),
+            "PAYCO" => Some("PAYCO"),
+            "APPLEPAY" => Some("APPLEPAY"),
+            "CARD" => Some("CARD"),
+            "BANK" => Some("BANK"),
+            "MOBILE" => Some("MOBILE"),
+            _ => None,
+        },
+    }
+}
+
+fn outcome_of(
+    ctx: &Context,
+    answer: Result<Cancellation, GatewayError>,
+) -> (RefundOutcome, Option<GatewayError>) {
+    match answer {
+        Ok(Cancellation { transaction_id, canceled_at }) => {
+            let refunded_at = canceled_at.unwrap_or_else(|| ctx.clock.now());
+            (RefundOutcome::Refunded { transaction_id, refunded_at }, None)
+        }
+        Err(GatewayError::Refused { code, message }) => {
+            (RefundOutcome::Declined { code, message }, None)
+        }
+        Err(error @ GatewayError::Unknown(_)) => (RefundOutcome::Unknown, Some(error)),
+        Err(error) => (RefundOutcome::NotSent, Some(error)),
+    }
+}
+
+/// Step 3: records the outcome and moves the held amount, in one transaction. `None` when nothing
+/// had been sent and the refund's row is gone.
+pub async fn settle(
+    ctx: &Context,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> Result<Option<(Refund, Payment)>, SettleError> {
+    let found = store::find_refund(&ctx.pool, id).await?.ok_or(SettleError::NotFound)?;
+    let mut tx = ctx.pool.begin().await?;
+    let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
+    let query = sqlx::query_as("select * from refunds where id = $1 for update").bind(id);
+    let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
+    match (refund.state, outcome) {
+        (RefundState::Sending, _) => {}
+        (_, RefundOutcome::Unknown) => return Ok(Some((refund, payment))),
+        (RefundState::Unknown, _) => {}
+        (RefundState::Refunded | RefundState::Declined, _) => {
+            return Err(SettleError::Contradiction);
+        }
+    }
+    let settled = match outcome {
+        RefundOutcome::Unknown => Some(write(&mut tx, id, outcome, resolve_reason).await?),
+        RefundOutcome::Refunded { .. } => {
+            release(&mut tx, &refund, refund.amount.get()).await?;
+            Some(write(&mut tx, id, outcome, resolve_reason).await?)
+        }
+        RefundOutcome::Declined { .. } => {
+            release(&mut tx, &refund, 0).await?;
+            Some(write(&mut tx, id, outcome, resolve_reason).await?)
+        }
+        RefundOutcome::NotSent => {
+            release(&mut tx, &refund, 0).await?;
+            let query = sqlx::query("delete from refunds where id = $1").bind(id);
+            query.execute(&mut *tx).await?;
+            None
+        }
+    };
+    let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
+    tx.commit().await?;
+    Ok(settled.map(|refund| (refund, payment)))
+}
+
+/// As [`settle`], waiting for a database that is away. `None` = could not be recorded.
+async fn surely(
+    ctx: &Context,
+    id: RefundId,
+    outcome: &RefundOutcome,
+) -> Option<Option<(Refund, Payment)>> {
+    for _ in 0..RECORD_TRIES {
+        match settle(ctx, id, outcome, None).await {
+            Ok(result) => return Some(result),
+            Err(SettleError::Database(error)) if is_database_down(&error) => {
+                tracing::warn!(%id, %error, "refund not recorded yet: the database is away");
+                tokio::time::sleep(RECORD_PAUSE).await;
+            }
+            Err(error) => {
+                tracing::error!(%id, %error, "refund not recorded");
+                return None;
+            }
+        }
+    }
+    None
+}
+
+async fn hold(tx: &mut PgTransaction<'_>, id: PaymentId, amount: i64) -> sqlx::Result<()> {
+    let query =
+        sqlx::query("update payments set refunding_amount = refunding_amount + $2 where id = $1");
+    query.bind(id).bind(amount).execute(&mut **tx).await.map(drop)
+}
+
+/// Ends the hold of a refund; `refunded` of it went back.
+async fn release(tx: &mut PgTransaction<'_>, refund: &Refund, refunded: i64) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update payments set refunding_amount = refunding_amount - $2,
+            refunded_amount = refunded_amount + $3 where id = $1",
+    );
+    let query = query.bind(refund.payment_id).bind(refund.amount).bind(refunded);
+    query.execute(&mut **tx).await.map(drop)
+}
+
+async fn write(
+    tx: &mut PgTransaction<'_>,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> sqlx::Result<Refund> {
+    let (mut transaction, mut at, mut code, mut text) = (None, None, None, None);
+    let state = match outcome {
+        RefundOutcome::Refunded { transaction_id, refunded_at } => {
+            (transaction, at) = (transaction_id.as_ref(), Some(*refunded_at));
+            RefundState::Refunded
+        }
+        RefundOutcome::Declined { code: c, message } => {
+            (code, text) = (Some(c), Some(message));
+            RefundState::Declined
+        }
+        RefundOutcome::Unknown | RefundOutcome::NotSent => RefundState::Unknown,
+    };
+    let query = sqlx::query_as(
+        "update refunds set state = $2, transaction_id = $3, refunded_at = $4, failure_code = $5,
+            failure_message = $6, resolve_reason = $7
+         where id = $1 returning *",
+    );
+    let query = query.bind(id).bind(state).bind(transaction).bind(at).bind(code).bind(text);
+    query.bind(resolve_reason).fetch_one(&mut **tx).await
+}
+
+fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {
+    let (id, order_no) = (refund.id, &payment.order_no);
+    let label = match outcome {
+        RefundOutcome::Refunded { .. } => {
+            tracing::info!(%id, order_no, "refunded");
+            "refunded"
+        }
+        RefundOutcome::Declined { code, .. } => {
+            tracing::warn!(%id, order_no, code, "refund refused");
+            "declined"
+        }
+        RefundOutcome::Unknown => {
+            tracing::error!(%id, order_no, "refund outcome unknown: find out before any retry");
+            "unknown"
+        }
+        RefundOutcome::NotSent => {
+            tracing::warn!(%id, order_no, "refund not sent");
+            "not_sent"
+        }
+    };
+    metrics::counter!("kiwoom_billing_refunds_total", "outcome" => label).increment(1);
+}

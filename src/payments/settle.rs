@@ -1,0 +1,216 @@
+//! The only writer of a payment's state: the outcome and what follows from it, in one transaction.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use thiserror::Error;
+
+use super::order::{Change, Contradiction, Outcome, State, decide};
+use super::standing::{Attempt, Standing, Status};
+use super::store::{self, InitiatedBy, Payment, PaymentRef};
+use crate::context::Context;
+use crate::error::is_database_down;
+use crate::ids::{PaymentId, SubscriptionId};
+
+/// How long an outcome is kept in memory while the database does not take it.
+const RECORD_TRIES: u32 = 120;
+const RECORD_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why an outcome was not recorded.
+#[derive(Debug, Error)]
+pub enum SettleError {
+    /// There is no such payment.
+    #[error("no such payment")]
+    NotFound,
+    /// What is stored says otherwise.
+    #[error("the outcome contradicts what is stored")]
+    Contradiction,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<Contradiction> for SettleError {
+    fn from(_: Contradiction) -> Self {
+        Self::Contradiction
+    }
+}
+
+/// What became of an outcome that had to be recorded.
+pub enum Settled {
+    /// The payment as it stands now.
+    Recorded(Payment),
+    /// The attempt never happened; its row is gone.
+    Removed,
+    /// It could not be written. The row stays `sending` and will be found unknown.
+    NotRecorded,
+}
+
+/// Records `outcome`. `None` when the row was removed because nothing had been sent. `reason` is
+/// the operator's, when it is settled by hand.
+pub async fn settle(
+    ctx: &Context,
+    id: PaymentId,
+    outcome: &Outcome,
+    reason: Option<&str>,
+) -> Result<Option<Payment>, SettleError> {
+    let found = store::find(&ctx.pool, &PaymentRef::Id(id)).await?.ok_or(SettleError::NotFound)?;
+    let mut tx = ctx.pool.begin().await?;
+    // Everyone locks the subscription first, then the payment.
+    let standing = match found.subscription_id {
+        Some(id) => lock_standing(&mut tx, id).await?,
+        None => None,
+    };
+    let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
+    let change = decide(payment.state, payment.transaction_id.as_deref(), outcome)?;
+    let settled = match change {
+        Change::Nothing => return Ok(Some(payment)),
+        Change::To(state) => Some(write(ctx, &mut tx, &payment, (state, outcome, reason)).await?),
+        Change::Remove => {
+            let query = sqlx::query("delete from payments where id = $1").bind(id);
+            query.execute(&mut *tx).await?;
+            None
+        }
+    };
+    if let Some(standing) = standing {
+        follow(ctx, &mut tx, &payment, &standing, outcome).await?;
+    }
+    tx.commit().await?;
+    Ok(settled)
+}
+
+/// As [`settle`] for the sender of a call: a database that is away is waited for, and an outcome
+/// that contradicts what is stored is kept as unknown and reported.
+pub async fn surely(ctx: &Context, id: PaymentId, outcome: &Outcome) -> Settled {
+    let mut outcome = outcome.clone();
+    for _ in 0..RECORD_TRIES {
+        match settle(ctx, id, &outcome, None).await {
+            Ok(Some(payment)) => return Settled::Recorded(payment),
+            Ok(None) => return Settled::Removed,
+            Err(SettleError::Database(error)) if is_database_down(&error) => {
+                tracing::warn!(%id, %error, "outcome not recorded yet: the database is away");
+                tokio::time::sleep(RECORD_PAUSE).await;
+            }
+            Err(SettleError::NotFound) => break,
+            Err(error) if outcome == Outcome::Unknown => {
+                tracing::error!(%id, %error, "outcome not recorded");
+                break;
+            }
+            Err(error) => {
+                tracing::error!(%id, %error, "outcome kept as unknown");
+                outcome = Outcome::Unknown;
+            }
+        }
+    }
+    Settled::NotRecorded
+}
+
+/// Takes back an intent whose commit was not confirmed. Nothing has been sent for it. When this
+/// does not succeed either, the row is found unknown later, which is safe.
+pub async fn take_back(ctx: &Context, id: PaymentId) {
+    for _ in 0..3 {
+        match settle(ctx, id, &Outcome::NotSent, None).await {
+            Ok(_) | Err(SettleError::NotFound) => return,
+            Err(error) => tracing::warn!(%id, %error, "intent not taken back"),
+        }
+        tokio::time::sleep(RECORD_PAUSE).await;
+    }
+}
+
+async fn write(
+    ctx: &Context,
+    db: &mut PgConnection,
+    payment: &Payment,
+    (state, outcome, reason): (State, &Outcome, Option<&str>),
+) -> sqlx::Result<Payment> {
+    let (mut transaction, mut auth, mut approved_at) = (None, None, None);
+    let (mut code, mut text) = (None, None);
+    match outcome {
+        Outcome::Approved { transaction_id, auth_number, approved_at: at } => {
+            (transaction, auth, approved_at) = (Some(transaction_id), auth_number.as_ref(), Some(*at));
+        }
+        Outcome::Declined { code: c, message, .. } => (code, text) = (Some(c), Some(message)),
+        Outcome::Unknown | Outcome::NotSent => {}
+    }
+    let query = sqlx::query_as(
+        "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
+            failure_code = $6, failure_message = $7, resolve_reason = $8, settled_at = $9
+         where id = $1 returning *",
+    );
+    query
+        .bind(payment.id)
+        .bind(state)
+        .bind(transaction)
+        .bind(auth)
+        .bind(approved_at)
+        .bind(code)
+        .bind(text)
+        .bind(reason)
+        .bind(ctx.clock.now())
+        .fetch_one(db)
+        .await
+}
+
+async fn lock_standing(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+) -> sqlx::Result<Option<Standing>> {
+    let query = sqlx::query_as("select * from subscriptions where id = $1 for update");
+    query.bind(id).fetch_optional(db).await
+}
+
+/// What the outcome means for the subscription.
+async fn follow(
+    ctx: &Context,
+    db: &mut PgConnection,
+    payment: &Payment,
+    standing: &Standing,
+    outcome: &Outcome,
+) -> sqlx::Result<()> {
+    let (Some(id), Some(period)) = (payment.subscription_id, payment.period()) else {
+        return Ok(());
+    };
+    let mut standing = standing.clone();
+    if standing.status == Status::Incomplete {
+        match outcome {
+            Outcome::Approved { .. } => standing.status = Status::Active,
+            Outcome::Unknown => return Ok(()),
+            // A first charge that failed leaves no subscription.
+            Outcome::Declined { .. } | Outcome::NotSent => {
+                let query = sqlx::query("delete from subscriptions where id = $1").bind(id);
+                return query.execute(db).await.map(drop);
+            }
+        }
+    }
+    let by_merchant = payment.initiated_by == InitiatedBy::Merchant;
+    let attempt = Attempt { period, by_merchant };
+    let next = standing.after(attempt, outcome, ctx.rules(), ctx.clock.now());
+    save_standing(db, id, &next).await
+}
+
+/// Stores a standing and ends the lease on the row.
+pub async fn save_standing(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    standing: &Standing,
+) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update subscriptions set status = $2, period_start = $3, next_billing_date = $4,
+            retry_attempt = $5, retry_base = $6, retry_at = $7, next_attempt_at = $8,
+            cancel_at_period_end = $9, leased_until = null
+         where id = $1",
+    );
+    query
+        .bind(id)
+        .bind(standing.status)
+        .bind(standing.period_start)
+        .bind(standing.next_billing_date)
+        .bind(standing.retry_attempt)
+        .bind(standing.retry_base)
+        .bind(standing.retry_at)
+        .bind(standing.next_attempt_at)
+        .bind(standing.cancel_at_period_end)
+        .execute(db)
+        .await
+        .map(drop)
+}

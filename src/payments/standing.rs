@@ -1,0 +1,320 @@
+//! Where a subscription stands after an attempt, and what is due next. Pure.
+//!
+//! Retries follow `RETRY_DAYS`, counted from the day of the period's first declined attempt. A hard
+//! decline is not retried. An unknown outcome makes its period wait; the next period is billed on
+//! its own day, because its money is another month's.
+
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+
+use super::order::Outcome;
+use crate::clock::kst;
+use crate::kiwoom::codes::Verdict;
+use crate::schedule::{AnchorDay, Period, Rules, due_at, midnight};
+
+/// Status of a subscription, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Status {
+    /// Its first charge is under way or unknown; callers do not see it.
+    Incomplete,
+    /// Billed on its day.
+    Active,
+    /// A charge was declined and retries are planned.
+    PastDue,
+    /// Not billed until resumed.
+    Paused,
+    /// Retries are used up, or the card was declined for good.
+    Unpaid,
+    /// Over.
+    Canceled,
+}
+
+/// The part of a subscription that attempts change.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Standing {
+    /// Its status.
+    pub status: Status,
+    /// The anchor day.
+    pub cycle_day: AnchorDay,
+    /// First day of the current period.
+    pub period_start: NaiveDate,
+    /// First day of the next one.
+    pub next_billing_date: NaiveDate,
+    /// Which retry comes next, 1 for the first; 0 when none is planned.
+    pub retry_attempt: i16,
+    /// Day of the period's first declined attempt.
+    pub retry_base: Option<NaiveDate>,
+    /// When the next retry is planned.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The next moment with something to do; `None` while a charge is under way.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Whether it ends with the current period.
+    pub cancel_at_period_end: bool,
+}
+
+/// The attempt that was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The period it was to pay for.
+    pub period: Period,
+    /// Made by the caller (`POST /billing/pay`), outside the planned retries.
+    pub by_merchant: bool,
+}
+
+/// What is due now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// The period has run out and the subscription was to end with it.
+    Cancel,
+    /// This period is to be paid.
+    Charge(Period),
+}
+
+/// After a call that was not sent, the next try.
+const NOT_SENT_PAUSE: Duration = Duration::minutes(5);
+
+impl Standing {
+    /// The current period.
+    pub fn period(&self) -> Period {
+        Period { start: self.period_start, end: self.next_billing_date }
+    }
+
+    /// What is due at `now`.
+    pub fn due(&self, rules: &Rules, now: DateTime<Utc>) -> Due {
+        if self.status == Status::Canceled || self.status == Status::Incomplete {
+            return Due::Nothing;
+        }
+        if self.cancel_at_period_end && now >= midnight(self.next_billing_date) {
+            return Due::Cancel;
+        }
+        let next_period_due = now >= due_at(self.next_billing_date, rules.charge_hour);
+        match self.status {
+            Status::Active | Status::PastDue if next_period_due => Due::Charge(
+                self.cycle_day.latest_period(self.next_billing_date, kst(now).date_naive()),
+            ),
+            Status::PastDue if self.retry_at.is_some_and(|at| now >= at) => {
+                Due::Charge(self.period())
+            }
+            Status::Active
+            | Status::PastDue
+            | Status::Paused
+            | Status::Unpaid
+            | Status::Incomplete
+            | Status::Canceled => Due::Nothing,
+        }
+    }
+
+    /// The next moment at which [`Self::due`] says something else than nothing.
+    pub fn next_moment(&self, rules: &Rules) -> Option<DateTime<Utc>> {
+        let end = self.cancel_at_period_end.then(|| midnight(self.next_billing_date));
+        let next_period = due_at(self.next_billing_date, rules.charge_hour);
+        match self.status {
+            Status::Canceled | Status::Incomplete => None,
+            Status::Paused | Status::Unpaid => end,
+            Status::Active => end.or(Some(next_period)),
+            Status::PastDue => {
+                let boundary = end.unwrap_or(next_period);
+                Some(self.retry_at.map_or(boundary, |retry| retry.min(boundary)))
+            }
+        }
+    }
+
+    /// The standing after `attempt` ended in `outcome` at `now`.
+    pub fn after(
+        &self,
+        attempt: Attempt,
+        outcome: &Outcome,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut next = self.clone();
+        if self.status == Status::Canceled {
+            return next;
+        }
+        if *outcome == Outcome::NotSent {
+            next.next_attempt_at = Some(now + NOT_SENT_PAUSE);
+            return next;
+        }
+        // A late answer about an earlier period does not touch the current one.
+        if attempt.period.start >= self.period_start {
+            next.enter(attempt.period);
+            match outcome {
+                Outcome::Approved { .. } => next.paid(now),
+                Outcome::Declined { verdict, .. } => {
+                    next.declined(*verdict, attempt.by_merchant, rules, now);
+                }
+                Outcome::Unknown => next.clear_retry(),
+                Outcome::NotSent => {}
+            }
+        }
+        next.next_attempt_at = next.next_moment(rules);
+        next
+    }
+
+    fn enter(&mut self, period: Period) {
+        if period.start > self.period_start {
+            self.clear_retry();
+            self.retry_base = None;
+        }
+        self.period_start = period.start;
+        self.next_billing_date = self.next_billing_date.max(period.end);
+    }
+
+    fn paid(&mut self, now: DateTime<Utc>) {
+        // Paying an old period does not bill the ones in between: billing goes on at the next anchor.
+        let today = kst(now).date_naive();
+        if self.status == Status::Unpaid && self.next_billing_date <= today {
+            self.next_billing_date = self.cycle_day.after(today);
+        }
+        if self.status != Status::Paused {
+            self.status = Status::Active;
+        }
+        self.clear_retry();
+        self.retry_base = None;
+    }
+
+    fn declined(&mut self, verdict: Verdict, by_merchant: bool, rules: &Rules, now: DateTime<Utc>) {
+        let in_dunning = matches!(self.status, Status::PastDue | Status::Unpaid);
+        let extra = by_merchant && in_dunning && self.retry_base.is_some();
+        if self.status == Status::Paused || extra && verdict != Verdict::Never {
+            return;
+        }
+        let base = *self.retry_base.get_or_insert(kst(now).date_naive());
+        let retries_made = usize::try_from(self.retry_attempt).unwrap_or(0);
+        match rules.retry_days.get(retries_made) {
+            Some(days) if verdict != Verdict::Never => {
+                self.status = Status::PastDue;
+                self.retry_attempt += 1;
+                self.retry_at = Some(due_at(base + Days::new((*days).into()), rules.charge_hour));
+            }
+            _ => {
+                self.status = Status::Unpaid;
+                self.clear_retry();
+            }
+        }
+    }
+
+    fn clear_retry(&mut self) {
+        self.retry_attempt = 0;
+        self.retry_at = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules { charge_hour: 10, retry_days: vec![1, 3] }
+    }
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn active() -> Standing {
+        Standing {
+            status: Status::Active,
+            cycle_day: AnchorDay::new(15).unwrap(),
+            period_start: date("2026-11-25"),
+            next_billing_date: date("2026-12-15"),
+            retry_attempt: 0,
+            retry_base: None,
+            retry_at: None,
+            next_attempt_at: None,
+            cancel_at_period_end: false,
+        }
+    }
+
+    fn run(standing: &Standing, outcome: &Outcome, at: DateTime<Utc>) -> Standing {
+        let Due::Charge(period) = standing.due(&rules(), at) else {
+            panic!("nothing due at {at}: {standing:?}")
+        };
+        standing.after(Attempt { period, by_merchant: false }, outcome, &rules(), at)
+    }
+
+    fn approved() -> Outcome {
+        Outcome::Approved {
+            transaction_id: "t".into(),
+            auth_number: None,
+            approved_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn declined(verdict: Verdict) -> Outcome {
+        Outcome::Declined { code: "9115".into(), message: String::new(), verdict }
+    }
+
+    fn ten(text: &str) -> DateTime<Utc> {
+        due_at(date(text), 10)
+    }
+
+    #[test]
+    fn a_paid_period_moves_the_schedule_by_one_month() {
+        let start = active();
+        assert_eq!(start.due(&rules(), ten("2026-12-15") - Duration::seconds(1)), Due::Nothing);
+        let paid = run(&start, &approved(), ten("2026-12-15"));
+        assert_eq!(paid.period(), Period { start: date("2026-12-15"), end: date("2027-01-15") });
+        assert_eq!(paid.next_attempt_at, Some(ten("2027-01-15")));
+    }
+
+    #[test]
+    fn soft_declines_are_retried_on_their_days_then_unpaid() {
+        let soft = declined(Verdict::RetryLater);
+        let first = run(&active(), &soft, ten("2026-12-15"));
+        assert_eq!((first.status, first.retry_attempt), (Status::PastDue, 1));
+        assert_eq!(first.next_attempt_at, Some(ten("2026-12-16")));
+        let second = run(&first, &soft, ten("2026-12-16"));
+        assert_eq!((second.retry_attempt, second.retry_at), (2, Some(ten("2026-12-18"))));
+        let third = run(&second, &soft, ten("2026-12-18"));
+        assert_eq!((third.status, third.next_attempt_at), (Status::Unpaid, None));
+        let recovered = run(&second, &approved(), ten("2026-12-18"));
+        assert_eq!((recovered.status, recovered.retry_attempt), (Status::Active, 0));
+        assert_eq!(recovered.next_attempt_at, Some(ten("2027-01-15")));
+    }
+
+    #[test]
+    fn a_hard_decline_is_not_retried() {
+        let unpaid = run(&active(), &declined(Verdict::Never), ten("2026-12-15"));
+        assert_eq!((unpaid.status, unpaid.next_attempt_at), (Status::Unpaid, None));
+    }
+
+    #[test]
+    fn an_unknown_period_waits_and_the_next_one_is_billed() {
+        let waiting = run(&active(), &Outcome::Unknown, ten("2026-12-15"));
+        assert_eq!(waiting.status, Status::Active);
+        assert_eq!(waiting.next_attempt_at, Some(ten("2027-01-15")));
+        let next = run(&waiting, &approved(), ten("2027-01-15"));
+        let old = Attempt {
+            period: Period { start: date("2026-12-15"), end: date("2027-01-15") },
+            by_merchant: false,
+        };
+        let late = next.after(old, &declined(Verdict::Never), &rules(), ten("2027-01-20"));
+        assert_eq!(late, next, "the old period's answer does not touch the current one");
+    }
+
+    #[test]
+    fn not_sent_is_tried_again_soon_and_counts_for_nothing() {
+        let after = run(&active(), &Outcome::NotSent, ten("2026-12-15"));
+        assert_eq!(after.next_attempt_at, Some(ten("2026-12-15") + NOT_SENT_PAUSE));
+        assert_eq!((after.period(), after.status), (active().period(), Status::Active));
+    }
+
+    #[test]
+    fn an_old_debt_paid_late_does_not_bill_the_months_between() {
+        let unpaid = run(&active(), &declined(Verdict::Never), ten("2026-12-15"));
+        let attempt = Attempt { period: unpaid.period(), by_merchant: true };
+        let paid = unpaid.after(attempt, &approved(), &rules(), ten("2027-03-20"));
+        assert_eq!((paid.status, paid.next_billing_date), (Status::Active, date("2027-04-15")));
+    }
+
+    #[test]
+    fn it_ends_with_its_period_when_asked_to() {
+        let ending = Standing { cancel_at_period_end: true, ..active() };
+        let end = midnight(date("2026-12-15"));
+        assert_eq!(ending.next_moment(&rules()), Some(end));
+        assert_eq!(ending.due(&rules(), end), Due::Cancel);
+    }
+}

@@ -1,0 +1,272 @@
+//! SQL of payments and refunds.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::postgres::PgConnection;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::order::State;
+use crate::kiwoom::text::is_order_no;
+use crate::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::money::Won;
+use crate::schedule::Period;
+
+/// What a payment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Kind {
+    /// A single charge of a registered card.
+    OneOff,
+    /// A period of a subscription.
+    Subscription,
+    /// An order paid in the hosted window.
+    Checkout,
+}
+
+/// Who started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum InitiatedBy {
+    /// The schedule.
+    Scheduler,
+    /// The merchant's backend.
+    Merchant,
+    /// The buyer, in the hosted window.
+    Buyer,
+}
+
+/// A row of `payments`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct Payment {
+    pub id: PaymentId,
+    pub order_no: String,
+    pub kind: Kind,
+    pub state: State,
+    pub amount: Won,
+    pub tax_free_amount: i64,
+    pub refunded_amount: i64,
+    pub refunding_amount: i64,
+    pub product_name: String,
+    pub customer_id: Option<String>,
+    pub billing_key_id: Option<BillingKeyId>,
+    pub subscription_id: Option<SubscriptionId>,
+    pub period_start: Option<NaiveDate>,
+    pub period_end: Option<NaiveDate>,
+    pub initiated_by: InitiatedBy,
+    pub method: Option<String>,
+    pub transaction_id: Option<String>,
+    pub auth_number: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub approved_at: Option<DateTime<Utc>>,
+}
+
+impl Payment {
+    /// What can still be refunded, in won.
+    pub fn refundable(&self) -> i64 {
+        if self.state != State::Approved {
+            return 0;
+        }
+        self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// The period it pays for, when it is a subscription's.
+    pub fn period(&self) -> Option<Period> {
+        Some(Period { start: self.period_start?, end: self.period_end? })
+    }
+}
+
+/// Where a refund stands, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RefundState {
+    /// The intent is committed; the call is or may be under way.
+    Sending,
+    /// Money went back.
+    Refunded,
+    /// The gateway said no.
+    Declined,
+    /// The answer was lost.
+    Unknown,
+}
+
+/// A row of `refunds`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct Refund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub amount: Won,
+    pub tax_free_amount: i64,
+    pub state: RefundState,
+    pub reason: Option<String>,
+    pub transaction_id: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub refunded_at: Option<DateTime<Utc>>,
+}
+
+/// How a caller names a payment.
+#[derive(Clone, Debug)]
+pub enum PaymentRef {
+    /// By our id.
+    Id(PaymentId),
+    /// By order number.
+    OrderNo(String),
+    /// By the gateway's transaction id.
+    Transaction(String),
+}
+
+impl PaymentRef {
+    /// Text that can be an order number and is no id names the payment by order number.
+    pub fn parse(text: &str) -> Self {
+        let id = PaymentId::parse(text);
+        if id.0.is_nil() && is_order_no(text) {
+            Self::OrderNo(text.to_owned())
+        } else {
+            Self::Id(id)
+        }
+    }
+}
+
+/// The payment, whatever its kind.
+pub async fn find(pool: &PgPool, reference: &PaymentRef) -> sqlx::Result<Option<Payment>> {
+    let query = match reference {
+        PaymentRef::Id(id) => {
+            sqlx::query_as("select * from payments where id = $1").bind(*id)
+        }
+        PaymentRef::OrderNo(text) => {
+            sqlx::query_as("select * from payments where order_no = $1").bind(text)
+        }
+        PaymentRef::Transaction(text) => {
+            sqlx::query_as("select * from payments where transaction_id = $1").bind(text)
+        }
+    };
+    query.fetch_optional(pool).await
+}
+
+/// The payment, locked until the transaction ends.
+pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as("select * from payments where id = $1 for update");
+    query.bind(id).fetch_optional(db).await
+}
+
+/// The refund.
+pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
+    sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await
+}
+
+/// The attempts made for a period, newest first.
+pub async fn attempts(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    period_start: NaiveDate,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(
+        "select * from payments where subscription_id = $1 and period_start = $2 order by id desc",
+    );
+    query.bind(subscription).bind(period_start).fetch_all(db).await
+}
+
+/// Payments whose state was left `sending` by a process that is gone, or for longer than any call
+/// may take.
+pub async fn orphans(pool: &PgPool, alive: &[i32], secs: f64) -> sqlx::Result<Vec<PaymentId>> {
+    let query = sqlx::query_scalar(
+        "select id from payments where state = 'sending'
+           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
+    );
+    query.bind(alive).bind(secs).fetch_all(pool).await
+}
+
+/// As [`orphans`], for refunds.
+pub async fn orphan_refunds(
+    pool: &PgPool,
+    alive: &[i32],
+    secs: f64,
+) -> sqlx::Result<Vec<RefundId>> {
+    let query = sqlx::query_scalar(
+        "select id from refunds where state = 'sending'
+           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
+    );
+    query.bind(alive).bind(secs).fetch_all(pool).await
+}
+
+/// How many payments and refunds have an unknown outcome.
+pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(
+        "select (select count(*) from payments where state = 'unknown')
+              + (select count(*) from refunds where state = 'unknown')",
+    );
+    query.fetch_one(pool).await
+}
+
+/// What a list of payments is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this customer.
+    pub customer_id: Option<String>,
+    /// Of this subscription.
+    pub subscription_id: Option<SubscriptionId>,
+    /// A status of the API, as a condition on columns.
+    pub condition: Option<&'static str>,
+    /// Created at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Created before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Card payments, newest first, older than `before`.
+pub async fn list(
+    pool: &PgPool,
+    filter: &Filter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Payment>> {
+    let mut sql: QueryBuilder<'_, Postgres> =
+        QueryBuilder::new("select * from payments where kind <> 'checkout'");
+    if let Some(customer) = &filter.customer_id {
+        sql.push(" and customer_id = ").push_bind(customer);
+    }
+    if let Some(subscription) = filter.subscription_id {
+        sql.push(" and subscription_id = ").push_bind(subscription);
+    }
+    if let Some(condition) = filter.condition {
+        sql.push(" and ").push(condition);
+    }
+    if let Some(from) = filter.from {
+        sql.push(" and created_at >= ").push_bind(from);
+    }
+    if let Some(to) = filter.to {
+        sql.push(" and created_at < ").push_bind(to);
+    }
+    if let Some(before) = before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await
+}
+
+/// Refunds, newest first, older than `before`.
+pub async fn list_refunds(
+    pool: &PgPool,
+    payment: Option<PaymentId>,
+    state: Option<RefundState>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Refund>> {
+    let mut sql: QueryBuilder<'_, Postgres> = QueryBuilder::new("select * from refunds where true");
+    if let Some(payment) = payment {
+        sql.push(" and payment_id = ").push_bind(payment);
+    }
+    if let Some(state) = state {
+        sql.push(" and state = ").push_bind(state);
+    }
+    if let Some(before) = before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await
+}
