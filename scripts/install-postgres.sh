@@ -66,7 +66,8 @@ as_root() {
 apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >&2
+        apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
 }
 
 # The package would start a server of its own for the whole machine; the service needs only the
@@ -117,7 +118,7 @@ install_with_brew() {
         brew install --cask chromium chromedriver >&2
     fi
     if [ "$need_cc" = yes ]; then
-        say 'there is no C compiler: run `xcode-select --install` and try again'
+        say "there is no C compiler: run 'xcode-select --install' and try again"
         exit 1
     fi
 }
@@ -126,7 +127,7 @@ explain() {
     say "no apt-get, dnf or brew here. Please install by hand:"
     [ "$need_postgres" = no ] || say "  PostgreSQL $OLDEST_MAJOR or later (postgres, initdb), or set
     PG_BIN_DIR to the folder that has them, or DATABASE_URL to a server that you have"
-    [ "$need_cc" = no ] || say '  a C compiler, as `cc`'
+    [ "$need_cc" = no ] || say "  a C compiler, as 'cc'"
     [ "$need_browser" = no ] || say '  Chromium and chromedriver'
     exit 1
 }
