@@ -1,0 +1,29 @@
+# `make` lists what there is. GNU make 3.81, as on macOS, is enough.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-browser check
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /|/' | \
+		awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+run: ## Start the service in development: sandbox gateway, private database
+	@sh scripts/install-postgres.sh
+	cargo run --release --locked
+
+test: ## Run all tests
+	@sh scripts/install-postgres.sh
+	cargo test --locked
+
+test-browser: ## Run the browser test of the payment page in Chromium
+	@sh scripts/install-postgres.sh --browser
+	cargo test --locked --test browser -- --nocapture
+
+check: ## Check the format, the lints and the dependencies' licences
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		cargo deny --locked check licenses bans sources; \
+	else \
+		echo 'cargo-deny is not installed: licences, bans and sources are NOT checked.'; \
+	fi

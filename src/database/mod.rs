@@ -1,0 +1,3 @@
+//! The database: the private server of development.
+
+pub mod private;
