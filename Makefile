@@ -9,7 +9,7 @@ help: ## List the targets
 
 run: ## Start the service in development: sandbox gateway, private database
 	@sh scripts/install-postgres.sh
-	cargo run --release --locked
+	cargo run --locked
 
 test: ## Run all tests
 	@sh scripts/install-postgres.sh

@@ -1,4 +1,41 @@
 //! Recurring card payments and easy payments through KiwoomPay.
+//!
+//! The modules in reading order: what a request is made of, money, then the features.
 
+// How the process starts and what it is made of.
+pub mod commands;
+pub mod config;
+pub mod context;
+pub mod service;
+
+// What every request passes through.
+pub mod app;
+pub mod request_id;
+pub mod auth;
+pub mod idempotency;
+pub mod extract;
+pub mod answer;
+pub mod error;
+pub mod health;
+
+// Features.
+pub mod billing;
+pub mod scheduler;
+
+// Money: the core that the features share, and the gateway.
+pub mod payments;
+pub mod kiwoom;
+
+// Leaves.
 pub mod clock;
 pub mod database;
+pub mod ids;
+pub mod instance;
+pub mod money;
+pub mod schedule;
+pub mod secret_file;
+pub mod telemetry;
+pub mod vault;
+
+// KiwoomPay's side of the wire, for development and tests.
+pub mod sandbox;

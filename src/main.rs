@@ -1,2 +1,57 @@
-//! x
-fn main() {}
+//! `kiwoom-billing [serve | migrate | sandbox | health]`
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use kiwoom_billing::{commands, config::Config};
+
+#[derive(Parser)]
+#[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service (the default)
+    Serve,
+    /// Bring the database's schema up to date, and exit
+    Migrate,
+    /// Run the sandbox gateway alone
+    Sandbox {
+        /// Port to listen on, on 127.0.0.1
+        #[arg(long, default_value_t = 4000)]
+        port: u16,
+    },
+    /// Ask the running service whether it is ready; exit code 0 when it is
+    Health,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // No `.env` is fine.
+    drop(dotenvy::dotenv());
+    let arguments = Arguments::parse();
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("설정을 고쳐 주세요 (the settings need a correction):");
+            problems.iter().for_each(|problem| eprintln!("  - {problem}"));
+            return ExitCode::from(2);
+        }
+    };
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => commands::serve(config).await,
+        Command::Migrate => commands::migrate(config).await,
+        Command::Sandbox { port } => commands::sandbox(config, port).await,
+        Command::Health => commands::health(config).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

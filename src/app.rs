@@ -1,0 +1,105 @@
+//! The router: features, then layers from the handler outwards.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Info, SecurityRequirement};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::context::AppState;
+use crate::error::{self, ApiError, Code};
+use crate::sandbox::{self, Sandbox};
+use crate::{auth, billing, health, idempotency, request_id};
+
+#[derive(OpenApi)]
+#[openapi(tags(
+    (name = "billing", description = "Card subscriptions and charges"),
+    (name = "operations", description = "Health and metrics"),
+))]
+struct ApiDoc;
+
+/// The whole service.
+pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
+    let (keyed, keyed_doc) = OpenApiRouter::new()
+        .merge(billing::routes())
+        .merge(health::keyed_routes())
+        .split_for_parts();
+    let (open, open_doc) = health::open_routes().split_for_parts();
+    let doc = describe(keyed_doc, open_doc);
+    // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
+    let keyed = keyed
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(error::render))
+        .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
+        .layer(from_fn_with_state(ctx.clone(), auth::require_key));
+    let mut router = Router::new()
+        .merge(keyed)
+        .merge(open)
+        .with_state(ctx)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc));
+    if let Some(sandbox) = sandbox {
+        router = router.nest("/sandbox", sandbox::router(sandbox));
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(error::render))
+        .layer(from_fn(measure))
+        .layer(from_fn(request_id::assign))
+}
+
+async fn not_found() -> ApiError {
+    Code::NotFound.into()
+}
+
+async fn method_not_allowed() -> ApiError {
+    Code::MethodNotAllowed.into()
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request ended in a panic");
+    ApiError::from(Code::Internal).into_response()
+}
+
+/// One line and one count for each request: the path only, never query, headers or body.
+async fn measure(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let started = tokio::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    if !path.starts_with("/sandbox") {
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, ?path, status, millis, "request");
+        metrics::counter!("kiwoom_billing_requests_total", "status" => status.to_string())
+            .increment(1);
+        metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());
+    }
+    response
+}
+
+fn describe(
+    keyed: utoipa::openapi::OpenApi,
+    open: utoipa::openapi::OpenApi,
+) -> utoipa::openapi::OpenApi {
+    let mut doc = ApiDoc::openapi();
+    doc.info = Info::new("kiwoom-billing", env!("CARGO_PKG_VERSION"));
+    doc.merge(keyed);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+    let components = doc.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
+    let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
+    doc.merge(open);
+    doc
+}

@@ -1,0 +1,104 @@
+//! What the subcommands do.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Gateway};
+use crate::sandbox;
+use crate::service::Service;
+use crate::{database, telemetry};
+
+type Done = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Runs the service until SIGTERM or SIGINT.
+pub async fn serve(config: Config) -> Done {
+    telemetry::init(&config);
+    let service = Service::start(config).await?;
+    greet(&service);
+    terminated().await?;
+    tracing::info!("stopping: waiting for calls under way");
+    service.stop().await;
+    Ok(())
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(config: Config) -> Done {
+    telemetry::init(&config);
+    let (pool, private) = database::open(&config).await?;
+    pool.close().await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
+    Ok(())
+}
+
+/// Runs the sandbox alone, with books of its own.
+pub async fn sandbox(config: Config, port: u16) -> Done {
+    if config.is_production() {
+        return Err("production never has a sandbox".into());
+    }
+    telemetry::init(&config);
+    let clock = sandbox::saved_clock(&config.data_dir.join("sandbox"))?;
+    let options = sandbox::Options {
+        cpid: sandbox::CPID.to_owned(),
+        auth_key: sandbox::AUTH_KEY.to_owned(),
+        data_dir: Some(config.data_dir.clone()),
+        advance_clock: sandbox::jump(clock.clone()),
+        clock,
+        notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
+    };
+    let router = Router::new().nest("/sandbox", sandbox::router(sandbox::open(options)?));
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+    println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        drop(terminated().await);
+    });
+    Ok(server.await?)
+}
+
+/// Asks the service on this machine whether it is ready.
+pub async fn health(config: Config) -> Done {
+    let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
+    let url = format!("http://{}/health/ready", SocketAddr::new(host, config.port));
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let response = client.get(&url).timeout(std::time::Duration::from_secs(3)).send().await?;
+    if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
+}
+
+async fn terminated() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Where to look next.
+fn greet(service: &Service) {
+    let config = &service.ctx.config;
+    let base = config.public_url.as_ref().map_or_else(
+        || format!("http://{}", local(service.address)),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    );
+    println!("kiwoom-billing {}", env!("CARGO_PKG_VERSION"));
+    println!("  API      {base}");
+    println!("  문서     {base}/docs");
+    if matches!(config.kiwoom.gateway, Gateway::Sandbox) {
+        println!("  샌드박스 {base}/sandbox  (테스트 카드, 원장, 시계)");
+    }
+    if config.api_keys.is_empty() {
+        println!("  API_KEYS가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
+    }
+}
+
+fn local(address: SocketAddr) -> String {
+    let loopback = address.ip().is_unspecified() || address.ip().is_loopback();
+    if loopback { format!("localhost:{}", address.port()) } else { address.to_string() }
+}

@@ -1,0 +1,110 @@
+//! The loop: tick, one bounded pass, sleep. In the sandbox also the walk of the moved clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::billing::renewals;
+use crate::context::{AppState, Context};
+use crate::payments::recovery;
+use crate::sandbox::Sandbox;
+
+/// A walk whose due work does not get done gives up after this time.
+const WALK_PATIENCE: Duration = Duration::from_secs(120);
+const WALK_POLL: Duration = Duration::from_millis(20);
+
+/// Why a walk ended early.
+#[derive(Debug, Error)]
+pub enum WalkError {
+    /// Work that was due stayed undone.
+    #[error("work that is due at {0} does not get done")]
+    Stuck(DateTime<Utc>),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Runs until the service is told to stop. A pass that fails is logged, and the next one tries.
+pub async fn run(ctx: AppState) {
+    let mut ticks = tokio::time::interval(ctx.config.schedule.interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = ctx.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = pass(&ctx).await {
+            tracing::error!(%error, "pass of the schedule failed");
+        }
+    }
+}
+
+/// Finds calls that were cut short, then charges what is due.
+pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
+    let _one_at_a_time = ctx.pass.lock().await;
+    recovery::recover(ctx).await?;
+    if ctx.config.schedule.enabled {
+        renewals::run_due(ctx).await?;
+    }
+    Ok(())
+}
+
+/// Moves the clock to `target`, stopping at every due moment on the way, in order, and letting
+/// everything happen at its own time. Work that other processes do is waited for.
+pub async fn walk(
+    ctx: &Context,
+    sandbox: &Sandbox,
+    target: DateTime<Utc>,
+) -> Result<(), WalkError> {
+    let mut progress = Instant::now();
+    loop {
+        let next = next_due(ctx, sandbox).await?.filter(|at| *at <= target);
+        let under_way = renewals::charges_under_way(&ctx.pool).await?;
+        if under_way || next.is_some_and(|at| at <= ctx.clock.now()) {
+            if progress.elapsed() > WALK_PATIENCE {
+                return Err(WalkError::Stuck(ctx.clock.now()));
+            }
+            if under_way {
+                tokio::time::sleep(WALK_POLL).await;
+            }
+        } else {
+            progress = Instant::now();
+        }
+        match next {
+            Some(at) => ctx.clock.advance_to(at),
+            None if under_way => {}
+            None => {
+                ctx.clock.advance_to(target);
+                return Ok(());
+            }
+        }
+        pass(ctx).await?;
+        sandbox.run_due().await;
+    }
+}
+
+async fn next_due(ctx: &Context, sandbox: &Sandbox) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let charge = if ctx.config.schedule.enabled {
+        renewals::next_due(&ctx.pool).await?
+    } else {
+        None
+    };
+    Ok([charge, sandbox.next_due()].into_iter().flatten().min())
+}
+
+/// The walk as the sandbox calls it. It goes on when the caller leaves.
+pub fn walker(ctx: AppState, sandbox: Arc<Sandbox>, target: DateTime<Utc>) -> Walk {
+    Box::pin(async move {
+        let tasks = ctx.tasks.clone();
+        let walk = tasks.spawn(async move { walk(&ctx, &sandbox, target).await });
+        let walked = walk.await.map_err(|error| error.to_string())?;
+        walked.map_err(|error| error.to_string())
+    })
+}
+
+/// A walk under way.
+pub type Walk = BoxFuture<'static, Result<(), String>>;

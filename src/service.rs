@@ -1,0 +1,194 @@
+//! Start-up and shutdown.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use secrecy::SecretString;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config::{Config, Gateway};
+use crate::context::{AppState, Context};
+use crate::database::private::PrivateServer;
+use crate::database::{self, DatabaseError};
+use crate::instance::Instance;
+use crate::kiwoom::{Contract, KiwoomClient};
+use crate::sandbox::{self, Sandbox};
+use crate::vault::{Vault, VaultError};
+use crate::{app, payments, scheduler, secret_file, telemetry};
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// `HOST` and `PORT`.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A query at start.
+    #[error("the database refused a query at start: {0}")]
+    Query(#[from] sqlx::Error),
+    /// `BILLING_KEY_SECRET`.
+    #[error("BILLING_KEY_SECRET: {0}")]
+    Secret(#[from] VaultError),
+    /// `DATA_DIR`.
+    #[error("DATA_DIR: {0}")]
+    DataDir(io::Error),
+    /// TLS.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A running service.
+pub struct Service {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its requests share.
+    pub ctx: AppState,
+    server: JoinHandle<io::Result<()>>,
+    scheduler: JoinHandle<()>,
+    private: Option<PrivateServer>,
+}
+
+impl Service {
+    /// Starts everything; when it returns the service answers requests.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        telemetry::metrics();
+        let wanted = SocketAddr::new(config.host, config.port);
+        let listener = TcpListener::bind(wanted).await;
+        let listener = listener.map_err(|e| StartError::Listen(wanted, e))?;
+        let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
+
+        let (pool, private) = database::open(&config).await?;
+        let stop = CancellationToken::new();
+        let instance = Instance::register(&pool, stop.clone()).await?;
+        let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
+        let sandbox_dir = config.data_dir.join("sandbox");
+        let clock = if sandboxed {
+            sandbox::saved_clock(&sandbox_dir).map_err(StartError::DataDir)?
+        } else {
+            Clock::system()
+        };
+        let ctx = Arc::new(Context {
+            kiwoom: KiwoomClient::new(contract(&config, address))?,
+            vault: vault(&config)?,
+            pool,
+            clock,
+            instance,
+            tasks: TaskTracker::new(),
+            stop,
+            pass: Mutex::new(()),
+            config,
+        });
+        payments::recovery::recover(&ctx).await?;
+        let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
+        let router = app::router(ctx.clone(), sandbox);
+        let stopped = ctx.stop.clone().cancelled_owned();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, service).with_graceful_shutdown(stopped).await
+        });
+        let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
+        Ok(Self { address, ctx, server, scheduler, private })
+    }
+
+    /// Takes no new work, waits for calls under way, records their outcomes, and ends.
+    pub async fn stop(self) {
+        self.ctx.stop.cancel();
+        let limit = self.ctx.config.kiwoom.timeout + std::time::Duration::from_secs(5);
+        let orderly = async {
+            drop(self.scheduler.await);
+            self.ctx.tasks.close();
+            self.ctx.tasks.wait().await;
+            drop(self.server.await);
+        };
+        if tokio::time::timeout(limit, orderly).await.is_err() {
+            tracing::error!("work under way did not end in time; the next start lists it as unknown");
+        }
+        self.ctx.pool.close().await;
+        if let Some(private) = self.private {
+            private.stop().await;
+        }
+    }
+}
+
+/// The sandbox on the service's own port. Its clock walks, so it needs the context, and gets
+/// itself through the cell once it is there.
+fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, StartError> {
+    let cell: Arc<OnceLock<Arc<Sandbox>>> = Arc::new(OnceLock::new());
+    let (walk_ctx, walk_cell) = (ctx.clone(), cell.clone());
+    let options = sandbox::Options {
+        cpid: sandbox::CPID.to_owned(),
+        auth_key: sandbox::AUTH_KEY.to_owned(),
+        data_dir: Some(ctx.config.data_dir.clone()),
+        clock: ctx.clock.clone(),
+        notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
+        advance_clock: Arc::new(move |target| match walk_cell.get() {
+            Some(sandbox) => scheduler::walker(walk_ctx.clone(), sandbox.clone(), target),
+            None => Box::pin(async { Err("the sandbox is still starting".to_owned()) }),
+        }),
+    };
+    let sandbox = sandbox::open(options).map_err(StartError::DataDir)?;
+    Ok(cell.get_or_init(|| sandbox).clone())
+}
+
+fn contract(config: &Config, address: SocketAddr) -> Contract {
+    let kiwoom = &config.kiwoom;
+    let (base_url, agent_url, cpid, auth_key) = match &kiwoom.gateway {
+        Gateway::Remote { base_url, agent_url, cpid, auth_key } => {
+            (base_url.clone(), agent_url.clone(), cpid.clone(), auth_key.clone())
+        }
+        Gateway::Sandbox => {
+            let base = sandbox_url(address);
+            let key = SecretString::from(sandbox::AUTH_KEY);
+            (base.clone(), base, sandbox::CPID.to_owned(), key)
+        }
+    };
+    Contract {
+        base_url,
+        agent_url,
+        cpid,
+        auth_key,
+        bill_type: kiwoom.bill_type.clone(),
+        timeout: kiwoom.timeout,
+        rate_per_sec: kiwoom.rate_per_sec,
+    }
+}
+
+fn sandbox_url(address: SocketAddr) -> Url {
+    match Url::parse(&format!("http://{}/sandbox", reachable(address))) {
+        Ok(url) => url,
+        Err(_) => unreachable!("an address makes a URL"),
+    }
+}
+
+/// An address that this machine can connect to, for one that listens everywhere.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    }
+}
+
+/// Development without `BILLING_KEY_SECRET` keeps a secret of its own in `DATA_DIR`.
+fn vault(config: &Config) -> Result<Vault, StartError> {
+    let made = match &config.billing_key_secret {
+        Some(secret) => secret.clone(),
+        None => development_secret(&config.data_dir).map_err(StartError::DataDir)?,
+    };
+    Ok(Vault::new(&made, config.billing_key_secret_old.as_ref())?)
+}
+
+fn development_secret(data_dir: &Path) -> io::Result<SecretString> {
+    secret_file::read_or_create(&data_dir.join("billing_key_secret"))
+}
