@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, Gateway};
 use crate::sandbox;
 use crate::service::Service;
-use crate::{database, telemetry};
+use crate::{clock_file, database, telemetry};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -43,7 +43,7 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         return Err("production never has a sandbox".into());
     }
     telemetry::init(&config);
-    let clock = sandbox::saved_clock(&config.data_dir.join("sandbox"))?;
+    let clock = clock_file::load(&config.data_dir.join("sandbox"))?;
     let options = sandbox::Options {
         cpid: sandbox::CPID.to_owned(),
         auth_key: sandbox::AUTH_KEY.to_owned(),

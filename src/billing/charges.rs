@@ -1,7 +1,8 @@
 //! `POST /billing/pay`: a single charge, or the period of a subscription that is due or owed.
 
 use axum::extract::State;
-use utoipa::ToSchema;
+use utoipa::openapi::{OneOf, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::answers::{PaymentBody, not_sent, payment_answer};
 use super::due::charge_due;
@@ -21,14 +22,21 @@ use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 const ORDER_NO: &str = "payments_order_no_key";
 
 /// Either a single charge or a subscription's.
-#[derive(ToSchema)]
-#[schema(untagged)]
 pub enum PayRequest {
     /// A single charge.
     OneOff(OneOff),
     /// The due or failed period of a subscription, now.
     Subscription(OfSubscription),
 }
+
+impl PartialSchema for PayRequest {
+    fn schema() -> RefOr<Schema> {
+        let either = OneOf::builder().item(OneOff::schema()).item(OfSubscription::schema());
+        RefOr::T(Schema::OneOf(either.build()))
+    }
+}
+
+impl ToSchema for PayRequest {}
 
 /// A single charge of a registered card.
 #[derive(ToSchema)]

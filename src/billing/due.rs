@@ -23,8 +23,14 @@ pub enum NotCharged {
     Refused(ApiError),
 }
 
-impl<E: Into<ApiError>> From<E> for NotCharged {
-    fn from(error: E) -> Self {
+impl From<ApiError> for NotCharged {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<sqlx::Error> for NotCharged {
+    fn from(error: sqlx::Error) -> Self {
         Self::Refused(error.into())
     }
 }

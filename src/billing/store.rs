@@ -13,7 +13,6 @@ use crate::payments::standing::Standing;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct BillingKey {
     pub id: BillingKeyId,
     pub customer_id: String,
@@ -35,7 +34,6 @@ impl BillingKey {
 
 /// A row of `subscriptions`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct Subscription {
     pub id: SubscriptionId,
     pub customer_id: String,
@@ -91,7 +89,7 @@ pub async fn list_keys(
     customer_id: Option<&str>,
     paging: Paging,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let mut sql: QueryBuilder<'_, Postgres> =
+    let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from billing_keys where status = 'active'");
     if let Some(customer) = customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
@@ -220,7 +218,7 @@ pub async fn list_subscriptions(
     filter: &Filter,
     paging: Paging,
 ) -> sqlx::Result<Vec<Subscription>> {
-    let mut sql: QueryBuilder<'_, Postgres> =
+    let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);

@@ -11,7 +11,7 @@ use super::charset;
 use super::error::GatewayError;
 use super::exchange::{Exchange, Ticket};
 use super::pace::Pace;
-use super::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
+use super::text::{CustomerId, OrderNo};
 use super::wire::{Answer, Fields};
 use crate::clock::kst_instant;
 use crate::money::Won;

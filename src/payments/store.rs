@@ -225,7 +225,7 @@ pub async fn list(
     before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Payment>> {
-    let mut sql: QueryBuilder<'_, Postgres> =
+    let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from payments where kind <> 'checkout'");
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
@@ -257,7 +257,7 @@ pub async fn list_refunds(
     before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Refund>> {
-    let mut sql: QueryBuilder<'_, Postgres> = QueryBuilder::new("select * from refunds where true");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from refunds where true");
     if let Some(payment) = payment {
         sql.push(" and payment_id = ").push_bind(payment);
     }

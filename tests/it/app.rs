@@ -1,0 +1,192 @@
+//! A whole service for one test: its own database, its own sandbox, its own data folder.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use kiwoom_billing::config::Config;
+use kiwoom_billing::service::Service;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::postgres;
+
+/// See the module.
+pub struct TestApp {
+    pub base: String,
+    pub client: Client,
+    pub service: Service,
+    pub data_dir: PathBuf,
+    settings: HashMap<String, String>,
+}
+
+/// An answer as the caller sees it.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    /// `data` of a success with this status.
+    #[track_caller]
+    pub fn data(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.json()["success"], true, "{}", self.text);
+        self.json()["data"].clone()
+    }
+
+    /// The error body without the request id, after checking that it is the header's.
+    #[track_caller]
+    pub fn error(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        let mut body = self.json();
+        let id = body["error"].as_object_mut().unwrap().remove("requestId").unwrap();
+        assert_eq!(id.as_str().unwrap(), self.headers["x-request-id"].to_str().unwrap());
+        assert_eq!(body["success"], false);
+        body["error"].clone()
+    }
+
+    /// Asserts the error's code.
+    #[track_caller]
+    pub fn fails(&self, status: u16, code: &str) {
+        assert_eq!(self.error(status)["code"], code, "{}", self.text);
+    }
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings besides.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let data_dir = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
+        let mut all = HashMap::from([
+            ("PORT".to_owned(), "0".to_owned()),
+            ("DATABASE_URL".to_owned(), postgres::new_database().await),
+            ("DATABASE_MAX_CONNECTIONS".to_owned(), "10".to_owned()),
+            ("DATA_DIR".to_owned(), data_dir.display().to_string()),
+        ]);
+        all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        Self::launch(all, data_dir).await
+    }
+
+    async fn launch(settings: HashMap<String, String>, data_dir: PathBuf) -> Self {
+        let config = Config::from_lookup(|name| settings.get(name).cloned()).expect("settings");
+        let service = Service::start(config).await.expect("service");
+        let base = format!("http://{}", service.address);
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { base, client, service, data_dir, settings }
+    }
+
+    /// Stops the service in order and starts it again on the same data.
+    pub async fn restart(self) -> Self {
+        self.service.stop().await;
+        Self::launch(self.settings, self.data_dir).await
+    }
+
+    /// A second service on the same database, with its own sandbox: for what replicas share.
+    pub async fn replica(&self, settings: &[(&str, &str)]) -> Self {
+        let mut all = self.settings.clone();
+        let data_dir = self.data_dir.join("replica");
+        all.insert("DATA_DIR".to_owned(), data_dir.display().to_string());
+        all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        Self::launch(all, data_dir).await
+    }
+
+    /// The value of a setting, for a process of the same kind.
+    pub fn setting(&self, name: &str) -> &str {
+        &self.settings[name]
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Reply {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Reply { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Registers a card for `user123`; the billing key.
+    pub async fn register(&self, card_number: &str) -> String {
+        let reply = self.post("/billing/register", &card(card_number)).await;
+        reply.data(201)["billingKey"].as_str().unwrap().to_owned()
+    }
+
+    /// Subscribes `user123` with the card to a plan of its own; the subscription.
+    pub async fn subscribe(&self, billing_key: &str, cycle_day: u32) -> Value {
+        let plan = uuid::Uuid::now_v7().to_string();
+        let body = json!({
+            "billingKey": billing_key, "customerId": "user123", "planId": plan, "amount": 9900,
+            "productName": "월간 구독", "cycleDay": cycle_day,
+        });
+        self.post("/billing/subscribe", &body).await.data(201)
+    }
+
+    /// Pays 9,900 won once with the card; the answer.
+    pub async fn pay(&self, billing_key: &str) -> Reply {
+        self.post("/billing/pay", &one_off(billing_key)).await
+    }
+
+    pub async fn advance_days(&self, days: u32) {
+        let reply = self.post("/sandbox/clock", &json!({"advanceDays": days})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    /// Moves the clock to an instant, walking.
+    pub async fn advance_to(&self, instant: &str) {
+        let reply = self.post("/sandbox/clock", &json!({"now": instant})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    /// Every transaction the gateway side holds, oldest first.
+    pub async fn ledger(&self) -> Vec<Value> {
+        let reply = self.get("/sandbox/ledger").await;
+        reply.json()["transactions"].as_array().unwrap().clone()
+    }
+
+    /// Scripts one answer of the gateway.
+    pub async fn fault(&self, fault: Value) {
+        let reply = self.post("/sandbox/faults", &fault).await;
+        assert!(reply.status < 300, "{}", reply.text);
+    }
+}
+
+/// The register body of the original's README, with another card number.
+pub fn card(card_number: &str) -> Value {
+    json!({
+        "cardNumber": card_number, "expireDate": "2512", "cardPassword": "12",
+        "birthDate": "901231", "customerName": "홍길동", "customerId": "user123",
+    })
+}
+
+/// A single charge of 9,900 won.
+pub fn one_off(billing_key: &str) -> Value {
+    json!({
+        "billingKey": billing_key, "customerId": "user123", "amount": 9900,
+        "productName": "단건 결제",
+    })
+}

@@ -1,0 +1,82 @@
+//! A PostgreSQL server for the tests, and a database for each.
+//!
+//! `DATABASE_URL` names the server when it is set; else a private one is started, with its
+//! durability off, and ends with the test process.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use kiwoom_billing::database::MIGRATIONS;
+use kiwoom_billing::database::private::{PrivateServer, StartOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::sync::OnceCell;
+
+const TEMPLATE: &str = "kiwoom_billing_template";
+
+struct Server {
+    options: PgConnectOptions,
+    _private: Option<PrivateServer>,
+}
+
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+/// A new, migrated database; its `DATABASE_URL`.
+pub async fn new_database() -> String {
+    let server = SERVER.get_or_init(start).await;
+    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+    execute(&server.options, &format!("create database {name} template {TEMPLATE}")).await;
+    url(&server.options.clone().database(&name), &name)
+}
+
+async fn start() -> Server {
+    let (options, private) = match std::env::var("DATABASE_URL") {
+        Ok(url) => (PgConnectOptions::from_str(&url).expect("DATABASE_URL"), None),
+        Err(_) => {
+            let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
+            let server = StartOptions::new(dir).for_tests().start().await.expect("PostgreSQL");
+            (server.options("postgres"), Some(server))
+        }
+    };
+    if private.as_ref().is_some_and(PrivateServer::is_owner) {
+        drop_old(&options).await;
+    }
+    let template = format!("{TEMPLATE}_{}", std::process::id());
+    execute(&options, &format!("create database {template}")).await;
+    let mut db = PgConnection::connect_with(&options.clone().database(&template)).await.unwrap();
+    MIGRATIONS.run(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    // Another test process may use the server too: the last template wins, they are the same.
+    execute(&options, &format!("drop database if exists {TEMPLATE}")).await;
+    execute(&options, &format!("alter database {template} rename to {TEMPLATE}")).await;
+    Server { options, _private: private }
+}
+
+async fn drop_old(options: &PgConnectOptions) {
+    let mut db = PgConnection::connect_with(options).await.unwrap();
+    let names: Vec<String> =
+        sqlx::query_scalar("select datname from pg_database where datname like 'test\\_%'")
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+    for name in names {
+        execute(options, &format!("drop database if exists {name} with (force)")).await;
+    }
+}
+
+async fn execute(options: &PgConnectOptions, sql: &str) {
+    let mut db = PgConnection::connect_with(options).await.unwrap();
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+}
+
+fn url(options: &PgConnectOptions, name: &str) -> String {
+    let user = options.get_username();
+    match options.get_socket() {
+        Some(socket) => format!("postgres://{user}@localhost/{name}?host={}", socket.display()),
+        None => {
+            let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
+            url.set_path(name);
+            url.to_string()
+        }
+    }
+}
