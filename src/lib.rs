@@ -1,3 +1,4 @@
 //! Recurring card payments and easy payments through KiwoomPay.
 
 pub mod clock;
+pub mod sandbox;
