@@ -82,8 +82,12 @@ struct Limit(usize);
 impl FromField for Limit {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let number = value.as_str().and_then(|t| t.parse().ok());
-        let wrong =
-            || Text::new("1 이상 100 이하의 정수여야 합니다.", "Has to be a whole number from 1 to 100.");
+        let wrong = || {
+            Text::new(
+                "1 이상 100 이하의 정수여야 합니다.",
+                "Has to be a whole number from 1 to 100.",
+            )
+        };
         number.filter(|n| (1..=100).contains(n)).map(Self).ok_or_else(wrong)
     }
 }
@@ -94,7 +98,10 @@ impl FromField for Cursor {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let uuid = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
         let wrong = || {
-            Text::new("nextCursor로 받은 값이어야 합니다.", "Has to be a nextCursor of an earlier page.")
+            Text::new(
+                "nextCursor로 받은 값이어야 합니다.",
+                "Has to be a nextCursor of an earlier page.",
+            )
         };
         uuid.map(Self).ok_or_else(wrong)
     }

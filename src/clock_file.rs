@@ -13,7 +13,8 @@ const FILE: &str = "clock";
 pub fn load(dir: &Path) -> io::Result<Clock> {
     match std::fs::read_to_string(dir.join(FILE)) {
         Ok(text) => {
-            let seconds = text.trim().parse().map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
+            let seconds =
+                text.trim().parse().map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
             Ok(Clock::ahead_by(Duration::seconds(seconds)))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Clock::system()),

@@ -231,8 +231,7 @@ fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
         r.wrong::<()>("KIWOOM_BILL_TYPE", "one of 1, 2, 13, 14, 18");
     }
     let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
-    let rate_per_sec =
-        r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
+    let rate_per_sec = r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
     Some(KiwoomConfig {
         gateway: gateway?,
         bill_type,

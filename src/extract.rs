@@ -124,7 +124,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Text of 1 to `max` characters with no control characters.
 pub fn text(value: &Value, max: usize) -> Result<String, Text> {
-    let text = value.as_str().ok_or_else(|| Text::new("문자열이어야 합니다.", "Has to be a string."))?;
+    let text =
+        value.as_str().ok_or_else(|| Text::new("문자열이어야 합니다.", "Has to be a string."))?;
     if text.trim().is_empty() {
         return Err(Text::new("비어 있을 수 없습니다.", "May not be empty."));
     }
@@ -168,7 +169,8 @@ impl FromField for Won {
 
 impl FromField for NaiveDate {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("YYYY-MM-DD 형식의 날짜여야 합니다.", "Has to be a date, YYYY-MM-DD.");
+        let wrong =
+            || Text::new("YYYY-MM-DD 형식의 날짜여야 합니다.", "Has to be a date, YYYY-MM-DD.");
         let text = value.as_str().filter(|t| t.len() == 10).ok_or_else(wrong)?;
         text.parse().map_err(|_| wrong())
     }

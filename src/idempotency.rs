@@ -197,8 +197,7 @@ async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<bool> {
 
 /// Stores the answer. One that only says "not now" is no answer: the key stays free for the retry.
 async fn finish(pool: &PgPool, id: Uuid, status: StatusCode, body: &[u8]) -> sqlx::Result<()> {
-    let not_now =
-        matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+    let not_now = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
     let query = if not_now {
         sqlx::query("delete from idempotency_keys where id = $1").bind(id)
     } else {
@@ -232,7 +231,8 @@ async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
     read.map_err(|error| {
         let too_large = std::error::Error::source(&error)
-            .is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
+            .and_then(|e| e.downcast_ref::<http_body_util::LengthLimitError>())
+            .is_some();
         if too_large { Code::PayloadTooLarge.into() } else { Code::InvalidJson.into() }
     })
 }

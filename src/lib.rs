@@ -9,22 +9,22 @@ pub mod context;
 pub mod service;
 
 // What every request passes through.
-pub mod app;
-pub mod request_id;
-pub mod auth;
-pub mod idempotency;
-pub mod extract;
 pub mod answer;
+pub mod app;
+pub mod auth;
 pub mod error;
+pub mod extract;
 pub mod health;
+pub mod idempotency;
+pub mod request_id;
 
 // Features.
 pub mod billing;
 pub mod scheduler;
 
 // Money: the core that the features share, and the gateway.
-pub mod payments;
 pub mod kiwoom;
+pub mod payments;
 
 // Leaves.
 pub mod clock;

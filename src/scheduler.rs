@@ -15,7 +15,7 @@ use crate::payments::recovery;
 use crate::sandbox::Sandbox;
 
 /// A walk whose due work does not get done gives up after this time.
-const WALK_PATIENCE: Duration = Duration::from_secs(120);
+const WALK_PATIENCE: Duration = Duration::from_mins(2);
 const WALK_POLL: Duration = Duration::from_millis(20);
 
 /// Why a walk ended early.
@@ -94,11 +94,8 @@ fn advance(ctx: &Context, instant: DateTime<Utc>) -> std::io::Result<()> {
 }
 
 async fn next_due(ctx: &Context, sandbox: &Sandbox) -> sqlx::Result<Option<DateTime<Utc>>> {
-    let charge = if ctx.config.schedule.enabled {
-        renewals::next_due(&ctx.pool).await?
-    } else {
-        None
-    };
+    let charge =
+        if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
     Ok([charge, NEXT_DUE(sandbox)].into_iter().flatten().min())
 }
 
@@ -116,4 +113,6 @@ pub fn walker(ctx: AppState, sandbox: Arc<Sandbox>, target: DateTime<Utc>) -> Wa
 pub type Walk = BoxFuture<'static, Result<(), String>>;
 
 #[allow(non_snake_case)]
-fn NEXT_DUE(_: &Sandbox) -> Option<DateTime<Utc>> { None }
+fn NEXT_DUE(_: &Sandbox) -> Option<DateTime<Utc>> {
+    None
+}

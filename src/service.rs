@@ -112,7 +112,9 @@ impl Service {
             drop(self.server.await);
         };
         if tokio::time::timeout(limit, orderly).await.is_err() {
-            tracing::error!("work under way did not end in time; the next start lists it as unknown");
+            tracing::error!(
+                "work under way did not end in time; the next start lists it as unknown"
+            );
         }
         self.ctx.pool.close().await;
         if let Some(private) = self.private {

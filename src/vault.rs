@@ -48,7 +48,9 @@ impl Vault {
         Ok(Self {
             present: Key::new(present)?,
             old: old.map(Key::new).transpose()?,
-            mac_key: Zeroizing::new(Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec()),
+            mac_key: Zeroizing::new(
+                Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec(),
+            ),
         })
     }
 

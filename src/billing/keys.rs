@@ -162,10 +162,7 @@ impl FromFields for ListRequest {
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn list(
-    State(ctx): State<AppState>,
-    Query(request): Query<ListRequest>,
-) -> Answer {
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let customer = request.customer_id.as_ref().map(CustomerId::as_str);
     let rows = store::list_keys(&ctx.pool, customer, request.paging).await?;
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
@@ -186,8 +183,10 @@ pub async fn delete(State(ctx): State<AppState>, Path(id): Path<String>) -> Answ
         Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
         Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
         Deleted::InUse => {
-            let reason =
-                Text::new("구독이 사용 중인 빌링키입니다.", "A live subscription uses this billing key.");
+            let reason = Text::new(
+                "구독이 사용 중인 빌링키입니다.",
+                "A live subscription uses this billing key.",
+            );
             Err(ApiError::from(Code::SubscriptionExists).with_detail("billingKey", reason))
         }
     }
@@ -211,10 +210,5 @@ pub fn open_card(ctx: &Context, key: BillingKey) -> Result<Card, ApiError> {
         tracing::error!(billing_key = %key.id, %error, "billing key not readable");
         ApiError::from(Code::Internal)
     })?;
-    Ok(Card {
-        id: key.id,
-        autokey,
-        customer_id: key.customer_id,
-        customer_name: key.customer_name,
-    })
+    Ok(Card { id: key.id, autokey, customer_id: key.customer_id, customer_name: key.customer_name })
 }

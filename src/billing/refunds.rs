@@ -43,9 +43,16 @@ struct TaxFree(i64);
 impl FromField for TaxFree {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || {
-            Text::new("0 이상의 정수(원)여야 합니다.", "Has to be a whole number of won, 0 or more.")
+            Text::new(
+                "0 이상의 정수(원)여야 합니다.",
+                "Has to be a whole number of won, 0 or more.",
+            )
         };
-        value.as_i64().filter(|n| (0..=crate::money::MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
+        value
+            .as_i64()
+            .filter(|n| (0..=crate::money::MAX_WON).contains(n))
+            .map(Self)
+            .ok_or_else(wrong)
     }
 }
 
@@ -53,18 +60,21 @@ impl FromFields for RefundRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let names = ["paymentId", "orderId", "transactionId"];
         if names.iter().filter(|name| f.has(name)).count() != 1 {
-            f.refuse("paymentId", Text::new(
-                "paymentId, orderId, transactionId 중 하나만 보내야 합니다.",
-                "Send exactly one of paymentId, orderId and transactionId.",
-            ));
+            f.refuse(
+                "paymentId",
+                Text::new(
+                    "paymentId, orderId, transactionId 중 하나만 보내야 합니다.",
+                    "Send exactly one of paymentId, orderId and transactionId.",
+                ),
+            );
         }
         let amount = f.optional::<Won>("amount");
         let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
         if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
-            f.refuse("taxFreeAmount", Text::new(
-                "amount를 넘을 수 없습니다.",
-                "May not exceed amount.",
-            ));
+            f.refuse(
+                "taxFreeAmount",
+                Text::new("amount를 넘을 수 없습니다.", "May not exceed amount."),
+            );
         }
         Some(Self {
             amount,
@@ -203,10 +213,10 @@ impl FromFields for ResolveRequest {
         let outcome = f.required::<RefundState>("outcome");
         let reason = f.required("reason");
         if matches!(outcome, Some(RefundState::Sending | RefundState::Unknown)) {
-            f.refuse("outcome", Text::new(
-                "refunded 또는 declined여야 합니다.",
-                "Has to be refunded or declined.",
-            ));
+            f.refuse(
+                "outcome",
+                Text::new("refunded 또는 declined여야 합니다.", "Has to be refunded or declined."),
+            );
         }
         Some(Self { outcome: outcome?, reason: reason? })
     }

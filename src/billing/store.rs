@@ -76,10 +76,7 @@ pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<Bi
 }
 
 /// The key, kept from being deleted until the transaction ends.
-pub async fn hold_key(
-    db: &mut PgConnection,
-    id: BillingKeyId,
-) -> sqlx::Result<Option<BillingKey>> {
+pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
     let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
     query.bind(id).fetch_optional(db).await
 }

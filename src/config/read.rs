@@ -30,8 +30,10 @@ impl fmt::Display for Problem {
     }
 }
 
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
 pub(super) struct Reader<'a> {
-    lookup: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    lookup: Lookup<'a>,
     problems: Vec<Problem>,
 }
 
@@ -206,11 +208,7 @@ impl<'a> Reader<'a> {
         let built_in = || -> Vec<IpNet> {
             let production_ips = (200..=209).map(|n| IpAddr::from([27, 102, 213, n]));
             let test = IpAddr::from([123, 140, 121, 205]);
-            if production {
-                production_ips.map(IpNet::from).collect()
-            } else {
-                vec![test.into()]
-            }
+            if production { production_ips.map(IpNet::from).collect() } else { vec![test.into()] }
         };
         self.networks("WEBHOOK_ALLOWED_IPS").unwrap_or_else(built_in)
     }

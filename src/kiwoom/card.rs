@@ -62,7 +62,10 @@ impl FromField for CardNumber {
         let separators = |c: &char| !matches!(c, ' ' | '-');
         let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(separators).collect());
         if !is_digits(&digits) || !(13..=19).contains(&digits.len()) {
-            return Err(Text::new("카드번호는 숫자 13~19자리여야 합니다.", "Has to be 13 to 19 digits."));
+            return Err(Text::new(
+                "카드번호는 숫자 13~19자리여야 합니다.",
+                "Has to be 13 to 19 digits.",
+            ));
         }
         if !passes_luhn(&digits) {
             let ko = "카드번호가 올바르지 않습니다.";
@@ -145,7 +148,8 @@ mod tests {
         for good in ["4111111111111111", "4111-1111 1111-1111", "378282246310005"] {
             assert!(CardNumber::from_field(&json!(good)).is_ok(), "{good}");
         }
-        for bad in ["4111111111111112", "411111", "", "41111111111111119999", "４１１１", "abc"] {
+        for bad in ["4111111111111112", "411111", "", "41111111111111119999", "４１１１", "abc"]
+        {
             assert!(CardNumber::from_field(&json!(bad)).is_err(), "{bad}");
         }
         let card = CardNumber::from_field(&json!("4111-1111-1111-1111")).unwrap();

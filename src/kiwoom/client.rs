@@ -238,7 +238,8 @@ impl KiwoomClient {
             _ => ("PayInfoPrint", ""),
         };
         let agent = self.agent_url.as_str().trim_end_matches('/');
-        let cpid = if page == "PayInfoPrint" { format!("CPID={}&", self.cpid) } else { String::new() };
+        let cpid =
+            if page == "PayInfoPrint" { format!("CPID={}&", self.cpid) } else { String::new() };
         format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
     }
 
@@ -250,7 +251,8 @@ impl KiwoomClient {
 
 /// At most 20 characters, `?` for what CP949 does not have: the full reason is in our own records.
 fn cancel_reason(reason: &str) -> String {
-    let fits = |c: char| if c == '|' || charset::encode(&c.to_string()).is_none() { '?' } else { c };
+    let fits =
+        |c: char| if c == '|' || charset::encode(&c.to_string()).is_none() { '?' } else { c };
     reason.chars().map(fits).take(MAX_CANCEL_REASON_CHARS).collect()
 }
 

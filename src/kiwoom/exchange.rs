@@ -108,7 +108,8 @@ impl Exchange {
     ) -> Result<Answer, GatewayError> {
         let mut headers = self.headers()?;
         let token = HeaderValue::from_str(&ticket.token);
-        let token = token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
+        let token =
+            token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
         headers.insert(TOKEN, token);
         let request = self.send_client.post(ticket.return_url).headers(headers);
         let response = request.body(fields.encode()?).send().await.map_err(|e| {

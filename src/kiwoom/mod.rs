@@ -20,7 +20,8 @@ pub mod text;
 mod wire;
 
 pub use client::{
-    Approval, CancelOrder, Cancellation, ChargeOrder, Contract, KiwoomClient, Registered, Registration,
+    Approval, CancelOrder, Cancellation, ChargeOrder, Contract, KiwoomClient, Registered,
+    Registration,
 };
 pub use error::GatewayError;
 pub use exchange::Ticket;

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn product_names() {
-        for good in ["월간 구독", "<b>'; DROP TABLE payments; --</b>", "가나다라마바사아자차카타파하"]
+        for good in
+            ["월간 구독", "<b>'; DROP TABLE payments; --</b>", "가나다라마바사아자차카타파하"]
         {
             assert!(ProductName::from_field(&json!(good)).is_ok(), "{good}");
         }

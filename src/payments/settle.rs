@@ -127,7 +127,8 @@ async fn write(
     let (mut code, mut text) = (None, None);
     match outcome {
         Outcome::Approved { transaction_id, auth_number, approved_at: at } => {
-            (transaction, auth, approved_at) = (Some(transaction_id), auth_number.as_ref(), Some(*at));
+            (transaction, auth, approved_at) =
+                (Some(transaction_id), auth_number.as_ref(), Some(*at));
         }
         Outcome::Declined { code: c, message, .. } => (code, text) = (Some(c), Some(message)),
         Outcome::Unknown | Outcome::NotSent => {}

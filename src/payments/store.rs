@@ -6,8 +6,8 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::order::State;
-use crate::kiwoom::text::is_order_no;
 use crate::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::kiwoom::text::is_order_no;
 use crate::money::Won;
 use crate::schedule::Period;
 
@@ -135,9 +135,7 @@ impl PaymentRef {
 /// The payment, whatever its kind.
 pub async fn find(pool: &PgPool, reference: &PaymentRef) -> sqlx::Result<Option<Payment>> {
     let query = match reference {
-        PaymentRef::Id(id) => {
-            sqlx::query_as("select * from payments where id = $1").bind(*id)
-        }
+        PaymentRef::Id(id) => sqlx::query_as("select * from payments where id = $1").bind(*id),
         PaymentRef::OrderNo(text) => {
             sqlx::query_as("select * from payments where order_no = $1").bind(text)
         }

@@ -1,0 +1,73 @@
+//! Cancellations (CANCELREQ=Y): of a whole payment or of a part of what is left of it.
+
+use super::exchange::{Done, keep};
+use super::fields::{self, Form, Rule, amount, filled, optional};
+use super::ledger::{Event, Transaction};
+use super::wire::{self, Fields, Refusal};
+use super::{Sandbox, codes, lock};
+use crate::clock::kst;
+
+/// Methods that can only be cancelled whole.
+const WHOLE_ONLY: [&str; 4] = ["BANK", "VACCOUNT", "MOBILE", "KT"];
+
+/// CANCELREASON is limited in characters, not bytes.
+const MAX_REASON_CHARS: usize = 20;
+
+const RULES: [Rule; 4] = [
+    filled("TRXID", 20, Form::Text),
+    filled("AMOUNT", 10, Form::Amount),
+    filled("CANCELREASON", MAX_REASON_CHARS * 2, Form::Text),
+    optional("TAXFREEAMT", 10, Form::Digits),
+];
+
+/// Cancels a payment.
+pub fn cancel(
+    sandbox: &Sandbox,
+    request: &Fields,
+    scripted: Option<Refusal>,
+) -> Result<Done, Refusal> {
+    fields::check(request, &RULES)?;
+    if request.get("CANCELREASON").chars().count() > MAX_REASON_CHARS {
+        return Err(Refusal::new(codes::TOO_LONG, "CANCELREASON 항목은 20자까지입니다."));
+    }
+    fields::check_tax_free(request)?;
+    let wanted = amount(request.get("AMOUNT")).unwrap_or_default();
+    let transaction_id = request.get("TRXID").to_owned();
+    let mut ledger = lock(&sandbox.ledger);
+    let Some(transaction) = ledger.transaction(&transaction_id) else {
+        return Err(Refusal::new(codes::NO_TRANSACTION, "원거래를 찾을 수 없습니다."));
+    };
+    if transaction.pay_method != request.get("PAYMETHOD") {
+        let message = "원거래의 결제수단(PAYMETHOD)과 다릅니다.";
+        return Err(Refusal::new(codes::OTHER_METHOD, message));
+    }
+    check_amount(transaction, wanted)?;
+    if let Some(refusal) = scripted {
+        return Err(refusal);
+    }
+    let now = sandbox.now();
+    let event = Event::Canceled { at: now, transaction_id: transaction_id.clone(), amount: wanted };
+    keep(&mut ledger, event)?;
+    let answer = wire::success(
+        codes::SUCCESS_MESSAGE,
+        [
+            ("TRXID", transaction_id),
+            ("AMOUNT", wanted.to_string()),
+            ("CANCELDATE", kst(now).format("%Y%m%d%H%M%S").to_string()),
+        ],
+    );
+    Ok(Done { answer, answer_lost: false })
+}
+
+/// Whether so much of this payment can be cancelled.
+pub fn check_amount(transaction: &Transaction, wanted: u64) -> Result<(), Refusal> {
+    if wanted > transaction.amount.saturating_sub(transaction.canceled_amount) {
+        let message = "취소 가능 금액을 초과했습니다.";
+        return Err(Refusal::new(codes::ABOVE_THE_REST, message));
+    }
+    if wanted < transaction.amount && WHOLE_ONLY.contains(&transaction.pay_method.as_str()) {
+        let message = "부분취소를 할 수 없는 결제수단입니다.";
+        return Err(Refusal::new(codes::NO_PARTIAL_CANCEL, message));
+    }
+    Ok(())
+}

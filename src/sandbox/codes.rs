@@ -1,0 +1,88 @@
+//! Every result code the sandbox answers with, and the sentence that goes with it.
+//!
+//! Only `0000`, `9011` and `FAIL` are public knowledge. The others are our assumption, grouped as
+//! KiwoomPay groups its own: 90xx the request, 91xx the card, 92xx a cancellation, 93xx the token,
+//! 94xx the window, 99xx the gateway itself.
+
+use super::wire::Refusal;
+
+/// Success.
+pub const SUCCESS: &str = "0000";
+/// What a good answer says.
+pub const SUCCESS_MESSAGE: &str = "정상 처리 되었습니다.";
+
+/// The key or the CPID is wrong, or the method is not opened for this CPID.
+pub const FAIL: &str = "FAIL";
+/// The body is no JSON object, or the Content-Type is not JSON in EUC-KR.
+pub const NOT_JSON: &str = "9001";
+/// The body is not CP949.
+pub const NOT_CP949: &str = "9002";
+/// A value is no string.
+pub const NOT_A_STRING: &str = "9003";
+/// A value holds the forbidden `|`.
+pub const FORBIDDEN_CHARACTER: &str = "9011";
+/// A required field is missing.
+pub const MISSING_FIELD: &str = "9012";
+/// A value is longer than its field.
+pub const TOO_LONG: &str = "9013";
+/// A value is not of its field's form.
+pub const WRONG_FORM: &str = "9014";
+/// The card was refused when its key was to be made.
+pub const CARD_REFUSED: &str = "9101";
+/// Not enough money or credit: trying again later may help.
+pub const SHORT_OF_FUNDS: &str = "9115";
+/// Stolen or lost: trying again never helps.
+pub const STOLEN_CARD: &str = "9121";
+/// The billing key is not known.
+pub const UNKNOWN_AUTOKEY: &str = "9131";
+/// More was to be cancelled than is left.
+pub const ABOVE_THE_REST: &str = "9201";
+/// There is no such transaction.
+pub const NO_TRANSACTION: &str = "9202";
+/// The transaction was not paid by this PAYMETHOD.
+pub const OTHER_METHOD: &str = "9203";
+/// This method can only be cancelled whole.
+pub const NO_PARTIAL_CANCEL: &str = "9204";
+/// The token was never given out, or is missing.
+pub const WRONG_TOKEN: &str = "9301";
+/// The token has served its one request.
+pub const USED_TOKEN: &str = "9302";
+/// The token was given out for another request.
+pub const OTHER_TOKEN: &str = "9303";
+/// The gateway failed; also what a scripted decline says unless told otherwise.
+pub const SYSTEM_ERROR: &str = "9999";
+
+/// Refuses a wrong authentication key.
+pub fn wrong_key() -> Refusal {
+    Refusal::new(FAIL, "연동키(Authorization)가 올바르지 않습니다.")
+}
+
+/// Refuses a CPID that is not the sandbox's.
+pub fn wrong_cpid() -> Refusal {
+    Refusal::new(FAIL, "등록되지 않은 상점 아이디(CPID)입니다.")
+}
+
+/// Refuses a method that this CPID has not opened.
+pub fn method_not_opened(method: &str) -> Refusal {
+    Refusal::new(FAIL, format!("개통되지 않은 결제수단(PAYMETHOD)입니다: {method}"))
+}
+
+/// Refuses a charge for lack of funds.
+pub fn short_of_funds() -> Refusal {
+    Refusal::new(SHORT_OF_FUNDS, "한도초과 또는 잔액부족입니다.")
+}
+
+/// Refuses a stolen or lost card.
+pub fn stolen_card() -> Refusal {
+    Refusal::new(STOLEN_CARD, "도난·분실 신고된 카드입니다.")
+}
+
+/// Refuses card data at registration.
+pub fn card_refused(reason: &str) -> Refusal {
+    Refusal::new(CARD_REFUSED, format!("카드 등록이 거절되었습니다: {reason}"))
+}
+
+/// Refuses because the sandbox could not keep what it had to.
+pub fn system_error() -> Refusal {
+    Refusal::new(SYSTEM_ERROR, "시스템 오류입니다. 관리자에게 문의하시기 바랍니다.")
+}

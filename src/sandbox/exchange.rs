@@ -1,0 +1,121 @@
+//! Step 2, `POST` to the RETURNURL: the request that moves money.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::calls::{Call, mask_secrets};
+use super::fault::{Fault, Step};
+use super::ledger::{Event, Ledger};
+use super::tokens::Purpose;
+use super::wire::{self, Answer, Fields, Refusal};
+use super::{Sandbox, cancel, charge, codes, deliver, keygen, lock, ready};
+
+/// What came of a request that was accepted.
+pub struct Done {
+    /// The answer's fields, without TOKEN.
+    pub answer: Answer,
+    /// Whether the test card has the answer lost.
+    pub answer_lost: bool,
+}
+
+/// Answers step 2.
+///
+/// The work runs in a task of its own: a gateway does not stop charging because the merchant's
+/// connection went away, and axum drops a handler whose caller has left.
+pub async fn step_two(
+    State(sandbox): State<Arc<Sandbox>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let work = tokio::spawn(async move { exchange(&sandbox, &headers, &body).await });
+    work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Writes an event down; a journal that cannot be written is a gateway that is broken.
+pub fn keep(ledger: &mut Ledger, event: Event) -> Result<(), Refusal> {
+    ledger.record(event).map_err(|error| {
+        tracing::error!(%error, "the sandbox ledger could not be written");
+        codes::system_error()
+    })
+}
+
+async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Response {
+    let seen = wire::peek(body);
+    let step = step_of(&seen);
+    note(sandbox, step, headers, body);
+    let fault = lock(&sandbox.faults).take(step);
+    if let Some(answer) = deliver::before(fault.as_ref(), step).await {
+        return answer;
+    }
+    let scripted = fault.as_ref().and_then(Fault::refusal);
+    let (mut answer, lost) = match process(sandbox, headers, body, scripted) {
+        Ok(done) => (done.answer, done.answer_lost),
+        Err(refusal) => (refusal.into_answer(), false),
+    };
+    let result = answer.get("RESULTCODE").and_then(|code| code.as_str()).unwrap_or_default();
+    tracing::info!(step = step.name(), order_no = seen.get("ORDERNO"), result, "step 2 answered");
+    answer.insert("TOKEN".to_owned(), wire::header_text(headers, "token").into());
+    if lost { deliver::no_answer() } else { deliver::after(fault.as_ref(), answer).await }
+}
+
+/// Which step the body asks for, before it is judged.
+fn step_of(seen: &Fields) -> Step {
+    match (seen.get("CANCELREQ"), seen.get("PAYMETHOD")) {
+        ("Y", _) => Step::Cancel,
+        (_, "CARD-KEYGEN") => Step::Keygen,
+        (_, "CARD-BATCH") => Step::Batch,
+        _ => Step::Other,
+    }
+}
+
+fn note(sandbox: &Sandbox, step: Step, headers: &HeaderMap, body: &[u8]) {
+    let masked = mask_secrets(body);
+    let seen = wire::peek(&masked);
+    let mut calls = lock(&sandbox.calls);
+    calls.count(step);
+    calls.keep(Call {
+        at: sandbox.now(),
+        step: step.name(),
+        pay_method: seen.get("PAYMETHOD").to_owned(),
+        order_no: seen.get("ORDERNO").to_owned(),
+        content_type: wire::header_text(headers, "content-type").to_owned(),
+        body_hex: hex::encode(masked),
+    });
+}
+
+/// Judges the request and carries it out. `scripted` refuses what would have been accepted.
+fn process(
+    sandbox: &Sandbox,
+    headers: &HeaderMap,
+    body: &[u8],
+    scripted: Option<Refusal>,
+) -> Result<Done, Refusal> {
+    let (purpose, request) = admit(sandbox, headers, body)?;
+    match (purpose.cancel, purpose.pay_method.as_str()) {
+        (true, _) => cancel::cancel(sandbox, &request, scripted),
+        (false, "CARD-KEYGEN") => keygen::register(sandbox, &request, scripted),
+        (false, _) => charge::charge(sandbox, &request, scripted),
+    }
+}
+
+fn admit(
+    sandbox: &Sandbox,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Purpose, Fields), Refusal> {
+    ready::check_key(sandbox, headers)?;
+    let request = wire::parse(headers, body)?;
+    // Seen once is used: a token whose request was refused does not serve another.
+    let purpose = lock(&sandbox.tokens).redeem(wire::header_text(headers, "token"))?;
+    ready::check_cpid(sandbox, &request)?;
+    let asked = (request.get("PAYMETHOD"), request.get("CANCELREQ") == "Y");
+    if asked != (purpose.pay_method.as_str(), purpose.cancel) {
+        let message = "다른 요청에 발급된 토큰(TOKEN)입니다.";
+        return Err(Refusal::new(codes::OTHER_TOKEN, message));
+    }
+    Ok((purpose, request))
+}

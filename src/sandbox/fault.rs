@@ -1,0 +1,281 @@
+//! Scripted faults: what the next answers do wrong, and the queue they wait in.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value, json};
+
+use super::codes;
+use super::wire::Refusal;
+
+/// How many faults may wait.
+const MAX_FAULTS: usize = 1_000;
+/// How often one fault may strike.
+const MAX_TIMES: u64 = 1_000;
+/// The longest delay, in milliseconds.
+const MAX_DELAY_MS: u64 = 600_000;
+
+/// A request of the wire protocol, as faults and counters name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `/pay/ready`.
+    Ready,
+    /// Step 2 of a registration.
+    Keygen,
+    /// Step 2 of a charge.
+    Batch,
+    /// Step 2 of a cancellation.
+    Cancel,
+    /// `/pay/hash`.
+    Hash,
+    /// Step 2 of nothing known.
+    Other,
+}
+
+/// Which requests a fault waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    Any,
+    Only(Step),
+}
+
+/// What goes wrong. "Done" means that the request was carried out and is in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Refused with `code` and `message`; not done, and a charge so refused is counted.
+    Decline,
+    /// Waits `delayMs`, then goes on as usual, even if the caller has left by then.
+    DelayBefore,
+    /// Done, and answered after `delayMs`.
+    DelayAfter,
+    /// Not done; the connection is closed without a byte.
+    DropBefore,
+    /// Done; the connection is closed without a byte.
+    DropAfter,
+    /// Done; a complete HTTP answer whose JSON stops in the middle.
+    Truncate,
+    /// Done; the body is random CP949 text.
+    Garbage,
+    /// Done; an HTML page with status 200.
+    Html,
+    /// Done; an HTML page with `status`.
+    Status,
+    /// Not done; an HTML page with `status`.
+    StatusBefore,
+    /// Done; the TOKEN in the answer is another.
+    WrongToken,
+    /// Done; the AMOUNT in the answer is another.
+    WrongAmount,
+    /// Done; the ORDERNO in the answer (TRXID of a cancellation) is another.
+    WrongOrder,
+    /// Done; the answer has no RESULTCODE. For READY that is still a good answer.
+    NoResultCode,
+    /// Not done; 307 to the very same address.
+    Redirect,
+    /// READY only: the RETURNURL is `url`, by default on a look-alike host.
+    BadReturnUrl,
+    /// Done; the answer comes one byte a second.
+    Slow,
+    /// Done; the answer is preceded by spaces up to 10 MB.
+    Huge,
+    /// Done; the head and half of the body are sent, then the connection is closed.
+    HalfClose,
+}
+
+const KINDS: [(&str, Kind); 19] = [
+    ("decline", Kind::Decline),
+    ("delay_before", Kind::DelayBefore),
+    ("delay_after", Kind::DelayAfter),
+    ("drop_before", Kind::DropBefore),
+    ("drop_after", Kind::DropAfter),
+    ("truncate", Kind::Truncate),
+    ("garbage", Kind::Garbage),
+    ("html", Kind::Html),
+    ("status", Kind::Status),
+    ("status_before", Kind::StatusBefore),
+    ("wrong_token", Kind::WrongToken),
+    ("wrong_amount", Kind::WrongAmount),
+    ("wrong_order", Kind::WrongOrder),
+    ("no_result_code", Kind::NoResultCode),
+    ("redirect", Kind::Redirect),
+    ("bad_return_url", Kind::BadReturnUrl),
+    ("slow", Kind::Slow),
+    ("huge", Kind::Huge),
+    ("half_close", Kind::HalfClose),
+];
+
+/// One fault, waiting for its request.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    on: Target,
+    /// What goes wrong.
+    pub kind: Kind,
+    times: u64,
+    code: String,
+    message: String,
+    /// For the two delays, in milliseconds.
+    pub delay_ms: u64,
+    /// For the two status kinds.
+    pub status: u16,
+    url: String,
+}
+
+/// The faults waiting, first come first served.
+#[derive(Debug, Default)]
+pub struct Faults(VecDeque<Fault>);
+
+impl Step {
+    /// The step's name in faults and counters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Keygen => "CARD-KEYGEN",
+            Self::Batch => "CARD-BATCH",
+            Self::Cancel => "CANCEL",
+            Self::Hash => "HASH",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// The step's address on this origin.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Ready => "/sandbox/pay/ready",
+            Self::Hash => "/sandbox/pay/hash",
+            Self::Keygen | Self::Batch | Self::Cancel | Self::Other => "/sandbox/pay/process",
+        }
+    }
+}
+
+impl Target {
+    fn from_name(name: &str) -> Option<Self> {
+        let steps = [Step::Ready, Step::Keygen, Step::Batch, Step::Cancel, Step::Hash];
+        let mut targets = steps.map(Self::Only).into_iter().chain([Self::Any]);
+        targets.find(|target| target.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Any => "ANY",
+            Self::Only(step) => step.name(),
+        }
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl Fault {
+    /// The refusal a `decline` answers with.
+    pub fn refusal(&self) -> Option<Refusal> {
+        (self.kind == Kind::Decline).then(|| Refusal::new(&*self.code, &*self.message))
+    }
+
+    /// The address a `bad_return_url` answers with.
+    pub fn return_url(&self) -> &str {
+        &self.url
+    }
+
+    /// Reads a fault, or says in Korean what is wrong with it.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        let Value::Object(fields) = value else {
+            return Err("fault는 JSON 객체여야 합니다.".to_owned());
+        };
+        let on = text(fields, "on", "ANY")?;
+        let kind = text(fields, "kind", "")?;
+        let Some(on) = Target::from_name(&on) else {
+            let steps = "READY, CARD-KEYGEN, CARD-BATCH, CANCEL, HASH, ANY";
+            return Err(format!("on은 다음 중 하나여야 합니다: {steps}"));
+        };
+        let Some(&(_, kind)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+            let names = KINDS.map(|(name, _)| name).join(", ");
+            return Err(format!("kind는 다음 중 하나여야 합니다: {names}"));
+        };
+        if kind == Kind::BadReturnUrl && on != Target::Only(Step::Ready) {
+            return Err("bad_return_url은 on이 READY일 때만 쓸 수 있습니다.".to_owned());
+        }
+        let status = number(fields, "status", 500, 200..=599)?;
+        Ok(Self {
+            on,
+            kind,
+            times: number(fields, "times", 1, 1..=MAX_TIMES)?,
+            code: text(fields, "code", codes::SYSTEM_ERROR)?,
+            message: text(fields, "message", "샌드박스에서 지정한 거절입니다.")?,
+            delay_ms: number(fields, "delayMs", 0, 0..=MAX_DELAY_MS)?,
+            status: u16::try_from(status).unwrap_or(500),
+            url: text(fields, "url", "https://api.kiwoompay.co.kr.example.com/pay/process")?,
+        })
+    }
+
+    /// The fault as `GET /faults` shows it: what matters to its kind.
+    pub fn shown(&self) -> Value {
+        let on = self.on.name();
+        let mut shown = json!({ "on": on, "kind": self.kind.name(), "times": self.times });
+        match self.kind {
+            Kind::Decline => {
+                shown["code"] = json!(self.code);
+                shown["message"] = json!(self.message);
+            }
+            Kind::DelayBefore | Kind::DelayAfter => shown["delayMs"] = json!(self.delay_ms),
+            Kind::Status | Kind::StatusBefore => shown["status"] = json!(self.status),
+            Kind::BadReturnUrl => shown["url"] = json!(self.url),
+            _ => {}
+        }
+        shown
+    }
+}
+
+impl Faults {
+    /// The fault that strikes this request, if one waits for it; it strikes one time less often.
+    pub fn take(&mut self, step: Step) -> Option<Fault> {
+        let strikes = |fault: &Fault| [Target::Any, Target::Only(step)].contains(&fault.on);
+        let index = self.0.iter().position(strikes)?;
+        let waiting = self.0.get_mut(index)?;
+        waiting.times -= 1;
+        if waiting.times == 0 { self.0.remove(index) } else { Some(waiting.clone()) }
+    }
+
+    /// Adds faults at the end, all or none.
+    pub fn add(&mut self, faults: Vec<Fault>) -> Result<(), String> {
+        if self.0.len() + faults.len() > MAX_FAULTS {
+            return Err(format!("대기 중인 fault는 {MAX_FAULTS}개까지입니다."));
+        }
+        self.0.extend(faults);
+        Ok(())
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// All that wait, in order.
+    pub fn shown(&self) -> Vec<Value> {
+        self.0.iter().map(Fault::shown).collect()
+    }
+}
+
+fn text(fields: &Map<String, Value>, name: &str, default: &str) -> Result<String, String> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(default.to_owned()),
+        Some(Value::String(text)) if text.len() <= 1_000 => Ok(text.clone()),
+        Some(_) => Err(format!("{name}은(는) 문자열이어야 합니다.")),
+    }
+}
+
+fn number(
+    fields: &Map<String, Value>,
+    name: &str,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, String> {
+    let value = match fields.get(name) {
+        None | Some(Value::Null) => Some(default),
+        Some(value) => value.as_u64(),
+    };
+    value.filter(|value| range.contains(value)).ok_or_else(|| {
+        format!("{name}은(는) {} 이상 {} 이하의 정수여야 합니다.", range.start(), range.end())
+    })
+}

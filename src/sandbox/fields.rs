@@ -1,0 +1,167 @@
+//! Which fields a request must have, how long they may be and what they look like.
+
+use std::net::IpAddr;
+
+use super::wire::{Fields, Refusal};
+use super::{charset, codes};
+
+/// The largest AMOUNT KiwoomPay takes: ten digits.
+const AMOUNT_DIGITS: usize = 10;
+
+/// One field of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    name: &'static str,
+    need: Need,
+    max_bytes: usize,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Filled,
+    Present,
+    Optional,
+}
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// Anything that fits.
+    Text,
+    /// Digits only.
+    Digits,
+    /// A whole number of won above zero, without leading zeros.
+    Amount,
+    /// An IP address.
+    Address,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// A field that must be there and not be empty.
+pub const fn filled(name: &'static str, max_bytes: usize, form: Form) -> Rule {
+    Rule { name, need: Need::Filled, max_bytes, form }
+}
+
+/// A field that must be there and may be empty.
+pub const fn present(name: &'static str, max_bytes: usize) -> Rule {
+    Rule { name, need: Need::Present, max_bytes, form: Form::Text }
+}
+
+/// A field that may be left out.
+pub const fn optional(name: &'static str, max_bytes: usize, form: Form) -> Rule {
+    Rule { name, need: Need::Optional, max_bytes, form }
+}
+
+/// Checks all values for what is never allowed, then each field against its rule.
+pub fn check(fields: &Fields, rules: &[Rule]) -> Result<(), Refusal> {
+    for (name, value) in fields.iter() {
+        forbid_characters(name, value)?;
+    }
+    rules.iter().try_for_each(|rule| rule.check(fields))
+}
+
+/// Whether the tax-free part, when there is one, is within the amount.
+pub fn check_tax_free(fields: &Fields) -> Result<(), Refusal> {
+    let part = fields.get("TAXFREEAMT").parse().unwrap_or(0_u64);
+    if part <= amount(fields.get("AMOUNT")).unwrap_or_default() {
+        return Ok(());
+    }
+    let message = "TAXFREEAMT 항목은 AMOUNT를 넘을 수 없습니다.";
+    Err(Refusal::new(codes::WRONG_FORM, message))
+}
+
+/// An amount in won, if `value` is one.
+pub fn amount(value: &str) -> Option<u64> {
+    let plain = !value.is_empty() && value.len() <= AMOUNT_DIGITS && !value.starts_with('0');
+    if plain && is_digits(value) { value.parse().ok() } else { None }
+}
+
+/// Whether `value` is made of ASCII digits only.
+pub fn is_digits(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl Rule {
+    fn check(&self, fields: &Fields) -> Result<(), Refusal> {
+        let name = self.name;
+        let missing =
+            || Refusal::new(codes::MISSING_FIELD, format!("필수 항목이 없습니다: {name}"));
+        let Some(value) = fields.find(name) else {
+            return if self.need == Need::Optional { Ok(()) } else { Err(missing()) };
+        };
+        if value.is_empty() {
+            return if self.need == Need::Filled { Err(missing()) } else { Ok(()) };
+        }
+        if charset::byte_len(value) > self.max_bytes {
+            let message = format!("{name} 항목은 {}바이트까지입니다.", self.max_bytes);
+            return Err(Refusal::new(codes::TOO_LONG, message));
+        }
+        if self.form.fits(value) {
+            return Ok(());
+        }
+        Err(Refusal::new(codes::WRONG_FORM, format!("{name} 항목의 형식이 올바르지 않습니다.")))
+    }
+}
+
+impl Form {
+    fn fits(self, value: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Digits => is_digits(value),
+            Self::Amount => amount(value).is_some(),
+            Self::Address => value.parse::<IpAddr>().is_ok(),
+            Self::OneOf(words) => words.contains(&value),
+        }
+    }
+}
+
+fn forbid_characters(name: &str, value: &str) -> Result<(), Refusal> {
+    if value.contains('|') {
+        let message = format!("{name} 항목에 사용할 수 없는 문자(|)가 있습니다.");
+        return Err(Refusal::new(codes::FORBIDDEN_CHARACTER, message));
+    }
+    // The trace of a client that let its encoder replace an emoji; a real gateway would print it.
+    if has_html_entity(value) {
+        let message = format!("{name} 항목에 HTML 문자 참조(&#…;)가 있습니다.");
+        return Err(Refusal::new(codes::WRONG_FORM, message));
+    }
+    Ok(())
+}
+
+fn has_html_entity(value: &str) -> bool {
+    value.split("&#").skip(1).any(|rest| {
+        rest.split_once(';').is_some_and(|(number, _)| !number.is_empty() && is_digits(number))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: [Rule; 3] =
+        [filled("AMOUNT", 10, Form::Amount), present("CODE", 4), optional("NAME", 6, Form::Text)];
+
+    fn code(fields: &Fields) -> String {
+        check(fields, &RULES).map_or_else(|refusal| refusal.code, |()| codes::SUCCESS.to_owned())
+    }
+
+    #[test]
+    fn each_rule_refuses_with_its_own_code() {
+        let cases = [
+            ([("AMOUNT", "9900"), ("CODE", ""), ("NAME", "가나다")], codes::SUCCESS),
+            ([("AMOUNT", "9900"), ("CODE", ""), ("NAME", "가나다라")], codes::TOO_LONG),
+            ([("AMOUNT", ""), ("CODE", ""), ("NAME", "")], codes::MISSING_FIELD),
+            ([("AMOUNT", "1"), ("COD", ""), ("NAME", "")], codes::MISSING_FIELD),
+            ([("AMOUNT", "0"), ("CODE", ""), ("NAME", "")], codes::WRONG_FORM),
+            ([("AMOUNT", "1.5"), ("CODE", ""), ("NAME", "")], codes::WRONG_FORM),
+            ([("AMOUNT", "1"), ("CODE", "|"), ("NAME", "")], codes::FORBIDDEN_CHARACTER),
+            ([("AMOUNT", "1"), ("CODE", ""), ("NAME", "&#9749;")], codes::WRONG_FORM),
+            ([("AMOUNT", "1"), ("CODE", ""), ("NAME", "A&#;")], codes::SUCCESS),
+        ];
+        for (fields, expected) in cases {
+            assert_eq!(code(&Fields::from(fields)), expected, "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The little there is to making HTML by hand safely.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::wire;
+
+/// `text` with every character that means something in HTML replaced.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// An amount as Koreans write it: `9,900원`.
+pub fn won(amount: u64) -> String {
+    let digits = amount.to_string();
+    let mut grouped = String::with_capacity(digits.len() + 8);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped + "원"
+}
+
+/// A page in UTF-8.
+pub fn page(status: StatusCode, html: String) -> Response {
+    wire::bytes(status, "text/html; charset=utf-8", html.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_can_open_a_tag_or_leave_an_attribute() {
+        assert_eq!(escape("<b a='1' b=\"2\">&"), "&lt;b a=&#39;1&#39; b=&quot;2&quot;&gt;&amp;");
+    }
+
+    #[test]
+    fn amounts_are_grouped_by_thousands() {
+        for (amount, shown) in [(0, "0원"), (999, "999원"), (1000, "1,000원")] {
+            assert_eq!(won(amount), shown);
+        }
+        assert_eq!(won(9_999_999_999), "9,999,999,999원");
+    }
+}

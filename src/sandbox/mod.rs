@@ -1,0 +1,133 @@
+//! KiwoomPay's side of the wire, for development and tests: over real HTTP, with its own books.
+//!
+//! It is written from the protocol alone and imports nothing of the client, so that a misspelt
+//! field or a wrong encoding cannot cancel out on both sides. Where the real gateway's behaviour
+//! is not public, the sandbox takes the choice that lets a mistake of ours show.
+
+mod calls;
+mod cancel;
+pub mod cards;
+mod charge;
+mod charset;
+mod clock;
+pub mod codes;
+mod deliver;
+mod exchange;
+mod fault;
+mod fields;
+mod html;
+mod journal;
+mod keygen;
+mod ledger;
+mod page;
+mod ready;
+mod records;
+mod reply;
+mod script;
+mod tokens;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+
+use crate::clock::Clock;
+
+/// The sandbox merchant's id. Ids of test contracts begin with `CT`.
+pub const CPID: &str = "CTSANDBOX";
+
+/// The sandbox merchant's authentication key: public, and worth nothing anywhere else.
+pub const AUTH_KEY: &str = "5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c00000001";
+
+/// The largest request body read, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Moves the clock to an instant, letting everything due on the way happen at its own time.
+pub type AdvanceClock =
+    Arc<dyn Fn(DateTime<Utc>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// What a sandbox is made of.
+#[derive(Clone)]
+pub struct Options {
+    /// The merchant's CPID.
+    pub cpid: String,
+    /// The merchant's authentication key.
+    pub auth_key: String,
+    /// Where the ledger is kept; without it, in memory.
+    pub data_dir: Option<PathBuf>,
+    /// The clock all times are read from.
+    pub clock: Clock,
+    /// Where notifications go.
+    pub notify_url: Option<String>,
+    /// What `POST /clock` calls.
+    pub advance_clock: AdvanceClock,
+}
+
+/// A running gateway side.
+pub struct Sandbox {
+    options: Options,
+    // One walk of the clock at a time: two at once would each miss what the other passed.
+    advancing: tokio::sync::Mutex<()>,
+    ledger: Mutex<ledger::Ledger>,
+    tokens: Mutex<tokens::Tokens>,
+    faults: Mutex<fault::Faults>,
+    calls: Mutex<calls::Calls>,
+}
+
+/// An [`AdvanceClock`] that just sets the clock, for a sandbox with nothing else to wake.
+pub fn jump(clock: Clock) -> AdvanceClock {
+    Arc::new(move |instant| {
+        clock.advance_to(instant);
+        Box::pin(std::future::ready(Ok(())))
+    })
+}
+
+/// Opens a sandbox, reading back what an earlier one wrote to the same `data_dir`.
+pub fn open(options: Options) -> io::Result<Arc<Sandbox>> {
+    let path = options.data_dir.as_ref().map(|dir| dir.join("sandbox").join("ledger.jsonl"));
+    let ledger = ledger::Ledger::open(path.as_deref())?;
+    Ok(Arc::new(Sandbox {
+        options,
+        advancing: tokio::sync::Mutex::default(),
+        ledger: Mutex::new(ledger),
+        tokens: Mutex::default(),
+        faults: Mutex::default(),
+        calls: Mutex::default(),
+    }))
+}
+
+/// The sandbox's routes, to be nested at `/sandbox`: its addresses say so.
+pub fn router(sandbox: Arc<Sandbox>) -> Router {
+    Router::new()
+        .route("/", get(page::show))
+        .route("/sandbox.css", get(page::style))
+        .route("/sandbox.js", get(page::script))
+        .route("/pay/ready", post(ready::step_one))
+        .route("/pay/process", post(exchange::step_two))
+        .route("/ledger", get(records::ledger))
+        .route("/calls", get(records::calls))
+        .route("/faults", get(script::list).post(script::add).delete(script::clear))
+        .route("/clock", get(clock::read).post(clock::advance))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(sandbox)
+}
+
+impl Sandbox {
+    fn now(&self) -> DateTime<Utc> {
+        self.options.clock.now()
+    }
+}
+
+/// Locks `mutex`; a panic elsewhere while it was held leaves nothing half-done worth refusing for.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,46 @@
+//! `/faults`: scripting what the next answers do wrong.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::{Sandbox, lock, reply};
+
+/// `GET /faults`: what is pending.
+pub async fn list(State(sandbox): State<Arc<Sandbox>>) -> Response {
+    pending(&sandbox)
+}
+
+/// `POST /faults`: `{"faults":[…]}`, or one fault by itself. All of them are taken, or none.
+pub async fn add(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    let added = parse(&body).and_then(|faults| lock(&sandbox.faults).add(faults));
+    match added {
+        Ok(()) => pending(&sandbox),
+        Err(message) => reply::invalid(&message),
+    }
+}
+
+/// `DELETE /faults`: forgets what is pending.
+pub async fn clear(State(sandbox): State<Arc<Sandbox>>) -> Response {
+    lock(&sandbox.faults).clear();
+    pending(&sandbox)
+}
+
+fn parse(body: &[u8]) -> Result<Vec<Fault>, String> {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return Err("본문이 올바른 JSON이 아닙니다.".to_owned());
+    };
+    match value.get("faults") {
+        None => Ok(vec![Fault::parse(&value)?]),
+        Some(Value::Array(faults)) => faults.iter().map(Fault::parse).collect(),
+        Some(_) => Err("faults는 배열이어야 합니다.".to_owned()),
+    }
+}
+
+fn pending(sandbox: &Sandbox) -> Response {
+    reply::json(&json!({ "faults": lock(&sandbox.faults).shown() }))
+}

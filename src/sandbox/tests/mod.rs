@@ -1,0 +1,8 @@
+//! The sandbox over real HTTP, by a client that was written from the protocol as well.
+
+mod api;
+mod controls;
+mod faults;
+mod gateway;
+
+pub use api::TestSandbox;
