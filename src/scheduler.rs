@@ -1,6 +1,5 @@
 //! The loop: tick, one bounded pass, sleep. In the sandbox also the walk of the moved clock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +11,6 @@ use crate::billing::renewals;
 use crate::clock_file;
 use crate::context::{AppState, Context};
 use crate::payments::recovery;
-use crate::sandbox::Sandbox;
 
 /// A walk whose due work does not get done gives up after this time.
 const WALK_PATIENCE: Duration = Duration::from_mins(2);
@@ -59,14 +57,10 @@ pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
 
 /// Moves the clock to `target`, stopping at every due moment on the way, in order, and letting
 /// everything happen at its own time. Work that other processes do is waited for.
-pub async fn walk(
-    ctx: &Context,
-    sandbox: &Sandbox,
-    target: DateTime<Utc>,
-) -> Result<(), WalkError> {
+pub async fn walk(ctx: &Context, target: DateTime<Utc>) -> Result<(), WalkError> {
     let mut progress = Instant::now();
     loop {
-        let next = next_due(ctx, sandbox).await?.filter(|at| *at <= target);
+        let next = next_due(ctx).await?.filter(|at| *at <= target);
         let under_way = renewals::charges_under_way(&ctx.pool).await?;
         if under_way || next.is_some_and(|at| at <= ctx.clock.now()) {
             if progress.elapsed() > WALK_PATIENCE {
@@ -84,7 +78,6 @@ pub async fn walk(
             None => return Ok(advance(ctx, target)?),
         }
         pass(ctx).await?;
-        //RUN_DUE
     }
 }
 
@@ -93,17 +86,15 @@ fn advance(ctx: &Context, instant: DateTime<Utc>) -> std::io::Result<()> {
     clock_file::save(&ctx.config.data_dir.join("sandbox"), &ctx.clock)
 }
 
-async fn next_due(ctx: &Context, sandbox: &Sandbox) -> sqlx::Result<Option<DateTime<Utc>>> {
-    let charge =
-        if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
-    Ok([charge, NEXT_DUE(sandbox)].into_iter().flatten().min())
+async fn next_due(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
+    if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await } else { Ok(None) }
 }
 
 /// The walk as the sandbox calls it. It goes on when the caller leaves.
-pub fn walker(ctx: AppState, sandbox: Arc<Sandbox>, target: DateTime<Utc>) -> Walk {
+pub fn walker(ctx: AppState, target: DateTime<Utc>) -> Walk {
     Box::pin(async move {
         let tasks = ctx.tasks.clone();
-        let walk = tasks.spawn(async move { walk(&ctx, &sandbox, target).await });
+        let walk = tasks.spawn(async move { walk(&ctx, target).await });
         let walked = walk.await.map_err(|error| error.to_string())?;
         walked.map_err(|error| error.to_string())
     })
@@ -111,8 +102,3 @@ pub fn walker(ctx: AppState, sandbox: Arc<Sandbox>, target: DateTime<Utc>) -> Wa
 
 /// A walk under way.
 pub type Walk = BoxFuture<'static, Result<(), String>>;
-
-#[allow(non_snake_case)]
-fn NEXT_DUE(_: &Sandbox) -> Option<DateTime<Utc>> {
-    None
-}

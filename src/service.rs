@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -123,24 +123,18 @@ impl Service {
     }
 }
 
-/// The sandbox on the service's own port. Its clock walks, so it needs the context, and gets
-/// itself through the cell once it is there.
+/// The sandbox on the service's own port, with a clock that walks.
 fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, StartError> {
-    let cell: Arc<OnceLock<Arc<Sandbox>>> = Arc::new(OnceLock::new());
-    let (walk_ctx, walk_cell) = (ctx.clone(), cell.clone());
+    let walk_ctx = ctx.clone();
     let options = sandbox::Options {
         cpid: sandbox::CPID.to_owned(),
         auth_key: sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(ctx.config.data_dir.clone()),
         clock: ctx.clock.clone(),
         notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
-        advance_clock: Arc::new(move |target| match walk_cell.get() {
-            Some(sandbox) => scheduler::walker(walk_ctx.clone(), sandbox.clone(), target),
-            None => Box::pin(async { Err("the sandbox is still starting".to_owned()) }),
-        }),
+        advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
     };
-    let sandbox = sandbox::open(options).map_err(StartError::DataDir)?;
-    Ok(cell.get_or_init(|| sandbox).clone())
+    sandbox::open(options).map_err(StartError::DataDir)
 }
 
 fn contract(config: &Config, address: SocketAddr) -> Contract {

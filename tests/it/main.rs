@@ -1,5 +1,7 @@
 //! Behaviour through the real HTTP interface, a real PostgreSQL and the real sandbox.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod app;
 mod card_walk;
 mod postgres;
