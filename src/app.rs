@@ -16,11 +16,13 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::sandbox::{self, Sandbox};
-use crate::{auth, billing, health, idempotency, request_id};
+use crate::{auth, billing, easypay, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "billing", description = "Card subscriptions and charges"),
+    (name = "easypay", description = "KakaoPay, NaverPay, SamsungPay, Payco in the hosted window"),
+    (name = "webhook", description = "Notifications from KiwoomPay"),
     (name = "operations", description = "Health and metrics"),
 ))]
 struct ApiDoc;
@@ -29,9 +31,13 @@ struct ApiDoc;
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let (keyed, keyed_doc) = OpenApiRouter::new()
         .merge(billing::routes())
+        .merge(easypay::routes())
         .merge(health::keyed_routes())
         .split_for_parts();
-    let (open, open_doc) = health::open_routes().split_for_parts();
+    let (open, open_doc) = OpenApiRouter::new()
+        .merge(webhook::routes())
+        .merge(health::open_routes())
+        .split_for_parts();
     let doc = describe(keyed_doc, open_doc);
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
@@ -42,6 +48,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let mut router = Router::new()
         .merge(keyed)
         .merge(open)
+        .merge(easypay::pages(&ctx))
         .with_state(ctx)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", doc));
     if let Some(sandbox) = sandbox {

@@ -83,22 +83,15 @@ async fn terminated() -> std::io::Result<()> {
 /// Where to look next.
 fn greet(service: &Service) {
     let config = &service.ctx.config;
-    let base = config.public_url.as_ref().map_or_else(
-        || format!("http://{}", local(service.address)),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
-    );
+    let base = &service.ctx.public_url;
     println!("kiwoom-billing {}", env!("CARGO_PKG_VERSION"));
     println!("  API      {base}");
     println!("  문서     {base}/docs");
     if matches!(config.kiwoom.gateway, Gateway::Sandbox) {
+        println!("  결제 예제 {base}/easypay/sdk-example");
         println!("  샌드박스 {base}/sandbox  (테스트 카드, 원장, 시계)");
     }
     if config.api_keys.is_empty() {
         println!("  API_KEYS가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
     }
-}
-
-fn local(address: SocketAddr) -> String {
-    let loopback = address.ip().is_unspecified() || address.ip().is_loopback();
-    if loopback { format!("localhost:{}", address.port()) } else { address.to_string() }
 }

@@ -55,7 +55,8 @@ pub struct Config {
     pub kiwoom: KiwoomConfig,
     /// `KAKAOPAY_ENABLED`, `NAVERPAY_ENABLED`, `SAMSUNGPAY_ENABLED`, `PAYCO_ENABLED`.
     pub easypay: EasyPayConfig,
-    /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment.
+    /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment. A list that begins with
+    /// `+` adds to those.
     pub webhook_allowed_ips: Vec<IpNet>,
     /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -80,6 +81,8 @@ pub struct KiwoomConfig {
     pub gateway: Gateway,
     /// `KIWOOM_BILL_TYPE`: BILLTYPE of the contract (protocol section 2.1).
     pub bill_type: String,
+    /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
+    pub sdk_mode: String,
     /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.
     pub timeout: Duration,
     /// `KIWOOM_RATE_PER_SEC` for each CPID and method; 0 = no limit.
@@ -116,6 +119,8 @@ pub struct EasyPayConfig {
     pub samsungpay: bool,
     /// 페이코
     pub payco: bool,
+    /// `ORDER_EXPIRES_MINUTES`: an order that is not paid by then expires.
+    pub expires_minutes: i64,
 }
 
 /// When subscriptions are charged.
@@ -179,6 +184,7 @@ fn build(r: &mut Reader) -> Option<Config> {
             naverpay: r.switch("NAVERPAY_ENABLED", false),
             samsungpay: r.switch("SAMSUNGPAY_ENABLED", false),
             payco: r.switch("PAYCO_ENABLED", false),
+            expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
         },
         webhook_allowed_ips: r.webhook_allowed_ips(production),
         trusted_proxies: r.networks("TRUSTED_PROXIES").unwrap_or_default(),
@@ -230,11 +236,14 @@ fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     if !known.contains(&bill_type.as_str()) {
         r.wrong::<()>("KIWOOM_BILL_TYPE", "one of 1, 2, 13, 14, 18");
     }
+    let sdk_mode = if production { "REAL" } else { "DEV" };
+    let sdk_mode = r.text("KIWOOM_SDK_MODE").unwrap_or_else(|| sdk_mode.to_owned());
     let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
     let rate_per_sec = r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
     Some(KiwoomConfig {
         gateway: gateway?,
         bill_type,
+        sdk_mode,
         timeout: Duration::from_secs(timeout_secs),
         rate_per_sec,
     })

@@ -25,6 +25,10 @@ pub struct Context {
     pub pool: PgPool,
     /// The time.
     pub clock: Clock,
+    /// Where browsers reach the service, without a slash at the end.
+    pub public_url: String,
+    /// The SDK's script: KiwoomPay's, or the sandbox's.
+    pub sdk_url: String,
     /// The gateway.
     pub kiwoom: KiwoomClient,
     /// Encrypts billing keys at rest.

@@ -20,7 +20,9 @@ pub mod request_id;
 
 // Features.
 pub mod billing;
+pub mod easypay;
 pub mod scheduler;
+pub mod webhook;
 
 // Money: the core that the features share, and the gateway.
 pub mod kiwoom;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::billing::renewals;
 use crate::clock_file;
 use crate::context::{AppState, Context};
-use crate::payments::recovery;
+use crate::payments::{checkout, recovery};
 
 /// A walk whose due work does not get done gives up after this time.
 const WALK_PATIENCE: Duration = Duration::from_mins(2);
@@ -49,6 +49,7 @@ pub async fn run(ctx: AppState) {
 pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.pass.lock().await;
     recovery::recover(ctx).await?;
+    checkout::expire(&ctx.pool, ctx.clock.now()).await?;
     if ctx.config.schedule.enabled {
         renewals::run_due(ctx).await?;
     }
@@ -87,7 +88,10 @@ fn advance(ctx: &Context, instant: DateTime<Utc>) -> std::io::Result<()> {
 }
 
 async fn next_due(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
-    if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await } else { Ok(None) }
+    let charge =
+        if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
+    let expiry = checkout::next_expiry(&ctx.pool).await?;
+    Ok([charge, expiry].into_iter().flatten().min())
 }
 
 /// The walk as the sandbox calls it. It goes on when the caller leaves.

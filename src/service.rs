@@ -43,6 +43,9 @@ pub enum StartError {
     /// `DATA_DIR`.
     #[error("DATA_DIR: {0}")]
     DataDir(io::Error),
+    /// `PUBLIC_URL`.
+    #[error("PUBLIC_URL: {0}")]
+    Url(#[from] url::ParseError),
     /// TLS.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
@@ -78,8 +81,11 @@ impl Service {
         } else {
             Clock::system()
         };
+        let public_url = public_url(&config, address);
         let ctx = Arc::new(Context {
-            kiwoom: KiwoomClient::new(contract(&config, address))?,
+            kiwoom: KiwoomClient::new(contract(&config, address, &public_url)?)?,
+            sdk_url: sdk_url(&config, &public_url),
+            public_url,
             vault: vault(&config)?,
             pool,
             clock,
@@ -137,34 +143,59 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
     sandbox::open(options).map_err(StartError::DataDir)
 }
 
-fn contract(config: &Config, address: SocketAddr) -> Contract {
+/// Where browsers reach the service: `PUBLIC_URL`, else this machine's own name.
+fn public_url(config: &Config, address: SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let reachable = reachable(address);
+    let local = reachable.ip().is_loopback();
+    let host = if local { format!("localhost:{}", address.port()) } else { reachable.to_string() };
+    format!("http://{host}")
+}
+
+/// The SDK's script (protocol section 3).
+fn sdk_url(config: &Config, public_url: &str) -> String {
+    match &config.kiwoom.gateway {
+        Gateway::Sandbox => format!("{public_url}/sandbox/sdk.js"),
+        Gateway::Remote { base_url, .. } if base_url.scheme() == "http" => {
+            format!("{base_url}/sdk.js")
+        }
+        Gateway::Remote { .. } => {
+            "https://ssl-v2.kiwoompay.co.kr/sdk/v1/latest/kiwoompayEnc.js".to_owned()
+        }
+    }
+}
+
+fn contract(
+    config: &Config,
+    address: SocketAddr,
+    public_url: &str,
+) -> Result<Contract, StartError> {
     let kiwoom = &config.kiwoom;
-    let (base_url, agent_url, cpid, auth_key) = match &kiwoom.gateway {
+    let (base_url, agent_url, window_url, cpid, auth_key) = match &kiwoom.gateway {
         Gateway::Remote { base_url, agent_url, cpid, auth_key } => {
-            (base_url.clone(), agent_url.clone(), cpid.clone(), auth_key.clone())
+            let base = base_url.clone();
+            (base.clone(), agent_url.clone(), base, cpid.clone(), auth_key.clone())
         }
         Gateway::Sandbox => {
-            let base = sandbox_url(address);
+            // The service reaches its own sandbox on this machine; browsers by the public name.
+            let base = Url::parse(&format!("http://{}/sandbox", reachable(address)))?;
+            let public = Url::parse(&format!("{public_url}/sandbox"))?;
             let key = SecretString::from(sandbox::AUTH_KEY);
-            (base.clone(), base, sandbox::CPID.to_owned(), key)
+            (base, public.clone(), public, sandbox::CPID.to_owned(), key)
         }
     };
-    Contract {
+    Ok(Contract {
         base_url,
         agent_url,
+        window_url,
         cpid,
         auth_key,
         bill_type: kiwoom.bill_type.clone(),
         timeout: kiwoom.timeout,
         rate_per_sec: kiwoom.rate_per_sec,
-    }
-}
-
-fn sandbox_url(address: SocketAddr) -> Url {
-    match Url::parse(&format!("http://{}/sandbox", reachable(address))) {
-        Ok(url) => url,
-        Err(_) => unreachable!("an address makes a URL"),
-    }
+    })
 }
 
 /// An address that this machine can connect to, for one that listens everywhere.

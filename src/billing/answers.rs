@@ -1,20 +1,15 @@
-//! The JSON of billing keys, subscriptions, payments and refunds.
+//! The JSON of billing keys and subscriptions.
 
-use axum::http::StatusCode;
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::store::{BillingKey, Subscription};
-use crate::answer::{self, Answer};
 use crate::clock::rfc3339_kst;
-use crate::context::Context;
-use crate::error::{ApiError, Code, GatewayAnswer};
-use crate::kiwoom::{GatewayError, codes};
-use crate::payments::order::State;
+use crate::kiwoom::codes;
+use crate::payments::answers::PeriodBody;
 use crate::payments::standing::Status;
-use crate::payments::store::{Payment, Refund, RefundState};
 
 /// A registered card.
 #[derive(Serialize, ToSchema)]
@@ -83,13 +78,6 @@ pub struct SubscriptionBody {
     cancel_reason: Option<String>,
 }
 
-/// The days from `start` on, up to the day before `end`.
-#[derive(Serialize, ToSchema)]
-pub struct PeriodBody {
-    start: NaiveDate,
-    end: NaiveDate,
-}
-
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RetryBody {
@@ -113,10 +101,7 @@ impl From<Subscription> for SubscriptionBody {
             product_name: s.product_name,
             cycle_day: s.standing.cycle_day.get(),
             next_billing_date: billed.then_some(s.standing.next_billing_date),
-            current_period: PeriodBody {
-                start: s.standing.period_start,
-                end: s.standing.next_billing_date,
-            },
+            current_period: s.standing.period().into(),
             cancel_at_period_end: s.standing.cancel_at_period_end,
             retry: retry_at.map(|at| RetryBody {
                 attempt: s.standing.retry_attempt,
@@ -137,202 +122,5 @@ fn status_name(status: Status) -> &'static str {
         Status::Paused => "paused",
         Status::Unpaid => "unpaid",
         Status::Canceled => "canceled",
-    }
-}
-
-/// A payment.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentBody {
-    id: String,
-    order_id: String,
-    /// `pending`, `approved`, `declined`, `unknown`, `partially_refunded` or `refunded`.
-    status: &'static str,
-    amount: i64,
-    refundable_amount: i64,
-    #[schema(required)]
-    customer_id: Option<String>,
-    #[schema(required)]
-    billing_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subscription_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<PeriodBody>,
-    product_name: String,
-    method: String,
-    #[schema(required)]
-    transaction_id: Option<String>,
-    #[schema(required)]
-    auth_number: Option<String>,
-    #[schema(required)]
-    approved_at: Option<String>,
-    #[schema(required)]
-    receipt_url: Option<String>,
-    #[schema(required)]
-    failure: Option<FailureBody>,
-    created_at: String,
-}
-
-#[derive(Serialize, ToSchema)]
-struct FailureBody {
-    code: String,
-    message: String,
-}
-
-impl PaymentBody {
-    /// The payment with its receipt link.
-    pub fn new(ctx: &Context, payment: Payment) -> Self {
-        let method = payment.method.clone().unwrap_or_else(|| "CARD".to_owned());
-        let receipt = payment.transaction_id.as_deref();
-        Self {
-            status: payment_status(&payment),
-            refundable_amount: payment.refundable(),
-            receipt_url: receipt.map(|id| ctx.kiwoom.receipt_url(&method, id)),
-            period: payment.period().map(|p| PeriodBody { start: p.start, end: p.end }),
-            id: payment.id.to_string(),
-            order_id: payment.order_no,
-            amount: payment.amount.get(),
-            customer_id: payment.customer_id,
-            billing_key: payment.billing_key_id.map(|id| id.to_string()),
-            subscription_id: payment.subscription_id.map(|id| id.to_string()),
-            product_name: payment.product_name,
-            method,
-            transaction_id: payment.transaction_id,
-            auth_number: payment.auth_number,
-            approved_at: payment.approved_at.map(rfc3339_kst),
-            failure: payment.failure_code.map(|code| FailureBody {
-                code,
-                message: payment.failure_message.unwrap_or_default(),
-            }),
-            created_at: rfc3339_kst(payment.created_at),
-        }
-    }
-}
-
-fn payment_status(payment: &Payment) -> &'static str {
-    match payment.state {
-        State::Sending | State::Ready => "pending",
-        State::Declined | State::Closed | State::Expired => "declined",
-        State::Unknown | State::Mismatch => "unknown",
-        State::Approved if payment.refunded_amount == 0 => "approved",
-        State::Approved if payment.refunded_amount < payment.amount.get() => "partially_refunded",
-        State::Approved => "refunded",
-    }
-}
-
-/// Each status of a payment as a condition on its columns.
-pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
-    ("pending", "state = 'sending'"),
-    ("approved", "state = 'approved' and refunded_amount = 0"),
-    ("declined", "state = 'declined'"),
-    ("unknown", "state = 'unknown'"),
-    (
-        "partially_refunded",
-        "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
-    ),
-    ("refunded", "state = 'approved' and refunded_amount = amount"),
-];
-
-/// A refund.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RefundBody {
-    id: String,
-    payment_id: String,
-    amount: i64,
-    /// `pending`, `refunded`, `declined` or `unknown`.
-    status: &'static str,
-    #[schema(required)]
-    reason: Option<String>,
-    #[schema(required)]
-    refunded_at: Option<String>,
-    #[schema(required)]
-    transaction_id: Option<String>,
-}
-
-impl From<Refund> for RefundBody {
-    fn from(refund: Refund) -> Self {
-        Self {
-            id: refund.id.to_string(),
-            payment_id: refund.payment_id.to_string(),
-            amount: refund.amount.get(),
-            status: match refund.state {
-                RefundState::Sending => "pending",
-                RefundState::Refunded => "refunded",
-                RefundState::Declined => "declined",
-                RefundState::Unknown => "unknown",
-            },
-            reason: refund.reason,
-            refunded_at: refund.refunded_at.map(rfc3339_kst),
-            transaction_id: refund.transaction_id,
-        }
-    }
-}
-
-/// A refund with its payment.
-#[derive(Serialize, ToSchema)]
-pub struct RefundAnswer {
-    /// Only while the outcome is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-    refund: RefundBody,
-    payment: PaymentBody,
-}
-
-impl RefundAnswer {
-    /// A refund whose outcome is known.
-    pub fn settled(refund: Refund, payment: PaymentBody) -> Self {
-        Self { status: None, refund: refund.into(), payment }
-    }
-}
-
-/// 200 approved, 402 declined, 202 unknown.
-pub fn payment_answer(ctx: &Context, payment: Payment) -> Answer {
-    match payment.state {
-        State::Declined => {
-            let result_code = payment.failure_code.unwrap_or_default();
-            let message = payment.failure_message.unwrap_or_default();
-            let gateway = GatewayAnswer { result_code, message };
-            Err(ApiError::from(Code::PaymentDeclined).with_gateway(gateway))
-        }
-        State::Approved => Ok(answer::ok(PaymentBody::new(ctx, payment))),
-        State::Sending
-        | State::Unknown
-        | State::Ready
-        | State::Expired
-        | State::Closed
-        | State::Mismatch => {
-            Ok(answer::with_status(StatusCode::ACCEPTED, PaymentBody::new(ctx, payment)))
-        }
-    }
-}
-
-/// 200 refunded, 409 refused, 202 unknown.
-pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
-    let (status, unknown) = match refund.state {
-        RefundState::Declined => {
-            let result_code = refund.failure_code.unwrap_or_default();
-            let message = refund.failure_message.unwrap_or_default();
-            let gateway = GatewayAnswer { result_code, message };
-            return Err(ApiError::from(Code::RefundNotAllowed).with_gateway(gateway));
-        }
-        RefundState::Refunded => (StatusCode::OK, None),
-        RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
-    };
-    let payment = PaymentBody::new(ctx, payment);
-    let body = RefundAnswer { status: unknown, refund: refund.into(), payment };
-    Ok(answer::with_status(status, body))
-}
-
-/// A call that was not sent: 502, or 429 when it was our own pace that stopped it.
-pub fn not_sent(error: GatewayError) -> ApiError {
-    match error {
-        GatewayError::TooBusy => Code::RateLimited.into(),
-        GatewayError::ReadyRefused { code, message } | GatewayError::Refused { code, message } => {
-            tracing::error!(code, "KiwoomPay refuses our calls: check the contract and the key");
-            let gateway = GatewayAnswer { result_code: code, message };
-            ApiError::from(Code::GatewayUnavailable).with_gateway(gateway)
-        }
-        GatewayError::NotSent(_) | GatewayError::Unknown(_) => Code::GatewayUnavailable.into(),
     }
 }

@@ -4,7 +4,6 @@ use axum::extract::State;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::answers::{PaymentBody, not_sent, payment_answer};
 use super::due::charge_due;
 use super::keys::{open_card, usable_key};
 use super::store;
@@ -16,6 +15,7 @@ use crate::idempotency::NewId;
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::money::Won;
+use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
 use crate::payments::charge::{self, Charged, Draft};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 

@@ -1,6 +1,5 @@
 //! Charging the period of a subscription that is due: by the schedule or by the caller.
 
-use super::answers::not_sent;
 use super::keys::open_card;
 use super::store::{self, Subscription};
 use crate::context::Context;
@@ -8,6 +7,7 @@ use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
 use crate::kiwoom::GatewayError;
 use crate::kiwoom::text::OrderNo;
+use crate::payments::answers::not_sent;
 use crate::payments::charge::{self, Charged, Committed, Draft};
 use crate::payments::order::{Outcome, State};
 use crate::payments::settle::save_standing;

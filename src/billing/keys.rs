@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
-use super::answers::{BillingKeyBody, not_sent};
+use super::answers::BillingKeyBody;
 use super::store::{self, BillingKey, Deleted};
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
@@ -18,6 +18,7 @@ use crate::ids::BillingKeyId;
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
 use crate::kiwoom::{GatewayError, Registered, Registration};
+use crate::payments::answers::not_sent;
 use crate::payments::charge::Card;
 
 /// A card and its holder.

@@ -5,8 +5,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::answers::{PAYMENT_STATUSES, PaymentBody};
-use super::subscriptions::Reason;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
@@ -14,6 +12,8 @@ use crate::extract::{Body, Fields, FromField, FromFields, Query};
 use crate::ids::SubscriptionId;
 use crate::kiwoom::codes::Verdict;
 use crate::kiwoom::text::CustomerId;
+use crate::payments::answers::{PAYMENT_STATUSES, PaymentBody};
+use crate::payments::fields::Reason;
 use crate::payments::order::{Outcome, State as PaymentState};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
@@ -193,6 +193,7 @@ pub async fn resolve(
             transaction_id: id.0,
             auth_number: None,
             approved_at: payment.created_at,
+            method: None,
         },
         (Found::Approved | Found::Declined, _) => Outcome::Declined {
             code: "RESOLVED".to_owned(),

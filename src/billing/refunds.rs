@@ -4,9 +4,7 @@ use axum::extract::{Path, State};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::answers::{RefundAnswer, RefundBody, not_sent, refund_answer};
 use super::payments::not_settled;
-use super::subscriptions::Reason;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
@@ -15,7 +13,9 @@ use crate::idempotency::NewId;
 use crate::ids::{PaymentId, RefundId};
 use crate::kiwoom::text::OrderNo;
 use crate::money::Won;
-use crate::payments::refund::{self, RefundError, RefundOutcome};
+use crate::payments::answers::{PaymentBody, RefundAnswer, RefundBody, refund_answer};
+use crate::payments::fields::{Reason, TaxFree};
+use crate::payments::refund::{self, RefundOutcome};
 use crate::payments::store::{self, PaymentRef, RefundState};
 
 /// Which payment to refund, and how much.
@@ -36,24 +36,6 @@ pub struct RefundRequest {
     tax_free_amount: i64,
     #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
-}
-
-struct TaxFree(i64);
-
-impl FromField for TaxFree {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                "0 이상의 정수(원)여야 합니다.",
-                "Has to be a whole number of won, 0 or more.",
-            )
-        };
-        value
-            .as_i64()
-            .filter(|n| (0..=crate::money::MAX_WON).contains(n))
-            .map(Self)
-            .ok_or_else(wrong)
-    }
 }
 
 impl FromFields for RefundRequest {
@@ -130,19 +112,8 @@ pub async fn refund(
         tax_free_amount: request.tax_free_amount,
         reason: request.reason.map(|r| r.0),
     };
-    let (refund, payment) = refund::refund(&ctx, request).await.map_err(refused)?;
+    let (refund, payment) = refund::refund(&ctx, request).await?;
     refund_answer(&ctx, refund, payment)
-}
-
-fn refused(error: RefundError) -> ApiError {
-    match error {
-        RefundError::NotFound => Code::PaymentNotFound.into(),
-        RefundError::NotAllowed => Code::RefundNotAllowed.into(),
-        RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
-        RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
-        RefundError::Gateway(error) => not_sent(error),
-        RefundError::Database(error) => error.into(),
-    }
 }
 
 /// Which refunds to list.
@@ -255,6 +226,6 @@ pub async fn resolve(
     let settled = refund::settle(&ctx, found.id, &outcome, Some(&request.reason.0)).await;
     let settled = settled.map_err(not_settled)?;
     let (refund, payment) = settled.ok_or(ApiError::from(Code::RefundNotFound))?;
-    let payment = super::answers::PaymentBody::new(&ctx, payment);
+    let payment = PaymentBody::new(&ctx, payment);
     Ok(answer::ok(RefundAnswer::settled(refund, payment)))
 }

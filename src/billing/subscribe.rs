@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-use super::answers::{SubscriptionBody, not_sent, payment_answer};
+use super::answers::SubscriptionBody;
 use super::due::order_no;
 use super::keys::{open_card, usable_key};
 use super::store::{self, Subscription};
@@ -20,6 +20,7 @@ use crate::idempotency::NewId;
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
+use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
 use crate::payments::charge::{self, Charged, Draft};
 use crate::payments::order::State as PaymentState;
 use crate::payments::standing::{Standing, Status};
@@ -113,7 +114,7 @@ impl FromField for Metadata {
     responses(
         (status = 201, description = "Made", body = Success<SubscriptionBody>),
         (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
-            body = Success<super::answers::PaymentBody>),
+            body = Success<PaymentBody>),
         (status = 402, description = "`chargeNow` was declined; no subscription", body = ErrorBody),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was charged", body = ErrorBody),

@@ -12,10 +12,11 @@ use super::subscribe::{Metadata, PlanId, exists};
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, Query, text};
+use crate::extract::{Body, Fields, FromField, FromFields, Query};
 use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
+use crate::payments::fields::Reason;
 use crate::payments::settle::save_standing;
 use crate::payments::standing::Status;
 use crate::schedule::AnchorDay;
@@ -110,16 +111,6 @@ impl FromFields for CancelRequest {
             at_period_end: f.optional("atPeriodEnd").unwrap_or(false),
             subscription_id: subscription_id?,
         })
-    }
-}
-
-/// Why something is done, at most 200 characters.
-#[derive(Clone, Debug)]
-pub struct Reason(pub String);
-
-impl FromField for Reason {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 200).map(Self)
     }
 }
 

@@ -199,6 +199,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn networks(&mut self, name: &'static str) -> Option<Vec<IpNet>> {
         let text = self.text(name)?;
+        let text = text.trim_start_matches('+');
         let nets: Option<Vec<IpNet>> = text.split(',').map(|t| network(t.trim())).collect();
         nets.or_else(|| self.wrong(name, "IP addresses or networks (10.0.0.0/8), comma-separated"))
     }
@@ -210,7 +211,13 @@ impl<'a> Reader<'a> {
             let test = IpAddr::from([123, 140, 121, 205]);
             if production { production_ips.map(IpNet::from).collect() } else { vec![test.into()] }
         };
-        self.networks("WEBHOOK_ALLOWED_IPS").unwrap_or_else(built_in)
+        let name = "WEBHOOK_ALLOWED_IPS";
+        let adds = self.text(name).is_some_and(|text| text.starts_with('+'));
+        match self.networks(name) {
+            Some(nets) if adds => [built_in(), nets].concat(),
+            Some(nets) => nets,
+            None => built_in(),
+        }
     }
 
     /// Increasing days, all within the shortest month, so that retries end before the next period.

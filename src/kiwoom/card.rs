@@ -129,7 +129,8 @@ fn is_day(yymmdd: &str) -> bool {
     day_in("19") || day_in("20")
 }
 
-fn passes_luhn(digits: &str) -> bool {
+/// Luhn's check of a string of digits.
+pub(super) fn passes_luhn(digits: &str) -> bool {
     let weighted = digits.bytes().rev().enumerate().map(|(i, b)| {
         let digit = u32::from(b - b'0') << (i % 2);
         if digit > 9 { digit - 9 } else { digit }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use super::charset;
+use super::codes;
 use super::error::GatewayError;
 use super::exchange::{Exchange, Ticket};
 use super::pace::Pace;
 use super::text::{CustomerId, OrderNo};
-use super::wire::{Answer, Fields};
-use crate::clock::kst_instant;
+use super::wire::{Answer, Fields, instant};
 use crate::money::Won;
 
 const KEYGEN: &str = "CARD-KEYGEN";
@@ -30,6 +30,7 @@ pub struct KiwoomClient {
     cpid: String,
     bill_type: String,
     agent_url: Url,
+    window_url: Url,
 }
 
 /// What the client needs to know about the contract.
@@ -38,6 +39,8 @@ pub struct Contract {
     pub base_url: Url,
     /// Merchant pages, for receipts.
     pub agent_url: Url,
+    /// API base as a browser reaches it, for the hosted window.
+    pub window_url: Url,
     /// CPID.
     pub cpid: String,
     /// 연동키.
@@ -133,6 +136,7 @@ impl KiwoomClient {
             cpid: contract.cpid,
             bill_type: contract.bill_type,
             agent_url: contract.agent_url,
+            window_url: contract.window_url,
         })
     }
 
@@ -243,6 +247,22 @@ impl KiwoomClient {
         format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
     }
 
+    /// Where a form opens the hosted window.
+    pub fn form_action(&self) -> String {
+        format!("{}/pay/linkEnc", self.window_url.as_str().trim_end_matches('/'))
+    }
+
+    /// A call that moves no money, retried.
+    pub(super) async fn ask(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+        let answer = self.exchange.ask(path, fields).await?;
+        match answer.result() {
+            Some((code, message)) if code != codes::SUCCESS => {
+                Err(GatewayError::ReadyRefused { code, message })
+            }
+            _ => Ok(answer),
+        }
+    }
+
     /// The merchant id.
     pub fn cpid(&self) -> &str {
         &self.cpid
@@ -278,12 +298,6 @@ fn transaction_id(answer: &Answer, name: &str) -> Result<String, GatewayError> {
     answer.get(name).filter(sane).ok_or_else(|| unknown("the answer has no DAOUTRX"))
 }
 
-/// `YYYYMMDDhhmmss` in Korea.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
-    Some(kst_instant(local.date(), local.time()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,12 +306,5 @@ mod tests {
     fn a_reason_is_made_to_fit() {
         assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심 ? a?b");
         assert_eq!(cancel_reason(&"가".repeat(30)).chars().count(), 20);
-    }
-
-    #[test]
-    fn instants_are_korean() {
-        let at = instant("20220929172347").unwrap();
-        assert_eq!(at.to_rfc3339(), "2022-09-29T08:23:47+00:00");
-        assert_eq!(instant("2022"), None);
     }
 }

@@ -15,8 +15,10 @@ mod client;
 pub mod codes;
 mod error;
 mod exchange;
+pub mod notification;
 mod pace;
 pub mod text;
+pub mod window;
 mod wire;
 
 pub use client::{

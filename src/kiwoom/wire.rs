@@ -1,10 +1,12 @@
 //! Bodies on the wire: JSON objects of strings, in CP949 (protocol section 1).
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::charset;
 use super::error::GatewayError;
+use crate::clock::kst_instant;
 
 /// A request body under construction. Wiped when dropped: it may hold a card number.
 pub(super) struct Fields(Vec<(&'static str, Zeroizing<String>)>);
@@ -66,5 +68,23 @@ impl Answer {
     pub(super) fn result(&self) -> Option<(String, String)> {
         let message = self.get("ERRORMESSAGE").unwrap_or_default();
         self.get("RESULTCODE").map(|code| (code, message))
+    }
+}
+
+/// `YYYYMMDDhhmmss` in Korea.
+pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
+    Some(kst_instant(local.date(), local.time()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_korean() {
+        let at = instant("20220929172347").unwrap();
+        assert_eq!(at.to_rfc3339(), "2022-09-29T08:23:47+00:00");
+        assert_eq!(instant("2022"), None);
     }
 }

@@ -149,7 +149,8 @@ fn outcome_of(
         Ok(approval) => {
             let approved_at = approval.approved_at.unwrap_or_else(|| ctx.clock.now());
             let Approval { transaction_id, auth_number, .. } = approval;
-            (Outcome::Approved { transaction_id, auth_number, approved_at }, None)
+            let method = None;
+            (Outcome::Approved { transaction_id, auth_number, approved_at, method }, None)
         }
         Err(GatewayError::Refused { code, message }) => {
             let verdict = codes::verdict(&code);
@@ -176,7 +177,7 @@ fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
             tracing::info!(order_no, code, "charge declined");
             "declined"
         }
-        Outcome::Unknown => {
+        Outcome::Unknown | Outcome::Mismatch(_) => {
             tracing::error!(order_no, reason, "charge outcome unknown: find out before any retry");
             "unknown"
         }

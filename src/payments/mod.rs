@@ -14,7 +14,11 @@
 //! What prevents a double charge is uniqueness, not locks: order numbers are unique, and a partial
 //! unique index allows one attempt of a period that has not finally failed.
 
+pub mod answers;
 pub mod charge;
+pub mod checkout;
+pub mod fields;
+pub mod learn;
 pub mod order;
 pub mod recovery;
 pub mod refund;

@@ -37,6 +37,8 @@ pub enum Outcome {
         auth_number: Option<String>,
         /// When the gateway approved it.
         approved_at: DateTime<Utc>,
+        /// PAYMETHOD, where the buyer chose it.
+        method: Option<String>,
     },
     /// The gateway said no.
     Declined {
@@ -47,6 +49,8 @@ pub enum Outcome {
         /// What it means for the next attempt.
         verdict: Verdict,
     },
+    /// A notification named another amount, in won, than was asked for.
+    Mismatch(i64),
     /// The answer was lost.
     Unknown,
     /// Proven: nothing was sent. The attempt never happened and its row goes.
@@ -76,19 +80,29 @@ pub fn decide(
 ) -> Result<Change, Contradiction> {
     use State::{Approved, Closed, Declined, Expired, Mismatch, Ready, Sending, Unknown};
     match (state, outcome) {
-        (Sending | Unknown | Ready | Expired, Outcome::Approved { .. }) => Ok(Change::To(Approved)),
+        // The gateway's word that money moved counts whatever was believed before: an order that
+        // had expired, failed or been closed, or whose first notification named another amount.
+        (
+            Sending | Unknown | Ready | Expired | Declined | Closed | Mismatch,
+            Outcome::Approved { .. },
+        ) => Ok(Change::To(Approved)),
         (Approved, Outcome::Approved { transaction_id: new, .. }) => {
             if transaction_id == Some(new) { Ok(Change::Nothing) } else { Err(Contradiction) }
         }
-        (Sending | Unknown, Outcome::Declined { .. }) => Ok(Change::To(Declined)),
-        (Declined, Outcome::Declined { .. }) => Ok(Change::Nothing),
+        (Sending | Unknown | Ready, Outcome::Declined { .. }) => Ok(Change::To(Declined)),
+        // A failed try in the window says nothing about an order that is past it.
+        (Declined | Expired | Closed | Mismatch, Outcome::Declined { .. }) => Ok(Change::Nothing),
+        (Ready | Expired | Declined | Closed | Mismatch, Outcome::Mismatch(_)) => {
+            Ok(Change::To(Mismatch))
+        }
+        // What was paid stays paid; a charge under way has an answer of its own.
+        (Approved | Sending | Unknown, Outcome::Mismatch(_)) => Ok(Change::Nothing),
         (Sending, Outcome::Unknown) => Ok(Change::To(Unknown)),
         // The caller that lost its answer is late: what is known stays known.
         (_, Outcome::Unknown) => Ok(Change::Nothing),
         // The recovery pass may have marked the row unknown before its own sender learnt better.
         (Sending | Unknown, Outcome::NotSent) => Ok(Change::Remove),
-        (Declined | Closed | Mismatch, Outcome::Approved { .. })
-        | (Approved | Ready | Expired | Closed | Mismatch, Outcome::Declined { .. })
+        (Approved, Outcome::Declined { .. })
         | (Ready | Approved | Declined | Expired | Closed | Mismatch, Outcome::NotSent) => {
             Err(Contradiction)
         }
@@ -104,6 +118,7 @@ mod tests {
             transaction_id: id.to_owned(),
             auth_number: None,
             approved_at: DateTime::UNIX_EPOCH,
+            method: None,
         }
     }
 
@@ -128,9 +143,12 @@ mod tests {
             (State::Approved, declined(), Err(Contradiction)),
             (State::Approved, Outcome::Unknown, Ok(Change::Nothing)),
             (State::Approved, Outcome::NotSent, Err(Contradiction)),
-            (State::Declined, approved("a"), Err(Contradiction)),
+            (State::Declined, approved("a"), to(State::Approved)),
             (State::Expired, approved("a"), to(State::Approved)),
-            (State::Mismatch, approved("a"), Err(Contradiction)),
+            (State::Mismatch, approved("a"), to(State::Approved)),
+            (State::Ready, Outcome::Mismatch(1), to(State::Mismatch)),
+            (State::Approved, Outcome::Mismatch(1), Ok(Change::Nothing)),
+            (State::Closed, declined(), Ok(Change::Nothing)),
         ];
         for (state, outcome, expected) in cases {
             assert_eq!(decide(state, Some("a"), &outcome), expected, "{state:?} {outcome:?}");

@@ -202,32 +202,43 @@ pub async fn settle(
     let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
     match (refund.state, outcome) {
         (RefundState::Sending, _) => {}
-        (_, RefundOutcome::Unknown) => return Ok(Some((refund, payment))),
+        (_, RefundOutcome::Unknown)
+        // A notification may have told of it before the gateway's own answer came.
+        | (RefundState::Refunded, RefundOutcome::Refunded { .. }) => {
+            return Ok(Some((refund, payment)));
+        }
         (RefundState::Unknown, _) => {}
         (RefundState::Refunded | RefundState::Declined, _) => {
             return Err(SettleError::Contradiction);
         }
     }
-    let settled = match outcome {
-        RefundOutcome::Unknown => Some(write(&mut tx, id, outcome, resolve_reason).await?),
-        RefundOutcome::Refunded { .. } => {
-            release(&mut tx, &refund, refund.amount.get()).await?;
-            Some(write(&mut tx, id, outcome, resolve_reason).await?)
-        }
-        RefundOutcome::Declined { .. } => {
-            release(&mut tx, &refund, 0).await?;
-            Some(write(&mut tx, id, outcome, resolve_reason).await?)
-        }
-        RefundOutcome::NotSent => {
-            release(&mut tx, &refund, 0).await?;
-            let query = sqlx::query("delete from refunds where id = $1").bind(id);
-            query.execute(&mut *tx).await?;
-            None
-        }
-    };
+    let settled = finish(&mut tx, id, outcome, resolve_reason).await?;
     let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
     tx.commit().await?;
     Ok(settled.map(|refund| (refund, payment)))
+}
+
+/// Writes the outcome of an open refund and moves the amount it holds. `None` when the row went.
+pub(super) async fn finish(
+    tx: &mut PgTransaction<'_>,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> sqlx::Result<Option<Refund>> {
+    let query = sqlx::query_as("select * from refunds where id = $1").bind(id);
+    let refund: Refund = query.fetch_one(&mut **tx).await?;
+    match outcome {
+        RefundOutcome::Unknown => {}
+        RefundOutcome::Refunded { .. } => release(tx, &refund, refund.amount.get()).await?,
+        RefundOutcome::Declined { .. } => release(tx, &refund, 0).await?,
+        RefundOutcome::NotSent => {
+            release(tx, &refund, 0).await?;
+            let query = sqlx::query("delete from refunds where id = $1").bind(id);
+            query.execute(&mut **tx).await?;
+            return Ok(None);
+        }
+    }
+    write(tx, id, outcome, resolve_reason).await.map(Some)
 }
 
 /// As [`settle`], waiting for a database that is away. `None` = could not be recorded.

@@ -123,29 +123,41 @@ async fn write(
     payment: &Payment,
     (state, outcome, reason): (State, &Outcome, Option<&str>),
 ) -> sqlx::Result<Payment> {
-    let (mut transaction, mut auth, mut approved_at) = (None, None, None);
-    let (mut code, mut text) = (None, None);
-    match outcome {
-        Outcome::Approved { transaction_id, auth_number, approved_at: at } => {
-            (transaction, auth, approved_at) =
-                (Some(transaction_id), auth_number.as_ref(), Some(*at));
+    let mut new = Payment { failure_code: None, failure_message: None, ..payment.clone() };
+    match outcome.clone() {
+        Outcome::Approved { transaction_id, auth_number, approved_at, method } => {
+            new.late = !matches!(payment.state, State::Sending | State::Unknown | State::Ready);
+            new.transaction_id = Some(transaction_id);
+            new.auth_number = auth_number;
+            new.approved_at = Some(approved_at);
+            new.method = method.or(new.method);
         }
-        Outcome::Declined { code: c, message, .. } => (code, text) = (Some(c), Some(message)),
+        Outcome::Declined { code, message, .. } => {
+            new.failure_code = Some(code);
+            new.failure_message = Some(message);
+        }
+        Outcome::Mismatch(amount) => {
+            new.failure_code = Some("AMOUNT_MISMATCH".to_owned());
+            new.failure_message = Some(format!("통지된 금액: {amount}원"));
+        }
         Outcome::Unknown | Outcome::NotSent => {}
     }
     let query = sqlx::query_as(
         "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
-            failure_code = $6, failure_message = $7, resolve_reason = $8, settled_at = $9
+            failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
+            settled_at = $11
          where id = $1 returning *",
     );
     query
         .bind(payment.id)
         .bind(state)
-        .bind(transaction)
-        .bind(auth)
-        .bind(approved_at)
-        .bind(code)
-        .bind(text)
+        .bind(new.transaction_id)
+        .bind(new.auth_number)
+        .bind(new.approved_at)
+        .bind(new.failure_code)
+        .bind(new.failure_message)
+        .bind(new.method)
+        .bind(new.late)
         .bind(reason)
         .bind(ctx.clock.now())
         .fetch_one(db)
@@ -175,7 +187,7 @@ async fn follow(
     if standing.status == Status::Incomplete {
         match outcome {
             Outcome::Approved { .. } => standing.status = Status::Active,
-            Outcome::Unknown => return Ok(()),
+            Outcome::Unknown | Outcome::Mismatch(_) => return Ok(()),
             // A first charge that failed leaves no subscription.
             Outcome::Declined { .. } | Outcome::NotSent => {
                 let query = sqlx::query("delete from subscriptions where id = $1").bind(id);

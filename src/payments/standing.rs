@@ -146,7 +146,7 @@ impl Standing {
                     next.declined(*verdict, attempt.by_merchant, rules, now);
                 }
                 Outcome::Unknown => next.clear_retry(),
-                Outcome::NotSent => {}
+                Outcome::NotSent | Outcome::Mismatch(_) => {}
             }
         }
         next.next_attempt_at = next.next_moment(rules);
@@ -240,6 +240,7 @@ mod tests {
             transaction_id: "t".into(),
             auth_number: None,
             approved_at: DateTime::UNIX_EPOCH,
+            method: None,
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Payment {
     pub failure_message: Option<String>,
     pub created_at: DateTime<Utc>,
     pub approved_at: Option<DateTime<Utc>>,
+    pub settled_at: Option<DateTime<Utc>>,
+    pub late: bool,
 }
 
 impl Payment {

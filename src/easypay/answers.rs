@@ -1,0 +1,90 @@
+//! The JSON of an order.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::clock::rfc3339_kst;
+use crate::context::Context;
+use crate::payments::order::State;
+use crate::payments::store::{Payment, Refund, RefundState};
+
+/// An order of the hosted window.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderBody {
+    order_id: String,
+    /// `ready`, `paid`, `partially_canceled`, `canceled`, `failed`, `expired`, `mismatch` or
+    /// `unknown` (a cancellation whose answer was lost).
+    status: &'static str,
+    amount: i64,
+    paid_amount: i64,
+    canceled_amount: i64,
+    #[schema(required)]
+    method: Option<String>,
+    #[schema(required)]
+    transaction_id: Option<String>,
+    #[schema(required)]
+    receipt_url: Option<String>,
+    #[schema(required)]
+    paid_at: Option<String>,
+    #[schema(required)]
+    canceled_at: Option<String>,
+    created_at: String,
+    /// Only when it was paid after it had expired, failed or been closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
+    /// Only when a try failed, or another amount was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<OrderFailure>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OrderFailure {
+    code: String,
+    message: String,
+}
+
+impl OrderBody {
+    /// The order with its refunds, newest first.
+    pub fn new(ctx: &Context, order: Payment, refunds: &[Refund]) -> Self {
+        let paid = order.state == State::Approved;
+        let canceled = refunds.iter().filter_map(|r| r.refunded_at).max();
+        let canceled = canceled.or(order.settled_at.filter(|_| order.state == State::Closed));
+        let method = order.method.clone();
+        let receipt = order.transaction_id.as_deref();
+        Self {
+            status: status(&order, refunds),
+            amount: order.amount.get(),
+            paid_amount: if paid { order.amount.get() } else { 0 },
+            canceled_amount: order.refunded_amount,
+            receipt_url: receipt
+                .map(|id| ctx.kiwoom.receipt_url(method.as_deref().unwrap_or_default(), id)),
+            method,
+            paid_at: order.approved_at.map(rfc3339_kst),
+            canceled_at: canceled.map(rfc3339_kst),
+            created_at: rfc3339_kst(order.created_at),
+            late: order.late.then_some(true),
+            failure: order.failure_code.map(|code| OrderFailure {
+                code,
+                message: order.failure_message.unwrap_or_default(),
+            }),
+            order_id: order.order_no,
+            transaction_id: order.transaction_id,
+        }
+    }
+}
+
+fn status(order: &Payment, refunds: &[Refund]) -> &'static str {
+    match order.state {
+        State::Ready | State::Sending => "ready",
+        State::Declined => "failed",
+        State::Expired => "expired",
+        State::Closed => "canceled",
+        State::Mismatch => "mismatch",
+        State::Unknown => "unknown",
+        State::Approved if refunds.iter().any(|r| r.state == RefundState::Unknown) => "unknown",
+        State::Approved if order.refunded_amount == 0 => "paid",
+        State::Approved if order.refunded_amount < order.amount.get() => "partially_canceled",
+        State::Approved => "canceled",
+    }
+}

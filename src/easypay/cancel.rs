@@ -1,0 +1,144 @@
+//! `POST /easypay/cancel`: gives back what was paid, or closes what was not.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answers::OrderBody;
+use super::checkout::{find_order, order_body};
+use crate::answer::{self, Answer, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromFields};
+use crate::idempotency::NewId;
+use crate::ids::RefundId;
+use crate::kiwoom::text::OrderNo;
+use crate::money::Won;
+use crate::payments::answers::{PaymentBody, RefundBody, refund_refused};
+use crate::payments::checkout;
+use crate::payments::fields::Reason;
+use crate::payments::order::State as OrderState;
+use crate::payments::refund::{self, Request};
+use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
+
+/// Which order to cancel, and how much of it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CancelRequest {
+    /// One of `orderId` and `transactionId`.
+    #[schema(value_type = Option<String>)]
+    order_id: Option<OrderNo>,
+    transaction_id: Option<String>,
+    /// Won; left out = all that is left.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Option<Won>,
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+}
+
+impl FromFields for CancelRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        if f.has("orderId") == f.has("transactionId") {
+            f.refuse(
+                "orderId",
+                Text::new(
+                    "orderId, transactionId 중 하나만 보내야 합니다.",
+                    "Send exactly one of orderId and transactionId.",
+                ),
+            );
+        }
+        Some(Self {
+            order_id: f.optional("orderId"),
+            transaction_id: f.optional("transactionId"),
+            amount: f.optional("amount"),
+            reason: f.optional("reason"),
+        })
+    }
+}
+
+impl CancelRequest {
+    /// The one that was sent.
+    fn order(&self) -> PaymentRef {
+        match (&self.order_id, &self.transaction_id) {
+            (Some(order_no), _) => PaymentRef::OrderNo(order_no.as_str().to_owned()),
+            (None, id) => PaymentRef::Transaction(id.clone().unwrap_or_default()),
+        }
+    }
+}
+
+/// A cancelled order.
+#[derive(Serialize, ToSchema)]
+pub struct Canceled {
+    /// Only while the outcome is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    /// `null` when nothing had been paid.
+    #[schema(required)]
+    refund: Option<RefundBody>,
+    payment: PaymentBody,
+    order: OrderBody,
+}
+
+/// 결제 취소: whole or in part. An order that was never paid is closed without calling KiwoomPay.
+#[utoipa::path(
+    post, path = "/easypay/cancel", tag = "easypay", request_body = CancelRequest,
+    responses(
+        (status = 200, description = "Cancelled", body = Success<Canceled>),
+        (status = 202, description = "The gateway's answer was lost: never retry by yourself",
+            body = Success<Canceled>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was cancelled", body = ErrorBody),
+    )
+)]
+pub async fn cancel(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<CancelRequest>,
+) -> Answer {
+    let order = find_order(&ctx, &request.order()).await?;
+    let id = RefundId(new.id);
+    if new.resumed
+        && let Some(made) = store::find_refund(&ctx.pool, id).await?
+    {
+        return refunded(&ctx, made, order).await;
+    }
+    match order.state {
+        OrderState::Ready | OrderState::Expired | OrderState::Declined => {
+            let closed = checkout::close(&ctx.pool, order.id, ctx.clock.now()).await?;
+            // It was paid in this moment: the caller looks again.
+            let closed = closed.ok_or(ApiError::from(Code::RefundNotAllowed))?;
+            never_paid(&ctx, closed).await
+        }
+        OrderState::Closed => never_paid(&ctx, order).await,
+        OrderState::Approved | OrderState::Mismatch | OrderState::Unknown | OrderState::Sending => {
+            let request = Request {
+                id,
+                payment: PaymentRef::Id(order.id),
+                amount: request.amount,
+                tax_free_amount: 0,
+                reason: request.reason.map(|r| r.0),
+            };
+            let (refund, payment) = refund::refund(&ctx, request).await?;
+            refunded(&ctx, refund, payment).await
+        }
+    }
+}
+
+async fn never_paid(ctx: &Context, order: Payment) -> Answer {
+    let payment = PaymentBody::new(ctx, order.clone());
+    let order = order_body(ctx, order).await?;
+    Ok(answer::ok(Canceled { status: None, refund: None, payment, order }))
+}
+
+async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
+    let (status, unknown) = match refund.state {
+        RefundState::Declined => return Err(refund_refused(refund)),
+        RefundState::Refunded => (StatusCode::OK, None),
+        RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
+    };
+    let order = order_body(ctx, payment.clone()).await?;
+    let payment = PaymentBody::new(ctx, payment);
+    let refund = Some(RefundBody::from(refund));
+    Ok(answer::with_status(status, Canceled { status: unknown, refund, payment, order }))
+}

@@ -1,0 +1,246 @@
+//! Preparing an order for the hosted window, and its status. Only a notification makes it paid.
+
+use axum::extract::{Path, State};
+use chrono::Duration;
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+use utoipa::ToSchema;
+
+use super::answers::OrderBody;
+use super::methods::{self, Method};
+use crate::answer::{self, Answer, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields};
+use crate::idempotency::NewId;
+use crate::ids::PaymentId;
+use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
+use crate::kiwoom::window::{Device, WindowOrder};
+use crate::money::Won;
+use crate::payments::answers::not_sent;
+use crate::payments::checkout::{self, Draft};
+use crate::payments::fields::TaxFree;
+use crate::payments::store::{self, Kind, Payment, PaymentRef};
+
+/// An order to be paid in the hosted window.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct PrepareRequest {
+    #[schema(value_type = String, example = "ORDER-20260205-001")]
+    order_id: OrderNo,
+    /// Won.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
+    amount: Won,
+    #[schema(value_type = String, example = "프리미엄 구독")]
+    product_name: ProductName,
+    #[schema(value_type = String, example = "홍길동")]
+    customer_name: CustomerName,
+    #[schema(value_type = Option<String>)]
+    customer_id: Option<CustomerId>,
+    #[schema(value_type = Option<String>)]
+    customer_email: Option<Email>,
+    /// One method; left out, the window shows those that are switched on.
+    #[schema(value_type = Option<String>)]
+    method: Option<Method>,
+    /// `P` (PC, the default), `M` (phone) or `W` (web view of an app).
+    #[schema(value_type = Option<String>)]
+    device: Device,
+    /// Where the browser goes after a payment. It proves nothing.
+    #[schema(value_type = Option<String>)]
+    return_url: Option<ReturnUrl>,
+    #[schema(value_type = Option<String>)]
+    fail_url: Option<ReturnUrl>,
+    #[schema(value_type = Option<String>)]
+    close_url: Option<ReturnUrl>,
+    /// Tax-free part of the amount in won.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: i64,
+}
+
+impl FromFields for PrepareRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let order_id = f.required("orderId");
+        let amount = f.required::<Won>("amount");
+        let product_name = f.required("productName");
+        let customer_name = f.required("customerName");
+        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
+        if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
+            let ko = "amount를 넘을 수 없습니다.";
+            f.refuse("taxFreeAmount", Text::new(ko, "May not exceed amount."));
+        }
+        Some(Self {
+            customer_id: f.optional("customerId"),
+            customer_email: f.optional("customerEmail"),
+            method: f.optional("method"),
+            device: f.optional("device").unwrap_or(Device::Pc),
+            return_url: f.optional("returnUrl"),
+            fail_url: f.optional("failUrl"),
+            close_url: f.optional("closeUrl"),
+            tax_free_amount,
+            order_id: order_id?,
+            amount: amount?,
+            product_name: product_name?,
+            customer_name: customer_name?,
+        })
+    }
+}
+
+impl FromField for Device {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("P") => Ok(Self::Pc),
+            Some("M") => Ok(Self::Mobile),
+            Some("W") => Ok(Self::WebView),
+            _ => Err(Text::new("P, M, W 중 하나여야 합니다.", "Has to be P, M or W.")),
+        }
+    }
+}
+
+/// An http or https URL of at most 255 characters.
+pub struct ReturnUrl(String);
+
+impl FromField for ReturnUrl {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let text = String::from_field(value)?;
+        let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
+        if plain && Url::parse(&text).is_ok_and(|u| web(&u)) {
+            return Ok(Self(text));
+        }
+        Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))
+    }
+}
+
+/// What the browser needs to open the window.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Prepared {
+    order_id: String,
+    amount: i64,
+    /// The SDK's script.
+    sdk_url: String,
+    /// First argument of `KiwoomPaySDK.f_setInit`.
+    sdk_mode: String,
+    /// Second argument of `KiwoomPaySDK.f_setInit`.
+    display_mode: &'static str,
+    /// Where a form opens the window without the SDK.
+    form_action: String,
+    /// Argument of `KiwoomPaySDK.f_payTotalLink`, or the fields of the form.
+    #[schema(value_type = Object)]
+    sdk_data: Value,
+}
+
+/// 간편결제 준비: opens an order and gives what the browser needs. Preparing it again with the same
+/// amount gives a fresh hash; another amount, or a paid order, is 409.
+#[utoipa::path(
+    post, path = "/easypay/prepare", tag = "easypay", request_body = PrepareRequest,
+    responses(
+        (status = 200, description = "Prepared", body = Success<Prepared>),
+        (status = 409, description = "`order_exists`", body = ErrorBody),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+        (status = "5XX", description = "Nothing was done", body = ErrorBody),
+    )
+)]
+pub async fn prepare(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<PrepareRequest>,
+) -> Answer {
+    if let Some(method) = request.method
+        && !method.is_enabled(&ctx.config.easypay)
+    {
+        let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
+        return Err(ApiError::invalid_field("method", reason));
+    }
+    let reference = PaymentRef::OrderNo(request.order_id.as_str().to_owned());
+    let found = store::find(&ctx.pool, &reference).await?;
+    if !checkout::may_open(found.as_ref(), request.amount) {
+        return Err(Code::OrderExists.into());
+    }
+    let sdk_data = window(&ctx, &request).await?;
+    let draft = draft(&ctx, PaymentId(new.id), &request);
+    let opened = checkout::open(&ctx.pool, &draft).await?;
+    let order = opened.ok_or(ApiError::from(Code::OrderExists))?;
+    tracing::info!(order_no = order.order_no, "order prepared");
+    Ok(answer::ok(Prepared {
+        amount: order.amount.get(),
+        order_id: order.order_no,
+        sdk_url: ctx.sdk_url.clone(),
+        sdk_mode: ctx.config.kiwoom.sdk_mode.clone(),
+        display_mode: "FRAME",
+        form_action: ctx.kiwoom.form_action(),
+        sdk_data,
+    }))
+}
+
+async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiError> {
+    let order_id = request.order_id.as_str();
+    let default = |result: &str| {
+        format!("{}/easypay/return?result={result}&orderId={order_id}", ctx.public_url)
+    };
+    let chosen = |url: &Option<ReturnUrl>, result| {
+        url.as_ref().map_or_else(|| default(result), |url| url.0.clone())
+    };
+    let home = chosen(&request.return_url, "paid");
+    let fail = chosen(&request.fail_url, "failed");
+    let close = chosen(&request.close_url, "closed");
+    let enabled = methods::enabled(&ctx.config.easypay);
+    let codes: Vec<&'static str> = enabled.into_iter().map(Method::code).collect();
+    let order = WindowOrder {
+        order_no: &request.order_id,
+        amount: request.amount,
+        tax_free_amount: request.tax_free_amount,
+        product_name: &request.product_name,
+        customer_name: &request.customer_name,
+        customer_id: request.customer_id.as_ref().map_or("", CustomerId::as_str),
+        email: request.customer_email.as_ref().map_or("", Email::as_str),
+        method: request.method.map(Method::code),
+        methods: &codes,
+        device: request.device,
+        urls: [&home, &fail, &close],
+    };
+    ctx.kiwoom.window(&order).await.map_err(not_sent)
+}
+
+fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft<'a> {
+    let now = ctx.clock.now();
+    Draft {
+        id,
+        order_no: request.order_id.as_str(),
+        amount: request.amount,
+        tax_free_amount: request.tax_free_amount,
+        product_name: request.product_name.as_str(),
+        customer_id: request.customer_id.as_ref().map(CustomerId::as_str),
+        customer_name: request.customer_name.as_str(),
+        customer_email: request.customer_email.as_ref().map(Email::as_str),
+        method: request.method.map(Method::code),
+        now,
+        expires_at: now + Duration::minutes(ctx.config.easypay.expires_minutes),
+    }
+}
+
+/// 결제 상태 조회.
+#[utoipa::path(
+    get, path = "/easypay/status/{orderId}", tag = "easypay", params(("orderId" = String, Path)),
+    responses(
+        (status = 200, description = "The order", body = Success<OrderBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn status(State(ctx): State<AppState>, Path(order_id): Path<String>) -> Answer {
+    let order = find_order(&ctx, &PaymentRef::parse(&order_id)).await?;
+    Ok(answer::ok(order_body(&ctx, order).await?))
+}
+
+/// The order, when the reference is one of the hosted window's.
+pub async fn find_order(ctx: &Context, reference: &PaymentRef) -> Result<Payment, ApiError> {
+    let found = store::find(&ctx.pool, reference).await?;
+    found.filter(|p| p.kind == Kind::Checkout).ok_or(Code::OrderNotFound.into())
+}
+
+/// The order as it is answered.
+pub async fn order_body(ctx: &Context, order: Payment) -> Result<OrderBody, ApiError> {
+    let refunds = store::list_refunds(&ctx.pool, Some(order.id), None, None, 1000).await?;
+    Ok(OrderBody::new(ctx, order, &refunds))
+}

@@ -1,0 +1,48 @@
+//! `GET /easypay/sdk-example` and the page the window returns to.
+
+use aes_gcm::aead::{Generate, Key};
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::context::AppState;
+
+const EXAMPLE: &str = include_str!("example.html");
+const RETURNED: &str = include_str!("returned.html");
+
+/// SDK 연동 예제: prepares an order, opens the window and shows the status as it changes.
+pub async fn show(State(ctx): State<AppState>) -> Response {
+    page(EXAMPLE, &ctx)
+}
+
+/// Where the window goes when the merchant named no page of its own. It proves nothing: it only
+/// tells the page that opened the window to look at the order's status.
+pub async fn returned(State(ctx): State<AppState>) -> Response {
+    page(RETURNED, &ctx)
+}
+
+/// The page with a fresh nonce. Scripts and styles without it do not run; nothing is loaded from
+/// elsewhere but the SDK, and nothing framed but the payment window.
+fn page(template: &str, ctx: &AppState) -> Response {
+    let nonce = hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16]);
+    let body = template.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
+    let form_action = ctx.kiwoom.form_action();
+    let window = origin(&form_action);
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         connect-src 'self'; img-src 'self' data:; form-action 'self' {window}; \
+         frame-src 'self' {window}; frame-ancestors 'self'; base-uri 'none'"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (HeaderName::from_static("referrer-policy"), "no-referrer".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+fn origin(url: &str) -> String {
+    url::Url::parse(url).map(|u| u.origin().ascii_serialization()).unwrap_or_default()
+}

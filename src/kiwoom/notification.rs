@@ -1,0 +1,320 @@
+//! Notifications (통지) as bytes: a percent-encoded query or form, or JSON, in CP949 or UTF-8
+//! (protocol section 4).
+
+use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::charset;
+use super::codes;
+use super::wire::instant;
+
+/// What KiwoomPay tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Whose it is.
+    pub cpid: String,
+    /// Our order number.
+    pub order_no: String,
+    /// Won: what was paid, or what was cancelled.
+    pub amount: i64,
+    /// DAOUTRX.
+    pub transaction_id: String,
+    /// PAYMETHOD of the payment.
+    pub method: String,
+    /// What happened.
+    pub event: Event,
+    /// SETTDATE or CANCELDATE.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// AUTHNO.
+    pub auth_number: Option<String>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Money was taken.
+    Paid,
+    /// The buyer's try failed.
+    Failed {
+        /// RESULTCODE or RES_CD.
+        code: String,
+        /// ERRORMESSAGE or RES_MSG.
+        message: String,
+    },
+    /// Money was given back.
+    Canceled,
+}
+
+/// The bytes are no notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unreadable {
+    /// Not text in CP949 or UTF-8, or not JSON.
+    #[error("not readable as text")]
+    Text,
+    /// This field is missing or cannot be what it says.
+    #[error("{0} is missing or wrong")]
+    Field(&'static str),
+}
+
+/// Kinds of a cancellation, and the method that was paid with.
+const CANCELLATIONS: &[(&str, &str)] = &[
+    ("CARD_CANCEL", "CARD"),
+    ("BANK_CANCEL", "BANK"),
+    ("SAMSUNGPAY_CANCEL", "SAMSUNGPAY"),
+    ("APPLEPAY_CANCEL", "APPLEPAY"),
+    ("FCARD_CANCEL", "FCARD"),
+    ("KAKAOCANCEL", "KAKAOPAY"),
+    ("NAVERPAYCANCEL", "NAVERPAY"),
+    ("PAYCOCANCEL", "PAYCO"),
+];
+
+/// The names and values of a notification, before they are given meaning.
+pub type Fields = Vec<(String, String)>;
+
+/// Decodes a query string and a body. Percent-escapes become bytes first; the message as a whole is
+/// UTF-8 when all of it is, else CP949.
+pub fn decode(query: &[u8], body: &[u8]) -> Result<Fields, Unreadable> {
+    let mut pairs = split(query);
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        let mut fields = text_of(pairs)?;
+        let text = charset::decode(body, None).ok_or(Unreadable::Text)?;
+        let object: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|_| Unreadable::Text)?;
+        fields.extend(object.into_iter().filter_map(|(name, value)| match value {
+            Value::String(text) => Some((name, text)),
+            Value::Number(number) => Some((name, number.to_string())),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }));
+        return Ok(fields);
+    }
+    pairs.extend(split(body));
+    text_of(pairs)
+}
+
+fn split(encoded: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let parts = encoded.split(|b| *b == b'&').filter(|part| !part.is_empty());
+    let pairs = parts.map(|part| {
+        let mut sides = part.splitn(2, |b| *b == b'=');
+        (unescape(sides.next().unwrap_or_default()), unescape(sides.next().unwrap_or_default()))
+    });
+    pairs.collect()
+}
+
+fn unescape(encoded: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = encoded.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    percent_decode(&spaced).collect()
+}
+
+fn text_of(pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Fields, Unreadable> {
+    let utf8 = pairs.iter().all(|(n, v)| str::from_utf8(n).is_ok() && str::from_utf8(v).is_ok());
+    let label = if utf8 { "utf-8" } else { "euc-kr" };
+    let text = |bytes: &[u8]| charset::decode(bytes, Some(label)).ok_or(Unreadable::Text);
+    pairs.iter().map(|(name, value)| Ok((text(name)?, text(value)?))).collect()
+}
+
+/// Gives the fields their meaning.
+pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
+    let get = |name: &str| {
+        let found = fields.iter().rev().find(|(n, _)| n == name);
+        found.map(|(_, v)| v.trim().to_owned()).filter(|v| !v.is_empty())
+    };
+    let required = |name: &'static str| get(name).ok_or(Unreadable::Field(name));
+    let kind = required("PAYMETHOD")?;
+    let amount = required("AMOUNT")?;
+    let digits = amount.len() <= 10 && amount.bytes().all(|b| b.is_ascii_digit());
+    let amount = amount.parse().ok().filter(|_| digits).ok_or(Unreadable::Field("AMOUNT"))?;
+    let canceled = CANCELLATIONS.iter().find(|row| row.0 == kind);
+    let result = get("RESULTCODE").or_else(|| get("RES_CD"));
+    let event = match (canceled, result) {
+        (Some(_), _) => Event::Canceled,
+        // Absent means success (protocol section 4).
+        (None, Some(code)) if code != codes::SUCCESS => {
+            let message = get("ERRORMESSAGE").or_else(|| get("RES_MSG")).unwrap_or_default();
+            Event::Failed { code, message }
+        }
+        (None, _) => Event::Paid,
+    };
+    let transaction_id = get("DAOUTRX").unwrap_or_default();
+    let sane =
+        transaction_id.len() <= 20 && transaction_id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let failed = matches!(event, Event::Failed { .. });
+    if !sane || transaction_id.is_empty() && !failed {
+        return Err(Unreadable::Field("DAOUTRX"));
+    }
+    let date = if canceled.is_some() { "CANCELDATE" } else { "SETTDATE" };
+    let storable = |text: &str| !text.contains('\0');
+    let order_no = required("ORDERNO")?;
+    let cpid = required("CPID")?;
+    if !fields.iter().all(|(name, value)| storable(name) && storable(value)) {
+        return Err(Unreadable::Text);
+    }
+    Ok(Notification {
+        cpid,
+        order_no,
+        amount,
+        transaction_id,
+        method: canceled.map_or(kind, |row| row.1.to_owned()),
+        event,
+        occurred_at: get(date).as_deref().and_then(instant),
+        auth_number: get("AUTHNO"),
+    })
+}
+
+impl Notification {
+    /// The same for every copy of one notification, and for no other.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let event = match &self.event {
+            Event::Paid => "paid",
+            Event::Failed { code, .. } => code,
+            Event::Canceled => "canceled",
+        };
+        let at = self.occurred_at.map(|at| at.timestamp()).unwrap_or_default();
+        let parts = [
+            &self.cpid,
+            &self.order_no,
+            &self.transaction_id,
+            &self.method,
+            event,
+            &self.amount.to_string(),
+            &at.to_string(),
+        ];
+        Sha256::digest(parts.join("|")).to_vec()
+    }
+}
+
+/// The fields as text to keep, with card numbers masked: CARDNO always, and anywhere else digits
+/// that could be one.
+pub fn masked(fields: &Fields) -> String {
+    let pairs = fields.iter().map(|(name, value)| {
+        let value = if name == "CARDNO" { mask_all_digits(value) } else { mask_cards(value) };
+        format!("{name}={}", value.replace('\0', ""))
+    });
+    pairs.collect::<Vec<_>>().join("&").replace('\0', "")
+}
+
+fn mask_all_digits(text: &str) -> String {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let mut seen = 0;
+    let hide = |c: char| {
+        if !c.is_ascii_digit() {
+            return c;
+        }
+        seen += 1;
+        if seen <= 6 || seen + 4 > digits { c } else { '*' }
+    };
+    text.chars().map(hide).collect()
+}
+
+/// Masks runs of 13 to 19 digits (spaces and hyphens between them allowed) that pass Luhn's check.
+fn mask_cards(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars().chain(['\n']) {
+        if c.is_ascii_digit() || !run.is_empty() && matches!(c, ' ' | '-') {
+            run.push(c);
+            continue;
+        }
+        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
+        let card = (13..=19).contains(&digits.len()) && super::card::passes_luhn(&digits);
+        out.push_str(&if card { mask_all_digits(&run) } else { run.clone() });
+        run.clear();
+        out.push(c);
+    }
+    out.pop();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GET: &[u8] = b"PAYMETHOD=KAKAOPAY&CPID=CT1&DAOUTRX=cMP22092917234729774&ORDERNO=O-1\
+        &AMOUNT=9900&PRODUCTNAME=%BF%F9%B0%A3+%B1%B8%B5%B6&SETTDATE=20260205101112";
+
+    #[test]
+    fn an_euc_kr_query_is_read() {
+        let fields = decode(GET, b"").unwrap();
+        assert!(fields.contains(&("PRODUCTNAME".into(), "월간 구독".into())));
+        let n = interpret(&fields).unwrap();
+        assert_eq!((n.order_no.as_str(), n.amount, n.event), ("O-1", 9900, Event::Paid));
+        assert_eq!(n.occurred_at.unwrap().to_rfc3339(), "2026-02-05T01:11:12+00:00");
+    }
+
+    #[test]
+    fn forms_and_json_are_read_in_both_charsets() {
+        let utf8 = "PRODUCTNAME=%EC%9B%94%EA%B0%84+%EA%B5%AC%EB%8F%85";
+        assert_eq!(decode(b"", utf8.as_bytes()).unwrap()[0].1, "월간 구독");
+        let json = "{\"PRODUCTNAME\":\"월간 구독\",\"AMOUNT\":9900}";
+        for bytes in [json.as_bytes().to_vec(), charset::encode(json).unwrap()] {
+            let fields = decode(b"", &bytes).unwrap();
+            assert_eq!(fields[0].1, "월간 구독");
+            assert_eq!(fields[1].1, "9900");
+        }
+    }
+
+    #[test]
+    fn results_have_two_spellings_and_cancellations_their_own_names() {
+        let read = |extra: &str| {
+            let text = format!("PAYMETHOD=CARD&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&{extra}");
+            interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap()
+        };
+        assert_eq!(read("RESULTCODE=0000").event, Event::Paid);
+        assert_eq!(read("RES_CD=0000").event, Event::Paid);
+        let failed = Event::Failed { code: "9115".into(), message: "no".into() };
+        assert_eq!(read("RES_CD=9115&RES_MSG=no").event, failed);
+        let canceled = read("PAYMETHOD=KAKAOCANCEL&CANCELDATE=20260205101112");
+        assert_eq!((canceled.event, canceled.method.as_str()), (Event::Canceled, "KAKAOPAY"));
+    }
+
+    #[test]
+    fn what_is_no_notification_is_refused() {
+        for (text, field) in [
+            ("", "PAYMETHOD"),
+            ("PAYMETHOD=CARD", "AMOUNT"),
+            ("PAYMETHOD=CARD&AMOUNT=-1", "AMOUNT"),
+            ("PAYMETHOD=CARD&AMOUNT=1", "DAOUTRX"),
+            ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=../x", "DAOUTRX"),
+            ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t", "ORDERNO"),
+            ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t&ORDERNO=o", "CPID"),
+        ] {
+            let fields = decode(text.as_bytes(), b"").unwrap();
+            assert_eq!(interpret(&fields), Err(Unreadable::Field(field)), "{text}");
+        }
+        assert_eq!(decode(b"A=%FF%FF", b""), Err(Unreadable::Text));
+        assert_eq!(decode(b"", b"{nonsense"), Err(Unreadable::Text));
+    }
+
+    #[test]
+    fn card_numbers_are_masked_wherever_they_are() {
+        let fields =
+            decode(b"CARDNO=4111111111111111&MEMO=4111-1111-1111-1111+x&T=12345678901234", b"");
+        assert_eq!(
+            masked(&fields.unwrap()),
+            "CARDNO=411111******1111&MEMO=4111-11**-****-1111 x&T=12345678901234"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_cause_a_panic(query: Vec<u8>, body: Vec<u8>) {
+            if let Ok(fields) = decode(&query, &body) {
+                let _ = interpret(&fields).map(|n| n.fingerprint());
+                let _ = masked(&fields);
+            }
+        }
+
+        #[test]
+        fn korean_text_survives_cp949(text in "[가-힣a-zA-Z0-9 ]{0,40}") {
+            let bytes = charset::encode(&text).unwrap();
+            let escaped = percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC);
+            // A syllable beyond ASCII makes the message CP949 also where the text alone is not.
+            let query = format!("X=%B0%A1&T={escaped}");
+            prop_assert_eq!(&decode(query.as_bytes(), b"").unwrap()[1].1, &text);
+        }
+    }
+}

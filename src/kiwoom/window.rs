@@ -1,0 +1,111 @@
+//! The hosted window (통합결제창): the hash that binds an order, and the fields the browser posts
+//! (protocol section 3).
+
+use serde_json::{Map, Value, json};
+
+use super::client::KiwoomClient;
+use super::error::GatewayError;
+use super::text::{CustomerName, OrderNo, ProductName};
+use super::wire::Fields;
+use crate::money::Won;
+
+/// Where the window is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// `P`: a PC's pop-up or frame.
+    Pc,
+    /// `M`: a phone's page.
+    Mobile,
+    /// `W`: an app's web view.
+    WebView,
+}
+
+impl Device {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Pc => "P",
+            Self::Mobile => "M",
+            Self::WebView => "W",
+        }
+    }
+}
+
+/// An order for the window.
+pub struct WindowOrder<'a> {
+    /// Its number.
+    pub order_no: &'a OrderNo,
+    /// Won.
+    pub amount: Won,
+    /// Its tax-free part in won.
+    pub tax_free_amount: i64,
+    /// What the buyer sees.
+    pub product_name: &'a ProductName,
+    /// The buyer's name.
+    pub customer_name: &'a CustomerName,
+    /// The merchant's id of the buyer; may be empty.
+    pub customer_id: &'a str,
+    /// The buyer's address; may be empty.
+    pub email: &'a str,
+    /// One method, or `None` for the window that shows several.
+    pub method: Option<&'static str>,
+    /// What the window that shows several is to show; empty = all of the contract.
+    pub methods: &'a [&'static str],
+    /// Where it is shown.
+    pub device: Device,
+    /// Where the browser goes after success, failure, and when it was closed.
+    pub urls: [&'a str; 3],
+}
+
+/// PAYMETHOD of the window that shows several methods.
+pub const TOTAL: &str = "TOTAL";
+
+impl KiwoomClient {
+    /// Asks for the hash and gives the fields for `KiwoomPaySDK.f_payTotalLink` or a form. Moves no
+    /// money, so it is retried.
+    pub async fn window(&self, order: &WindowOrder<'_>) -> Result<Value, GatewayError> {
+        let method = order.method.unwrap_or(TOTAL);
+        let amount = order.amount.to_string();
+        let request = Fields::new(self.cpid(), method)
+            .with("TYPE", order.device.code())
+            .with("ORDERNO", order.order_no.as_str())
+            .with("AMOUNT", &amount);
+        let answer = self.ask("/pay/hash", &request).await?;
+        let hash = answer.get("KIWOOM_ENC");
+        let hash = hash.ok_or_else(|| GatewayError::NotSent("hash answered without it".into()))?;
+        let tax_free = match order.tax_free_amount {
+            0 => "00",
+            n if n == order.amount.get() => "01",
+            _ => "02",
+        };
+        let [home, fail, close] = order.urls;
+        let mut fields = Map::new();
+        for (name, value) in [
+            ("PAYMETHOD", method),
+            ("TYPE", order.device.code()),
+            ("CPID", self.cpid()),
+            ("ORDERNO", order.order_no.as_str()),
+            ("AMOUNT", &amount),
+            ("KIWOOM_ENC", &hash),
+            ("PRODUCTTYPE", "1"),
+            ("PRODUCTNAME", order.product_name.as_str()),
+            ("PRODUCTCODE", ""),
+            ("USERID", order.customer_id),
+            ("USERNAME", order.customer_name.as_str()),
+            ("EMAIL", order.email),
+            ("TAXFREECD", tax_free),
+            ("HOMEURL", home),
+            ("FAILURL", fail),
+            ("CLOSEURL", close),
+            ("DIRECTRESULTFLAG", "Y"),
+        ] {
+            fields.insert(name.to_owned(), json!(value));
+        }
+        if tax_free == "02" {
+            fields.insert("TAXFREEAMT".to_owned(), json!(order.tax_free_amount.to_string()));
+        }
+        if order.method.is_none() && !order.methods.is_empty() {
+            fields.insert("SVCCDIN".to_owned(), json!(order.methods.join(",")));
+        }
+        Ok(Value::Object(fields))
+    }
+}

@@ -1,0 +1,108 @@
+//! Orders of the hosted window before they are paid: opened, reopened, closed, expired. Only a
+//! notification makes them paid (`settle.rs`).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::order::State;
+use super::store::{Kind, Payment};
+use crate::ids::PaymentId;
+use crate::money::Won;
+
+/// An order to be opened.
+pub struct Draft<'a> {
+    /// Id of the payment it becomes.
+    pub id: PaymentId,
+    /// Its number.
+    pub order_no: &'a str,
+    /// Won.
+    pub amount: Won,
+    /// Its tax-free part in won.
+    pub tax_free_amount: i64,
+    /// What the buyer sees.
+    pub product_name: &'a str,
+    /// The buyer.
+    pub customer_id: Option<&'a str>,
+    /// The buyer's name.
+    pub customer_name: &'a str,
+    /// The buyer's address.
+    pub customer_email: Option<&'a str>,
+    /// The one method, when one was chosen.
+    pub method: Option<&'a str>,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Whether an order with this number can be prepared (again) for this amount.
+pub fn may_open(found: Option<&Payment>, amount: Won) -> bool {
+    found.is_none_or(|order| {
+        order.kind == Kind::Checkout
+            && order.amount == amount
+            && matches!(order.state, State::Ready | State::Expired | State::Declined)
+    })
+}
+
+/// Opens the order, or opens it again: one that waits, has expired or failed, with the same amount.
+/// `None` when the number is taken otherwise.
+pub async fn open(pool: &PgPool, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as(
+        "insert into payments (id, order_no, kind, state, amount, tax_free_amount, product_name,
+            customer_id, customer_name, customer_email, initiated_by, method, created_at,
+            expires_at)
+         values ($1, $2, 'checkout', 'ready', $3, $4, $5, $6, $7, $8, 'buyer', $9, $10, $11)
+         on conflict on constraint payments_order_no_key do update
+         set state = 'ready', tax_free_amount = excluded.tax_free_amount,
+            product_name = excluded.product_name, customer_id = excluded.customer_id,
+            customer_name = excluded.customer_name, customer_email = excluded.customer_email,
+            method = excluded.method, expires_at = excluded.expires_at,
+            failure_code = null, failure_message = null, settled_at = null
+         where payments.kind = 'checkout' and payments.amount = excluded.amount
+            and payments.state in ('ready', 'expired', 'declined')
+         returning *",
+    );
+    query
+        .bind(draft.id)
+        .bind(draft.order_no)
+        .bind(draft.amount)
+        .bind(draft.tax_free_amount)
+        .bind(draft.product_name)
+        .bind(draft.customer_id)
+        .bind(draft.customer_name)
+        .bind(draft.customer_email)
+        .bind(draft.method)
+        .bind(draft.now)
+        .bind(draft.expires_at)
+        .fetch_optional(pool)
+        .await
+}
+
+/// Closes an order that was never paid. `None` when it is past that.
+pub async fn close(
+    pool: &PgPool,
+    id: PaymentId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as(
+        "update payments set state = 'closed', settled_at = $2
+         where id = $1 and kind = 'checkout' and state in ('ready', 'expired', 'declined')
+         returning *",
+    );
+    query.bind(id).bind(now).fetch_optional(pool).await
+}
+
+/// Expires what was not paid in time. A late payment still counts.
+pub async fn expire(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<u64> {
+    let query = sqlx::query(
+        "update payments set state = 'expired', settled_at = $1
+         where state = 'ready' and expires_at <= $1",
+    );
+    Ok(query.bind(now).execute(pool).await?.rows_affected())
+}
+
+/// The next moment at which an order expires.
+pub async fn next_expiry(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let query = sqlx::query_scalar("select min(expires_at) from payments where state = 'ready'");
+    query.fetch_one(pool).await
+}

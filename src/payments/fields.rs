@@ -1,0 +1,32 @@
+//! Fields that requests about money share.
+
+use serde_json::Value;
+
+use crate::error::Text;
+use crate::extract::{FromField, text};
+use crate::money::MAX_WON;
+
+/// Why something is done, at most 200 characters.
+#[derive(Clone, Debug)]
+pub struct Reason(pub String);
+
+impl FromField for Reason {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 200).map(Self)
+    }
+}
+
+/// The tax-free part of an amount in won; 0 = none.
+pub struct TaxFree(pub i64);
+
+impl FromField for TaxFree {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || {
+            Text::new(
+                "0 이상의 정수(원)여야 합니다.",
+                "Has to be a whole number of won, 0 or more.",
+            )
+        };
+        value.as_i64().filter(|n| (0..=MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
+    }
+}

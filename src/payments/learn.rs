@@ -1,0 +1,123 @@
+//! A cancellation that KiwoomPay told us of: our own refund confirmed, or one that was made in the
+//! merchant's pages.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::postgres::PgTransaction;
+use uuid::Uuid;
+
+use super::order::State;
+use super::refund::{self, RefundOutcome};
+use super::store::{self, Payment, RefundState};
+use crate::context::Context;
+use crate::ids::{PaymentId, RefundId};
+use crate::kiwoom::notification::Notification;
+
+/// What a cancellation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// It is in the books, now or before.
+    Applied,
+    /// The payment has not been told of yet.
+    TooEarly,
+    /// It is about another transaction, or more than was paid.
+    Contradiction,
+}
+
+#[derive(sqlx::FromRow)]
+struct Known {
+    id: RefundId,
+    amount: i64,
+    state: RefundState,
+    refunded_at: Option<DateTime<Utc>>,
+    resolve_reason: Option<String>,
+    confirmed_by: Option<Uuid>,
+}
+
+/// Puts the cancellation into the books, once. `notification` is the id of its row.
+pub async fn cancellation(
+    ctx: &Context,
+    id: PaymentId,
+    notification: Uuid,
+    told: &Notification,
+) -> sqlx::Result<Learnt> {
+    let mut tx = ctx.pool.begin().await?;
+    let Some(payment) = store::lock(&mut tx, id).await? else { return Ok(Learnt::Contradiction) };
+    if payment.state != State::Approved {
+        return Ok(Learnt::TooEarly);
+    }
+    if payment.transaction_id.as_deref() != Some(&told.transaction_id) {
+        return Ok(Learnt::Contradiction);
+    }
+    let query =
+        sqlx::query_as("select * from refunds where payment_id = $1 order by id for update");
+    let known: Vec<Known> = query.bind(id).fetch_all(&mut *tx).await?;
+    if known.iter().any(|r| r.confirmed_by == Some(notification)) {
+        return Ok(Learnt::Applied);
+    }
+    match known.iter().find(|r| is_same(r, told)) {
+        Some(own) => confirm(ctx, &mut tx, own, notification, told).await?,
+        None if told.amount == 0 || told.amount > payment.refundable() => {
+            return Ok(Learnt::Contradiction);
+        }
+        None => record(ctx, &mut tx, &payment, notification, told).await?,
+    }
+    tx.commit().await?;
+    Ok(Learnt::Applied)
+}
+
+/// Whether `known` is what the notification tells of: the same amount, not told of before, and
+/// still open, settled by hand, or done in the same second.
+fn is_same(known: &Known, told: &Notification) -> bool {
+    let same_second = known.refunded_at.map(|at| at.trunc_subsecs(0)) == told.occurred_at;
+    let open = matches!(known.state, RefundState::Sending | RefundState::Unknown);
+    let done = known.state == RefundState::Refunded
+        && (same_second || told.occurred_at.is_none() || known.resolve_reason.is_some());
+    known.amount == told.amount && known.confirmed_by.is_none() && (open || done)
+}
+
+async fn confirm(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    own: &Known,
+    notification: Uuid,
+    told: &Notification,
+) -> sqlx::Result<()> {
+    if own.state != RefundState::Refunded {
+        let outcome = RefundOutcome::Refunded {
+            transaction_id: Some(told.transaction_id.clone()),
+            refunded_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
+        };
+        refund::finish(tx, own.id, &outcome, None).await?;
+    }
+    let query = sqlx::query("update refunds set confirmed_by = $2 where id = $1");
+    query.bind(own.id).bind(notification).execute(&mut **tx).await.map(drop)
+}
+
+async fn record(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    payment: &Payment,
+    notification: Uuid,
+    told: &Notification,
+) -> sqlx::Result<()> {
+    let now = ctx.clock.now();
+    let query = sqlx::query(
+        "with refund as (
+            insert into refunds (id, payment_id, amount, state, reason, origin, transaction_id,
+                created_at, sent_at, refunded_at, confirmed_by)
+            values ($1, $2, $3, 'refunded', $4, 'gateway', $5, $6, now(), $7, $8))
+         update payments set refunded_amount = refunded_amount + $3 where id = $2",
+    );
+    query
+        .bind(RefundId::new())
+        .bind(payment.id)
+        .bind(told.amount)
+        .bind("키움페이 관리자 화면에서 취소")
+        .bind(&told.transaction_id)
+        .bind(now)
+        .bind(told.occurred_at.unwrap_or(now))
+        .bind(notification)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,21 @@
+//! Notifications from KiwoomPay: `/webhook/*`. They need no API key; what protects them is the
+//! sender's address and that they may only confirm what our own row asked for.
+
+mod health;
+pub mod ingest;
+mod receive;
+pub mod source;
+mod store;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::context::AppState;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(receive::kiwoom_get, receive::kiwoom_post))
+        .routes(routes!(receive::noti_get, receive::noti_post))
+        .routes(routes!(health::health))
+}

@@ -1,0 +1,138 @@
+//! The HTTP side of a notification: body in, sender checked, KiwoomPay's answer out.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::ingest::{self, Verdict};
+use super::source::{self, Rules};
+use crate::context::{AppState, Context};
+use crate::idempotency::MAX_BODY_BYTES;
+
+/// KiwoomPay waits about 9 seconds (protocol section 4); an answer after that is wasted.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// 웹훅 수신: a notification in the query.
+#[utoipa::path(
+    get, path = "/webhook/kiwoom", tag = "webhook",
+    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        content_type = "text/html"))
+)]
+pub async fn kiwoom_get(
+    State(ctx): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    receive(ctx, peer, request).await
+}
+
+/// 웹훅 수신: a notification as a form or JSON.
+#[utoipa::path(
+    post, path = "/webhook/kiwoom", tag = "webhook",
+    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        content_type = "text/html"))
+)]
+pub async fn kiwoom_post(
+    State(ctx): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    receive(ctx, peer, request).await
+}
+
+/// 통지전문 수신: the same as `/webhook/kiwoom`.
+#[utoipa::path(
+    get, path = "/webhook/noti", tag = "webhook",
+    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        content_type = "text/html"))
+)]
+pub async fn noti_get(
+    State(ctx): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    receive(ctx, peer, request).await
+}
+
+/// 통지전문 수신: the same as `/webhook/kiwoom`.
+#[utoipa::path(
+    post, path = "/webhook/noti", tag = "webhook",
+    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        content_type = "text/html"))
+)]
+pub async fn noti_post(
+    State(ctx): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    receive(ctx, peer, request).await
+}
+
+async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response {
+    // In a task of its own: KiwoomPay hanging up does not cut the work short.
+    let work = ctx.tasks.spawn({
+        let ctx = ctx.clone();
+        async move { handle(&ctx, peer, request).await }
+    });
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a notification ended in a panic");
+            reply(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Err(_) => reply(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let forwarded = parts.headers.get_all("x-forwarded-for").iter();
+    // A header that is no text is an entry that cannot be read.
+    let forwarded: Vec<&str> = forwarded.map(|v| v.to_str().unwrap_or("?")).collect();
+    let rules = Rules {
+        allowed: &ctx.config.webhook_allowed_ips,
+        trusted_proxies: &ctx.config.trusted_proxies,
+        allow_loopback: !ctx.config.is_production(),
+    };
+    if !source::is_allowed(rules, peer.ip(), &forwarded) {
+        let client = source::client(rules.trusted_proxies, peer.ip(), &forwarded);
+        tracing::warn!(?client, "notification from an address that is not allowed");
+        return match ingest::refuse_source(ctx).await {
+            Ok(()) => reply(StatusCode::FORBIDDEN),
+            Err(_) => reply(StatusCode::SERVICE_UNAVAILABLE),
+        };
+    }
+    let Some(body) = read(body).await else { return reply(StatusCode::BAD_REQUEST) };
+    let query = parts.uri.query().unwrap_or_default();
+    let verdict = ingest::ingest(ctx, query.as_bytes(), &body).await;
+    let status = match verdict {
+        Ok(Verdict::Applied | Verdict::Waiting) => StatusCode::OK,
+        Ok(Verdict::Source) => StatusCode::FORBIDDEN,
+        Ok(Verdict::Unreadable | Verdict::Merchant) => StatusCode::BAD_REQUEST,
+        Ok(Verdict::UnknownOrder) => StatusCode::NOT_FOUND,
+        Ok(Verdict::Amount | Verdict::Contradiction) => StatusCode::CONFLICT,
+        Err(error) => {
+            tracing::warn!(%error, "notification not stored; it will come again");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    let label = status.as_u16().to_string();
+    metrics::counter!("kiwoom_billing_notifications_total", "status" => label).increment(1);
+    reply(status)
+}
+
+async fn read(body: Body) -> Option<axum::body::Bytes> {
+    let read = tokio::time::timeout(PATIENCE / 2, to_bytes(body, MAX_BODY_BYTES)).await;
+    read.ok()?.ok()
+}
+
+/// The answer that stops the re-sending is SUCCESS with 200 (protocol section 4).
+fn reply(status: StatusCode) -> Response {
+    let result = if status == StatusCode::OK { "SUCCESS" } else { "FAIL" };
+    let body = format!("<html><body><RESULT>{result}</RESULT></body></html>");
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
+}
