@@ -51,7 +51,11 @@ async fn move_clock(sandbox: &Sandbox, asked: &Value) -> Response {
         Err(message) => return reply::invalid(&message),
     };
     match (sandbox.options.advance_clock)(target).await {
-        Ok(()) => shown(sandbox),
+        Ok(()) => {
+            // A clock that walks has sent everything by now; one that jumps has not.
+            sandbox.run_due().await;
+            shown(sandbox)
+        }
         Err(message) => failed(&message),
     }
 }
