@@ -52,6 +52,8 @@ pub fn start(sandbox: &Arc<Sandbox>) {
 impl Sandbox {
     /// When the next notification is to be sent: the instant a walking clock has to stop at.
     pub fn next_due(&self) -> Option<DateTime<Utc>> {
+        // Without an address nothing is ever sent, so that nothing is due either.
+        self.options.notify_url.as_ref()?;
         lock(&self.ledger).outbox().first().map(|notice| notice.due)
     }
 

@@ -32,6 +32,22 @@ async fn a_notification_is_sent_again_every_three_minutes_ten_times() {
 }
 
 #[tokio::test]
+async fn moving_the_clock_by_a_day_sends_again_at_each_time_on_the_way() {
+    let shop = Merchant::open().await;
+    *shop.failures.lock().expect("not poisoned") = 99;
+    shop.pay("n-1", "1000", "KAKAOPAY").await;
+    let (status, _) = shop.at.post("/clock", json!({ "advanceDays": 1 })).await;
+    assert_eq!((status, shop.heard().len(), shop.at.sandbox.next_due()), (200, 11, None));
+    let shown = shop.at.get("/notifications").await;
+    let time = |index: usize| {
+        let text = shown["sent"][index]["at"].as_str().expect("a text");
+        chrono::DateTime::parse_from_rfc3339(text).expect("an instant")
+    };
+    let minutes = (time(10) - time(0)).num_minutes();
+    assert_eq!(minutes, 30);
+}
+
+#[tokio::test]
 async fn success_ends_the_sending() {
     let shop = Merchant::open().await;
     *shop.failures.lock().expect("not poisoned") = 2;
