@@ -2,9 +2,9 @@
 
 use super::exchange::{Done, keep};
 use super::fields::{self, Form, Rule, amount, filled, optional};
-use super::ledger::{Event, Transaction};
+use super::ledger::{Event, Ledger, Transaction};
 use super::wire::{self, Fields, Refusal};
-use super::{Sandbox, codes, lock};
+use super::{Sandbox, codes, lock, notice};
 use crate::clock::kst;
 
 /// Methods that can only be cancelled whole.
@@ -46,8 +46,8 @@ pub fn cancel(
         return Err(refusal);
     }
     let now = sandbox.now();
-    let event = Event::Canceled { at: now, transaction_id: transaction_id.clone(), amount: wanted };
-    keep(&mut ledger, event)?;
+    let events = events(sandbox, &ledger, transaction, wanted);
+    keep(&mut ledger, events)?;
     let answer = wire::success(
         codes::SUCCESS_MESSAGE,
         [
@@ -56,7 +56,20 @@ pub fn cancel(
             ("CANCELDATE", kst(now).format("%Y%m%d%H%M%S").to_string()),
         ],
     );
-    Ok(Done { answer, answer_lost: false })
+    Ok(Done::answered(answer))
+}
+
+/// What a cancellation of `amount` makes happen: itself, and its notification.
+pub fn events(
+    sandbox: &Sandbox,
+    ledger: &Ledger,
+    transaction: &Transaction,
+    amount: u64,
+) -> Vec<Event> {
+    let transaction_id = transaction.id.clone();
+    let mut events = vec![Event::Canceled { at: sandbox.now(), transaction_id, amount }];
+    events.extend(notice::of_cancellation(sandbox, ledger, transaction, amount));
+    events
 }
 
 /// Whether so much of this payment can be cancelled.

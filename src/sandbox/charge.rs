@@ -57,13 +57,14 @@ pub fn charge(
             auto_key: judged_by_issuer.then(|| auto_key.to_owned()),
             code: refusal.code.clone(),
         };
-        keep(&mut ledger, declined)?;
+        keep(&mut ledger, vec![declined])?;
         return Err(refusal);
     }
     let transaction = approve(sandbox, &ledger, request);
     let answer = approval(&transaction, auto_key);
-    keep(&mut ledger, Event::Approved(transaction))?;
-    Ok(Done { answer, answer_lost: behaviour == Behaviour::AnswerLost })
+    let charged = Some(transaction.id.clone());
+    keep(&mut ledger, vec![Event::Approved(transaction)])?;
+    Ok(Done { answer, answer_lost: behaviour == Behaviour::AnswerLost, charged })
 }
 
 /// A DAOUTRX nobody has: `cMP`, the time to the second, five digits.

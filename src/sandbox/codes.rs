@@ -49,6 +49,10 @@ pub const WRONG_TOKEN: &str = "9301";
 pub const USED_TOKEN: &str = "9302";
 /// The token was given out for another request.
 pub const OTHER_TOKEN: &str = "9303";
+/// What the browser posted is not what the hash was made for.
+pub const WRONG_HASH: &str = "9401";
+/// The window has done its one payment, or was never opened.
+pub const WINDOW_CLOSED: &str = "9402";
 /// The gateway failed; also what a scripted decline says unless told otherwise.
 pub const SYSTEM_ERROR: &str = "9999";
 

@@ -36,7 +36,7 @@ pub async fn before(fault: Option<&Fault>, step: Step) -> Option<Response> {
 pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
     let Some(fault) = fault else { return wire::respond(&answer) };
     match fault.kind {
-        Kind::DropAfter => return no_answer(),
+        Kind::DropAfter | Kind::DropAfterNotify => return no_answer(),
         Kind::Html => return error_page(200),
         Kind::Status => return error_page(fault.status),
         Kind::Garbage => return wire::bytes(StatusCode::OK, JSON_EUC_KR, garbage()),

@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::calls::{Call, mask_secrets};
-use super::fault::{Fault, Step};
+use super::fault::{Fault, Kind, Step};
 use super::ledger::{Event, Ledger};
 use super::tokens::Purpose;
 use super::wire::{self, Answer, Fields, Refusal};
-use super::{Sandbox, cancel, charge, codes, deliver, keygen, lock, ready};
+use super::{Sandbox, cancel, charge, codes, deliver, keygen, lock, notice, ready};
 
 /// What came of a request that was accepted.
 pub struct Done {
@@ -20,6 +20,19 @@ pub struct Done {
     pub answer: Answer,
     /// Whether the test card has the answer lost.
     pub answer_lost: bool,
+    /// DAOUTRX of the charge, when it was one.
+    pub charged: Option<String>,
+}
+
+impl Done {
+    /// An answer to a request after which nothing else happens.
+    pub fn answered(answer: Answer) -> Self {
+        Self { answer, answer_lost: false, charged: None }
+    }
+
+    fn refused(refusal: Refusal) -> Self {
+        Self::answered(refusal.into_answer())
+    }
 }
 
 /// Answers step 2.
@@ -35,9 +48,9 @@ pub async fn step_two(
     work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// Writes an event down; a journal that cannot be written is a gateway that is broken.
-pub fn keep(ledger: &mut Ledger, event: Event) -> Result<(), Refusal> {
-    ledger.record(event).map_err(|error| {
+/// Writes events down; a journal that cannot be written is a gateway that is broken.
+pub fn keep(ledger: &mut Ledger, events: Vec<Event>) -> Result<(), Refusal> {
+    ledger.record(events).map_err(|error| {
         tracing::error!(%error, "the sandbox ledger could not be written");
         codes::system_error()
     })
@@ -52,14 +65,31 @@ async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Respon
         return answer;
     }
     let scripted = fault.as_ref().and_then(Fault::refusal);
-    let (mut answer, lost) = match process(sandbox, headers, body, scripted) {
-        Ok(done) => (done.answer, done.answer_lost),
-        Err(refusal) => (refusal.into_answer(), false),
-    };
+    let done = process(sandbox, headers, body, scripted).unwrap_or_else(Done::refused);
+    if let (Some(fault), Some(charged)) = (&fault, &done.charged)
+        && fault.kind == Kind::DropAfterNotify
+    {
+        notify_of(sandbox, charged);
+    }
+    let mut answer = done.answer;
     let result = answer.get("RESULTCODE").and_then(|code| code.as_str()).unwrap_or_default();
     tracing::info!(step = step.name(), order_no = seen.get("ORDERNO"), result, "step 2 answered");
     answer.insert("TOKEN".to_owned(), wire::header_text(headers, "token").into());
-    if lost { deliver::no_answer() } else { deliver::after(fault.as_ref(), answer).await }
+    if done.answer_lost {
+        deliver::no_answer()
+    } else {
+        deliver::after(fault.as_ref(), answer).await
+    }
+}
+
+/// Queues the notification of a charge. The connection is closed meanwhile: the background tick or
+/// the walking clock sends it.
+fn notify_of(sandbox: &Sandbox, charged: &str) {
+    let mut ledger = lock(&sandbox.ledger);
+    let Some(transaction) = ledger.transaction(charged) else { return };
+    let queued = notice::of_payment(sandbox, &ledger, transaction);
+    // What cannot be written down is logged there; the charge itself stands.
+    let _ = keep(&mut ledger, queued);
 }
 
 /// Which step the body asks for, before it is judged.

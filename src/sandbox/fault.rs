@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::arguments::{number, object, text};
 use super::codes;
 use super::wire::Refusal;
 
@@ -51,6 +52,9 @@ pub enum Kind {
     DropBefore,
     /// Done; the connection is closed without a byte.
     DropAfter,
+    /// CARD-BATCH only: done; the connection is closed without a byte, and then the notification of
+    /// the payment comes, with PAYMETHOD=CARD, as for a payment of the window.
+    DropAfterNotify,
     /// Done; a complete HTTP answer whose JSON stops in the middle.
     Truncate,
     /// Done; the body is random CP949 text.
@@ -81,12 +85,13 @@ pub enum Kind {
     HalfClose,
 }
 
-const KINDS: [(&str, Kind); 19] = [
+const KINDS: [(&str, Kind); 20] = [
     ("decline", Kind::Decline),
     ("delay_before", Kind::DelayBefore),
     ("delay_after", Kind::DelayAfter),
     ("drop_before", Kind::DropBefore),
     ("drop_after", Kind::DropAfter),
+    ("drop_after_notify", Kind::DropAfterNotify),
     ("truncate", Kind::Truncate),
     ("garbage", Kind::Garbage),
     ("html", Kind::Html),
@@ -180,9 +185,7 @@ impl Fault {
 
     /// Reads a fault, or says in Korean what is wrong with it.
     pub fn parse(value: &Value) -> Result<Self, String> {
-        let Value::Object(fields) = value else {
-            return Err("fault는 JSON 객체여야 합니다.".to_owned());
-        };
+        let fields = object(value)?;
         let on = text(fields, "on", "ANY")?;
         let kind = text(fields, "kind", "")?;
         let Some(on) = Target::from_name(&on) else {
@@ -195,6 +198,9 @@ impl Fault {
         };
         if kind == Kind::BadReturnUrl && on != Target::Only(Step::Ready) {
             return Err("bad_return_url은 on이 READY일 때만 쓸 수 있습니다.".to_owned());
+        }
+        if kind == Kind::DropAfterNotify && on != Target::Only(Step::Batch) {
+            return Err("drop_after_notify는 on이 CARD-BATCH일 때만 쓸 수 있습니다.".to_owned());
         }
         let status = number(fields, "status", 500, 200..=599)?;
         Ok(Self {
@@ -255,27 +261,4 @@ impl Faults {
     pub fn shown(&self) -> Vec<Value> {
         self.0.iter().map(Fault::shown).collect()
     }
-}
-
-fn text(fields: &Map<String, Value>, name: &str, default: &str) -> Result<String, String> {
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(default.to_owned()),
-        Some(Value::String(text)) if text.len() <= 1_000 => Ok(text.clone()),
-        Some(_) => Err(format!("{name}은(는) 문자열이어야 합니다.")),
-    }
-}
-
-fn number(
-    fields: &Map<String, Value>,
-    name: &str,
-    default: u64,
-    range: std::ops::RangeInclusive<u64>,
-) -> Result<u64, String> {
-    let value = match fields.get(name) {
-        None | Some(Value::Null) => Some(default),
-        Some(value) => value.as_u64(),
-    };
-    value.filter(|value| range.contains(value)).ok_or_else(|| {
-        format!("{name}은(는) {} 이상 {} 이하의 정수여야 합니다.", range.start(), range.end())
-    })
 }

@@ -41,11 +41,14 @@ impl Journal {
         Ok(Self { file: Some(file) })
     }
 
-    /// Appends one event in one write.
-    pub fn append(&mut self, event: &impl Serialize) -> io::Result<()> {
+    /// Appends events, all in one write.
+    pub fn append(&mut self, events: &[impl Serialize]) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        file.write_all(&line)
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event)?;
+            lines.push(b'\n');
+        }
+        file.write_all(&lines)
     }
 }

@@ -58,7 +58,7 @@ pub fn register(
     let card = Card { behaviour, masked, company: company.to_owned() };
     keep(
         &mut lock(&sandbox.ledger),
-        Event::Registered { at: now, auto_key: auto_key.clone(), card },
+        vec![Event::Registered { at: now, auto_key: auto_key.clone(), card }],
     )?;
     let answer = wire::success(
         codes::SUCCESS_MESSAGE,
@@ -69,7 +69,7 @@ pub fn register(
             ("GENDATE", generated),
         ],
     );
-    Ok(Done { answer, answer_lost: false })
+    Ok(Done::answered(answer))
 }
 
 /// A key like the real ones, `C` and the year first, that nobody can guess.

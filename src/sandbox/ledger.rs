@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cards::Behaviour;
 use super::journal::Journal;
+use super::outbox::{Notice, Outbox};
 
 /// A registered card, as far as the sandbox remembers it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +94,22 @@ pub enum Event {
         /// How much was cancelled this time.
         amount: u64,
     },
+    /// A notification is to be sent.
+    NotificationQueued(Notice),
+    /// A notification was sent.
+    NotificationSent {
+        /// Its number.
+        id: u64,
+        /// When it is to be sent again; nothing when that was the last time.
+        next_due: Option<DateTime<Utc>>,
+    },
+    /// A notification that was held back may go.
+    NotificationReleased {
+        /// Its number.
+        id: u64,
+        /// When it is to be sent.
+        due: DateTime<Utc>,
+    },
 }
 
 #[derive(Debug)]
@@ -115,6 +132,7 @@ pub struct Ledger {
     transactions: Vec<Transaction>,
     by_id: HashMap<String, usize>,
     by_order: HashMap<String, Order>,
+    outbox: Outbox,
     declined: u64,
 }
 
@@ -128,10 +146,12 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Writes the event down, then lets it count.
-    pub fn record(&mut self, event: Event) -> io::Result<()> {
-        self.journal.append(&event)?;
-        self.apply(event);
+    /// Writes the events down together, then lets them count.
+    pub fn record(&mut self, events: Vec<Event>) -> io::Result<()> {
+        self.journal.append(&events)?;
+        for event in events {
+            self.apply(event);
+        }
         Ok(())
     }
 
@@ -166,6 +186,11 @@ impl Ledger {
         self.declined
     }
 
+    /// The notifications that wait.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
     fn apply(&mut self, event: Event) {
         match event {
             Event::Registered { auto_key, card, .. } => {
@@ -182,6 +207,9 @@ impl Ledger {
                     self.transactions[index].canceled_amount += amount;
                 }
             }
+            Event::NotificationQueued(notice) => self.outbox.put(notice),
+            Event::NotificationSent { id, next_due } => self.outbox.sent(id, next_due),
+            Event::NotificationReleased { id, due } => self.outbox.release(id, due),
         }
     }
 

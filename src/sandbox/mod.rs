@@ -4,27 +4,38 @@
 //! field or a wrong encoding cannot cancel out on both sides. Where the real gateway's behaviour
 //! is not public, the sandbox takes the choice that lets a mistake of ours show.
 
+mod admin;
+mod arguments;
 mod calls;
 mod cancel;
 pub mod cards;
 mod charge;
 mod charset;
+mod checkout;
 mod clock;
 pub mod codes;
+mod courier;
 mod deliver;
 mod exchange;
 mod fault;
 mod fields;
+mod form;
+mod hash;
 mod html;
 mod journal;
 mod keygen;
 mod ledger;
+mod mishap;
+mod notice;
+mod outbox;
 mod page;
 mod ready;
 mod records;
 mod reply;
 mod script;
 mod tokens;
+mod window;
+mod window_page;
 mod wire;
 
 #[cfg(test)]
@@ -75,12 +86,17 @@ pub struct Options {
 /// A running gateway side.
 pub struct Sandbox {
     options: Options,
+    // Where two locks are held at once, the ledger's is taken first.
+    ledger: Mutex<ledger::Ledger>,
     // One walk of the clock at a time: two at once would each miss what the other passed.
     advancing: tokio::sync::Mutex<()>,
-    ledger: Mutex<ledger::Ledger>,
     tokens: Mutex<tokens::Tokens>,
     faults: Mutex<fault::Faults>,
     calls: Mutex<calls::Calls>,
+    windows: Mutex<window::Windows>,
+    mishaps: Mutex<mishap::Mishaps>,
+    notifier: reqwest::Client,
+    delivering: tokio::sync::Mutex<()>,
 }
 
 /// An [`AdvanceClock`] that just sets the clock, for a sandbox with nothing else to wake.
@@ -92,17 +108,25 @@ pub fn jump(clock: Clock) -> AdvanceClock {
 }
 
 /// Opens a sandbox, reading back what an earlier one wrote to the same `data_dir`.
+///
+/// Within a tokio runtime it also starts sending what is due, every second until it is dropped.
 pub fn open(options: Options) -> io::Result<Arc<Sandbox>> {
     let path = options.data_dir.as_ref().map(|dir| dir.join("sandbox").join("ledger.jsonl"));
     let ledger = ledger::Ledger::open(path.as_deref())?;
-    Ok(Arc::new(Sandbox {
+    let sandbox = Arc::new(Sandbox {
         options,
         advancing: tokio::sync::Mutex::default(),
         ledger: Mutex::new(ledger),
         tokens: Mutex::default(),
         faults: Mutex::default(),
         calls: Mutex::default(),
-    }))
+        windows: Mutex::default(),
+        mishaps: Mutex::default(),
+        notifier: courier::client()?,
+        delivering: tokio::sync::Mutex::default(),
+    });
+    courier::start(&sandbox);
+    Ok(sandbox)
 }
 
 /// The sandbox's routes, to be nested at `/sandbox`: its addresses say so.
@@ -113,6 +137,17 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/sandbox.js", get(page::script))
         .route("/pay/ready", post(ready::step_one))
         .route("/pay/process", post(exchange::step_two))
+        .route("/pay/hash", post(hash::answer))
+        .route("/pay/link", post(window::link))
+        .route("/pay/linkEnc", post(window::link))
+        .route("/pay/window/{name}", post(checkout::act))
+        .route("/sdk.js", get(page::sdk))
+        .route("/window.js", get(page::window_script))
+        .route("/admin/cancel", post(admin::cancel))
+        .route(
+            "/notifications",
+            get(admin::notifications).post(admin::script).delete(admin::forget),
+        )
         .route("/ledger", get(records::ledger))
         .route("/calls", get(records::calls))
         .route("/faults", get(script::list).post(script::add).delete(script::clear))

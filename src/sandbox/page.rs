@@ -12,20 +12,24 @@ use serde_json::Value;
 use super::cards::TEST_CARDS;
 use super::html::{self, escape, won};
 use super::ledger::Transaction;
+use super::mishap::Mishaps;
 use super::{Sandbox, lock, wire};
 use crate::clock::kst;
 
 /// How many transactions the page shows.
 const SHOWN_TRANSACTIONS: usize = 50;
+/// How many notifications the page shows.
+const SHOWN_DELIVERIES: usize = 20;
 
 /// The page.
 pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
     let faults = faults(&lock(&sandbox.faults).shown());
-    let (total, transactions) = {
+    let (total, waiting, transactions) = {
         let ledger = lock(&sandbox.ledger);
         let all = ledger.transactions();
-        (all.len(), transactions(all))
+        (all.len(), ledger.outbox().waiting().count(), transactions(all))
     };
+    let deliveries = deliveries(&lock(&sandbox.mishaps));
     let page = format!(
         include_str!("page.html"),
         cpid = escape(&sandbox.options.cpid),
@@ -34,6 +38,8 @@ pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
         faults = faults,
         total = total,
         transactions = transactions,
+        waiting = waiting,
+        deliveries = deliveries,
     );
     html::page(StatusCode::OK, page)
 }
@@ -46,8 +52,21 @@ pub async fn style() -> Response {
 
 /// The script of the page.
 pub async fn script() -> Response {
-    let script = include_bytes!("sandbox.js").to_vec();
-    wire::bytes(StatusCode::OK, "text/javascript; charset=utf-8", script)
+    javascript(include_bytes!("sandbox.js"))
+}
+
+/// The script of the window's pages.
+pub async fn window_script() -> Response {
+    javascript(include_bytes!("window.js"))
+}
+
+/// The merchant's side of the window: `KiwoomPaySDK`.
+pub async fn sdk() -> Response {
+    javascript(include_bytes!("sdk.js"))
+}
+
+fn javascript(script: &[u8]) -> Response {
+    wire::bytes(StatusCode::OK, "text/javascript; charset=utf-8", script.to_vec())
 }
 
 fn shown_time(instant: DateTime<Utc>) -> String {
@@ -96,5 +115,28 @@ fn transactions(all: &[Transaction]) -> String {
         "<div class=\"scroll\"><table><thead><tr><th>승인 시각</th><th>주문번호</th>\
          <th>결제수단</th><th>상품</th><th>금액</th><th>취소</th><th>거래번호</th></tr></thead>\
          <tbody>{rows}</tbody></table></div>"
+    )
+}
+
+fn deliveries(mishaps: &Mishaps) -> String {
+    let mut rows = String::new();
+    for one in mishaps.deliveries().rev().take(SHOWN_DELIVERIES) {
+        let _ = writeln!(
+            rows,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}회차</td><td>{}</td></tr>",
+            shown_time(one.at),
+            escape(&one.order_no),
+            escape(&one.pay_method),
+            escape(&one.amount),
+            one.attempt,
+            if one.delivered { "전달됨" } else { "실패" },
+        );
+    }
+    if rows.is_empty() {
+        return "<p>아직 없습니다.</p>".to_owned();
+    }
+    format!(
+        "<div class=\"scroll\"><table><thead><tr><th>시각</th><th>주문번호</th><th>종류</th>\
+         <th>금액</th><th>시도</th><th>결과</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 }

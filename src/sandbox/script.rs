@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::{Sandbox, lock, reply};
+use super::{Sandbox, arguments, lock, reply};
 
 /// `GET /faults`: what is pending.
 pub async fn list(State(sandbox): State<Arc<Sandbox>>) -> Response {
@@ -31,9 +31,7 @@ pub async fn clear(State(sandbox): State<Arc<Sandbox>>) -> Response {
 }
 
 fn parse(body: &[u8]) -> Result<Vec<Fault>, String> {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return Err("본문이 올바른 JSON이 아닙니다.".to_owned());
-    };
+    let value = arguments::parse(body)?;
     match value.get("faults") {
         None => Ok(vec![Fault::parse(&value)?]),
         Some(Value::Array(faults)) => faults.iter().map(Fault::parse).collect(),

@@ -60,6 +60,12 @@ impl<const N: usize> From<[(&str, &str); N]> for Fields {
     }
 }
 
+impl From<Map<String, Value>> for Fields {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+}
+
 /// Answer fields out of names and values.
 pub fn answer<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> Answer {
     fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()

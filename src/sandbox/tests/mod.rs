@@ -4,5 +4,8 @@ mod api;
 mod controls;
 mod faults;
 mod gateway;
+mod merchant;
+mod notifications;
+mod window;
 
 pub use api::TestSandbox;

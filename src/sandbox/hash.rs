@@ -1,0 +1,88 @@
+//! `POST /pay/hash`: `KIWOOM_ENC`, which binds what the browser may post to the window.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::fault::{Fault, Step};
+use super::fields::{self, Form, Rule, filled};
+use super::wire::{self, Answer, Fields, Refusal};
+use super::{Sandbox, codes, deliver, lock, ready, window};
+
+/// The values the hash binds, and nothing else.
+const BOUND: [&str; 5] = ["CPID", "PAYMETHOD", "TYPE", "ORDERNO", "AMOUNT"];
+
+/// How many characters of a hash are its salt.
+const SALT_CHARS: usize = 32;
+
+/// The rules for the values that are bound.
+pub const RULES: [Rule; 5] = [
+    filled("CPID", 20, Form::Text),
+    filled("PAYMETHOD", 20, Form::Text),
+    filled("TYPE", 1, Form::OneOf(&["P", "M", "W"])),
+    filled("ORDERNO", 50, Form::Text),
+    filled("AMOUNT", 10, Form::Amount),
+];
+
+/// Answers a request for a hash.
+pub async fn answer(
+    State(sandbox): State<Arc<Sandbox>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    lock(&sandbox.calls).count(Step::Hash);
+    let fault = lock(&sandbox.faults).take(Step::Hash);
+    if let Some(answer) = deliver::before(fault.as_ref(), Step::Hash).await {
+        return answer;
+    }
+    let answer = match fault.as_ref().and_then(Fault::refusal) {
+        Some(refusal) => refusal.into_answer(),
+        None => hash(&sandbox, &headers, &body).unwrap_or_else(Refusal::into_answer),
+    };
+    deliver::after(fault.as_ref(), answer).await
+}
+
+/// Whether the posted values are those that `KIWOOM_ENC` was made for.
+pub fn matches(sandbox: &Sandbox, posted: &Fields) -> bool {
+    let hash = posted.get("KIWOOM_ENC");
+    let Some((salt, sum)) = hash.split_at_checked(SALT_CHARS) else { return false };
+    let Ok(sum) = hex::decode(sum) else { return false };
+    mac(sandbox, salt, posted).verify_slice(&sum).is_ok()
+}
+
+fn hash(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
+    // The key is not needed here, so that a missing one passes; a wrong one is a mistake.
+    if headers.contains_key("authorization") {
+        ready::check_key(sandbox, headers)?;
+    }
+    let request = wire::parse(headers, body)?;
+    fields::check(&request, &RULES)?;
+    ready::check_cpid(sandbox, &request)?;
+    let method = request.get("PAYMETHOD");
+    if !window::is_opened(method) {
+        return Err(codes::method_not_opened(method));
+    }
+    // A salt makes every hash a fresh one, as the real ones are.
+    let salt = Uuid::new_v4().simple().to_string();
+    let sum = mac(sandbox, &salt, &request).finalize().into_bytes();
+    Ok(wire::success("", [("KIWOOM_ENC", salt + &hex::encode(sum))]))
+}
+
+fn mac(sandbox: &Sandbox, salt: &str, values: &Fields) -> Hmac<Sha256> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(sandbox.options.auth_key.as_bytes()) else {
+        unreachable!("HMAC takes a key of any length")
+    };
+    mac.update(salt.as_bytes());
+    for name in BOUND {
+        // `|` is in no value, so that no two different sets of values look the same.
+        mac.update(b"|");
+        mac.update(values.get(name).as_bytes());
+    }
+    mac
+}

@@ -1,0 +1,181 @@
+//! What notifications say, and which scripted mishap befalls them.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::cards::company_name;
+use super::ledger::{Event, Ledger, Transaction};
+use super::mishap::Mishap;
+use super::outbox::{Notice, Values};
+use super::{Sandbox, lock};
+use crate::clock::kst;
+
+/// How late a `late` notification is.
+const LATE_MINUTES: i64 = 10;
+
+/// How long a `reversed` payment notification waits for its cancellation to go first.
+const REVERSED_DAYS: i64 = 30;
+
+/// The card behind every payment of the window that is made by card.
+const WINDOW_CARD: (&str, &str) = ("CCKM", "941012******1234");
+
+/// The events that queue the notification of a payment.
+pub fn of_payment(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Vec<Event> {
+    queue(sandbox, ledger, paid, None)
+}
+
+/// The events that queue the notification of a cancellation of `amount`.
+pub fn of_cancellation(
+    sandbox: &Sandbox,
+    ledger: &Ledger,
+    paid: &Transaction,
+    amount: u64,
+) -> Vec<Event> {
+    queue(sandbox, ledger, paid, Some(amount))
+}
+
+fn queue(
+    sandbox: &Sandbox,
+    ledger: &Ledger,
+    paid: &Transaction,
+    canceled: Option<u64>,
+) -> Vec<Event> {
+    if sandbox.options.notify_url.is_none() {
+        return Vec::new();
+    }
+    let now = sandbox.now();
+    let mishap = lock(&sandbox.mishaps).take(canceled.is_some());
+    let mut values = match canceled {
+        None => payment_values(sandbox, ledger, paid),
+        Some(amount) => cancellation_values(sandbox, paid, amount, now),
+    };
+    let (mut copies, mut due) = (1, now);
+    match mishap {
+        None => {}
+        Some(Mishap::Lost) => copies = 0,
+        Some(Mishap::Twice) => copies = 2,
+        Some(Mishap::Late) => due += Duration::minutes(LATE_MINUTES),
+        Some(Mishap::Reversed) => due += Duration::days(REVERSED_DAYS),
+        Some(Mishap::WrongAmount) => raise_amount(&mut values),
+    }
+    let first_id = ledger.outbox().next_id();
+    let copy = |id| {
+        Event::NotificationQueued(Notice {
+            id,
+            transaction_id: paid.id.clone(),
+            cancellation: canceled.is_some(),
+            held: mishap == Some(Mishap::Reversed),
+            due,
+            attempts: 0,
+            values: values.clone(),
+        })
+    };
+    let released = canceled.map_or_else(Vec::new, |_| release(ledger, &paid.id, due));
+    (first_id..first_id + copies).map(copy).chain(released).collect()
+}
+
+/// The payment notification held back for this cancellation comes right after it.
+fn release(ledger: &Ledger, transaction_id: &str, due: DateTime<Utc>) -> Vec<Event> {
+    let after = due + Duration::milliseconds(1);
+    let waiting = ledger.outbox().waiting();
+    waiting
+        .filter(|notice| notice.held && notice.transaction_id == transaction_id)
+        .map(|notice| Event::NotificationReleased { id: notice.id, due: after })
+        .collect()
+}
+
+fn payment_values(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Values {
+    let echo = |name: &str| paid.echo.get(name).cloned().unwrap_or_default();
+    let card = paid.auto_key.as_deref().and_then(|auto_key| ledger.card(auto_key));
+    let (company, number) = match (card, paid.pay_method.as_str()) {
+        (Some((card, _)), _) => (card.company.as_str(), card.masked.as_str()),
+        (None, "BANK" | "MOBILE") => ("", ""),
+        (None, _) => WINDOW_CARD,
+    };
+    named([
+        ("PAYMETHOD", payment_word(&paid.pay_method).to_owned()),
+        ("CPID", sandbox.options.cpid.clone()),
+        ("DAOUTRX", paid.id.clone()),
+        ("ORDERNO", paid.order_no.clone()),
+        ("AMOUNT", paid.amount.to_string()),
+        ("PRODUCTNAME", paid.product_name.clone()),
+        ("SETTDATE", stamp(paid.approved_at)),
+        ("AUTHNO", paid.auth_no.clone()),
+        ("CARDCODE", company.to_owned()),
+        ("CARDNAME", company_name(company).to_owned()),
+        ("CARDNO", number.to_owned()),
+        ("EMAIL", echo("EMAIL")),
+        ("USERID", paid.user_id.clone()),
+        ("USERNAME", echo("USERNAME")),
+        ("PRODUCTCODE", echo("PRODUCTCODE")),
+        ("RESERVEDINDEX1", echo("RESERVEDINDEX1")),
+        ("RESERVEDINDEX2", echo("RESERVEDINDEX2")),
+        ("RESERVEDSTRING", echo("RESERVEDSTRING")),
+    ])
+}
+
+fn cancellation_values(
+    sandbox: &Sandbox,
+    paid: &Transaction,
+    amount: u64,
+    at: DateTime<Utc>,
+) -> Values {
+    named([
+        ("PAYMETHOD", cancellation_word(&paid.pay_method)),
+        ("CPID", sandbox.options.cpid.clone()),
+        ("DAOUTRX", paid.id.clone()),
+        ("ORDERNO", paid.order_no.clone()),
+        ("AMOUNT", amount.to_string()),
+        ("CANCELDATE", stamp(at)),
+    ])
+}
+
+/// A charge on a billing key is a card payment to whoever is notified of it.
+fn payment_word(pay_method: &str) -> &str {
+    if pay_method == "CARD-BATCH" { "CARD" } else { pay_method }
+}
+
+/// PAYMETHOD of a cancellation: some methods have an underscore in it and some do not.
+fn cancellation_word(pay_method: &str) -> String {
+    match pay_method {
+        "KAKAOPAY" => "KAKAOCANCEL".to_owned(),
+        "NAVERPAY" | "PAYCO" => format!("{pay_method}CANCEL"),
+        other => format!("{}_CANCEL", payment_word(other)),
+    }
+}
+
+fn raise_amount(values: &mut Values) {
+    if let Some((_, amount)) = values.iter_mut().find(|(name, _)| name == "AMOUNT") {
+        let raised = amount.parse::<u64>().unwrap_or_default() + 1;
+        *amount = raised.to_string();
+    }
+}
+
+fn named<const N: usize>(values: [(&str, String); N]) -> Values {
+    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    kst(at).format("%Y%m%d%H%M%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancellations_are_called_what_the_protocol_calls_them() {
+        let cases = [
+            ("CARD", "CARD_CANCEL"),
+            ("CARD-BATCH", "CARD_CANCEL"),
+            ("BANK", "BANK_CANCEL"),
+            ("SAMSUNGPAY", "SAMSUNGPAY_CANCEL"),
+            ("APPLEPAY", "APPLEPAY_CANCEL"),
+            ("KAKAOPAY", "KAKAOCANCEL"),
+            ("NAVERPAY", "NAVERPAYCANCEL"),
+            ("PAYCO", "PAYCOCANCEL"),
+        ];
+        for (method, word) in cases {
+            assert_eq!(cancellation_word(method), word);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Notifications: until SUCCESS, twice, late, reversed, wrong, lost, and from the admin page.
+
+use std::time::Duration as WallTime;
+
+use chrono::Duration;
+use serde_json::json;
+
+use super::TestSandbox;
+use super::api::cancel;
+use super::merchant::Merchant;
+
+#[tokio::test]
+async fn a_notification_is_sent_again_every_three_minutes_ten_times() {
+    let shop = Merchant::open().await;
+    *shop.failures.lock().expect("not poisoned") = 99;
+    shop.pay("n-1", "1000", "KAKAOPAY").await;
+    assert_eq!(shop.heard().len(), 1);
+    let due = shop.at.sandbox.next_due().expect("a re-send");
+    let wait = (due - shop.at.sandbox.now()).num_seconds();
+    assert!((170..=180).contains(&wait), "{wait}");
+    shop.later(Duration::minutes(2)).await;
+    assert_eq!(shop.heard().len(), 1);
+    for resent in 1..=11 {
+        shop.later(Duration::minutes(3)).await;
+        assert_eq!(shop.heard().len(), 1 + resent.min(10));
+    }
+    assert_eq!(shop.at.sandbox.next_due(), None);
+    let shown = shop.at.get("/notifications").await;
+    let sent = shown["sent"].as_array().expect("a list");
+    assert_eq!((sent.len(), &sent[10]["attempt"]), (11, &json!(11)));
+    assert_eq!((&sent[0]["status"], &sent[0]["delivered"]), (&json!(200), &json!(false)));
+}
+
+#[tokio::test]
+async fn moving_the_clock_by_a_day_sends_again_at_each_time_on_the_way() {
+    let shop = Merchant::open().await;
+    *shop.failures.lock().expect("not poisoned") = 99;
+    shop.pay("n-1", "1000", "KAKAOPAY").await;
+    let (status, _) = shop.at.post("/clock", json!({ "advanceDays": 1 })).await;
+    assert_eq!((status, shop.heard().len(), shop.at.sandbox.next_due()), (200, 11, None));
+    let shown = shop.at.get("/notifications").await;
+    let time = |index: usize| {
+        let text = shown["sent"][index]["at"].as_str().expect("a text");
+        chrono::DateTime::parse_from_rfc3339(text).expect("an instant")
+    };
+    let minutes = (time(10) - time(0)).num_minutes();
+    assert_eq!(minutes, 30);
+}
+
+#[tokio::test]
+async fn success_ends_the_sending() {
+    let shop = Merchant::open().await;
+    *shop.failures.lock().expect("not poisoned") = 2;
+    shop.pay("n-1", "1000", "KAKAOPAY").await;
+    for _ in 0..4 {
+        shop.later(Duration::minutes(3)).await;
+    }
+    assert_eq!((shop.heard().len(), shop.at.sandbox.next_due()), (3, None));
+}
+
+#[tokio::test]
+async fn mishaps_befall_the_next_notifications() {
+    let shop = Merchant::open().await;
+    for kind in ["twice", "lost", "wrong_amount", "late"] {
+        let (status, answer) = shop.at.post("/notifications", json!({ "kind": kind })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    for (order_no, amount) in [("n-1", "1000"), ("n-2", "2000"), ("n-3", "3000"), ("n-4", "4000")] {
+        shop.pay(order_no, amount, "KAKAOPAY").await;
+    }
+    assert_eq!(shop.heard(), ["KAKAOPAY 1000", "KAKAOPAY 1000", "KAKAOPAY 3001"]);
+    shop.later(Duration::minutes(10)).await;
+    assert_eq!(shop.heard()[3..], ["KAKAOPAY 4000"]);
+    assert_eq!(shop.at.transactions().await.len(), 4);
+    for wrong in [json!({}), json!({ "kind": "eaten" }), json!({ "kind": "late", "times": 0 })] {
+        assert_eq!(shop.at.post("/notifications", wrong).await.0, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_reversed_payment_is_told_after_its_cancellation() {
+    let shop = Merchant::open().await;
+    shop.at.post("/notifications", json!({ "kind": "reversed" })).await;
+    let id = shop.pay("n-1", "1000", "PAYCO").await;
+    assert!(shop.heard().is_empty());
+    let answer = shop.at.post("/admin/cancel", json!({ "transactionId": id })).await;
+    let expected = json!({ "transactionId": id, "amount": 1000, "canceledAmount": 1000 });
+    assert_eq!(answer, (200, expected));
+    shop.later(Duration::milliseconds(1)).await;
+    assert_eq!(shop.heard(), ["PAYCOCANCEL 1000", "PAYCO 1000"]);
+}
+
+#[tokio::test]
+async fn the_admin_page_cancels_what_is_left_and_no_more() {
+    let shop = Merchant::open().await;
+    let id = shop.pay("n-1", "1000", "NAVERPAY").await;
+    let admin = |body| shop.at.post("/admin/cancel", body);
+    assert_eq!(admin(json!({ "transactionId": id, "amount": 300 })).await.0, 200);
+    assert_eq!(admin(json!({ "transactionId": id, "amount": 701 })).await.0, 400);
+    assert_eq!(admin(json!({ "transactionId": id, "amount": 0 })).await.0, 400);
+    assert_eq!(admin(json!({ "transactionId": id })).await.0, 200);
+    assert_eq!(admin(json!({ "transactionId": id })).await.0, 400);
+    assert_eq!(admin(json!({ "transactionId": "cMP0" })).await.0, 404);
+    assert_eq!(shop.heard()[1..], ["NAVERPAYCANCEL 300", "NAVERPAYCANCEL 700"]);
+}
+
+#[tokio::test]
+async fn charges_on_a_key_are_told_only_when_a_fault_asks_for_it() {
+    let shop = Merchant::open().await;
+    let auto_key = shop.at.gateway().register("4111111111111111").await;
+    let charged = shop.at.gateway().charge(&auto_key, "b-1").await.expect("an answer");
+    shop.at.sandbox.run_due().await;
+    assert!(shop.heard().is_empty());
+    let fault = json!({ "on": "CARD-BATCH", "kind": "drop_after_notify" });
+    shop.at.fault(fault).await;
+    shop.at.gateway().charge(&auto_key, "b-2").await.expect_err("the answer is lost");
+    // Nobody runs what is due here: the background does.
+    for _ in 0..100 {
+        if !shop.heard().is_empty() {
+            break;
+        }
+        tokio::time::sleep(WallTime::from_millis(50)).await;
+    }
+    assert_eq!(shop.heard(), ["CARD 9900"]);
+    assert_eq!(shop.notices.lock().expect("not poisoned")[0]["CARDNO"], "411111******1111");
+    let body = cancel("CARD-BATCH", &charged["DAOUTRX"], "900");
+    shop.at.gateway().exchange(&body).await.expect("an answer");
+    shop.at.sandbox.run_due().await;
+    assert_eq!(shop.heard()[1..], ["CARD_CANCEL 900"]);
+}
+
+#[tokio::test]
+async fn what_waits_to_be_sent_survives_a_crash() {
+    let folder = std::env::temp_dir().join(format!("sandbox-{}", uuid::Uuid::new_v4()));
+    // Nobody listens on the discard port.
+    let nobody = || Some("http://127.0.0.1:9/hook".to_owned());
+    let due = {
+        let at = TestSandbox::serve(Some(&folder), nobody()).await;
+        let auto_key = at.gateway().register("4111111111111111").await;
+        at.fault(json!({ "on": "CARD-BATCH", "kind": "drop_after_notify" })).await;
+        at.gateway().charge(&auto_key, "b-1").await.expect_err("the answer is lost");
+        at.sandbox.run_due().await;
+        at.sandbox.next_due().expect("a re-send")
+    };
+    let at = TestSandbox::serve(Some(&folder), nobody()).await;
+    assert_eq!(at.sandbox.next_due(), Some(due));
+    let (status, _) = at.post("/clock", json!({ "advanceDays": 1 })).await;
+    assert_eq!(status, 200);
+    let sent = &at.get("/notifications").await["sent"];
+    assert_eq!((&sent[0]["attempt"], &sent[0]["status"]), (&json!(2), &json!(0)));
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
