@@ -37,7 +37,9 @@ async fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("설정을 고쳐 주세요 (the settings need a correction):");
-            problems.iter().for_each(|problem| eprintln!("  - {problem}"));
+            for problem in problems {
+                eprintln!("  - {problem}");
+            }
             return ExitCode::from(2);
         }
     };

@@ -39,9 +39,9 @@ pub enum Event {
     Paid,
     /// The buyer's try failed.
     Failed {
-        /// RESULTCODE or RES_CD.
+        /// `RESULTCODE` or `RES_CD`.
         code: String,
-        /// ERRORMESSAGE or RES_MSG.
+        /// `ERRORMESSAGE` or `RES_MSG`.
         message: String,
     },
     /// Money was given back.
@@ -79,7 +79,7 @@ pub type Fields = Vec<(String, String)>;
 pub fn decode(query: &[u8], body: &[u8]) -> Result<Fields, Unreadable> {
     let mut pairs = split(query);
     if body.trim_ascii_start().first() == Some(&b'{') {
-        let mut fields = text_of(pairs)?;
+        let mut fields = text_of(&pairs)?;
         let text = charset::decode(body, None).ok_or(Unreadable::Text)?;
         let object: Map<String, Value> =
             serde_json::from_str(&text).map_err(|_| Unreadable::Text)?;
@@ -91,7 +91,7 @@ pub fn decode(query: &[u8], body: &[u8]) -> Result<Fields, Unreadable> {
         return Ok(fields);
     }
     pairs.extend(split(body));
-    text_of(pairs)
+    text_of(&pairs)
 }
 
 fn split(encoded: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -108,7 +108,7 @@ fn unescape(encoded: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-fn text_of(pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Fields, Unreadable> {
+fn text_of(pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Fields, Unreadable> {
     let utf8 = pairs.iter().all(|(n, v)| str::from_utf8(n).is_ok() && str::from_utf8(v).is_ok());
     let label = if utf8 { "utf-8" } else { "euc-kr" };
     let text = |bytes: &[u8]| charset::decode(bytes, Some(label)).ok_or(Unreadable::Text);
