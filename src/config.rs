@@ -266,7 +266,10 @@ fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
         (None, None, Some(url)) if !production && url.scheme() == "http" => {
             (crate::sandbox::CPID.to_owned(), SecretString::from(crate::sandbox::AUTH_KEY))
         }
-        _ if !production => return Some(Gateway::Sandbox),
+        (_, _, None) if !production => return Some(Gateway::Sandbox),
+        (_, _, Some(_)) if !production => {
+            return r.wrong("KIWOOM_BASE_URL", "a gateway only together with KIWOOM_CPID and key");
+        }
         _ => return None,
     };
     let agent_url = match &base_url {

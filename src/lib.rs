@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod config;
 pub mod context;
+pub mod serve;
 pub mod service;
 
 // What every request passes through.

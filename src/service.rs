@@ -23,7 +23,7 @@ use crate::instance::Instance;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::sandbox::{self, Sandbox};
 use crate::vault::{Vault, VaultError};
-use crate::{app, clock_file, payments, scheduler, secret_file, telemetry};
+use crate::{app, clock_file, payments, scheduler, secret_file, serve, telemetry};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -57,7 +57,7 @@ pub struct Service {
     pub address: SocketAddr,
     /// What its requests share.
     pub ctx: AppState,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     private: Option<PrivateServer>,
 }
@@ -98,11 +98,7 @@ impl Service {
         payments::recovery::recover(&ctx).await?;
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = app::router(ctx.clone(), sandbox);
-        let stopped = ctx.stop.clone().cancelled_owned();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, service).with_graceful_shutdown(stopped).await
-        });
+        let server = tokio::spawn(serve::serve(listener, router, ctx.stop.clone()));
         let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
         Ok(Self { address, ctx, server, scheduler, private })
     }

@@ -31,6 +31,7 @@ pub(super) struct Exchange {
     auth_key: SecretString,
     ready_client: Client,
     send_client: Client,
+    timeout: Duration,
 }
 
 impl Exchange {
@@ -55,6 +56,7 @@ impl Exchange {
             auth_key,
             ready_client: builder().build()?,
             send_client: builder().pool_max_idle_per_host(0).build()?,
+            timeout,
         })
     }
 
@@ -76,8 +78,13 @@ impl Exchange {
         }
     }
 
-    /// A call that moves no money, tried up to [`READY_TRIES`] times.
+    /// A call that moves no money, tried up to [`READY_TRIES`] times within one time-out.
     pub(super) async fn ask(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+        let tries = tokio::time::timeout(self.timeout, self.ask_repeatedly(path, fields)).await;
+        tries.unwrap_or_else(|_| Err(GatewayError::NotSent(format!("{path}: timed out"))))
+    }
+
+    async fn ask_repeatedly(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
         let mut last = GatewayError::NotSent("not tried".into());
         for n in 0..READY_TRIES {
             tokio::time::sleep(READY_PAUSE * n).await;

@@ -134,6 +134,10 @@ impl Standing {
             return next;
         }
         if *outcome == Outcome::NotSent {
+            // Taken for unknown meanwhile, the period had been entered: it is due again.
+            if self.status == Status::Active && self.period_start == attempt.period.start {
+                next.next_billing_date = attempt.period.start;
+            }
             next.next_attempt_at = Some(now + NOT_SENT_PAUSE);
             return next;
         }
@@ -145,7 +149,8 @@ impl Standing {
                 Outcome::Declined { verdict, .. } => {
                     next.declined(*verdict, attempt.by_merchant, rules, now);
                 }
-                Outcome::Unknown => next.clear_retry(),
+                // Which retry it was is remembered, for the day when somebody finds out.
+                Outcome::Unknown => next.retry_at = None,
                 Outcome::NotSent | Outcome::Mismatch(_) => {}
             }
         }
@@ -301,6 +306,28 @@ mod tests {
         let after = run(&active(), &Outcome::NotSent, ten("2026-12-15"));
         assert_eq!(after.next_attempt_at, Some(ten("2026-12-15") + NOT_SENT_PAUSE));
         assert_eq!((after.period(), after.status), (active().period(), Status::Active));
+    }
+
+    #[test]
+    fn what_was_taken_for_unknown_and_then_proven_not_sent_is_due_again() {
+        let at = ten("2026-12-15");
+        let unknown = run(&active(), &Outcome::Unknown, at);
+        let attempt = Attempt { period: unknown.period(), by_merchant: false };
+        let again = unknown.after(attempt, &Outcome::NotSent, &rules(), at);
+        let later = at + NOT_SENT_PAUSE;
+        assert_eq!(again.next_attempt_at, Some(later));
+        assert_eq!(again.due(&rules(), later), Due::Charge(attempt.period));
+    }
+
+    #[test]
+    fn a_retry_found_to_be_declined_later_is_followed_by_the_next_retry() {
+        let soft = declined(Verdict::RetryLater);
+        let first = run(&active(), &soft, ten("2026-12-15"));
+        let unknown = run(&first, &Outcome::Unknown, ten("2026-12-16"));
+        assert_eq!(unknown.next_attempt_at, Some(ten("2027-01-15")));
+        let attempt = Attempt { period: unknown.period(), by_merchant: false };
+        let found = unknown.after(attempt, &soft, &rules(), ten("2026-12-17"));
+        assert_eq!((found.retry_attempt, found.retry_at), (2, Some(ten("2026-12-18"))));
     }
 
     #[test]
