@@ -43,6 +43,7 @@ create table subscriptions (
     retry_base date,
     retry_at timestamptz,
     next_attempt_at timestamptz,
+    leased_by integer,
     leased_until timestamptz,
     cancel_at_period_end boolean not null default false,
     canceled_at timestamptz,
@@ -61,6 +62,7 @@ comment on column subscriptions.period_start is
 comment on column subscriptions.retry_base is 'Day of the first declined attempt of the period.';
 comment on column subscriptions.next_attempt_at is
     'The next moment at which the scheduler has something to do; null while a charge is under way.';
+comment on column subscriptions.leased_by is 'instance_number of the process that works on it.';
 comment on column subscriptions.leased_until is
     'By the database''s own clock: until then one process works on the row. Spreads work only.';
 -- One live subscription for each customer and plan.

@@ -2,15 +2,18 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::sandbox;
 use crate::service::Service;
-use crate::{clock_file, database, telemetry};
+use crate::{clock_file, database, simulate, telemetry};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -48,7 +51,7 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         cpid: sandbox::CPID.to_owned(),
         auth_key: sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(config.data_dir.clone()),
-        advance_clock: sandbox::jump(clock.clone()),
+        advance_clock: saved_jump(config.data_dir.join("sandbox"), clock.clone()),
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
     };
@@ -59,6 +62,20 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         drop(terminated().await);
     });
     Ok(server.await?)
+}
+
+/// Runs the simulation; an error when a rule about money was broken.
+pub async fn simulate(options: &simulate::Options) -> Done {
+    if simulate::run(options).await? { Ok(()) } else { Err("rules about money were broken".into()) }
+}
+
+/// Sets the clock and writes it down, for the services that share the folder.
+fn saved_jump(dir: PathBuf, clock: Clock) -> sandbox::AdvanceClock {
+    Arc::new(move |instant| {
+        clock.advance_to(instant);
+        let saved = clock_file::save(&dir, &clock).map_err(|error| error.to_string());
+        Box::pin(std::future::ready(saved))
+    })
 }
 
 /// Asks the service on this machine whether it is ready.

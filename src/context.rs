@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +39,8 @@ pub struct Context {
     pub tasks: TaskTracker,
     /// Cancelled when the service is told to stop.
     pub stop: CancellationToken,
+    /// Wakes the scheduler before its next tick.
+    pub wake: Arc<Notify>,
     /// Held during a pass of the scheduler: one pass at a time in this process.
     pub pass: Mutex<()>,
 }

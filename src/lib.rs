@@ -43,3 +43,6 @@ pub mod vault;
 
 // KiwoomPay's side of the wire, for development and tests.
 pub mod sandbox;
+
+// The proof: everything at once, with faults, and a verdict.
+pub mod simulate;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kiwoom_billing::{commands, config::Config};
+use kiwoom_billing::{commands, config::Config, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
@@ -24,6 +24,8 @@ enum Command {
         #[arg(long, default_value_t = 4000)]
         port: u16,
     },
+    /// Run services, faults and kills against the sandbox, and end with a verdict on the money
+    Simulate(simulate::Options),
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
 }
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Serve => commands::serve(config).await,
         Command::Migrate => commands::migrate(config).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
+        Command::Simulate(options) => commands::simulate(&options).await,
         Command::Health => commands::health(config).await,
     };
     match done {

@@ -38,6 +38,7 @@ pub async fn run(ctx: AppState) {
         tokio::select! {
             () = ctx.stop.cancelled() => return,
             _ = ticks.tick() => {}
+            () = ctx.wake.notified() => {}
         }
         if let Err(error) = pass(&ctx).await {
             tracing::error!(%error, "pass of the schedule failed");

@@ -76,7 +76,8 @@ impl Service {
         let instance = Instance::register(&pool, stop.clone()).await?;
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
-        let clock = if sandboxed {
+        let movable = sandboxed || is_stand_alone_sandbox(&config);
+        let clock = if movable {
             clock_file::load(&sandbox_dir).map_err(StartError::DataDir)?
         } else {
             Clock::system()
@@ -92,9 +93,14 @@ impl Service {
             instance,
             tasks: TaskTracker::new(),
             stop,
+            wake: Arc::default(),
             pass: Mutex::new(()),
             config,
         });
+        if movable && !sandboxed {
+            let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
+            tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
+        }
         payments::recovery::recover(&ctx).await?;
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = app::router(ctx.clone(), sandbox);
@@ -139,6 +145,11 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
     sandbox::open(options).map_err(StartError::DataDir)
 }
 
+/// Plain http is allowed to this machine and in development only: what is there is a sandbox.
+fn is_stand_alone_sandbox(config: &Config) -> bool {
+    matches!(&config.kiwoom.gateway, Gateway::Remote { base_url, .. } if base_url.scheme() == "http")
+}
+
 /// Where browsers reach the service: `PUBLIC_URL`, else this machine's own name.
 fn public_url(config: &Config, address: SocketAddr) -> String {
     if let Some(url) = &config.public_url {
@@ -154,7 +165,7 @@ fn public_url(config: &Config, address: SocketAddr) -> String {
 fn sdk_url(config: &Config, public_url: &str) -> String {
     match &config.kiwoom.gateway {
         Gateway::Sandbox => format!("{public_url}/sandbox/sdk.js"),
-        Gateway::Remote { base_url, .. } if base_url.scheme() == "http" => {
+        Gateway::Remote { base_url, .. } if is_stand_alone_sandbox(config) => {
             format!("{base_url}/sdk.js")
         }
         Gateway::Remote { .. } => {

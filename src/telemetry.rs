@@ -18,6 +18,7 @@ const HELD: &[&str] = &[
     "reqwest=info",
     "rustls=info",
     "sqlx=info",
+    "sqlx::postgres::notice=warn",
     "sqlx_core=info",
     "sqlx_postgres=info",
     "tower_http=info",

@@ -36,7 +36,8 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
     let mut handled = 0;
     while !ctx.stop.is_cancelled() {
         let now = ctx.clock.now();
-        let claimed = store::claim_due(&ctx.pool, now, BATCH, LEASE_SECS).await?;
+        let owner = ctx.instance.number();
+        let claimed = store::claim_due(&ctx.pool, now, BATCH, owner, LEASE_SECS).await?;
         if claimed.is_empty() {
             break;
         }

@@ -8,6 +8,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
+use crate::instance;
 use crate::money::Won;
 use crate::payments::standing::Standing;
 
@@ -233,23 +234,28 @@ pub async fn list_subscriptions(
     sql.build_query_as().fetch_all(pool).await
 }
 
-/// Takes up to `limit` due subscriptions for this process alone, oldest first. The lease runs by
-/// the database's own clock, which nobody moves.
+/// Takes up to `limit` due subscriptions for process `owner` alone, oldest first. A lease ends by
+/// the database's own clock, which nobody moves, or with its process.
 pub async fn claim_due(
     pool: &PgPool,
     now: DateTime<Utc>,
     limit: i64,
+    owner: i32,
     lease_secs: f64,
 ) -> sqlx::Result<Vec<SubscriptionId>> {
+    let alive = instance::alive(pool).await?;
     let query = sqlx::query_scalar(
-        "update subscriptions set leased_until = now() + make_interval(secs => $3)
+        "update subscriptions
+         set leased_by = $3, leased_until = now() + make_interval(secs => $4)
          where id in (
             select id from subscriptions
-            where next_attempt_at <= $1 and (leased_until is null or leased_until < now())
+            where next_attempt_at <= $1
+               and (leased_until is null or leased_until < now() or leased_by <> all($5))
             order by next_attempt_at limit $2 for update skip locked)
          returning id",
     );
-    query.bind(now).bind(limit).bind(lease_secs).fetch_all(pool).await
+    let query = query.bind(now).bind(limit).bind(owner).bind(lease_secs).bind(alive);
+    query.fetch_all(pool).await
 }
 
 /// Gives a claimed subscription back untouched.

@@ -127,6 +127,12 @@ impl PrivateServer {
         connect_options(&self.cluster, database)
     }
 
+    /// The same as a `DATABASE_URL`, for another process.
+    pub fn url(&self, database: &str) -> String {
+        let socket = self.cluster.socket_dir.display();
+        format!("postgres://{SUPERUSER}@localhost/{database}?host={socket}")
+    }
+
     /// Whether this process owns the server, so that the server ends with it.
     pub fn is_owner(&self) -> bool {
         self.owned.is_some()
