@@ -4,4 +4,8 @@
 
 mod app;
 mod card_walk;
+mod concurrency;
+mod crash;
 mod postgres;
+mod process;
+mod unknown;
