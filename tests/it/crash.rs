@@ -21,17 +21,18 @@ fn delay_after(on: &str, millis: u32) -> Value {
     json!({"on": on, "kind": "delay_after", "delayMs": millis})
 }
 
+const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
+
 /// Starts a call that the gateway answers late, and waits until the gateway has done it.
 async fn begin(
     world: &World,
     service: &Arc<Process>,
     path: &'static str,
-    headers: &'static [(&'static str, &'static str)],
     body: Value,
     done: impl Fn(&[Value]) -> bool,
 ) {
     let caller = service.clone();
-    tokio::spawn(async move { drop(caller.try_post(path, headers, &body).await) });
+    tokio::spawn(async move { drop(caller.try_post(path, ONCE, &body).await) });
     for _ in 0..500 {
         if done(&world.ledger().await) {
             return;
@@ -42,7 +43,7 @@ async fn begin(
 }
 
 /// Takes the process out of the hands of the caller that still waits, and kills it.
-fn kill(service: Arc<Process>) {
+fn kill(service: &Process) {
     let pid = service.pid().to_string();
     assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
 }
@@ -63,15 +64,14 @@ async fn a_charge_cut_short_by_a_kill_is_unknown_and_not_sent_again() {
     let service = Arc::new(world.service("service", &[]).await);
     let key = register(&service).await;
     world.fault(delay_after("CARD-BATCH", 10_000)).await;
-    let headers: &[(&str, &str)] = &[("Idempotency-Key", "once")];
-    begin(&world, &service, "/billing/pay", headers, one_off(&key), |l| l.len() == 1).await;
-    kill(service);
+    begin(&world, &service, "/billing/pay", one_off(&key), |l| l.len() == 1).await;
+    kill(&service);
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let payment = unknown(&service, 1).await.remove(0);
-    let repeated = service.try_post("/billing/pay", headers, &one_off(&key)).await.unwrap();
+    let repeated = service.try_post("/billing/pay", ONCE, &one_off(&key)).await.unwrap();
     assert_eq!(repeated.data(202)["id"], payment["id"]);
-    let again = service.try_post("/billing/pay", headers, &one_off(&key)).await.unwrap();
+    let again = service.try_post("/billing/pay", ONCE, &one_off(&key)).await.unwrap();
     assert_eq!(again.text, repeated.text);
     world.sandbox.post("/sandbox/clock", &json!({"advanceDays": 40})).await;
     assert_eq!(unknown(&service, 1).await[0]["id"], payment["id"]);
@@ -93,8 +93,8 @@ async fn a_refund_cut_short_by_a_kill_holds_its_amount() {
     let payment = service.post("/billing/pay", &one_off(&key)).await.data(200);
     world.fault(delay_after("CANCEL", 10_000)).await;
     let body = json!({"paymentId": payment["id"], "amount": 9000});
-    begin(&world, &service, "/billing/refund", &[], body, |l| l[0]["canceledAmount"] == 9000).await;
-    kill(service);
+    begin(&world, &service, "/billing/refund", body, |l| l[0]["canceledAmount"] == 9000).await;
+    kill(&service);
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let ask = || service.get("/billing/refunds?status=unknown");
