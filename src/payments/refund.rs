@@ -6,7 +6,6 @@ mod books;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgTransaction;
 
 pub(super) use books::finish;
 use books::hold;
