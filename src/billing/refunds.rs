@@ -1,6 +1,6 @@
 //! `POST /billing/refund`, and the refunds that were made.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use super::payments::not_settled;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, Query};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::idempotency::NewId;
 use crate::ids::{PaymentId, RefundId};
 use crate::kiwoom::text::OrderNo;
@@ -205,7 +205,7 @@ impl FromFields for ResolveRequest {
 )]
 pub async fn resolve(
     State(ctx): State<AppState>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Body(request): Body<ResolveRequest>,
 ) -> Answer {
     let found = store::find_refund(&ctx.pool, RefundId::parse(&id)).await?;
