@@ -53,10 +53,7 @@ impl FromFields for RefundRequest {
         let amount = f.optional::<Won>("amount");
         let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
         if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
-            f.refuse(
-                "taxFreeAmount",
-                Text::new("amount를 넘을 수 없습니다.", "May not exceed amount."),
-            );
+            f.refuse("taxFreeAmount", TaxFree::above_amount());
         }
         Some(Self {
             amount,
