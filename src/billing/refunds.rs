@@ -170,22 +170,35 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 pub struct ResolveRequest {
     /// `refunded` or `declined`.
     #[schema(value_type = String)]
-    outcome: RefundState,
+    outcome: Found,
     /// How it was found out.
     #[schema(value_type = String)]
     reason: Reason,
 }
 
+#[derive(Clone, Copy)]
+enum Found {
+    Refunded,
+    Declined,
+}
+
+impl FromField for Found {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("refunded") => Ok(Self::Refunded),
+            Some("declined") => Ok(Self::Declined),
+            _ => Err(Text::new(
+                "refunded 또는 declined여야 합니다.",
+                "Has to be refunded or declined.",
+            )),
+        }
+    }
+}
+
 impl FromFields for ResolveRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
-        let outcome = f.required::<RefundState>("outcome");
+        let outcome = f.required("outcome");
         let reason = f.required("reason");
-        if matches!(outcome, Some(RefundState::Sending | RefundState::Unknown)) {
-            f.refuse(
-                "outcome",
-                Text::new("refunded 또는 declined여야 합니다.", "Has to be refunded or declined."),
-            );
-        }
         Some(Self { outcome: outcome?, reason: reason? })
     }
 }
@@ -211,10 +224,10 @@ pub async fn resolve(
         return Err(Code::NotUnknown.into());
     }
     let outcome = match request.outcome {
-        RefundState::Refunded => {
+        Found::Refunded => {
             RefundOutcome::Refunded { transaction_id: None, refunded_at: found.created_at }
         }
-        RefundState::Declined | RefundState::Sending | RefundState::Unknown => {
+        Found::Declined => {
             let message = request.reason.0.clone();
             RefundOutcome::Declined { code: "RESOLVED".to_owned(), message }
         }
