@@ -1,5 +1,7 @@
 //! Reads requests into types that cannot be wrong, and names every problem at once.
 
+use std::convert::Infallible;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -113,6 +115,19 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         let values = pairs.map(|(k, v)| (k.into_owned(), Value::String(v.into_owned())));
         Fields::read(values.collect()).map(Self)
+    }
+}
+
+/// Extractor of the id in the path. Bytes that are no text name nothing, as any other text that is
+/// no id does: the handler's own 404.
+pub struct PathId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let id = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(id.map_or_else(|_| String::new(), |id| id.0)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Card number, password and birth date exist only in the request; KiwoomPay's AUTOKEY is stored
 //! encrypted and never leaves the service.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use super::store::{self, BillingKey, Deleted};
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
-use crate::extract::{Body, Fields, FromFields, Query};
+use crate::extract::{Body, Fields, FromFields, PathId, Query};
 use crate::idempotency::NewId;
 use crate::ids::BillingKeyId;
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
@@ -178,7 +178,7 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn delete(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let id = BillingKeyId::parse(&id);
     match store::delete_key(&ctx.pool, id, ctx.clock.now()).await? {
         Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),

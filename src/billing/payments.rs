@@ -1,6 +1,6 @@
 //! Payments: reading them, and settling an unknown one by hand.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, Query};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::ids::SubscriptionId;
 use crate::kiwoom::codes::Verdict;
 use crate::kiwoom::text::CustomerId;
@@ -27,7 +27,7 @@ use crate::schedule::midnight;
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn show(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
     Ok(answer::ok(PaymentBody::new(&ctx, payment)))
 }
@@ -181,7 +181,7 @@ impl FromFields for ResolveRequest {
 )]
 pub async fn resolve(
     State(ctx): State<AppState>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Body(request): Body<ResolveRequest>,
 ) -> Answer {
     let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;

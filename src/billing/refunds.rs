@@ -1,6 +1,6 @@
 //! `POST /billing/refund`, and the refunds that were made.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use super::payments::not_settled;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, Query};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::idempotency::NewId;
 use crate::ids::{PaymentId, RefundId};
 use crate::kiwoom::text::OrderNo;
@@ -53,10 +53,7 @@ impl FromFields for RefundRequest {
         let amount = f.optional::<Won>("amount");
         let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
         if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
-            f.refuse(
-                "taxFreeAmount",
-                Text::new("amount를 넘을 수 없습니다.", "May not exceed amount."),
-            );
+            f.refuse("taxFreeAmount", TaxFree::above_amount());
         }
         Some(Self {
             amount,
@@ -173,22 +170,35 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 pub struct ResolveRequest {
     /// `refunded` or `declined`.
     #[schema(value_type = String)]
-    outcome: RefundState,
+    outcome: Found,
     /// How it was found out.
     #[schema(value_type = String)]
     reason: Reason,
 }
 
+#[derive(Clone, Copy)]
+enum Found {
+    Refunded,
+    Declined,
+}
+
+impl FromField for Found {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("refunded") => Ok(Self::Refunded),
+            Some("declined") => Ok(Self::Declined),
+            _ => Err(Text::new(
+                "refunded 또는 declined여야 합니다.",
+                "Has to be refunded or declined.",
+            )),
+        }
+    }
+}
+
 impl FromFields for ResolveRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
-        let outcome = f.required::<RefundState>("outcome");
+        let outcome = f.required("outcome");
         let reason = f.required("reason");
-        if matches!(outcome, Some(RefundState::Sending | RefundState::Unknown)) {
-            f.refuse(
-                "outcome",
-                Text::new("refunded 또는 declined여야 합니다.", "Has to be refunded or declined."),
-            );
-        }
         Some(Self { outcome: outcome?, reason: reason? })
     }
 }
@@ -205,7 +215,7 @@ impl FromFields for ResolveRequest {
 )]
 pub async fn resolve(
     State(ctx): State<AppState>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Body(request): Body<ResolveRequest>,
 ) -> Answer {
     let found = store::find_refund(&ctx.pool, RefundId::parse(&id)).await?;
@@ -214,10 +224,10 @@ pub async fn resolve(
         return Err(Code::NotUnknown.into());
     }
     let outcome = match request.outcome {
-        RefundState::Refunded => {
+        Found::Refunded => {
             RefundOutcome::Refunded { transaction_id: None, refunded_at: found.created_at }
         }
-        RefundState::Declined | RefundState::Sending | RefundState::Unknown => {
+        Found::Declined => {
             let message = request.reason.0.clone();
             RefundOutcome::Declined { code: "RESOLVED".to_owned(), message }
         }

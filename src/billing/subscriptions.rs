@@ -1,6 +1,6 @@
 //! Subscriptions: reading, changing, pausing and cancelling them.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgTransaction};
 use sqlx::types::Json;
@@ -12,7 +12,7 @@ use super::subscribe::{Metadata, PlanId, exists};
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, Query};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
@@ -29,7 +29,7 @@ use crate::schedule::AnchorDay;
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn show(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
     Ok(answer::ok(SubscriptionBody::from(found)))
@@ -151,7 +151,7 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn pause(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
         Status::Paused => return Ok(answer::ok(SubscriptionBody::from(s))),
@@ -174,7 +174,7 @@ pub async fn pause(State(ctx): State<AppState>, Path(id): Path<String>) -> Answe
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn resume(State(ctx): State<AppState>, Path(id): Path<String>) -> Answer {
+pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
         Status::Active => return Ok(answer::ok(SubscriptionBody::from(s))),
@@ -234,7 +234,7 @@ impl FromFields for UpdateRequest {
 )]
 pub async fn update(
     State(ctx): State<AppState>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Body(request): Body<UpdateRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;

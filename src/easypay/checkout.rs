@@ -1,6 +1,6 @@
 //! Preparing an order for the hosted window, and its status. Only a notification makes it paid.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::Duration;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::methods::{self, Method};
 use crate::answer::{self, Answer, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId};
 use crate::idempotency::NewId;
 use crate::ids::PaymentId;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
@@ -228,7 +228,7 @@ fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn status(State(ctx): State<AppState>, Path(order_id): Path<String>) -> Answer {
+pub async fn status(State(ctx): State<AppState>, PathId(order_id): PathId) -> Answer {
     let order = find_order(&ctx, &PaymentRef::parse(&order_id)).await?;
     Ok(answer::ok(order_body(&ctx, order).await?))
 }

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::fields::TaxFree;
 use super::order::State;
 use super::refund::RefundError;
 use super::store::{Payment, Refund, RefundState};
@@ -235,6 +236,9 @@ impl From<RefundError> for ApiError {
             RefundError::NotAllowed => Code::RefundNotAllowed.into(),
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
+            RefundError::TaxFreeExceedsAmount => {
+                Self::invalid_field("taxFreeAmount", TaxFree::above_amount())
+            }
             RefundError::Gateway(error) => not_sent(error),
             RefundError::Database(error) => error.into(),
         }

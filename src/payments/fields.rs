@@ -19,6 +19,13 @@ impl FromField for Reason {
 /// The tax-free part of an amount in won; 0 = none.
 pub struct TaxFree(pub i64);
 
+impl TaxFree {
+    /// Why a tax-free part is refused that is more than the whole.
+    pub fn above_amount() -> Text {
+        Text::new("amount를 넘을 수 없습니다.", "May not exceed amount.")
+    }
+}
+
 impl FromField for TaxFree {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || {

@@ -71,6 +71,8 @@ pub enum RefundError {
     OutcomeUnknown,
     /// More than is left.
     ExceedsBalance,
+    /// The tax-free part is more than the amount.
+    TaxFreeExceedsAmount,
     /// The gateway could not be reached, or refused before anything was sent.
     Gateway(GatewayError),
     /// The database.
@@ -86,7 +88,7 @@ impl From<sqlx::Error> for RefundError {
 /// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
 pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
-    amount_of(&found, request.amount)?;
+    amount_of(&found, &request)?;
     let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
     let ticket = ctx.kiwoom.ready_to_cancel(method).await.map_err(RefundError::Gateway)?;
@@ -117,7 +119,7 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
 async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refund, RefundError> {
     let mut tx = ctx.pool.begin().await?;
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
-    let amount = amount_of(&payment, request.amount)?;
+    let amount = amount_of(&payment, request)?;
     hold(&mut tx, id, amount.get()).await?;
     let query = sqlx::query_as(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -143,12 +145,16 @@ async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refun
 }
 
 /// The amount to refund, or why it cannot be.
-fn amount_of(payment: &Payment, asked: Option<Won>) -> Result<Won, RefundError> {
+fn amount_of(payment: &Payment, request: &Request) -> Result<Won, RefundError> {
     match payment.state {
         State::Approved => {
             let left = payment.refundable();
-            let amount = asked.or(Won::new(left)).ok_or(RefundError::ExceedsBalance)?;
-            if amount.get() > left { Err(RefundError::ExceedsBalance) } else { Ok(amount) }
+            let amount = request.amount.or(Won::new(left)).ok_or(RefundError::ExceedsBalance)?;
+            if amount.get() > left {
+                return Err(RefundError::ExceedsBalance);
+            }
+            let within = request.tax_free_amount <= amount.get();
+            within.then_some(amount).ok_or(RefundError::TaxFreeExceedsAmount)
         }
         State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
         State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod app;
+mod bad_http;
+mod bad_input;
+mod bad_payments;
+mod bad_subscriptions;
 mod card_walk;
 mod concurrency;
 mod crash;
