@@ -12,4 +12,5 @@ mod concurrency;
 mod crash;
 mod postgres;
 mod process;
+mod replicas;
 mod unknown;
