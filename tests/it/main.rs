@@ -17,4 +17,6 @@ mod lost_refunds;
 mod postgres;
 mod process;
 mod replicas;
+mod searcher;
+mod secrecy;
 mod unknown;
