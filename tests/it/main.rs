@@ -20,3 +20,4 @@ mod replicas;
 mod searcher;
 mod secrecy;
 mod unknown;
+mod wire;
