@@ -10,6 +10,7 @@ mod bad_subscriptions;
 mod card_walk;
 mod concurrency;
 mod crash;
+mod easypay;
 mod notifications;
 mod postgres;
 mod process;
