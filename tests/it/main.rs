@@ -11,6 +11,7 @@ mod card_walk;
 mod concurrency;
 mod crash;
 mod easypay;
+mod fixtures;
 mod notifications;
 mod postgres;
 mod process;
