@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::app::{Reply, card, one_off};
 use crate::process::{Process, World};
@@ -110,4 +112,32 @@ async fn a_process_that_is_stopping_is_not_taken_for_dead() {
     let after = new.try_post("/billing/pay", ONCE, &body).await.unwrap();
     assert_eq!(after.text, paid.text, "byte for byte");
     assert_eq!(world.ledger().await.len(), 1);
+}
+
+/// A caller that sends its body slowly and is gone before the answer: nobody would wait for the
+/// charge, so none is begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_body_comes_after_the_stop_charges_nothing() {
+    let world = World::start().await;
+    let service = world.service("service", &[]).await;
+    let body = one_off(&register(&service).await).to_string();
+    let address = service.base.trim_start_matches("http://");
+    let mut caller = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /billing/pay HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{{",
+        body.len()
+    );
+    caller.write_all(head.as_bytes()).await.unwrap();
+    // Until the head has been read; should it not be by then, the connection is refused, which is
+    // not what is tested but charges nothing either.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    service.signal("TERM");
+    service.until(|| service.get("/health/live"), |reply| reply.status == 0).await;
+    caller.write_all(&body.as_bytes()[1..]).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("shutting_down"), "{answer}");
+    assert!(world.ledger().await.is_empty());
 }
