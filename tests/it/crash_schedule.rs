@@ -201,3 +201,32 @@ async fn writable(database_url: &str, yes: bool) {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_cut_before_the_intent_charge_nothing_and_the_retry_charges_once() {
+    let app = TestApp::start().await;
+    let mut body = one_off(&app.register("4111111111111111").await);
+    body["orderId"] = json!("ORDER-1");
+    app.fault(delay_after("READY", 600)).await;
+    let before = app.get("/sandbox/calls").await.json()["counters"]["READY"].clone();
+    let cut = async {
+        while app.get("/sandbox/calls").await.json()["counters"]["READY"] == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        writable(app.setting("DATABASE_URL"), true).await;
+    };
+    let (mut reply, ()) = tokio::join!(app.post("/billing/pay", &body), cut);
+    // Each connection that the pool still holds is found dead by the query that uses it.
+    for _ in 0..20 {
+        if reply.status == 200 {
+            break;
+        }
+        reply.fails(503, "database_unavailable");
+        assert!(reply.headers.contains_key("retry-after"));
+        assert!(app.ledger().await.is_empty());
+        reply = app.post("/billing/pay", &body).await;
+    }
+    assert_eq!(reply.data(200)["status"], "approved");
+    app.post("/billing/pay", &body).await.fails(409, "order_exists");
+    assert_eq!(app.ledger().await.len(), 1);
+}

@@ -200,3 +200,16 @@ async fn the_key_is_never_sent_to_a_foreign_host() {
     let connected = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept());
     assert!(connected.await.is_err(), "nobody connected");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_payment_is_still_there_after_a_restart_in_order() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    lose(&app, "CARD-BATCH", "drop_after").await;
+    let payment = app.pay(&key).await.data(202);
+    let app = app.restart().await;
+    let listed = unknown_payments(&app).await;
+    assert_eq!(listed, [payment]);
+    app.advance_days(40).await;
+    assert_eq!(app.ledger().await.len(), 1);
+}
