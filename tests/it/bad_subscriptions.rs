@@ -60,6 +60,8 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
         ("metadata", "[]", OBJECT),
         ("metadata", "\"{}\"", OBJECT),
         ("metadata", "{\"a\":\"\\u0000\"}", CONTROL),
+        ("metadata", "{\"a\\u0000\":1}", CONTROL),
+        ("metadata", "{\"a\":[{\"b\":[\"\\u0000\"]}]}", CONTROL),
         ("cycleday", "1", UNKNOWN_FIELD),
     ];
     app.refuses_each(post(), &base, &cases).await;

@@ -8,4 +8,7 @@ mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
 mod card_walk;
+mod hostile_text;
 mod postgres;
+mod subscription_changes;
+mod subscriptions;
