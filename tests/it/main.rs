@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anchors;
 mod app;
 mod bad_http;
 mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
 mod card_walk;
+mod dunning;
 mod hostile_text;
+mod idempotency;
 mod postgres;
 mod subscription_changes;
 mod subscriptions;
