@@ -4,6 +4,7 @@
 
 mod anchors;
 mod app;
+mod auth;
 mod bad_http;
 mod bad_input;
 mod bad_payments;
@@ -12,6 +13,7 @@ mod card_walk;
 mod dunning;
 mod hostile_text;
 mod idempotency;
+mod lists;
 mod postgres;
 mod subscription_changes;
 mod subscriptions;
