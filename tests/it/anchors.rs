@@ -135,7 +135,7 @@ async fn a_start_today_on_the_anchor_is_charged_today_and_only_once() {
     let made = app.post("/billing/subscribe", &body).await.data(201);
     assert_eq!(made["nextBillingDate"], start);
     app.advance_to(&format!("{start}T12:05:00+09:00")).await;
-    assert_eq!(app.charged_on().await, [start.clone()]);
+    assert_eq!(app.charged_on().await, std::slice::from_ref(&start));
     let now = app.subscription(&made["id"]).await;
     assert_eq!(now["currentPeriod"]["start"], start);
     let next = billing_dates(15, start.parse::<NaiveDate>().unwrap() + Days::new(1), 1).remove(0);
