@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that this machine has what the service needs to build and run without an account
 # anywhere: a C compiler and a PostgreSQL of version 14 or later, whose programs the service starts
-# by itself. With --browser also Chromium and its driver, for the browser test.
+# by itself. With --browser also Chromium, its driver and a Korean font, for the browser test.
 # Does nothing for what is there already, so it may run before every start.
 set -eu
 
@@ -49,7 +49,13 @@ have_postgres() {
 }
 
 have_browser() {
-    has chromedriver && { has chromium || has chromium-browser || has google-chrome; }
+    has chromedriver && { has chromium || has chromium-browser || has google-chrome; } &&
+        have_korean_font
+}
+
+# Without one the pictures of the pages show boxes. Systems without fontconfig bring their own.
+have_korean_font() {
+    ! has fc-list || [ -n "$(fc-list :lang=ko family)" ]
 }
 
 as_root() {
@@ -95,9 +101,9 @@ install_with_apt() {
 # Ubuntu's chromium is a snap, which brings its driver along under another name.
 apt_browser_packages() {
     if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then
-        echo 'chromium-browser chromium-chromedriver'
+        echo 'chromium-browser chromium-chromedriver fonts-nanum'
     else
-        echo 'chromium chromium-driver'
+        echo 'chromium chromium-driver fonts-nanum'
     fi
 }
 
@@ -105,7 +111,8 @@ install_with_dnf() {
     packages=''
     [ "$need_postgres" = no ] || packages="$packages postgresql-server"
     [ "$need_cc" = no ] || packages="$packages gcc gcc-c++ make"
-    [ "$need_browser" = no ] || packages="$packages chromium chromedriver"
+    [ "$need_browser" = no ] ||
+        packages="$packages chromium chromedriver google-noto-sans-cjk-fonts"
     # shellcheck disable=SC2086 # one word per package
     as_root dnf install -y -q $packages >&2
 }

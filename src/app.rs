@@ -36,6 +36,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .split_for_parts();
     let (open, open_doc) = OpenApiRouter::new()
         .merge(webhook::routes())
+        .merge(easypay::pages(&ctx))
         .merge(health::open_routes())
         .split_for_parts();
     let doc = describe(keyed_doc, open_doc);
@@ -48,7 +49,6 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let mut router = Router::new()
         .merge(keyed)
         .merge(open)
-        .merge(easypay::pages(&ctx))
         .with_state(ctx)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", doc).config(docs_config()));
     if let Some(sandbox) = sandbox {

@@ -1,5 +1,7 @@
 //! Charging the period of a subscription that is due: by the schedule or by the caller.
 
+use sqlx::postgres::PgConnection;
+
 use super::keys::open_card;
 use super::store::{self, Subscription};
 use crate::context::Context;
@@ -60,7 +62,9 @@ pub async fn charge_due(
 ) -> Result<Payment, NotCharged> {
     let found = store::find_subscription(&ctx.pool, id).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
-    due_period(ctx, &found, by).await?;
+    let mut db = ctx.pool.acquire().await?;
+    due_period(ctx, &mut db, &found, by).await?;
+    drop(db);
     let key = store::find_key(&ctx.pool, found.billing_key_id).await?;
     let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?)?;
     let ticket = ctx.kiwoom.ready_to_charge().await.map_err(NotCharged::Gateway)?;
@@ -95,7 +99,7 @@ async fn intend(
     if locked.billing_key_id != found.billing_key_id {
         return Err(Code::ChargeInProgress.into());
     }
-    let period = due_period(ctx, &locked, by).await?;
+    let period = due_period(ctx, &mut tx, &locked, by).await?;
     let earlier = attempts(&mut tx, locked.id, period.start).await?;
     if let Some(code) = earlier.first().and_then(|last| in_the_way(last.state)) {
         return Err(code.into());
@@ -118,9 +122,11 @@ fn in_the_way(state: State) -> Option<Code> {
     }
 }
 
-/// The schedule charges what is due; the caller also what is owed already.
+/// The schedule charges what is due; the caller also what is owed already. Uses the connection that
+/// its caller has: taking a second one while holding the first can starve the pool.
 async fn due_period(
     ctx: &Context,
+    db: &mut PgConnection,
     subscription: &Subscription,
     by: InitiatedBy,
 ) -> Result<Period, ApiError> {
@@ -137,8 +143,7 @@ async fn due_period(
             Err(Code::SubscriptionNotActive.into())
         }
         Status::Active => {
-            let mut db = ctx.pool.acquire().await?;
-            let last = attempts(&mut db, subscription.id, standing.period_start).await?;
+            let last = attempts(db, subscription.id, standing.period_start).await?;
             let code = last.first().and_then(|last| in_the_way(last.state));
             Err(code.unwrap_or(Code::AlreadyCharged).into())
         }

@@ -6,8 +6,6 @@ mod checkout;
 mod example;
 mod methods;
 
-use axum::Router;
-use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,11 +21,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Pages for browsers. The example is there only where `SDK_EXAMPLE_ENABLED` says so.
-pub fn pages(ctx: &AppState) -> Router<AppState> {
-    let pages = Router::new().route("/easypay/return", get(example::returned));
-    if ctx.config.sdk_example_enabled {
-        pages.route("/easypay/sdk-example", get(example::show))
-    } else {
-        pages
-    }
+pub fn pages(ctx: &AppState) -> OpenApiRouter<AppState> {
+    let pages = OpenApiRouter::new().routes(routes!(example::returned));
+    if ctx.config.sdk_example_enabled { pages.routes(routes!(example::show)) } else { pages }
 }

@@ -29,8 +29,8 @@ pub struct KiwoomClient {
     pace: Pace,
     cpid: String,
     bill_type: String,
-    agent_url: Url,
-    window_url: Url,
+    pub(super) agent_url: Url,
+    pub(super) window_url: Url,
 }
 
 /// What the client needs to know about the contract.
@@ -231,25 +231,6 @@ impl KiwoomClient {
             transaction_id: answer.get("TRXID"),
             canceled_at: answer.get("CANCELDATE").as_deref().and_then(instant),
         })
-    }
-
-    /// The receipt page of a payment (protocol section 5). `method` is what it was paid with.
-    pub fn receipt_url(&self, method: &str, transaction_id: &str) -> String {
-        let (page, query) = match method {
-            "CARD" => ("PayInfoPrintDirectCard", "&STATUS=A"),
-            "KAKAOPAY" => ("PayInfoPrintKakaoPay", ""),
-            "NAVERPAY" => ("PayInfoPrintNaverPay", "&STATUS=A"),
-            _ => ("PayInfoPrint", ""),
-        };
-        let agent = self.agent_url.as_str().trim_end_matches('/');
-        let cpid =
-            if page == "PayInfoPrint" { format!("CPID={}&", self.cpid) } else { String::new() };
-        format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
-    }
-
-    /// Where a form opens the hosted window.
-    pub fn form_action(&self) -> String {
-        format!("{}/pay/linkEnc", self.window_url.as_str().trim_end_matches('/'))
     }
 
     /// A call that moves no money, retried.

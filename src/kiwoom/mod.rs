@@ -17,6 +17,7 @@ mod error;
 mod exchange;
 pub mod notification;
 mod pace;
+mod receipt;
 pub mod text;
 pub mod window;
 mod wire;

@@ -60,6 +60,11 @@ pub struct WindowOrder<'a> {
 pub const TOTAL: &str = "TOTAL";
 
 impl KiwoomClient {
+    /// Where a form opens the hosted window.
+    pub fn form_action(&self) -> String {
+        format!("{}/pay/linkEnc", self.window_url.as_str().trim_end_matches('/'))
+    }
+
     /// Asks for the hash and gives the fields for `KiwoomPaySDK.f_payTotalLink` or a form. Moves no
     /// money, so it is retried.
     pub async fn window(&self, order: &WindowOrder<'_>) -> Result<Value, GatewayError> {

@@ -95,6 +95,7 @@ fn approve(sandbox: &Sandbox, ledger: &Ledger, request: &Fields) -> Transaction 
         pay_method: "CARD-BATCH".to_owned(),
         amount: amount(request.get("AMOUNT")).unwrap_or_default(),
         canceled_amount: 0,
+        canceled_at: None,
         product_name: request.get("PRODUCTNAME").to_owned(),
         user_id: request.get("USERID").to_owned(),
         approved_at: now,

@@ -78,6 +78,7 @@ fn approve(sandbox: &Sandbox, ledger: &Ledger, request: &Fields, method: &str) -
         pay_method: method.to_owned(),
         amount: amount(request.get("AMOUNT")).unwrap_or_default(),
         canceled_amount: 0,
+        canceled_at: None,
         product_name: request.get("PRODUCTNAME").to_owned(),
         user_id: request.get("USERID").to_owned(),
         approved_at: now,

@@ -1,7 +1,7 @@
 //! The little there is to making HTML by hand safely.
 
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use super::wire;
 
@@ -34,9 +34,15 @@ pub fn won(amount: u64) -> String {
     grouped + "원"
 }
 
+/// What a page may load: the sandbox's own scripts and styles. Where its forms lead is left open,
+/// since the window goes on to the merchant's pages.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src data:; base-uri 'none'";
+
 /// A page in UTF-8.
 pub fn page(status: StatusCode, html: String) -> Response {
-    wire::bytes(status, "text/html; charset=utf-8", html.into_bytes())
+    let page = wire::bytes(status, "text/html; charset=utf-8", html.into_bytes());
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct Transaction {
     /// How much of it was cancelled so far.
     #[serde(default)]
     pub canceled_amount: u64,
+    /// When some of it was cancelled last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceled_at: Option<DateTime<Utc>>,
     /// PRODUCTNAME.
     pub product_name: String,
     /// USERID.
@@ -202,9 +205,11 @@ impl Ledger {
                 self.count_charge(auto_key.as_deref());
                 self.by_order.entry(order_no).or_default().calls += 1;
             }
-            Event::Canceled { transaction_id, amount, .. } => {
+            Event::Canceled { at, transaction_id, amount } => {
                 if let Some(&index) = self.by_id.get(&transaction_id) {
-                    self.transactions[index].canceled_amount += amount;
+                    let paid = &mut self.transactions[index];
+                    paid.canceled_amount += amount;
+                    paid.canceled_at = Some(at);
                 }
             }
             Event::NotificationQueued(notice) => self.outbox.put(notice),

@@ -30,6 +30,7 @@ mod notice;
 mod outbox;
 mod page;
 mod ready;
+mod receipt;
 mod records;
 mod reply;
 mod script;
@@ -142,6 +143,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/pay/linkEnc", post(window::link))
         .route("/pay/window/{name}", post(checkout::act))
         .route("/sdk.js", get(page::sdk))
+        .route("/common/{page}", get(receipt::show))
         .route("/window.js", get(page::window_script))
         .route("/admin/cancel", post(admin::cancel))
         .route(

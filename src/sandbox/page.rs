@@ -112,8 +112,9 @@ fn transactions(all: &[Transaction]) -> String {
         );
     }
     format!(
-        "<div class=\"scroll\"><table><thead><tr><th>승인 시각</th><th>주문번호</th>\
-         <th>결제수단</th><th>상품</th><th>금액</th><th>취소</th><th>거래번호</th></tr></thead>\
+        "<div class=\"scroll\"><table class=\"records\"><thead><tr><th>승인 시각</th><th>주문번호</th>\
+         <th>결제수단</th><th>상품</th><th class=\"number\">금액</th><th class=\"number\">취소</th>\
+         <th>거래번호</th></tr></thead>\
          <tbody>{rows}</tbody></table></div>"
     )
 }
@@ -123,11 +124,12 @@ fn deliveries(mishaps: &Mishaps) -> String {
     for one in mishaps.deliveries().rev().take(SHOWN_DELIVERIES) {
         let _ = writeln!(
             rows,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}회차</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{}회차</td>\
+             <td>{}</td></tr>",
             shown_time(one.at),
             escape(&one.order_no),
             escape(&one.pay_method),
-            escape(&one.amount),
+            one.amount.parse().map_or_else(|_| escape(&one.amount), won),
             one.attempt,
             if one.delivered { "전달됨" } else { "실패" },
         );
@@ -136,7 +138,8 @@ fn deliveries(mishaps: &Mishaps) -> String {
         return "<p>아직 없습니다.</p>".to_owned();
     }
     format!(
-        "<div class=\"scroll\"><table><thead><tr><th>시각</th><th>주문번호</th><th>종류</th>\
-         <th>금액</th><th>시도</th><th>결과</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        "<div class=\"scroll\"><table class=\"records\"><thead><tr><th>시각</th><th>주문번호</th>\
+         <th>종류</th><th class=\"number\">금액</th><th>시도</th><th>결과</th></tr></thead>\
+         <tbody>{rows}</tbody></table></div>"
     )
 }

@@ -9,6 +9,7 @@
   let display = "POPUP";
   let overlay = null;
   let frame = null;
+  let popup = null;
 
   function style(element, rules) {
     for (const [name, value] of Object.entries(rules)) {
@@ -19,21 +20,29 @@
 
   function close() {
     if (overlay) {
+      overlay.close();
       overlay.remove();
     }
     overlay = null;
     frame = null;
   }
 
+  function closed() {
+    close();
+    window.dispatchEvent(new CustomEvent("kiwoompay:closed"));
+  }
+
+  // A modal dialog: the page behind it takes no focus, Escape closes it, and the focus goes back.
   function openFrame() {
     close();
-    overlay = style(document.createElement("div"), {
-      position: "fixed", inset: "0", "z-index": "2147483647", display: "flex",
-      "align-items": "center", "justify-content": "center", background: "rgba(0, 0, 0, .5)",
+    overlay = style(document.createElement("dialog"), {
+      position: "fixed", inset: "0", width: "100vw", height: "100dvh", "max-width": "none",
+      "max-height": "none", margin: "0", padding: "0", border: "0", overflow: "hidden",
+      display: "flex", "align-items": "center", "justify-content": "center",
+      background: "rgba(0, 0, 0, .5)",
     });
-    overlay.setAttribute("role", "dialog");
-    overlay.setAttribute("aria-modal", "true");
     overlay.setAttribute("aria-label", "키움페이 결제창");
+    overlay.addEventListener("cancel", closed);
     const box = style(document.createElement("div"), {
       position: "relative", width: `min(100vw, ${WIDTH}px)`, height: `min(100dvh, ${HEIGHT}px)`,
       background: "#fff",
@@ -47,18 +56,17 @@
       position: "absolute", top: "8px", right: "8px", width: "36px", height: "36px", border: "0",
       "border-radius": "18px", background: "#0009", color: "#fff", font: "20px sans-serif",
       cursor: "pointer",
+      padding: "0", display: "grid", "place-items": "center", "line-height": "1",
     });
     button.type = "button";
     button.textContent = "×";
     button.setAttribute("aria-label", "결제창 닫기");
-    button.addEventListener("click", () => {
-      close();
-      window.dispatchEvent(new CustomEvent("kiwoompay:closed"));
-    });
+    button.addEventListener("click", closed);
     box.append(frame, button);
     overlay.append(box);
     document.body.append(overlay);
-    button.focus();
+    overlay.showModal();
+    frame.focus();
     return frame.name;
   }
 
@@ -66,9 +74,17 @@
     const left = Math.max(0, Math.round((screen.width - WIDTH) / 2));
     const top = Math.max(0, Math.round((screen.height - HEIGHT) / 2));
     const features = `width=${WIDTH},height=${HEIGHT},left=${left},top=${top}`;
-    const popup = window.open("", "kiwoompay_popup", `${features},scrollbars=yes,resizable=yes`);
+    popup = window.open("", "kiwoompay_popup", `${features},scrollbars=yes,resizable=yes`);
     return popup ? "kiwoompay_popup" : null;
   }
+
+  // A pop-up closed by its title bar tells nobody.
+  setInterval(() => {
+    if (popup && popup.closed) {
+      popup = null;
+      closed();
+    }
+  }, 300);
 
   function post(data, target) {
     const form = document.createElement("form");
@@ -92,11 +108,14 @@
   // The window asks to be removed, or the merchant's return page says that it is done.
   window.addEventListener("message", (event) => {
     const type = event.data && event.data.type;
-    if (frame && event.source === frame.contentWindow && String(type).startsWith("kiwoompay:")) {
-      close();
-      if (type === "kiwoompay:close") {
-        window.dispatchEvent(new CustomEvent("kiwoompay:closed"));
-      }
+    if (!String(type).startsWith("kiwoompay:")) {
+      return;
+    }
+    if (popup && event.source === popup) {
+      popup = null;
+    }
+    if (frame && event.source === frame.contentWindow) {
+      (type === "kiwoompay:close" ? closed : close)();
     }
   });
 

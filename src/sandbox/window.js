@@ -10,3 +10,9 @@ for (const button of document.querySelectorAll("[data-close]")) {
     window.close();
   });
 }
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    document.querySelector("[data-close], button[value=close]")?.click();
+  }
+});

@@ -11,6 +11,7 @@ use crate::payments::standing::Status;
 use crate::schedule::AnchorDay;
 
 /// A transaction as the gateway holds it.
+#[expect(clippy::struct_field_names, reason = "the ledger's own names")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {

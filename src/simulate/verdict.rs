@@ -238,7 +238,7 @@ mod tests {
         type Break = fn(&mut Vec<Transaction>, &mut Books);
         let breaks: &[(&str, Break)] = &[
             ("charged twice", |l, _| {
-                l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() })
+                l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() });
             }),
             ("charged twice", |l, b| {
                 l.push(Transaction {

@@ -68,7 +68,7 @@ impl World {
         };
         let arguments = vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()];
         let sandbox = Process::spawn("sandbox", arguments, common(0), sandbox_port, &dir)?;
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
         let services = ports.iter().enumerate().map(|(n, port)| {
             Process::spawn(&format!("service-{n}"), Vec::new(), common(*port), *port, &dir)
         });

@@ -15,7 +15,7 @@ use crate::context::AppState;
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(receive::kiwoom_get, receive::kiwoom_post))
-        .routes(routes!(receive::noti_get, receive::noti_post))
+        .routes(routes!(receive::kiwoom))
+        .routes(routes!(receive::noti))
         .routes(routes!(health::health))
 }

@@ -16,27 +16,13 @@ use crate::idempotency::MAX_BODY_BYTES;
 /// KiwoomPay waits about 9 seconds (protocol section 4); an answer after that is wasted.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// 웹훅 수신: a notification in the query.
+/// 웹훅 수신: a notification in the query, as a form or as JSON.
 #[utoipa::path(
-    get, path = "/webhook/kiwoom", tag = "webhook",
+    method(get, post), path = "/webhook/kiwoom", tag = "webhook",
     responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
         content_type = "text/html"))
 )]
-pub async fn kiwoom_get(
-    State(ctx): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    receive(ctx, peer, request).await
-}
-
-/// 웹훅 수신: a notification as a form or JSON.
-#[utoipa::path(
-    post, path = "/webhook/kiwoom", tag = "webhook",
-    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
-        content_type = "text/html"))
-)]
-pub async fn kiwoom_post(
+pub async fn kiwoom(
     State(ctx): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
@@ -46,30 +32,16 @@ pub async fn kiwoom_post(
 
 /// 통지전문 수신: the same as `/webhook/kiwoom`.
 #[utoipa::path(
-    get, path = "/webhook/noti", tag = "webhook",
+    method(get, post), path = "/webhook/noti", tag = "webhook",
     responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
         content_type = "text/html"))
 )]
-pub async fn noti_get(
-    State(ctx): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+pub async fn noti(
+    state: State<AppState>,
+    peer: ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    receive(ctx, peer, request).await
-}
-
-/// 통지전문 수신: the same as `/webhook/kiwoom`.
-#[utoipa::path(
-    post, path = "/webhook/noti", tag = "webhook",
-    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
-        content_type = "text/html"))
-)]
-pub async fn noti_post(
-    State(ctx): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    receive(ctx, peer, request).await
+    kiwoom(state, peer, request).await
 }
 
 async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response {

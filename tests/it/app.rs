@@ -28,6 +28,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// No answer at all.
+    pub fn none() -> Self {
+        Self { status: 0, headers: reqwest::header::HeaderMap::new(), text: String::new() }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
     }

@@ -123,3 +123,37 @@ async fn the_scripts_are_served() {
     assert!(sdk.contains("f_setInit") && sdk.contains("f_payTotalLink"));
     assert!(shop.at.get("/window.js").await.as_str().is_some_and(|text| text.contains("close")));
 }
+
+#[tokio::test]
+async fn a_receipt_shows_the_payment_and_its_cancellation() {
+    let shop = Merchant::open().await;
+    let id = shop.pay("w-1", "15000", "KAKAOPAY").await;
+    let path = |page: &str, query: &str| format!("/common/{page}.jsp?{query}DAOUTRX={id}");
+    let receipt = shop.at.get(&path("PayInfoPrintKakaoPay", "")).await;
+    let receipt = receipt.as_str().expect("a page");
+    for text in ["도자기 &lt;컵&gt;", "15,000원", "w-1", &id, "카카오페이", "승인 시각"]
+    {
+        assert!(receipt.contains(text), "{text}: {receipt}");
+    }
+    assert!(!receipt.contains("취소"), "{receipt}");
+
+    let gateway = shop.at.gateway();
+    let answer = gateway.exchange(&cancel("KAKAOPAY", &json!(id), "5000")).await;
+    assert_eq!(answer.expect("an answer")["RESULTCODE"], "0000");
+    let any = path("PayInfoPrint", &format!("CPID={CPID}&"));
+    let receipt = shop.at.get(&any).await;
+    let receipt = receipt.as_str().expect("a page");
+    for text in ["부분 취소", "취소 시각", "5,000원", "10,000원"] {
+        assert!(receipt.contains(text), "{text}: {receipt}");
+    }
+    for missing in [
+        path("PayInfoPrintNaverPay", "").as_str(),
+        path("PayInfoPrint", "CPID=CTOTHER&").as_str(),
+        path("PayInfoPrintPayco", "").as_str(),
+        "/common/PayInfoPrintKakaoPay.jsp?DAOUTRX=1",
+        "/common/PayInfoPrintKakaoPay.jsp",
+    ] {
+        let answer = shop.at.http.get(format!("{}{missing}", shop.at.base)).send().await;
+        assert_eq!(answer.expect("an answer").status(), 404, "{missing}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Tests of the module above.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const GET: &[u8] = b"PAYMETHOD=KAKAOPAY&CPID=CT1&DAOUTRX=cMP22092917234729774&ORDERNO=O-1\
+    &AMOUNT=9900&PRODUCTNAME=%BF%F9%B0%A3+%B1%B8%B5%B6&SETTDATE=20260205101112";
+
+#[test]
+fn an_euc_kr_query_is_read() {
+    let fields = decode(GET, b"").unwrap();
+    assert!(fields.contains(&("PRODUCTNAME".into(), "월간 구독".into())));
+    let n = interpret(&fields).unwrap();
+    assert_eq!((n.order_no.as_str(), n.amount, n.event), ("O-1", 9900, Event::Paid));
+    assert_eq!(n.occurred_at.unwrap().to_rfc3339(), "2026-02-05T01:11:12+00:00");
+}
+
+#[test]
+fn forms_and_json_are_read_in_both_charsets() {
+    let utf8 = "PRODUCTNAME=%EC%9B%94%EA%B0%84+%EA%B5%AC%EB%8F%85";
+    assert_eq!(decode(b"", utf8.as_bytes()).unwrap()[0].1, "월간 구독");
+    let json = "{\"PRODUCTNAME\":\"월간 구독\",\"AMOUNT\":9900}";
+    for bytes in [json.as_bytes().to_vec(), charset::encode(json).unwrap()] {
+        let fields = decode(b"", &bytes).unwrap();
+        assert_eq!(fields[0].1, "월간 구독");
+        assert_eq!(fields[1].1, "9900");
+    }
+}
+
+#[test]
+fn results_have_two_spellings_and_cancellations_their_own_names() {
+    let read = |extra: &str| {
+        let text = format!("PAYMETHOD=CARD&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&{extra}");
+        interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap()
+    };
+    assert_eq!(read("RESULTCODE=0000").event, Event::Paid);
+    assert_eq!(read("RES_CD=0000").event, Event::Paid);
+    let failed = Event::Failed { code: "9115".into(), message: "no".into() };
+    assert_eq!(read("RES_CD=9115&RES_MSG=no").event, failed);
+    let canceled = read("PAYMETHOD=KAKAOCANCEL&CANCELDATE=20260205101112");
+    assert_eq!((canceled.event, canceled.method.as_str()), (Event::Canceled, "KAKAOPAY"));
+}
+
+#[test]
+fn what_is_no_notification_is_refused() {
+    for (text, field) in [
+        ("", "PAYMETHOD"),
+        ("PAYMETHOD=CARD", "AMOUNT"),
+        ("PAYMETHOD=CARD&AMOUNT=-1", "AMOUNT"),
+        ("PAYMETHOD=CARD&AMOUNT=1", "DAOUTRX"),
+        ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=../x", "DAOUTRX"),
+        ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t", "ORDERNO"),
+        ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t&ORDERNO=o", "CPID"),
+    ] {
+        let fields = decode(text.as_bytes(), b"").unwrap();
+        assert_eq!(interpret(&fields), Err(Unreadable::Field(field)), "{text}");
+    }
+    assert_eq!(decode(b"A=%FF%FF", b""), Err(Unreadable::Text));
+    assert_eq!(decode(b"", b"{nonsense"), Err(Unreadable::Text));
+}
+
+#[test]
+fn card_numbers_are_masked_wherever_they_are() {
+    let fields =
+        decode(b"CARDNO=4111111111111111&MEMO=4111-1111-1111-1111+x&T=12345678901234", b"");
+    assert_eq!(
+        masked(&fields.unwrap()),
+        "CARDNO=411111******1111&MEMO=4111-11**-****-1111 x&T=12345678901234"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_cause_a_panic(query: Vec<u8>, body: Vec<u8>) {
+        if let Ok(fields) = decode(&query, &body) {
+            let _ = interpret(&fields).map(|n| n.fingerprint());
+            let _ = masked(&fields);
+        }
+    }
+
+    #[test]
+    fn korean_text_survives_cp949(text in "[가-힣a-zA-Z0-9 ]{0,40}") {
+        let bytes = charset::encode(&text).unwrap();
+        let escaped = percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC);
+        // A syllable beyond ASCII makes the message CP949 also where the text alone is not.
+        let query = format!("X=%B0%A1&T={escaped}");
+        prop_assert_eq!(&decode(query.as_bytes(), b"").unwrap()[1].1, &text);
+    }
+}

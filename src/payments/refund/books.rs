@@ -1,0 +1,111 @@
+//! The only writer of a refund's state: the outcome and the amount it moves, in one transaction.
+
+use sqlx::postgres::PgTransaction;
+
+use super::RefundOutcome;
+use crate::context::Context;
+use crate::ids::{PaymentId, RefundId};
+use crate::payments::settle::SettleError;
+use crate::payments::store::{self, Payment, Refund, RefundState};
+
+/// Step 3: records the outcome and moves the held amount, in one transaction. `None` when nothing
+/// had been sent and the refund's row is gone.
+pub async fn settle(
+    ctx: &Context,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> Result<Option<(Refund, Payment)>, SettleError> {
+    let found = store::find_refund(&ctx.pool, id).await?.ok_or(SettleError::NotFound)?;
+    let mut tx = ctx.pool.begin().await?;
+    let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
+    let query = sqlx::query_as("select * from refunds where id = $1 for update").bind(id);
+    let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
+    match (refund.state, outcome) {
+        (RefundState::Sending, _) => {}
+        (_, RefundOutcome::Unknown)
+        // A notification may have told of it before the gateway's own answer came.
+        | (RefundState::Refunded, RefundOutcome::Refunded { .. }) => {
+            return Ok(Some((refund, payment)));
+        }
+        (RefundState::Unknown, _) => {}
+        (RefundState::Refunded | RefundState::Declined, _) => {
+            return Err(SettleError::Contradiction);
+        }
+    }
+    let settled = finish(&mut tx, id, outcome, resolve_reason).await?;
+    let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
+    tx.commit().await?;
+    Ok(settled.map(|refund| (refund, payment)))
+}
+
+/// Writes the outcome of an open refund and moves the amount it holds. `None` when the row went.
+pub(in crate::payments) async fn finish(
+    tx: &mut PgTransaction<'_>,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> sqlx::Result<Option<Refund>> {
+    let query = sqlx::query_as("select * from refunds where id = $1").bind(id);
+    let refund: Refund = query.fetch_one(&mut **tx).await?;
+    match outcome {
+        RefundOutcome::Unknown => {}
+        RefundOutcome::Refunded { .. } => release(tx, &refund, refund.amount.get()).await?,
+        RefundOutcome::Declined { .. } => release(tx, &refund, 0).await?,
+        RefundOutcome::NotSent => {
+            release(tx, &refund, 0).await?;
+            let query = sqlx::query("delete from refunds where id = $1").bind(id);
+            query.execute(&mut **tx).await?;
+            return Ok(None);
+        }
+    }
+    write(tx, id, outcome, resolve_reason).await.map(Some)
+}
+
+/// Holds an amount for a refund that is about to be sent.
+pub(super) async fn hold(
+    tx: &mut PgTransaction<'_>,
+    id: PaymentId,
+    amount: i64,
+) -> sqlx::Result<()> {
+    let query =
+        sqlx::query("update payments set refunding_amount = refunding_amount + $2 where id = $1");
+    query.bind(id).bind(amount).execute(&mut **tx).await.map(drop)
+}
+
+/// Ends the hold of a refund; `refunded` of it went back.
+async fn release(tx: &mut PgTransaction<'_>, refund: &Refund, refunded: i64) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update payments set refunding_amount = refunding_amount - $2,
+            refunded_amount = refunded_amount + $3 where id = $1",
+    );
+    let query = query.bind(refund.payment_id).bind(refund.amount).bind(refunded);
+    query.execute(&mut **tx).await.map(drop)
+}
+
+async fn write(
+    tx: &mut PgTransaction<'_>,
+    id: RefundId,
+    outcome: &RefundOutcome,
+    resolve_reason: Option<&str>,
+) -> sqlx::Result<Refund> {
+    let (mut transaction, mut at, mut code, mut text) = (None, None, None, None);
+    let state = match outcome {
+        RefundOutcome::Refunded { transaction_id, refunded_at } => {
+            (transaction, at) = (transaction_id.as_ref(), Some(*refunded_at));
+            RefundState::Refunded
+        }
+        RefundOutcome::Declined { code: c, message } => {
+            (code, text) = (Some(c), Some(message));
+            RefundState::Declined
+        }
+        RefundOutcome::Unknown | RefundOutcome::NotSent => RefundState::Unknown,
+    };
+    let query = sqlx::query_as(
+        "update refunds set state = $2, transaction_id = $3, refunded_at = $4, failure_code = $5,
+            failure_message = $6, resolve_reason = $7
+         where id = $1 returning *",
+    );
+    let query = query.bind(id).bind(state).bind(transaction).bind(at).bind(code).bind(text);
+    query.bind(resolve_reason).fetch_one(&mut **tx).await
+}

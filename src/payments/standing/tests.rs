@@ -1,0 +1,138 @@
+//! Tests of the module above.
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules { charge_hour: 10, retry_days: vec![1, 3] }
+}
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn active() -> Standing {
+    Standing {
+        status: Status::Active,
+        cycle_day: AnchorDay::new(15).unwrap(),
+        period_start: date("2026-11-25"),
+        next_billing_date: date("2026-12-15"),
+        retry_attempt: 0,
+        retry_base: None,
+        retry_at: None,
+        next_attempt_at: None,
+        cancel_at_period_end: false,
+    }
+}
+
+fn run(standing: &Standing, outcome: &Outcome, at: DateTime<Utc>) -> Standing {
+    let Due::Charge(period) = standing.due(&rules(), at) else {
+        panic!("nothing due at {at}: {standing:?}")
+    };
+    standing.after(Attempt { period, by_merchant: false }, outcome, &rules(), at)
+}
+
+fn approved() -> Outcome {
+    Outcome::Approved {
+        transaction_id: "t".into(),
+        auth_number: None,
+        approved_at: DateTime::UNIX_EPOCH,
+        method: None,
+    }
+}
+
+fn declined(verdict: Verdict) -> Outcome {
+    Outcome::Declined { code: "9115".into(), message: String::new(), verdict }
+}
+
+fn ten(text: &str) -> DateTime<Utc> {
+    due_at(date(text), 10)
+}
+
+#[test]
+fn a_paid_period_moves_the_schedule_by_one_month() {
+    let start = active();
+    assert_eq!(start.due(&rules(), ten("2026-12-15") - Duration::seconds(1)), Due::Nothing);
+    let paid = run(&start, &approved(), ten("2026-12-15"));
+    assert_eq!(paid.period(), Period { start: date("2026-12-15"), end: date("2027-01-15") });
+    assert_eq!(paid.next_attempt_at, Some(ten("2027-01-15")));
+}
+
+#[test]
+fn soft_declines_are_retried_on_their_days_then_unpaid() {
+    let soft = declined(Verdict::RetryLater);
+    let first = run(&active(), &soft, ten("2026-12-15"));
+    assert_eq!((first.status, first.retry_attempt), (Status::PastDue, 1));
+    assert_eq!(first.next_attempt_at, Some(ten("2026-12-16")));
+    let second = run(&first, &soft, ten("2026-12-16"));
+    assert_eq!((second.retry_attempt, second.retry_at), (2, Some(ten("2026-12-18"))));
+    let third = run(&second, &soft, ten("2026-12-18"));
+    assert_eq!((third.status, third.next_attempt_at), (Status::Unpaid, None));
+    let recovered = run(&second, &approved(), ten("2026-12-18"));
+    assert_eq!((recovered.status, recovered.retry_attempt), (Status::Active, 0));
+    assert_eq!(recovered.next_attempt_at, Some(ten("2027-01-15")));
+}
+
+#[test]
+fn a_hard_decline_is_not_retried() {
+    let unpaid = run(&active(), &declined(Verdict::Never), ten("2026-12-15"));
+    assert_eq!((unpaid.status, unpaid.next_attempt_at), (Status::Unpaid, None));
+}
+
+#[test]
+fn an_unknown_period_waits_and_the_next_one_is_billed() {
+    let waiting = run(&active(), &Outcome::Unknown, ten("2026-12-15"));
+    assert_eq!(waiting.status, Status::Active);
+    assert_eq!(waiting.next_attempt_at, Some(ten("2027-01-15")));
+    let next = run(&waiting, &approved(), ten("2027-01-15"));
+    let old = Attempt {
+        period: Period { start: date("2026-12-15"), end: date("2027-01-15") },
+        by_merchant: false,
+    };
+    let late = next.after(old, &declined(Verdict::Never), &rules(), ten("2027-01-20"));
+    assert_eq!(late, next, "the old period's answer does not touch the current one");
+}
+
+#[test]
+fn not_sent_is_tried_again_soon_and_counts_for_nothing() {
+    let after = run(&active(), &Outcome::NotSent, ten("2026-12-15"));
+    assert_eq!(after.next_attempt_at, Some(ten("2026-12-15") + NOT_SENT_PAUSE));
+    assert_eq!((after.period(), after.status), (active().period(), Status::Active));
+}
+
+#[test]
+fn what_was_taken_for_unknown_and_then_proven_not_sent_is_due_again() {
+    let at = ten("2026-12-15");
+    let unknown = run(&active(), &Outcome::Unknown, at);
+    let attempt = Attempt { period: unknown.period(), by_merchant: false };
+    let again = unknown.after(attempt, &Outcome::NotSent, &rules(), at);
+    let later = at + NOT_SENT_PAUSE;
+    assert_eq!(again.next_attempt_at, Some(later));
+    assert_eq!(again.due(&rules(), later), Due::Charge(attempt.period));
+}
+
+#[test]
+fn a_retry_found_to_be_declined_later_is_followed_by_the_next_retry() {
+    let soft = declined(Verdict::RetryLater);
+    let first = run(&active(), &soft, ten("2026-12-15"));
+    let unknown = run(&first, &Outcome::Unknown, ten("2026-12-16"));
+    assert_eq!(unknown.next_attempt_at, Some(ten("2027-01-15")));
+    let attempt = Attempt { period: unknown.period(), by_merchant: false };
+    let found = unknown.after(attempt, &soft, &rules(), ten("2026-12-17"));
+    assert_eq!((found.retry_attempt, found.retry_at), (2, Some(ten("2026-12-18"))));
+}
+
+#[test]
+fn an_old_debt_paid_late_does_not_bill_the_months_between() {
+    let unpaid = run(&active(), &declined(Verdict::Never), ten("2026-12-15"));
+    let attempt = Attempt { period: unpaid.period(), by_merchant: true };
+    let paid = unpaid.after(attempt, &approved(), &rules(), ten("2027-03-20"));
+    assert_eq!((paid.status, paid.next_billing_date), (Status::Active, date("2027-04-15")));
+}
+
+#[test]
+fn it_ends_with_its_period_when_asked_to() {
+    let ending = Standing { cancel_at_period_end: true, ..active() };
+    let end = midnight(date("2026-12-15"));
+    assert_eq!(ending.next_moment(&rules()), Some(end));
+    assert_eq!(ending.due(&rules(), end), Due::Cancel);
+}
