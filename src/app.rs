@@ -112,6 +112,16 @@ fn describe(
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
     let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
-    doc.merge(open);
+    doc.merge(without_key(open));
+    doc
+}
+
+/// An empty requirement for each operation, in place of the whole document's.
+fn without_key(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for item in doc.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+        }
+    }
     doc
 }
