@@ -2,17 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anchors;
 mod app;
+mod auth;
 mod bad_http;
 mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
 mod card_walk;
 mod concurrency;
+mod config;
 mod crash;
+mod dunning;
 mod easypay;
 mod fixtures;
+mod hostile_text;
+mod idempotency;
+mod lists;
 mod notifications;
+mod openapi;
 mod postgres;
 mod process;
+mod subscription_changes;
+mod subscriptions;
 mod unknown;
