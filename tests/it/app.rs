@@ -95,6 +95,13 @@ impl TestApp {
         Self::launch(self.settings, self.data_dir).await
     }
 
+    /// The same with other settings.
+    pub async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        self.settings.extend(settings);
+        self.restart().await
+    }
+
     /// A second service on the same database, with its own sandbox: for what replicas share.
     pub async fn replica(&self, settings: &[(&str, &str)]) -> Self {
         let mut all = self.settings.clone();

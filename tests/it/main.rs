@@ -2,25 +2,35 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anchors;
 mod app;
+mod auth;
 mod bad_http;
 mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
 mod card_walk;
 mod concurrency;
+mod config;
 mod crash;
 mod crash_schedule;
+mod dunning;
 mod easypay;
 mod fixtures;
+mod hostile_text;
+mod idempotency;
+mod lists;
 mod lost;
 mod lost_periods;
 mod lost_refunds;
 mod notifications;
+mod openapi;
 mod postgres;
 mod process;
 mod replicas;
 mod searcher;
 mod secrecy;
+mod subscription_changes;
+mod subscriptions;
 mod unknown;
 mod wire;
