@@ -59,7 +59,8 @@ pub enum Unreadable {
     Field(&'static str),
 }
 
-/// Kinds of a cancellation, and the method that was paid with.
+/// Kinds of a cancellation, and the method that was paid with. Any other kind that ends in `CANCEL`
+/// is a cancellation too: taken for a payment it would make an unpaid order paid.
 const CANCELLATIONS: &[(&str, &str)] = &[
     ("CARD_CANCEL", "CARD"),
     ("BANK_CANCEL", "BANK"),
@@ -126,11 +127,15 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
     let amount = required("AMOUNT")?;
     let digits = amount.len() <= 10 && amount.bytes().all(|b| b.is_ascii_digit());
     let amount = amount.parse().ok().filter(|_| digits).ok_or(Unreadable::Field("AMOUNT"))?;
-    let canceled = CANCELLATIONS.iter().find(|row| row.0 == kind);
+    let canceled = canceled_method(&kind);
     let result = get("RESULTCODE").or_else(|| get("RES_CD"));
     let event = match (canceled, result) {
+        // Absent means success (protocol section 4). A cancellation that did not succeed gave no
+        // money back; nothing is known of such notifications, so nothing is done.
+        (Some(_), Some(code)) if code != codes::SUCCESS => {
+            return Err(Unreadable::Field("RESULTCODE"));
+        }
         (Some(_), _) => Event::Canceled,
-        // Absent means success (protocol section 4).
         (None, Some(code)) if code != codes::SUCCESS => {
             let message = get("ERRORMESSAGE").or_else(|| get("RES_MSG")).unwrap_or_default();
             Event::Failed { code, message }
@@ -156,11 +161,17 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
         order_no,
         amount,
         transaction_id,
-        method: canceled.map_or(kind, |row| row.1.to_owned()),
+        method: canceled.unwrap_or(&kind).to_owned(),
         event,
         occurred_at: get(date).as_deref().and_then(instant),
         auth_number: get("AUTHNO"),
     })
+}
+
+/// The method that was paid with, when `kind` is one of a cancellation.
+fn canceled_method(kind: &str) -> Option<&str> {
+    let known = CANCELLATIONS.iter().find(|row| row.0 == kind).map(|row| row.1);
+    known.or_else(|| kind.strip_suffix("CANCEL").map(|method| method.trim_end_matches('_')))
 }
 
 impl Notification {

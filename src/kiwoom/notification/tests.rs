@@ -43,6 +43,18 @@ fn results_have_two_spellings_and_cancellations_their_own_names() {
 }
 
 #[test]
+fn a_cancellation_of_a_kind_nobody_listed_is_no_payment() {
+    for (kind, method) in [("MOBILE_CANCEL", "MOBILE"), ("TOSSCANCEL", "TOSS"), ("CANCEL", "")] {
+        let text = format!("PAYMETHOD={kind}&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t");
+        let read = interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap();
+        assert_eq!((read.event, read.method.as_str()), (Event::Canceled, method), "{kind}");
+    }
+    let text = b"PAYMETHOD=CARD_CANCEL&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&RES_CD=9201";
+    let refused = interpret(&decode(text, b"").unwrap());
+    assert_eq!(refused, Err(Unreadable::Field("RESULTCODE")));
+}
+
+#[test]
 fn what_is_no_notification_is_refused() {
     for (text, field) in [
         ("", "PAYMETHOD"),
