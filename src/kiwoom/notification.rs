@@ -201,7 +201,8 @@ impl Notification {
 pub fn masked(fields: &Fields) -> String {
     let pairs = fields.iter().map(|(name, value)| {
         let value = if name == "CARDNO" { mask_all_digits(value) } else { mask_cards(value) };
-        format!("{name}={}", value.replace('\0', ""))
+        // A body that is no form at all comes as a name without a value.
+        format!("{}={value}", mask_cards(name))
     });
     pairs.collect::<Vec<_>>().join("&").replace('\0', "")
 }
@@ -219,23 +220,54 @@ fn mask_all_digits(text: &str) -> String {
     text.chars().map(hide).collect()
 }
 
-/// Masks runs of 13 to 19 digits (spaces and hyphens between them allowed) that pass Luhn's check.
+/// Masks 13 to 19 digits that pass Luhn's check: one group of digits, or neighbouring groups with
+/// spaces and hyphens between them.
 fn mask_cards(text: &str) -> String {
+    let groups = digit_groups(text);
     let mut out = String::with_capacity(text.len());
-    let mut run = String::new();
-    for c in text.chars().chain(['\n']) {
-        if c.is_ascii_digit() || !run.is_empty() && matches!(c, ' ' | '-') {
-            run.push(c);
+    let (mut copied, mut first) = (0, 0);
+    while let Some(&(start, _)) = groups.get(first) {
+        let Some(last) = card_from(text, &groups[first..]) else {
+            first += 1;
             continue;
-        }
-        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
-        let card = (13..=19).contains(&digits.len()) && super::card::passes_luhn(&digits);
-        out.push_str(&if card { mask_all_digits(&run) } else { run.clone() });
-        run.clear();
-        out.push(c);
+        };
+        let end = groups[first + last].1;
+        out.push_str(&text[copied..start]);
+        out.push_str(&mask_all_digits(&text[start..end]));
+        (copied, first) = (end, first + last + 1);
     }
-    out.pop();
+    out.push_str(&text[copied..]);
     out
+}
+
+/// Where each group of digits starts and ends.
+fn digit_groups(text: &str) -> Vec<(usize, usize)> {
+    let mut groups: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()) {
+        match groups.last_mut() {
+            Some((_, end)) if *end == at => *end += 1,
+            _ => groups.push((at, at + 1)),
+        }
+    }
+    groups
+}
+
+/// The index of the last group of the longest card number that begins with the first group.
+fn card_from(text: &str, groups: &[(usize, usize)]) -> Option<usize> {
+    let (mut digits, mut found) = (String::new(), None);
+    let mut end = groups.first()?.0;
+    for (index, group) in groups.iter().enumerate() {
+        let joined = text[end..group.0].bytes().all(|b| matches!(b, b' ' | b'-'));
+        digits.push_str(&text[group.0..group.1]);
+        if !joined || digits.len() > 19 {
+            break;
+        }
+        if digits.len() >= 13 && super::card::passes_luhn(&digits) {
+            found = Some(index);
+        }
+        end = group.1;
+    }
+    found
 }
 
 #[cfg(test)]
