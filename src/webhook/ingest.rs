@@ -137,6 +137,7 @@ async fn apply(ctx: &Context, id: uuid::Uuid, told: &Notification) -> sqlx::Resu
     let verdict = match &told.event {
         Event::Paid if told.amount != payment.amount.get() => mismatch(ctx, &payment, told).await,
         Event::Paid => paid(ctx, &payment, told).await,
+        Event::Failed { .. } if is_past(&payment, told) => Ok(Verdict::Applied),
         Event::Failed { code, message } => failed(ctx, &payment, code, message).await,
         Event::Canceled => canceled(ctx, &payment, id, told).await,
     }?;
@@ -163,13 +164,19 @@ async fn paid(ctx: &Context, payment: &Payment, told: &Notification) -> sqlx::Re
         method: (payment.kind == PaymentKind::Checkout).then(|| told.method.clone()),
     };
     let verdict = settled(settle::settle(ctx, payment.id, &outcome, None).await)?;
-    if verdict == Verdict::Applied {
-        if matches!(payment.state, State::Expired | State::Closed | State::Mismatch) {
-            let order_no = &payment.order_no;
-            tracing::error!(alert = true, order_no, "paid late: the order had ended");
-        }
+    let ended = matches!(payment.state, State::Expired | State::Closed | State::Mismatch);
+    if verdict == Verdict::Applied && ended {
+        let order_no = &payment.order_no;
+        tracing::error!(alert = true, order_no, "paid late: the order had ended");
     }
     Ok(verdict)
+}
+
+/// A failed try in the window says nothing about an order that another try has paid since.
+fn is_past(order: &Payment, told: &Notification) -> bool {
+    order.kind == PaymentKind::Checkout
+        && order.state == State::Approved
+        && order.transaction_id.as_deref() != Some(&told.transaction_id)
 }
 
 async fn failed(
