@@ -70,7 +70,7 @@ impl TestApp {
 
     /// With these settings besides.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let data_dir = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
+        let data_dir = postgres::folder().join(uuid::Uuid::now_v7().simple().to_string());
         let mut all = HashMap::from([
             ("PORT".to_owned(), "0".to_owned()),
             ("DATABASE_URL".to_owned(), postgres::new_database().await),

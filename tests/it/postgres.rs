@@ -3,7 +3,7 @@
 //! `DATABASE_URL` names the server when it is set; else a private one is started, with its
 //! durability off, and ends with the test process.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kiwoom_billing::database::MIGRATIONS;
@@ -29,6 +29,11 @@ pub async fn new_database() -> String {
     url(&server.options.clone().database(&name), &name)
 }
 
+/// Where the services of tests keep their files; emptied by the next run.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("services")
+}
+
 async fn start() -> Server {
     let (options, private) = match std::env::var("DATABASE_URL") {
         Ok(url) => (PgConnectOptions::from_str(&url).expect("DATABASE_URL"), None),
@@ -40,6 +45,7 @@ async fn start() -> Server {
     };
     if private.as_ref().is_some_and(PrivateServer::is_owner) {
         drop_old(&options).await;
+        std::fs::remove_dir_all(folder()).ok();
     }
     let template = format!("{TEMPLATE}_{}", std::process::id());
     execute(&options, &format!("create database {template}")).await;
