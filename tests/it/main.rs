@@ -16,3 +16,4 @@ mod notifications;
 mod postgres;
 mod process;
 mod unknown;
+mod wire;
