@@ -15,5 +15,7 @@ mod fixtures;
 mod notifications;
 mod postgres;
 mod process;
+mod search;
+mod secrecy;
 mod unknown;
 mod wire;
