@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use kiwoom_billing::config::Config;
 use kiwoom_billing::service::Service;
@@ -171,6 +172,20 @@ impl TestApp {
     pub async fn ledger(&self) -> Vec<Value> {
         let reply = self.get("/sandbox/ledger").await;
         reply.json()["transactions"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the gateway side holds this many transactions, and no more.
+    pub async fn until_ledger(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let ledger = self.ledger().await;
+            assert!(ledger.len() <= count, "{ledger:?}");
+            if ledger.len() == count {
+                return ledger;
+            }
+            assert!(Instant::now() < deadline, "{ledger:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Scripts one answer of the gateway.

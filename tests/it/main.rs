@@ -18,4 +18,6 @@ mod process;
 mod search;
 mod secrecy;
 mod unknown;
+mod unknown_charges;
+mod unknown_refunds;
 mod wire;

@@ -8,7 +8,7 @@ use crate::app::{TestApp, one_off};
 const CARD: &str = "4111111111111111";
 
 /// Every way in which an answer can be lost, and whether the gateway took the money.
-const LOST: &[(&str, bool)] = &[
+pub const LOST: &[(&str, bool)] = &[
     ("drop_before", false),
     ("drop_after", true),
     ("truncate", true),
@@ -26,7 +26,7 @@ const LOST: &[(&str, bool)] = &[
     ("delay_after", true),
 ];
 
-async fn impatient() -> TestApp {
+pub async fn impatient() -> TestApp {
     TestApp::with(&[("KIWOOM_TIMEOUT_SECS", "1")]).await
 }
 
@@ -37,11 +37,17 @@ async fn sent(app: &TestApp, order_no: &str) -> usize {
     calls.iter().filter(|call| call["payMethod"] == "CARD-BATCH").count()
 }
 
-async fn lose(app: &TestApp, on: &str, kind: &str) {
+pub async fn lose(app: &TestApp, on: &str, kind: &str) {
     app.fault(json!({"on": on, "kind": kind, "delayMs": 3000, "status": 500})).await;
 }
 
-async fn unknown_payments(app: &TestApp) -> Vec<Value> {
+/// A notification would settle a refund before anybody has looked at it.
+pub async fn no_notifications(app: &TestApp) {
+    let reply = app.post("/sandbox/notifications", &json!({"kind": "lost", "times": 1000})).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+}
+
+pub async fn unknown_payments(app: &TestApp) -> Vec<Value> {
     let page = app.get("/billing/payments?status=unknown&limit=100").await.data(200);
     page["items"].as_array().unwrap().clone()
 }
@@ -111,6 +117,7 @@ async fn an_unknown_refund_holds_its_amount_until_it_is_settled() {
     let app = TestApp::start().await;
     let key = app.register(CARD).await;
     let payment = app.pay(&key).await.data(200);
+    no_notifications(&app).await;
     let part = json!({"paymentId": payment["id"], "amount": 4000});
 
     lose(&app, "CANCEL", "drop_after").await;
