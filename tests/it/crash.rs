@@ -12,19 +12,19 @@ use crate::process::{Process, World};
 
 const CARD: &str = "4111111111111111";
 
-async fn register(service: &Process) -> String {
+pub async fn register(service: &Process) -> String {
     let key = service.post("/billing/register", &card(CARD)).await.data(201);
     key["billingKey"].as_str().unwrap().to_owned()
 }
 
-fn delay_after(on: &str, millis: u32) -> Value {
+pub fn delay_after(on: &str, millis: u32) -> Value {
     json!({"on": on, "kind": "delay_after", "delayMs": millis})
 }
 
-const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
+pub const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
 
 /// Starts a call that the gateway answers late, and waits until the gateway has done it.
-async fn begin(
+pub async fn begin(
     world: &World,
     service: &Arc<Process>,
     path: &'static str,
@@ -43,12 +43,12 @@ async fn begin(
 }
 
 /// Takes the process out of the hands of the caller that still waits, and kills it.
-fn kill(service: &Process) {
+pub fn kill(service: &Process) {
     let pid = service.pid().to_string();
     assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
 }
 
-async fn unknown(service: &Process, count: usize) -> Vec<Value> {
+pub async fn unknown(service: &Process, count: usize) -> Vec<Value> {
     let reply = service
         .until(
             || service.get("/billing/payments?status=unknown"),
@@ -117,9 +117,7 @@ async fn a_stop_waits_for_the_charge_under_way_and_its_caller_gets_the_answer() 
         let answer = client.post(format!("{base}/billing/pay")).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     });
-    while world.ledger().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    world.until_ledger(1).await;
     let exit = tokio::task::spawn_blocking(move || service.terminate()).await.unwrap();
     assert!(exit.success(), "{exit}");
     let (status, body) = caller.await.unwrap();
@@ -153,9 +151,7 @@ async fn a_database_that_cuts_its_connections_does_not_lose_the_outcome() {
     let key = app.register(CARD).await;
     app.fault(delay_after("CARD-BATCH", 600)).await;
     let cut = async {
-        while app.ledger().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        app.until_ledger(1).await;
         let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
              where datname = current_database() and pid <> pg_backend_pid()";
         sqlx::query(query).execute(&app.service.ctx.pool).await.unwrap();
@@ -199,9 +195,7 @@ async fn two_processes_charge_five_hundred_due_subscriptions_once_each() {
     maker.kill();
     let settings = [("SCHEDULER_INTERVAL_SECS", "1"), ("CHARGE_HOUR", "0")];
     let (one, two) = tokio::join!(world.service("one", &settings), world.service("two", &settings));
-    while world.ledger().await.len() < 500 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    world.until_ledger(500).await;
     let pending = || one.get("/billing/payments?status=pending");
     one.until(pending, |r| r.data(200)["items"].as_array().unwrap().is_empty()).await;
     let ledger = world.ledger().await;

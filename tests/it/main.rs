@@ -10,6 +10,7 @@ mod bad_subscriptions;
 mod card_walk;
 mod concurrency;
 mod crash;
+mod crash_renewals;
 mod easypay;
 mod fixtures;
 mod notifications;

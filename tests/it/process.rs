@@ -59,6 +59,15 @@ impl World {
         reply.json()["transactions"].as_array().unwrap().clone()
     }
 
+    /// Waits until the gateway holds this many transactions, and no more.
+    pub async fn until_ledger(&self, count: usize) -> Vec<Value> {
+        let held = |reply: &Reply| reply.json()["transactions"].as_array().unwrap().clone();
+        let ask = || self.sandbox.get("/sandbox/ledger");
+        let ledger = held(&self.sandbox.until(ask, |reply| held(reply).len() >= count).await);
+        assert_eq!(ledger.len(), count, "{ledger:?}");
+        ledger
+    }
+
     pub async fn fault(&self, fault: Value) {
         let reply = self.sandbox.post("/sandbox/faults", &fault).await;
         assert!(reply.status < 300, "{}", reply.text);
