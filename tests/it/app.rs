@@ -120,6 +120,21 @@ impl TestApp {
         Reply { status, headers, text: response.text().await.unwrap() }
     }
 
+    /// Repeats a request with an `Idempotency-Key` for as long as the answer is "not now".
+    pub async fn send_until_answered(&self, request: RequestBuilder) -> Reply {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let reply = self.send(request.try_clone().unwrap()).await;
+            let not_now = reply.status == 503
+                || reply.status == 409 && reply.error(409)["code"] == "request_in_progress";
+            if !not_now {
+                return reply;
+            }
+            assert!(Instant::now() < deadline, "{}", reply.text);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await
     }
