@@ -162,3 +162,23 @@ async fn a_database_that_comes_and_goes_never_makes_a_charge_twice() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_charge_that_was_approved_is_never_answered_with_a_failure() {
+    let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "4")]).await;
+    let key = app.register(CARD).await;
+    // Fills the pool with connections, which are all dead afterwards.
+    let many = (0..30).map(|_| app.get("/billing/payments"));
+    futures::future::join_all(many).await;
+    app.fault(delay_after("CARD-BATCH", 500)).await;
+    let mut body = one_off(&key);
+    let more = json!({"planId": "monthly", "cycleDay": 15, "chargeNow": true});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let cuts = async {
+        app.until_ledger(1).await;
+        cut(app.setting("DATABASE_URL")).await;
+    };
+    let (reply, ()) = tokio::join!(app.post("/billing/subscribe", &body), cuts);
+    assert_eq!(reply.data(201)["status"], "active");
+    assert_eq!(app.ledger().await.len(), 1);
+}
