@@ -17,12 +17,13 @@ test: ## Run all tests
 
 test-browser: ## Run the browser test of the payment page in Chromium
 	@sh scripts/install-postgres.sh --browser
-	cargo test --locked --test browser
+	cargo build --locked
+	cargo test --locked -p browser-tests
 	@echo 'Pictures of the pages: artifacts/screenshots'
 
 check: ## Check the format, the lints and the dependencies' licences
-	cargo fmt --check
-	cargo clippy --all-targets --test browser --locked -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check licenses bans sources; \
 	else \

@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Info, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
@@ -50,7 +50,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .merge(keyed)
         .merge(open)
         .with_state(ctx)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc));
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc).config(docs_config()));
     if let Some(sandbox) = sandbox {
         router = router.nest("/sandbox", sandbox::router(sandbox));
     }
@@ -61,6 +61,11 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
+}
+
+/// Without swagger.io's validator, whose badge the page would load and send its own address to.
+fn docs_config() -> swagger_ui::Config<'static> {
+    swagger_ui::Config::default().validator_url("none")
 }
 
 async fn not_found() -> ApiError {
@@ -107,6 +112,16 @@ fn describe(
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
     let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
-    doc.merge(open);
+    doc.merge(without_key(open));
+    doc
+}
+
+/// An empty requirement for each operation, in place of the whole document's.
+fn without_key(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for item in doc.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            operation.security = Some(vec![SecurityRequirement::default()]);
+        }
+    }
     doc
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use read::Problem;
@@ -200,7 +201,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         merchant_webhook_secret: r.text("MERCHANT_WEBHOOK_SECRET").map(SecretString::from),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
         log_format: log_format(r, production),
-        log_filter: r.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+        log_filter: log_filter(r),
         kiwoom: kiwoom?,
     };
     Some(config)
@@ -223,6 +224,14 @@ fn log_format(r: &mut Reader, production: bool) -> LogFormat {
         None => LogFormat::Pretty,
         Some(_) => r.wrong("LOG_FORMAT", "pretty or json").unwrap_or(LogFormat::Pretty),
     }
+}
+
+fn log_filter(r: &mut Reader) -> String {
+    let text = r.text("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    if EnvFilter::builder().parse(&text).is_err() {
+        r.wrong::<()>("RUST_LOG", "error, warn, info, debug, trace, or a filter of these");
+    }
+    text
 }
 
 fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {

@@ -153,7 +153,8 @@ impl From<sqlx::Error> for ApiError {
     }
 }
 
-/// Whether the server could not be reached or is going away, as opposed to refusing the statement.
+/// Whether the server could not be reached, is going away or could not do it just now, as opposed to
+/// refusing the statement: the same statement may succeed later.
 pub fn is_database_down(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -162,10 +163,11 @@ pub fn is_database_down(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        // Class 08 connection, 53 resources, 57 operator intervention (shutdown, starting up).
-        sqlx::Error::Database(e) => {
-            e.code().is_some_and(|c| ["08", "53", "57"].iter().any(|class| c.starts_with(class)))
-        }
+        // Class 08 connection, 40 deadlock, 53 resources, 55 lock not available, 57 operator
+        // intervention (shutdown, starting up); 25006 a standby that is about to be promoted.
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
+            ["08", "25006", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
+        }),
         _ => false,
     }
 }

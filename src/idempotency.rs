@@ -79,14 +79,15 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
-    if ctx.stop.is_cancelled() {
-        return ApiError::from(Code::ShuttingDown).into_response();
-    }
     let (parts, body) = request.into_parts();
     let body = match read_body(body).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
+    // Only now: a body may have taken longer than shutdown waits for work that has begun.
+    if ctx.stop.is_cancelled() {
+        return ApiError::from(Code::ShuttingDown).into_response();
+    }
     let key = match key(&parts.headers) {
         Ok(key) => key,
         Err(error) => return error.into_response(),

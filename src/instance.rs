@@ -19,14 +19,15 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Instance(i32);
 
 impl Instance {
-    /// Takes a number and keeps its lock until `stop`.
-    pub async fn register(pool: &PgPool, stop: CancellationToken) -> sqlx::Result<Self> {
+    /// Takes a number and keeps its lock until `ended`, when no call of the process is under way any
+    /// more: others would take such a call for one that was cut short.
+    pub async fn register(pool: &PgPool, ended: CancellationToken) -> sqlx::Result<Self> {
         let options = (*pool.connect_options()).clone();
         let mut connection = PgConnection::connect_with(&options).await?;
         let query = sqlx::query_scalar("select nextval('instance_number')::integer");
         let number: i32 = query.fetch_one(&mut connection).await?;
         lock(&mut connection, number).await?;
-        tokio::spawn(keep(options, connection, number, stop));
+        tokio::spawn(keep(options, connection, number, ended));
         Ok(Self(number))
     }
 
@@ -56,11 +57,11 @@ async fn keep(
     options: PgConnectOptions,
     mut connection: PgConnection,
     number: i32,
-    stop: CancellationToken,
+    ended: CancellationToken,
 ) {
     loop {
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = ended.cancelled() => break,
             () = tokio::time::sleep(CHECK_INTERVAL) => {}
         }
         if connection.ping().await.is_ok() {

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use url::Url;
 
@@ -60,6 +60,8 @@ pub struct Service {
     server: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     private: Option<PrivateServer>,
+    /// While it is held, other processes see this one as alive.
+    alive: DropGuard,
 }
 
 impl Service {
@@ -73,7 +75,10 @@ impl Service {
 
         let (pool, private) = database::open(&config).await?;
         let stop = CancellationToken::new();
-        let instance = Instance::register(&pool, stop.clone()).await?;
+        // Not `stop`: the calls that shutdown waits for are still this process's.
+        let ended = CancellationToken::new();
+        let alive = ended.clone().drop_guard();
+        let instance = Instance::register(&pool, ended).await?;
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let movable = sandboxed || is_stand_alone_sandbox(&config);
@@ -106,7 +111,7 @@ impl Service {
         let router = app::router(ctx.clone(), sandbox);
         let server = tokio::spawn(serve::serve(listener, router, ctx.stop.clone()));
         let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
-        Ok(Self { address, ctx, server, scheduler, private })
+        Ok(Self { address, ctx, server, scheduler, private, alive })
     }
 
     /// Takes no new work, waits for calls under way, records their outcomes, and ends.
@@ -124,6 +129,7 @@ impl Service {
                 "work under way did not end in time; the next start lists it as unknown"
             );
         }
+        drop(self.alive);
         self.ctx.pool.close().await;
         if let Some(private) = self.private {
             private.stop().await;

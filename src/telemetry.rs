@@ -5,45 +5,48 @@ use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, LogFormat};
 
 /// Libraries that print what goes over the wire at their lowest level, and the level that they are
 /// held to whatever `RUST_LOG` says: card data must not reach a log.
-const HELD: &[&str] = &[
-    "hyper=info",
-    "hyper_util=info",
-    "h2=info",
-    "reqwest=info",
-    "rustls=info",
-    "sqlx=info",
-    "sqlx::postgres::notice=warn",
-    "sqlx_core=info",
-    "sqlx_postgres=info",
-    "tower_http=info",
-    "axum=info",
-    "tungstenite=info",
+const HELD: &[(&str, LevelFilter)] = &[
+    ("hyper", LevelFilter::INFO),
+    ("hyper_util", LevelFilter::INFO),
+    ("h2", LevelFilter::INFO),
+    ("reqwest", LevelFilter::INFO),
+    ("rustls", LevelFilter::INFO),
+    ("sqlx", LevelFilter::INFO),
+    ("sqlx::postgres::notice", LevelFilter::WARN),
+    ("sqlx_core", LevelFilter::INFO),
+    ("sqlx_postgres", LevelFilter::INFO),
+    ("tower_http", LevelFilter::INFO),
+    ("axum", LevelFilter::INFO),
+    ("tungstenite", LevelFilter::INFO),
 ];
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(&config.log_filter))
+        .with_env_filter(EnvFilter::builder().parse_lossy(&config.log_filter))
         .with_ansi(std::io::stdout().is_terminal());
     let started = match config.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init().is_ok(),
-        LogFormat::Pretty => builder.with_target(false).try_init().is_ok(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).finish().with(held()).try_init().is_ok()
+        }
+        LogFormat::Pretty => builder.with_target(false).finish().with(held()).try_init().is_ok(),
     };
     if started {
         tracing::debug!("log started");
     }
 }
 
-fn filter(wanted: &str) -> EnvFilter {
-    let filter = EnvFilter::builder().parse_lossy(wanted);
-    let held = HELD.iter().filter_map(|text| text.parse::<Directive>().ok());
-    held.fold(filter, EnvFilter::add_directive)
+/// A filter of its own: a directive for one module of a library cannot undo it.
+fn held() -> Targets {
+    Targets::new().with_default(LevelFilter::TRACE).with_targets(HELD.iter().copied())
 }
 
 /// What `GET /metrics` shows: one recorder for the process.

@@ -11,9 +11,9 @@ use crate::kiwoom::GatewayError;
 use crate::kiwoom::text::OrderNo;
 use crate::payments::answers::not_sent;
 use crate::payments::charge::{self, Charged, Committed, Draft};
-use crate::payments::order::{Outcome, State};
+use crate::payments::order::State;
 use crate::payments::settle::save_standing;
-use crate::payments::standing::{Attempt, Due, Status};
+use crate::payments::standing::{Due, Status};
 use crate::payments::store::{InitiatedBy, Payment, attempts};
 use crate::schedule::Period;
 
@@ -154,10 +154,7 @@ async fn due_period(
 pub async fn postpone(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
     let mut tx = ctx.pool.begin().await?;
     if let Some(locked) = store::lock_subscription(&mut tx, id).await? {
-        let period = locked.standing.period();
-        let attempt = Attempt { period, by_merchant: false };
-        let now = ctx.clock.now();
-        let later = locked.standing.after(attempt, &Outcome::NotSent, ctx.rules(), now);
+        let later = locked.standing.postponed(ctx.clock.now());
         save_standing(&mut tx, id, &later).await?;
     }
     tx.commit().await

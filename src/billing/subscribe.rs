@@ -95,16 +95,24 @@ impl FromField for Metadata {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || Text::new("JSON 객체여야 합니다.", "Has to be a JSON object.");
         let object = value.as_object().ok_or_else(wrong)?;
-        let json = value.to_string();
-        if json.len() > 4096 {
+        if value.to_string().len() > 4096 {
             return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
         }
-        // PostgreSQL's JSON cannot hold the character U+0000.
-        if json.contains("\\u0000") {
+        if has_nul(value) {
             let ko = "제어 문자를 쓸 수 없습니다.";
             return Err(Text::new(ko, "May not contain control characters."));
         }
         Ok(Self(object.clone()))
+    }
+}
+
+/// Whether the character U+0000, which PostgreSQL's JSON cannot hold, is anywhere in it.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

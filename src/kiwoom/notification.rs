@@ -59,7 +59,8 @@ pub enum Unreadable {
     Field(&'static str),
 }
 
-/// Kinds of a cancellation, and the method that was paid with.
+/// Kinds of a cancellation, and the method that was paid with. Any other kind that ends in `CANCEL`
+/// is a cancellation too: taken for a payment it would make an unpaid order paid.
 const CANCELLATIONS: &[(&str, &str)] = &[
     ("CARD_CANCEL", "CARD"),
     ("BANK_CANCEL", "BANK"),
@@ -126,11 +127,15 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
     let amount = required("AMOUNT")?;
     let digits = amount.len() <= 10 && amount.bytes().all(|b| b.is_ascii_digit());
     let amount = amount.parse().ok().filter(|_| digits).ok_or(Unreadable::Field("AMOUNT"))?;
-    let canceled = CANCELLATIONS.iter().find(|row| row.0 == kind);
+    let canceled = canceled_method(&kind);
     let result = get("RESULTCODE").or_else(|| get("RES_CD"));
     let event = match (canceled, result) {
+        // Absent means success (protocol section 4). A cancellation that did not succeed gave no
+        // money back; nothing is known of such notifications, so nothing is done.
+        (Some(_), Some(code)) if code != codes::SUCCESS => {
+            return Err(Unreadable::Field("RESULTCODE"));
+        }
         (Some(_), _) => Event::Canceled,
-        // Absent means success (protocol section 4).
         (None, Some(code)) if code != codes::SUCCESS => {
             let message = get("ERRORMESSAGE").or_else(|| get("RES_MSG")).unwrap_or_default();
             Event::Failed { code, message }
@@ -156,11 +161,17 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
         order_no,
         amount,
         transaction_id,
-        method: canceled.map_or(kind, |row| row.1.to_owned()),
+        method: canceled.unwrap_or(&kind).to_owned(),
         event,
         occurred_at: get(date).as_deref().and_then(instant),
         auth_number: get("AUTHNO"),
     })
+}
+
+/// The method that was paid with, when `kind` is one of a cancellation.
+fn canceled_method(kind: &str) -> Option<&str> {
+    let known = CANCELLATIONS.iter().find(|row| row.0 == kind).map(|row| row.1);
+    known.or_else(|| kind.strip_suffix("CANCEL").map(|method| method.trim_end_matches('_')))
 }
 
 impl Notification {
@@ -190,7 +201,8 @@ impl Notification {
 pub fn masked(fields: &Fields) -> String {
     let pairs = fields.iter().map(|(name, value)| {
         let value = if name == "CARDNO" { mask_all_digits(value) } else { mask_cards(value) };
-        format!("{name}={}", value.replace('\0', ""))
+        // A body that is no form at all comes as a name without a value.
+        format!("{}={value}", mask_cards(name))
     });
     pairs.collect::<Vec<_>>().join("&").replace('\0', "")
 }
@@ -208,23 +220,54 @@ fn mask_all_digits(text: &str) -> String {
     text.chars().map(hide).collect()
 }
 
-/// Masks runs of 13 to 19 digits (spaces and hyphens between them allowed) that pass Luhn's check.
+/// Masks 13 to 19 digits that pass Luhn's check: one group of digits, or neighbouring groups with
+/// spaces and hyphens between them.
 fn mask_cards(text: &str) -> String {
+    let groups = digit_groups(text);
     let mut out = String::with_capacity(text.len());
-    let mut run = String::new();
-    for c in text.chars().chain(['\n']) {
-        if c.is_ascii_digit() || !run.is_empty() && matches!(c, ' ' | '-') {
-            run.push(c);
+    let (mut copied, mut first) = (0, 0);
+    while let Some(&(start, _)) = groups.get(first) {
+        let Some(last) = card_from(text, &groups[first..]) else {
+            first += 1;
             continue;
-        }
-        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
-        let card = (13..=19).contains(&digits.len()) && super::card::passes_luhn(&digits);
-        out.push_str(&if card { mask_all_digits(&run) } else { run.clone() });
-        run.clear();
-        out.push(c);
+        };
+        let end = groups[first + last].1;
+        out.push_str(&text[copied..start]);
+        out.push_str(&mask_all_digits(&text[start..end]));
+        (copied, first) = (end, first + last + 1);
     }
-    out.pop();
+    out.push_str(&text[copied..]);
     out
+}
+
+/// Where each group of digits starts and ends.
+fn digit_groups(text: &str) -> Vec<(usize, usize)> {
+    let mut groups: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()) {
+        match groups.last_mut() {
+            Some((_, end)) if *end == at => *end += 1,
+            _ => groups.push((at, at + 1)),
+        }
+    }
+    groups
+}
+
+/// The index of the last group of the longest card number that begins with the first group.
+fn card_from(text: &str, groups: &[(usize, usize)]) -> Option<usize> {
+    let (mut digits, mut found) = (String::new(), None);
+    let mut end = groups.first()?.0;
+    for (index, group) in groups.iter().enumerate() {
+        let joined = text[end..group.0].bytes().all(|b| matches!(b, b' ' | b'-'));
+        digits.push_str(&text[group.0..group.1]);
+        if !joined || digits.len() > 19 {
+            break;
+        }
+        if digits.len() >= 13 && super::card::passes_luhn(&digits) {
+            found = Some(index);
+        }
+        end = group.1;
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A cancellation that KiwoomPay told us of: our own refund confirmed, or one that was made in the
-//! merchant's pages.
+//! merchant's pages. One that comes before its payment waits, and is put into the books together
+//! with the payment, whoever tells of that: a notification, the gateway's own answer, a person.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::postgres::PgTransaction;
@@ -10,7 +11,19 @@ use super::refund::{self, RefundOutcome};
 use super::store::{self, Payment, RefundState};
 use crate::context::Context;
 use crate::ids::{PaymentId, RefundId};
-use crate::kiwoom::notification::Notification;
+
+/// What a notification says of a cancellation.
+#[derive(sqlx::FromRow)]
+pub struct Told {
+    /// The row of the notification.
+    pub id: Uuid,
+    /// DAOUTRX of the payment.
+    pub transaction_id: String,
+    /// Won.
+    pub amount: i64,
+    /// CANCELDATE.
+    pub occurred_at: Option<DateTime<Utc>>,
+}
 
 /// What a cancellation came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +46,50 @@ struct Known {
     confirmed_by: Option<Uuid>,
 }
 
-/// Puts the cancellation into the books, once. `notification` is the id of its row.
-pub async fn cancellation(
-    ctx: &Context,
-    id: PaymentId,
-    notification: Uuid,
-    told: &Notification,
-) -> sqlx::Result<Learnt> {
+/// Puts the cancellation into the books, once.
+pub async fn cancellation(ctx: &Context, id: PaymentId, told: &Told) -> sqlx::Result<Learnt> {
     let mut tx = ctx.pool.begin().await?;
     let Some(payment) = store::lock(&mut tx, id).await? else { return Ok(Learnt::Contradiction) };
+    let learnt = apply(ctx, &mut tx, &payment, told).await?;
+    tx.commit().await?;
+    Ok(learnt)
+}
+
+/// Puts the cancellations that came before their payment into the books, in the transaction that
+/// makes the payment approved. Gives the payment as it is afterwards.
+pub async fn waiting(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    mut payment: Payment,
+) -> sqlx::Result<Payment> {
+    let query = sqlx::query_as(
+        "select id, transaction_id, amount, occurred_at from notifications
+         where order_no = $1 and verdict = 'waiting' and kind = 'cancellation' order by id",
+    );
+    let waiting: Vec<Told> = query.bind(&payment.order_no).fetch_all(&mut **tx).await?;
+    for told in waiting {
+        let verdict = match apply(ctx, tx, &payment, &told).await? {
+            Learnt::Applied => "applied",
+            Learnt::TooEarly => "waiting",
+            Learnt::Contradiction => {
+                let order_no = &payment.order_no;
+                tracing::error!(alert = true, order_no, "notification contradicts the books");
+                "contradiction"
+            }
+        };
+        let query = sqlx::query("update notifications set verdict = $2 where id = $1");
+        query.bind(told.id).bind(verdict).execute(&mut **tx).await?;
+        payment = store::lock(tx, payment.id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    }
+    Ok(payment)
+}
+
+async fn apply(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    payment: &Payment,
+    told: &Told,
+) -> sqlx::Result<Learnt> {
     if payment.state != State::Approved {
         return Ok(Learnt::TooEarly);
     }
@@ -50,24 +98,23 @@ pub async fn cancellation(
     }
     let query =
         sqlx::query_as("select * from refunds where payment_id = $1 order by id for update");
-    let known: Vec<Known> = query.bind(id).fetch_all(&mut *tx).await?;
-    if known.iter().any(|r| r.confirmed_by == Some(notification)) {
+    let known: Vec<Known> = query.bind(payment.id).fetch_all(&mut **tx).await?;
+    if known.iter().any(|r| r.confirmed_by == Some(told.id)) {
         return Ok(Learnt::Applied);
     }
     match known.iter().find(|r| is_same(r, told)) {
-        Some(own) => confirm(ctx, &mut tx, own, notification, told).await?,
+        Some(own) => confirm(ctx, tx, own, told).await?,
         None if told.amount == 0 || told.amount > payment.refundable() => {
             return Ok(Learnt::Contradiction);
         }
-        None => record(ctx, &mut tx, &payment, notification, told).await?,
+        None => record(ctx, tx, payment, told).await?,
     }
-    tx.commit().await?;
     Ok(Learnt::Applied)
 }
 
 /// Whether `known` is what the notification tells of: the same amount, not told of before, and
 /// still open, settled by hand, or done in the same second.
-fn is_same(known: &Known, told: &Notification) -> bool {
+fn is_same(known: &Known, told: &Told) -> bool {
     let same_second = known.refunded_at.map(|at| at.trunc_subsecs(0)) == told.occurred_at;
     let open = matches!(known.state, RefundState::Sending | RefundState::Unknown);
     let done = known.state == RefundState::Refunded
@@ -79,8 +126,7 @@ async fn confirm(
     ctx: &Context,
     tx: &mut PgTransaction<'_>,
     own: &Known,
-    notification: Uuid,
-    told: &Notification,
+    told: &Told,
 ) -> sqlx::Result<()> {
     if own.state != RefundState::Refunded {
         let outcome = RefundOutcome::Refunded {
@@ -90,15 +136,14 @@ async fn confirm(
         refund::finish(tx, own.id, &outcome, None).await?;
     }
     let query = sqlx::query("update refunds set confirmed_by = $2 where id = $1");
-    query.bind(own.id).bind(notification).execute(&mut **tx).await.map(drop)
+    query.bind(own.id).bind(told.id).execute(&mut **tx).await.map(drop)
 }
 
 async fn record(
     ctx: &Context,
     tx: &mut PgTransaction<'_>,
     payment: &Payment,
-    notification: Uuid,
-    told: &Notification,
+    told: &Told,
 ) -> sqlx::Result<()> {
     let now = ctx.clock.now();
     let query = sqlx::query(
@@ -116,7 +161,7 @@ async fn record(
         .bind(&told.transaction_id)
         .bind(now)
         .bind(told.occurred_at.unwrap_or(now))
-        .bind(notification)
+        .bind(told.id)
         .execute(&mut **tx)
         .await
         .map(drop)

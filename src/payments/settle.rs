@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
+use super::learn;
 use super::order::{Change, Contradiction, Outcome, State, decide};
 use super::standing::{Attempt, Standing, Status};
 use super::store::{self, InitiatedBy, Payment, PaymentRef};
@@ -75,6 +76,12 @@ pub async fn settle(
     if let Some(standing) = standing {
         follow(ctx, &mut tx, &payment, &standing, outcome).await?;
     }
+    let settled = match settled {
+        Some(paid) if paid.state == State::Approved => {
+            Some(learn::waiting(ctx, &mut tx, paid).await?)
+        }
+        other => other,
+    };
     tx.commit().await?;
     Ok(settled)
 }

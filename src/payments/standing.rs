@@ -158,6 +158,13 @@ impl Standing {
         next
     }
 
+    /// The standing after a try that came to no attempt: the same, looked at again some minutes
+    /// later. While a charge is under way there is no next moment to move.
+    pub fn postponed(&self, now: DateTime<Utc>) -> Self {
+        let later = |at: DateTime<Utc>| at.max(now + NOT_SENT_PAUSE);
+        Self { next_attempt_at: self.next_attempt_at.map(later), ..self.clone() }
+    }
+
     fn enter(&mut self, period: Period) {
         if period.start > self.period_start {
             self.clear_retry();

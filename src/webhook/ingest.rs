@@ -20,7 +20,7 @@ use super::store::{self, Entry};
 use crate::context::Context;
 use crate::kiwoom::codes;
 use crate::kiwoom::notification::{self, Event, Fields, Notification};
-use crate::payments::learn::{self, Learnt};
+use crate::payments::learn::{self, Learnt, Told};
 use crate::payments::order::{Outcome, State};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{Kind as PaymentKind, Payment, PaymentRef, find};
@@ -109,12 +109,17 @@ async fn take(ctx: &Context, fields: &Fields, told: &Notification) -> sqlx::Resu
             Event::Failed { .. } => Kind::Failure,
             Event::Canceled => Kind::Cancellation,
         },
-        verdict: Verdict::Waiting,
+        // Another merchant's may not wait: what waits is applied with its payment.
+        verdict: if told.cpid == ctx.kiwoom.cpid() { Verdict::Waiting } else { Verdict::Merchant },
         told: Some(told),
         raw: &notification::masked(fields),
         now: ctx.clock.now(),
     };
     let kept = store::keep(&ctx.pool, &entry).await?;
+    if entry.verdict == Verdict::Merchant {
+        tracing::warn!("notification for another merchant");
+        return Ok(Verdict::Merchant);
+    }
     if kept.verdict == Verdict::Applied {
         return Ok(Verdict::Applied);
     }
@@ -124,10 +129,6 @@ async fn take(ctx: &Context, fields: &Fields, told: &Notification) -> sqlx::Resu
 }
 
 async fn apply(ctx: &Context, id: uuid::Uuid, told: &Notification) -> sqlx::Result<Verdict> {
-    if told.cpid != ctx.kiwoom.cpid() {
-        tracing::warn!("notification for another merchant");
-        return Ok(Verdict::Merchant);
-    }
     let order = PaymentRef::OrderNo(told.order_no.clone());
     let Some(payment) = find(&ctx.pool, &order).await? else {
         tracing::warn!("notification for an order that is not ours");
@@ -136,6 +137,7 @@ async fn apply(ctx: &Context, id: uuid::Uuid, told: &Notification) -> sqlx::Resu
     let verdict = match &told.event {
         Event::Paid if told.amount != payment.amount.get() => mismatch(ctx, &payment, told).await,
         Event::Paid => paid(ctx, &payment, told).await,
+        Event::Failed { .. } if is_past(&payment, told) => Ok(Verdict::Applied),
         Event::Failed { code, message } => failed(ctx, &payment, code, message).await,
         Event::Canceled => canceled(ctx, &payment, id, told).await,
     }?;
@@ -162,14 +164,19 @@ async fn paid(ctx: &Context, payment: &Payment, told: &Notification) -> sqlx::Re
         method: (payment.kind == PaymentKind::Checkout).then(|| told.method.clone()),
     };
     let verdict = settled(settle::settle(ctx, payment.id, &outcome, None).await)?;
-    if verdict == Verdict::Applied {
-        if matches!(payment.state, State::Expired | State::Closed | State::Mismatch) {
-            let order_no = &payment.order_no;
-            tracing::error!(alert = true, order_no, "paid late: the order had ended");
-        }
-        apply_waiting(ctx, payment).await?;
+    let ended = matches!(payment.state, State::Expired | State::Closed | State::Mismatch);
+    if verdict == Verdict::Applied && ended {
+        let order_no = &payment.order_no;
+        tracing::error!(alert = true, order_no, "paid late: the order had ended");
     }
     Ok(verdict)
+}
+
+/// A failed try in the window says nothing about an order that another try has paid since.
+fn is_past(order: &Payment, told: &Notification) -> bool {
+    order.kind == PaymentKind::Checkout
+        && order.state == State::Approved
+        && order.transaction_id.as_deref() != Some(&told.transaction_id)
 }
 
 async fn failed(
@@ -192,21 +199,18 @@ async fn canceled(
     id: uuid::Uuid,
     told: &Notification,
 ) -> sqlx::Result<Verdict> {
-    let learnt = learn::cancellation(ctx, payment.id, id, told).await?;
+    let told = Told {
+        id,
+        transaction_id: told.transaction_id.clone(),
+        amount: told.amount,
+        occurred_at: told.occurred_at,
+    };
+    let learnt = learn::cancellation(ctx, payment.id, &told).await?;
     Ok(match learnt {
         Learnt::Applied => Verdict::Applied,
         Learnt::TooEarly => Verdict::Waiting,
         Learnt::Contradiction => Verdict::Contradiction,
     })
-}
-
-/// Cancellations that came before the payment they cancel.
-async fn apply_waiting(ctx: &Context, payment: &Payment) -> sqlx::Result<()> {
-    for waiting in store::waiting(&ctx.pool, &payment.order_no).await? {
-        let verdict = canceled(ctx, payment, waiting.id, &waiting.told()).await?;
-        store::set_verdict(&ctx.pool, waiting.id, verdict).await?;
-    }
-    Ok(())
 }
 
 /// Uniqueness may forbid it: the transaction is another payment's, or the period was paid by

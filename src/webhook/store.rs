@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::ingest::{Kind, Verdict};
-use crate::kiwoom::notification::{Event, Notification};
+use crate::kiwoom::notification::Notification;
 
 /// A notification to be kept.
 pub struct Entry<'a> {
@@ -49,43 +49,12 @@ pub async fn keep(pool: &PgPool, entry: &Entry<'_>) -> sqlx::Result<Kept> {
         .await
 }
 
+/// What has been applied stays so: a cancellation found too early may have been applied by its
+/// payment since.
 pub async fn set_verdict(pool: &PgPool, id: Uuid, verdict: Verdict) -> sqlx::Result<()> {
-    let query = sqlx::query("update notifications set verdict = $2 where id = $1");
+    let query =
+        sqlx::query("update notifications set verdict = $2 where id = $1 and verdict <> 'applied'");
     query.bind(id).bind(verdict).execute(pool).await.map(drop)
-}
-
-/// A cancellation that waits for its payment.
-#[derive(sqlx::FromRow)]
-pub struct Waiting {
-    pub id: Uuid,
-    order_no: String,
-    transaction_id: String,
-    amount: i64,
-    occurred_at: Option<DateTime<Utc>>,
-}
-
-impl Waiting {
-    /// As it was told.
-    pub fn told(&self) -> Notification {
-        Notification {
-            cpid: String::new(),
-            order_no: self.order_no.clone(),
-            amount: self.amount,
-            transaction_id: self.transaction_id.clone(),
-            method: String::new(),
-            event: Event::Canceled,
-            occurred_at: self.occurred_at,
-            auth_number: None,
-        }
-    }
-}
-
-pub async fn waiting(pool: &PgPool, order_no: &str) -> sqlx::Result<Vec<Waiting>> {
-    let query = sqlx::query_as(
-        "select id, order_no, transaction_id, amount, occurred_at from notifications
-         where order_no = $1 and verdict = 'waiting' and kind = 'cancellation' order by id",
-    );
-    query.bind(order_no).fetch_all(pool).await
 }
 
 /// What `GET /webhook/health` counts.

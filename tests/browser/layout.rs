@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::shop::{Display, Shop};
@@ -77,9 +79,9 @@ async fn save(shop: &Shop, name: &str, width: u32) {
         json!({ "format": "png", "captureBeyondViewport": is_open == Value::Bool(false) });
     let options = if is_open == true { options } else { whole_page(shop, options, width).await };
     let image = shop.browser.devtools("Page.captureScreenshot", options).await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts/screenshots");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
-    let image = base64(image["data"].as_str().unwrap());
+    let image = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
     std::fs::write(folder.join(format!("{name}-{width}.png")), image).unwrap();
 }
 
@@ -89,21 +91,4 @@ async fn whole_page(shop: &Shop, mut options: Value, width: u32) -> Value {
     let height = height.as_u64().unwrap().min(3_000);
     options["clip"] = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
     options
-}
-
-/// The bytes behind standard base64.
-fn base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for digit in text.bytes().filter_map(|byte| ALPHABET.iter().position(|&letter| letter == byte))
-    {
-        bits = bits << 6 | u32::try_from(digit).unwrap();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    bytes
 }

@@ -3,15 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../it/app.rs"]
-#[expect(dead_code, reason = "shared with the other tests, which use the rest")]
-mod app;
-#[path = "../it/postgres.rs"]
-mod postgres;
-
 mod driver;
 mod form;
 mod layout;
 mod payment;
+mod service;
 mod shop;
 mod trust;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
 use crate::driver::Browser;
+use crate::service::Service;
 
 /// How the payment window is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Display {
 
 /// A service with all methods on, and a browser that has its example page open.
 pub struct Shop {
-    pub app: TestApp,
+    pub app: Service,
     pub browser: Browser,
     pub base: String,
 }
@@ -35,8 +35,8 @@ impl Shop {
             ("PAYCO_ENABLED", "true"),
         ];
         all.extend(settings);
-        let app = TestApp::with(&all).await;
-        let base = format!("http://localhost:{}", app.service.address.port());
+        let app = Service::start(&all).await;
+        let base = format!("http://localhost:{}", app.port);
         let shop = Self { app, browser: Browser::start().await, base };
         shop.browser.open(&format!("{}/easypay/sdk-example", shop.base)).await;
         shop
@@ -123,7 +123,7 @@ impl Shop {
             .filter(|e| !refusal(e, statuses))
             .collect();
         assert_eq!(complaints, Vec::<Value>::new());
-        let port = self.app.service.address.port();
+        let port = self.app.port;
         let own = [format!("http://localhost:{port}/"), format!("http://127.0.0.1:{port}/")];
         let asked = requested(&self.browser.log("performance").await);
         assert!(asked.iter().any(|url| url.ends_with("/easypay/sdk-example")), "{asked:?}");
@@ -132,7 +132,6 @@ impl Shop {
         };
         assert_eq!(asked.iter().filter(is_foreign).collect::<Vec<_>>(), Vec::<&String>::new());
         self.browser.quit().await;
-        self.app.service.stop().await;
     }
 }
 

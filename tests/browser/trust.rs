@@ -25,7 +25,7 @@ async fn an_amount_changed_in_the_browser_is_refused_by_the_window() {
     shop.is_back(Display::Frame).await;
     assert!(shop.books().await.is_empty());
     let status = shop.app.get("/easypay/status/CHANGED-1").await;
-    assert_eq!(status.data(200)["status"], "ready");
+    assert_eq!(status["data"]["status"], "ready");
     shop.close().await;
 }
 

@@ -60,6 +60,8 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
         ("metadata", "[]", OBJECT),
         ("metadata", "\"{}\"", OBJECT),
         ("metadata", "{\"a\":\"\\u0000\"}", CONTROL),
+        ("metadata", "{\"a\\u0000\":1}", CONTROL),
+        ("metadata", "{\"a\":[{\"b\":[\"\\u0000\"]}]}", CONTROL),
         ("cycleday", "1", UNKNOWN_FIELD),
     ];
     app.refuses_each(post(), &base, &cases).await;
@@ -106,13 +108,13 @@ async fn a_change_is_refused_for_each_wrong_field() {
     let key = app.register("4111111111111111").await;
     let id = app.subscribe(&key, 15).await["id"].as_str().unwrap().to_owned();
     let path = format!("/billing/subscription/{id}");
-    let patch = || (Method::PATCH, &*path);
+    let change = || (Method::PATCH, &*path);
     let base = json!({});
-    app.refuses_no_amounts(patch(), &base).await;
+    app.refuses_no_amounts(change(), &base).await;
     let days: Vec<Case> = NO_DAYS.iter().map(|raw| ("cycleDay", *raw, DAY)).collect();
-    app.refuses_each(patch(), &base, &days).await;
-    app.refuses_each(patch(), &base, &wire_text_cases("productName")).await;
-    app.refuses_each(patch(), &base, &own_text_cases("planId")).await;
+    app.refuses_each(change(), &base, &days).await;
+    app.refuses_each(change(), &base, &wire_text_cases("productName")).await;
+    app.refuses_each(change(), &base, &own_text_cases("planId")).await;
     let cases = [
         ("billingKey", "1", STRING),
         ("metadata", "1", OBJECT),
@@ -121,7 +123,7 @@ async fn a_change_is_refused_for_each_wrong_field() {
         ("nextBillingDate", "\"2030-01-01\"", UNKNOWN_FIELD),
         ("id", "\"x\"", UNKNOWN_FIELD),
     ];
-    app.refuses_each(patch(), &base, &cases).await;
+    app.refuses_each(change(), &base, &cases).await;
     let wrong = json!({"amount": 0, "cycleDay": 32, "zzz": 1});
     let expected = invalid(&[
         ("amount", "1 이상 9999999999 이하의 정수(원)여야 합니다."),

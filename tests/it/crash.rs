@@ -1,5 +1,6 @@
 //! Processes that die or are told to stop in the middle of a call.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use kiwoom_billing::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, card, one_off};
-use crate::process::{Process, World};
+use crate::process::{Folder, Process, World};
 
 const CARD: &str = "4111111111111111";
 
@@ -42,12 +43,6 @@ pub async fn begin(
     panic!("the gateway was not called");
 }
 
-/// Takes the process out of the hands of the caller that still waits, and kills it.
-pub fn kill(service: &Process) {
-    let pid = service.pid().to_string();
-    assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
-}
-
 pub async fn unknown(service: &Process, count: usize) -> Vec<Value> {
     let reply = service
         .until(
@@ -65,7 +60,7 @@ async fn a_charge_cut_short_by_a_kill_is_unknown_and_not_sent_again() {
     let key = register(&service).await;
     world.fault(delay_after("CARD-BATCH", 10_000)).await;
     begin(&world, &service, "/billing/pay", one_off(&key), |l| l.len() == 1).await;
-    kill(&service);
+    service.signal("KILL");
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let payment = unknown(&service, 1).await.remove(0);
@@ -94,7 +89,7 @@ async fn a_refund_cut_short_by_a_kill_holds_its_amount() {
     world.fault(delay_after("CANCEL", 10_000)).await;
     let body = json!({"paymentId": payment["id"], "amount": 9000});
     begin(&world, &service, "/billing/refund", body, |l| l[0]["canceledAmount"] == 9000).await;
-    kill(&service);
+    service.signal("KILL");
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let ask = || service.get("/billing/refunds?status=unknown");
@@ -117,7 +112,9 @@ async fn a_stop_waits_for_the_charge_under_way_and_its_caller_gets_the_answer() 
         let answer = client.post(format!("{base}/billing/pay")).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     });
-    world.until_ledger(1).await;
+    while world.ledger().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let exit = tokio::task::spawn_blocking(move || service.terminate()).await.unwrap();
     assert!(exit.success(), "{exit}");
     let (status, body) = caller.await.unwrap();
@@ -125,6 +122,7 @@ async fn a_stop_waits_for_the_charge_under_way_and_its_caller_gets_the_answer() 
     let service = world.service("again", &[]).await;
     let listed = service.get("/billing/payments").await.data(200);
     assert_eq!(listed["items"][0]["status"], "approved");
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "nothing is left under way");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +149,9 @@ async fn a_database_that_cuts_its_connections_does_not_lose_the_outcome() {
     let key = app.register(CARD).await;
     app.fault(delay_after("CARD-BATCH", 600)).await;
     let cut = async {
-        app.until_ledger(1).await;
+        while app.ledger().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
              where datname = current_database() and pid <> pg_backend_pid()";
         sqlx::query(query).execute(&app.service.ctx.pool).await.unwrap();
@@ -160,22 +160,35 @@ async fn a_database_that_cuts_its_connections_does_not_lose_the_outcome() {
     assert_eq!(reply.data(200)["status"], "approved");
 }
 
+/// How many processes name this folder: a private PostgreSQL server does.
+fn running(folder: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let commands = processes.filter_map(|p| std::fs::read(p.path().join("cmdline")).ok());
+    commands.filter(|command| String::from_utf8_lossy(command).contains(folder)).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_leaves_no_private_database_in_the_way_of_the_next_start() {
-    let dir = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = Folder::new();
     let data_dir = dir.join("data").display().to_string();
     let settings = [("DATA_DIR", data_dir.as_str())];
     let service = Process::service(&dir, "first", &settings).await;
+    assert!(running(&data_dir) > 0, "a server of its own");
     let key = register(&service).await;
     let paid = service.post("/billing/pay", &one_off(&key)).await.data(200);
     service.kill();
+    let gone = std::time::Instant::now();
+    while running(&data_dir) > 0 {
+        assert!(gone.elapsed() < Duration::from_secs(5), "PostgreSQL outlives the service");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let service = Process::service(&dir, "second", &settings).await;
     let path = format!("/billing/payment/{}", paid["id"].as_str().unwrap());
     assert_eq!(service.get(&path).await.data(200)["status"], "approved");
     let ledger = service.get("/sandbox/ledger").await.json();
     assert_eq!(ledger["transactions"].as_array().unwrap().len(), 1);
-    assert!(service.terminate_quietly());
+    assert!(service.terminate().success());
+    assert_eq!(running(&data_dir), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,16 +206,22 @@ async fn two_processes_charge_five_hundred_due_subscriptions_once_each() {
         maker.post("/billing/subscribe", &body).await.data(201);
     }
     maker.kill();
+    // A gateway that takes its time, so that the work is not done before the second one is there.
+    let slow = json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 50, "times": 500});
+    world.fault(slow).await;
     let settings = [("SCHEDULER_INTERVAL_SECS", "1"), ("CHARGE_HOUR", "0")];
     let (one, two) = tokio::join!(world.service("one", &settings), world.service("two", &settings));
-    world.until_ledger(500).await;
+    while world.ledger().await.len() < 500 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let pending = || one.get("/billing/payments?status=pending");
     one.until(pending, |r| r.data(200)["items"].as_array().unwrap().is_empty()).await;
     let ledger = world.ledger().await;
-    let mut orders: Vec<&str> = ledger.iter().map(|t| t["orderNo"].as_str().unwrap()).collect();
-    orders.sort_unstable();
-    orders.dedup();
-    assert_eq!((ledger.len(), orders.len()), (500, 500));
+    // The order number begins with the subscription's id.
+    let subscription =
+        |t: &Value| t["orderNo"].as_str().unwrap().split('-').next().map(str::to_owned);
+    let charged: HashSet<_> = ledger.iter().map(subscription).collect();
+    assert_eq!((ledger.len(), charged.len()), (500, 500));
     let both = [&one, &two].map(|p| p.output().matches("charge approved").count());
     assert_eq!(both[0] + both[1], 500, "{both:?}");
     assert!(both.iter().all(|n| *n > 0), "both worked: {both:?}");

@@ -1,6 +1,5 @@
 //! The moment at which a process dies or loses its database decides what may be sent again.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::app::{TestApp, one_off};
-use crate::crash::{ONCE, delay_after, kill, register, unknown};
+use crate::crash::{ONCE, delay_after, register, unknown};
 use crate::process::{Process, World};
 
 const CARD: &str = "4111111111111111";
@@ -28,32 +27,6 @@ async fn begin(world: &World, service: &Arc<Process>, body: &Value, step: &str) 
     world.sandbox.until(|| world.sandbox.get("/sandbox/calls"), more).await;
 }
 
-fn signal(process: &Process, name: &str) {
-    let pid = process.pid().to_string();
-    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_before_the_call_leaves_nothing_and_the_repeated_request_charges_once() {
-    let world = World::start().await;
-    let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
-    let mut body = one_off(&key);
-    body["orderId"] = json!("ORDER-1");
-    world.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 10_000})).await;
-    begin(&world, &service, &body, "READY").await;
-    kill(&service);
-
-    let service = world.service("again", &[]).await;
-    let ready = service.get("/health/ready").await.data(200);
-    assert_eq!(ready["unknownOutcomes"], 0);
-    let repeated = service.try_post("/billing/pay", ONCE, &body).await.unwrap();
-    assert_eq!(repeated.data(200)["orderId"], "ORDER-1");
-    let again = service.try_post("/billing/pay", ONCE, &body).await.unwrap();
-    assert_eq!(again.text, repeated.text);
-    assert_eq!((world.ledger().await.len(), count(&world, "CARD-BATCH").await), (1, 1));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_while_the_gateway_has_not_charged_yet_is_unknown_all_the_same() {
     let world = World::start().await;
@@ -61,14 +34,14 @@ async fn a_kill_while_the_gateway_has_not_charged_yet_is_unknown_all_the_same() 
     let key = register(&service).await;
     world.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 2000})).await;
     begin(&world, &service, &one_off(&key), "CARD-BATCH").await;
-    kill(&service);
+    service.signal("KILL");
     assert!(world.ledger().await.is_empty(), "not yet");
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let payment = unknown(&service, 1).await.remove(0);
     let repeated = service.try_post("/billing/pay", ONCE, &one_off(&key)).await.unwrap();
     assert_eq!(repeated.data(202)["id"], payment["id"]);
-    world.until_ledger(1).await;
+    world.until_charged(1).await;
     assert_eq!(count(&world, "CARD-BATCH").await, 1);
 }
 
@@ -80,7 +53,7 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
     let key = register(&sleeper).await;
     world.fault(delay_after("CARD-BATCH", 500)).await;
     begin(&world, &sleeper, &one_off(&key), "CARD-BATCH").await;
-    signal(&sleeper, "-STOP");
+    sleeper.signal("STOP");
     // As if it had slept for an hour: PostgreSQL still takes it for alive, so time has to tell.
     let mut db = PgConnection::connect(&world.database_url).await.unwrap();
     let hour = "update payments set sent_at = sent_at - interval '1 hour' where state = 'sending'";
@@ -92,7 +65,7 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
         .unwrap()
         .fails(409, "request_in_progress");
 
-    signal(&sleeper, "-CONT");
+    sleeper.signal("CONT");
     let path = format!("/billing/payment/{}", payment["id"].as_str().unwrap());
     other.until(|| other.get(&path), |reply| reply.data(200)["status"] == "approved").await;
     assert_eq!((world.ledger().await.len(), count(&world, "CARD-BATCH").await), (1, 1));

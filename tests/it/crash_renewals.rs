@@ -1,4 +1,4 @@
-//! Processes that die in the middle of what the schedule or a subscriber's first charge does.
+//! Renewals and refunds whose process dies or is stopped in the middle, and what is sent after it.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::app::Reply;
-use crate::crash::{ONCE, begin, delay_after, kill, register, unknown};
-use crate::process::{Process, World};
+use crate::crash::{ONCE, begin, delay_after, register, unknown};
+use crate::process::World;
 
 const EAGER: &[(&str, &str)] = &[("SCHEDULER_INTERVAL_SECS", "1"), ("CHARGE_HOUR", "0")];
 const IDLE: &[(&str, &str)] = &[("SCHEDULER_ENABLED", "false"), ("CHARGE_HOUR", "0")];
@@ -23,51 +23,10 @@ fn due_today(key: &str, plan: &str) -> Value {
     })
 }
 
-async fn subscription(service: &Process, id: &Value) -> Value {
-    service.get(&format!("/billing/subscription/{}", id.as_str().unwrap())).await.data(200)
-}
-
 /// How many calls of step 2 reached the gateway.
 async fn charges(world: &World) -> u64 {
     let calls = world.sandbox.get("/sandbox/calls").await.json();
     calls["counters"]["CARD-BATCH"].as_u64().unwrap_or(0)
-}
-
-/// Waits until a pass of the schedule has come and gone: a new subscription has been charged.
-async fn a_pass_later(world: &World, service: &Process, key: &str, before: usize) {
-    service.post("/billing/subscribe", &due_today(key, "canary")).await.data(201);
-    world.until_ledger(before + 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_cut_short_by_a_kill_is_unknown_and_its_period_is_not_charged_again() {
-    let world = World::start().await;
-    let maker = world.service("maker", IDLE).await;
-    let key = register(&maker).await;
-    let made = maker.post("/billing/subscribe", &due_today(&key, "monthly")).await.data(201);
-    maker.kill();
-
-    world.fault(delay_after("CARD-BATCH", 10_000)).await;
-    let service = world.service("service", EAGER).await;
-    world.until_ledger(1).await;
-    service.kill();
-
-    let service = world.service("again", EAGER).await;
-    let payment = unknown(&service, 1).await.remove(0);
-    assert_eq!(payment["subscriptionId"], made["id"]);
-    let pay = json!({"subscriptionId": made["id"]});
-    service.post("/billing/pay", &pay).await.fails(409, "outcome_unknown");
-    a_pass_later(&world, &service, &key, 1).await;
-    assert_eq!(charges(&world).await, 2, "the lost one and the canary");
-
-    let path = format!("/billing/payment/{}/resolve", payment["id"].as_str().unwrap());
-    let id = world.ledger().await[0]["transactionId"].clone();
-    let found = json!({"outcome": "approved", "transactionId": id, "reason": "확인"});
-    assert_eq!(service.post(&path, &found).await.data(200)["status"], "approved");
-    let now = subscription(&service, &made["id"]).await;
-    assert_eq!(now["status"], "active");
-    assert!(now["nextBillingDate"].as_str() > made["nextBillingDate"].as_str(), "{now}");
-    service.post("/billing/pay", &pay).await.fails(409, "already_charged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +40,7 @@ async fn a_renewal_found_not_charged_after_a_kill_is_charged_once_more() {
     // word, and nothing less, to send a second call.
     world.fault(delay_after("CARD-BATCH", 10_000)).await;
     let service = world.service("service", EAGER).await;
-    world.until_ledger(1).await;
+    world.until_charged(1).await;
     service.kill();
 
     let service = world.service("again", IDLE).await;
@@ -97,28 +56,6 @@ async fn a_renewal_found_not_charged_after_a_kill_is_charged_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_charge_cut_short_by_a_kill_answers_its_repeated_request_and_sends_nothing() {
-    let world = World::start().await;
-    let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
-    world.fault(delay_after("CARD-BATCH", 10_000)).await;
-    let mut body = due_today(&key, "monthly");
-    body["chargeNow"] = json!(true);
-    begin(&world, &service, "/billing/subscribe", body.clone(), |l| l.len() == 1).await;
-    kill(&service);
-
-    let service = world.service("again", EAGER).await;
-    let payment = unknown(&service, 1).await.remove(0);
-    let repeat = || async { service.try_post("/billing/subscribe", ONCE, &body).await.unwrap() };
-    let repeated = repeat().await;
-    assert_eq!(repeated.data(202)["id"], payment["id"]);
-    assert_eq!(repeat().await.text, repeated.text);
-    service.post("/billing/subscribe", &body).await.fails(409, "subscription_exists");
-    a_pass_later(&world, &service, &key, 1).await;
-    assert_eq!(charges(&world).await, 2, "the lost one and the canary");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_cut_short_by_a_kill_answers_its_repeated_request_and_sends_nothing() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
@@ -131,7 +68,7 @@ async fn a_refund_cut_short_by_a_kill_answers_its_repeated_request_and_sends_not
     let body = json!({"paymentId": paid["id"]});
     let done = |l: &[Value]| l[0]["canceledAmount"] == 9900;
     begin(&world, &service, "/billing/refund", body.clone(), done).await;
-    kill(&service);
+    service.signal("KILL");
 
     let service = world.service("again", EAGER).await;
     let ask = || service.get("/billing/refunds?status=unknown");
@@ -166,8 +103,8 @@ async fn a_stop_lets_the_renewal_under_way_end_and_leaves_nothing_sending() {
     world.fault(slow).await;
     let service = world.service("service", EAGER).await;
     service.until(|| world.sandbox.get("/sandbox/ledger"), |r| r.text.contains("SUB")).await;
-    let status = tokio::task::spawn_blocking(move || service.terminate()).await.unwrap();
-    assert!(status.success(), "{status}");
+    let exit = tokio::task::spawn_blocking(move || service.terminate()).await.unwrap();
+    assert!(exit.success(), "{exit}");
 
     let mut db = PgConnection::connect(&world.database_url).await.unwrap();
     let states: Vec<String> =
@@ -176,7 +113,8 @@ async fn a_stop_lets_the_renewal_under_way_end_and_leaves_nothing_sending() {
     let charged = world.ledger().await.len();
     assert!((1..=plans.len()).contains(&charged), "{charged}");
     let service = world.service("again", EAGER).await;
-    world.until_ledger(plans.len()).await;
+    world.until_charged(plans.len()).await;
+    assert_eq!(charges(&world).await, plans.len() as u64);
     let ready = service.get("/health/ready").await.data(200);
     assert_eq!(ready["unknownOutcomes"], 0);
 }

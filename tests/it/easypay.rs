@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Reply, TestApp, one_off};
 
-const ALL_ON: &[(&str, &str)] = &[
+pub const ALL_ON: &[(&str, &str)] = &[
     ("KAKAOPAY_ENABLED", "true"),
     ("NAVERPAY_ENABLED", "true"),
     ("SAMSUNGPAY_ENABLED", "true"),
@@ -13,25 +13,25 @@ const ALL_ON: &[(&str, &str)] = &[
 ];
 
 /// The body of the original's README.
-fn original() -> Value {
+pub fn original() -> Value {
     json!({
         "orderId": "ORDER-20260205-001", "amount": 9900, "productName": "프리미엄 구독",
         "customerName": "홍길동",
     })
 }
 
-async fn prepare(app: &TestApp, order_id: &str) -> Value {
+pub async fn prepare(app: &TestApp, order_id: &str) -> Value {
     let mut body = original();
     body["orderId"] = json!(order_id);
     app.post("/easypay/prepare", &body).await.data(200)
 }
 
-async fn status(app: &TestApp, order_id: &str) -> Value {
+pub async fn status(app: &TestApp, order_id: &str) -> Value {
     app.get(&format!("/easypay/status/{order_id}")).await.data(200)
 }
 
 /// Posts fields as a browser does under `accept-charset="EUC-KR"`; does not follow redirects.
-async fn post_form(url: &str, fields: &Value) -> reqwest::Response {
+pub async fn post_form(url: &str, fields: &Value) -> reqwest::Response {
     let pairs = fields.as_object().unwrap().iter().map(|(name, value)| {
         let (bytes, _, _) = EUC_KR.encode(value.as_str().unwrap());
         let value: String = url::form_urlencoded::byte_serialize(&bytes).collect();
@@ -48,7 +48,7 @@ async fn post_form(url: &str, fields: &Value) -> reqwest::Response {
 }
 
 /// Opens the window and does one thing in it; where the browser is sent.
-async fn in_window(app: &TestApp, prepared: &Value, action: &str) -> String {
+pub async fn in_window(app: &TestApp, prepared: &Value, action: &str) -> String {
     let form_action = prepared["formAction"].as_str().unwrap();
     let page = post_form(form_action, &prepared["sdkData"]).await.text().await.unwrap();
     let (_, rest) = page.split_once("action=\"").unwrap_or_else(|| panic!("{page}"));

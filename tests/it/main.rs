@@ -2,25 +2,44 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod anchors;
 mod app;
+mod auth;
 mod bad_http;
 mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
+mod cancellations;
 mod card_walk;
 mod concurrency;
+mod config;
 mod crash;
 mod crash_moments;
 mod crash_renewals;
+mod crash_schedule;
+mod dunning;
 mod easypay;
 mod fixtures;
+mod hostile_text;
+mod idempotency;
+mod lists;
+mod lost;
+mod lost_periods;
+mod lost_refunds;
 mod notifications;
+mod openapi;
+mod orders;
 mod postgres;
 mod process;
-mod search;
+mod replicas;
+mod searcher;
 mod secrecy;
+mod senders;
+mod step_one;
+mod subscription_changes;
+mod subscriptions;
 mod takeover;
 mod unknown;
-mod unknown_charges;
-mod unknown_refunds;
+mod window_flow;
 mod wire;
+mod wire_bodies;

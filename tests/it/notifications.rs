@@ -10,7 +10,7 @@ const SUCCESS: &str = "<html><body><RESULT>SUCCESS</RESULT></body></html>";
 const FAIL: &str = "<html><body><RESULT>FAIL</RESULT></body></html>";
 
 /// An order of 9,900 won that waits for its buyer.
-async fn order(app: &TestApp, order_id: &str) {
+pub async fn order(app: &TestApp, order_id: &str) {
     let body = json!({
         "orderId": order_id, "amount": 9900, "productName": "프리미엄 구독", "customerName": "홍길동",
     });
@@ -21,26 +21,26 @@ async fn status(app: &TestApp, order_id: &str) -> Value {
     app.get(&format!("/easypay/status/{order_id}")).await.data(200)
 }
 
-fn paid(order_id: &str, transaction: &str, amount: u32) -> String {
+pub fn paid(order_id: &str, transaction: &str, amount: u32) -> String {
     format!(
         "PAYMETHOD=KAKAOPAY&CPID={CPID}&DAOUTRX={transaction}&ORDERNO={order_id}&AMOUNT={amount}\
          &PRODUCTNAME=%C7%C1%B8%AE%B9%CC%BE%F6+%B1%B8%B5%B6&SETTDATE=20261125101010"
     )
 }
 
-fn canceled(order_id: &str, transaction: &str, amount: u32, second: u32) -> String {
+pub fn canceled(order_id: &str, transaction: &str, amount: u32, second: u32) -> String {
     format!(
         "PAYMETHOD=KAKAOCANCEL&CPID={CPID}&DAOUTRX={transaction}&ORDERNO={order_id}\
          &AMOUNT={amount}&CANCELDATE=202611251011{second:02}"
     )
 }
 
-async fn tell(app: &TestApp, query: &str) -> Reply {
+pub async fn tell(app: &TestApp, query: &str) -> Reply {
     app.get(&format!("/webhook/kiwoom?{query}")).await
 }
 
 #[track_caller]
-fn answered(reply: &Reply, status: u16) {
+pub fn answered(reply: &Reply, status: u16) {
     let body = if status == 200 { SUCCESS } else { FAIL };
     assert_eq!((reply.status, reply.text.as_str()), (status, body));
 }
@@ -261,13 +261,35 @@ async fn only_known_senders_are_let_in() {
 async fn card_numbers_are_not_kept() {
     let app = TestApp::start().await;
     order(&app, "O-1").await;
-    let told =
-        paid("O-1", "t1", 9900) + "&CARDNO=4111111111111111&RESERVEDSTRING=4111-1111-1111-1111";
+    let told = format!(
+        "PAYMETHOD=CARD&CPID={CPID}&DAOUTRX=t1&ORDERNO=O-1&AMOUNT=9900\
+         &PRODUCTNAME=%BF%F9%B0%A3&SETTDATE=20261125101010&CARDNO=4111111111111111\
+         &RESERVEDSTRING=4111-1111-1111-1111&USERID=1+5555555555554444"
+    );
     answered(&tell(&app, &told).await, 200);
-    let raw: String = sqlx::query_scalar("select raw from notifications")
+    let mut row: Value = sqlx::query_scalar("select to_jsonb(n) from notifications n")
         .fetch_one(&app.service.ctx.pool)
         .await
         .unwrap();
-    assert!(raw.contains("CARDNO=411111******1111"), "{raw}");
-    assert!(raw.contains("RESERVEDSTRING=4111-11**-****-1111"), "{raw}");
+    for changing in ["id", "fingerprint", "first_at", "last_at"] {
+        assert!(row.as_object_mut().unwrap().remove(changing).is_some());
+    }
+    let raw = format!(
+        "PAYMETHOD=CARD&CPID={CPID}&DAOUTRX=t1&ORDERNO=O-1&AMOUNT=9900\
+         &PRODUCTNAME=월간&SETTDATE=20261125101010&CARDNO=411111******1111\
+         &RESERVEDSTRING=4111-11**-****-1111&USERID=1 555555******4444"
+    );
+    let expected = json!({
+        "kind": "payment", "verdict": "applied", "order_no": "O-1", "transaction_id": "t1",
+        "amount": 9900, "occurred_at": "2026-11-25T01:10:10+00:00", "raw": raw, "copies": 1,
+    });
+    assert_eq!(row, expected);
+    // A body that is no notification at all.
+    let request = app.request(reqwest::Method::POST, "/webhook/noti").body("4111111111111111");
+    answered(&app.send(request).await, 400);
+    let raw: String = sqlx::query_scalar("select raw from notifications where kind = 'unreadable'")
+        .fetch_one(&app.service.ctx.pool)
+        .await
+        .unwrap();
+    assert_eq!(raw, "411111******1111=");
 }

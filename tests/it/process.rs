@@ -2,21 +2,50 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::Reply;
 use crate::postgres;
 
 /// A sandbox on its own, and what services beside it need.
 pub struct World {
-    pub dir: PathBuf,
     pub sandbox: Process,
     pub database_url: String,
+    // The last to be dropped: a sandbox that is still running writes into it.
+    pub dir: Folder,
+}
+
+/// A new folder, which goes with the test unless that failed.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
 }
 
 /// One process. Dropping it kills it.
@@ -29,8 +58,7 @@ pub struct Process {
 
 impl World {
     pub async fn start() -> Self {
-        let dir = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
-        std::fs::create_dir_all(&dir).unwrap();
+        let dir = Folder::new();
         let port = free_port();
         let port_text = port.to_string();
         let data_dir = dir.display().to_string();
@@ -38,7 +66,7 @@ impl World {
         let settings = [("DATA_DIR", data_dir.as_str())];
         let sandbox = Process::spawn(&dir, "sandbox", port, &arguments, &settings);
         sandbox.until(|| sandbox.get("/sandbox/clock"), |reply| reply.status == 200).await;
-        Self { dir, sandbox, database_url: postgres::new_database().await }
+        Self { sandbox, database_url: postgres::new_database().await, dir }
     }
 
     /// A service on this world's database and sandbox, ready to be called.
@@ -59,13 +87,18 @@ impl World {
         reply.json()["transactions"].as_array().unwrap().clone()
     }
 
-    /// Waits until the gateway holds this many transactions, and no more.
-    pub async fn until_ledger(&self, count: usize) -> Vec<Value> {
-        let held = |reply: &Reply| reply.json()["transactions"].as_array().unwrap().clone();
-        let ask = || self.sandbox.get("/sandbox/ledger");
-        let ledger = held(&self.sandbox.until(ask, |reply| held(reply).len() >= count).await);
-        assert_eq!(ledger.len(), count, "{ledger:?}");
-        ledger
+    /// Waits until the gateway has taken this many payments.
+    pub async fn until_charged(&self, count: usize) {
+        let counted = |reply: &Reply| {
+            reply.status == 200 && reply.json()["transactions"].as_array().unwrap().len() >= count
+        };
+        self.sandbox.until(|| self.sandbox.get("/sandbox/ledger"), counted).await;
+    }
+
+    /// Moves the clock of the sandbox and of the services beside it.
+    pub async fn advance_days(&self, days: u32) {
+        let reply = self.sandbox.post("/sandbox/clock", &json!({"advanceDays": days})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
     }
 
     pub async fn fault(&self, fault: Value) {
@@ -105,13 +138,17 @@ impl Process {
         Self { base, log, child: command.spawn().unwrap(), client }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// Sends a signal by name; the process goes on being watched.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let flag = format!("-{name}");
+        assert!(Command::new("kill").args([&flag, &pid]).status().unwrap().success());
     }
 
-    /// SIGTERM; whether it ended with success.
-    pub fn terminate_quietly(self) -> bool {
-        self.terminate().success()
+    /// Whether the process has not ended. A process that ended and was not waited for is a zombie.
+    pub fn is_running(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|s| !s.starts_with(" Z")))
     }
 
     /// SIGKILL.
@@ -122,8 +159,7 @@ impl Process {
 
     /// SIGTERM, and its exit status.
     pub fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().unwrap()
     }
 

@@ -4,31 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, one_off};
+use crate::lost::{IMPATIENT, LOST, lose};
 
 const CARD: &str = "4111111111111111";
-
-/// Every way in which an answer can be lost, and whether the gateway took the money.
-pub const LOST: &[(&str, bool)] = &[
-    ("drop_before", false),
-    ("drop_after", true),
-    ("truncate", true),
-    ("half_close", true),
-    ("garbage", true),
-    ("html", true),
-    ("huge", true),
-    ("status", true),
-    ("redirect", false),
-    ("wrong_token", true),
-    ("wrong_amount", true),
-    ("wrong_order", true),
-    ("no_result_code", true),
-    ("slow", true),
-    ("delay_after", true),
-];
-
-pub async fn impatient() -> TestApp {
-    TestApp::with(&[("KIWOOM_TIMEOUT_SECS", "1")]).await
-}
 
 /// How often step 2 was sent for an order.
 async fn sent(app: &TestApp, order_no: &str) -> usize {
@@ -37,24 +15,14 @@ async fn sent(app: &TestApp, order_no: &str) -> usize {
     calls.iter().filter(|call| call["payMethod"] == "CARD-BATCH").count()
 }
 
-pub async fn lose(app: &TestApp, on: &str, kind: &str) {
-    app.fault(json!({"on": on, "kind": kind, "delayMs": 3000, "status": 500})).await;
-}
-
-/// A notification would settle a refund before anybody has looked at it.
-pub async fn no_notifications(app: &TestApp) {
-    let reply = app.post("/sandbox/notifications", &json!({"kind": "lost", "times": 1000})).await;
-    assert_eq!(reply.status, 200, "{}", reply.text);
-}
-
-pub async fn unknown_payments(app: &TestApp) -> Vec<Value> {
+async fn unknown_payments(app: &TestApp) -> Vec<Value> {
     let page = app.get("/billing/payments?status=unknown&limit=100").await.data(200);
     page["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_unknown_and_is_never_sent_again() {
-    let app = impatient().await;
+    let app = TestApp::with(IMPATIENT).await;
     let key = app.register(CARD).await;
     for (n, (kind, taken)) in LOST.iter().enumerate() {
         lose(&app, "CARD-BATCH", kind).await;
@@ -79,8 +47,31 @@ async fn a_lost_answer_is_unknown_and_is_never_sent_again() {
 
     app.advance_days(40).await;
     assert_eq!(unknown_payments(&app).await.len(), LOST.len(), "time settles nothing");
-    for (kind, _) in LOST {
-        assert_eq!(sent(&app, &format!("LOST-{kind}")).await, 1, "{kind}");
+    for (kind, taken) in LOST {
+        let order_no = format!("LOST-{kind}");
+        assert_eq!(sent(&app, &order_no).await, 1, "{kind}");
+        settle(&app, &order_no, *taken).await;
+    }
+    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 0);
+    assert!(app.ledger().await.iter().all(|t| t["canceledAmount"] == 9900));
+}
+
+/// Settles it as it was, once; what was paid can be refunded, what was not cannot.
+async fn settle(app: &TestApp, order_no: &str, taken: bool) {
+    let ledger = app.get(&format!("/sandbox/ledger?orderNo={order_no}")).await.json();
+    let outcome = if taken { "approved" } else { "declined" };
+    let found = json!({
+        "outcome": outcome, "reason": "가맹점 관리자에서 확인",
+        "transactionId": ledger["transactions"][0]["transactionId"],
+    });
+    let path = format!("/billing/payment/{order_no}/resolve");
+    assert_eq!(app.post(&path, &found).await.data(200)["status"], outcome, "{order_no}");
+    app.post(&path, &found).await.fails(409, "not_unknown");
+    let refund = app.post("/billing/refund", &json!({"orderId": order_no})).await;
+    if taken {
+        assert_eq!(refund.data(200)["payment"]["status"], "refunded", "{order_no}");
+    } else {
+        refund.fails(409, "refund_not_allowed");
     }
 }
 
@@ -117,7 +108,6 @@ async fn an_unknown_refund_holds_its_amount_until_it_is_settled() {
     let app = TestApp::start().await;
     let key = app.register(CARD).await;
     let payment = app.pay(&key).await.data(200);
-    no_notifications(&app).await;
     let part = json!({"paymentId": payment["id"], "amount": 4000});
 
     lose(&app, "CANCEL", "drop_after").await;
@@ -164,14 +154,29 @@ async fn a_period_whose_answer_was_lost_waits_and_the_next_one_is_charged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_reached_the_gateway_is_safe_to_retry() {
-    let app = impatient().await;
+    let app = TestApp::with(IMPATIENT).await;
     let key = app.register(CARD).await;
     let mut body = one_off(&key);
     body["orderId"] = json!("ORDER-RETRY");
-    for kind in ["status_before", "drop_before", "garbage", "html"] {
+    for kind in [
+        "status_before",
+        "status",
+        "drop_before",
+        "drop_after",
+        "garbage",
+        "html",
+        "redirect",
+        "truncate",
+        "half_close",
+        "huge",
+        "slow",
+        "decline",
+    ] {
         let fault = json!({"on": "READY", "kind": kind, "times": 3, "status": 503});
         app.fault(fault).await;
         app.post("/billing/pay", &body).await.fails(502, "gateway_unavailable");
+        // One that is not tried three times leaves some waiting.
+        app.delete("/sandbox/faults").await;
     }
     assert!(app.ledger().await.is_empty());
     assert!(unknown_payments(&app).await.is_empty());
@@ -182,7 +187,7 @@ async fn what_never_reached_the_gateway_is_safe_to_retry() {
 async fn the_key_is_never_sent_to_a_foreign_host() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let app = impatient().await;
+    let app = TestApp::with(IMPATIENT).await;
     let key = app.register(CARD).await;
     for url in [
         format!("http://127.0.0.1:{port}/sandbox/pay/process"),
@@ -194,4 +199,17 @@ async fn the_key_is_never_sent_to_a_foreign_host() {
     }
     let connected = tokio::time::timeout(std::time::Duration::from_millis(100), listener.accept());
     assert!(connected.await.is_err(), "nobody connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_payment_is_still_there_after_a_restart_in_order() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    lose(&app, "CARD-BATCH", "drop_after").await;
+    let payment = app.pay(&key).await.data(202);
+    let app = app.restart().await;
+    let listed = unknown_payments(&app).await;
+    assert_eq!(listed, [payment]);
+    app.advance_days(40).await;
+    assert_eq!(app.ledger().await.len(), 1);
 }

@@ -43,6 +43,18 @@ fn results_have_two_spellings_and_cancellations_their_own_names() {
 }
 
 #[test]
+fn a_cancellation_of_a_kind_nobody_listed_is_no_payment() {
+    for (kind, method) in [("MOBILE_CANCEL", "MOBILE"), ("TOSSCANCEL", "TOSS"), ("CANCEL", "")] {
+        let text = format!("PAYMETHOD={kind}&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t");
+        let read = interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap();
+        assert_eq!((read.event, read.method.as_str()), (Event::Canceled, method), "{kind}");
+    }
+    let text = b"PAYMETHOD=CARD_CANCEL&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&RES_CD=9201";
+    let refused = interpret(&decode(text, b"").unwrap());
+    assert_eq!(refused, Err(Unreadable::Field("RESULTCODE")));
+}
+
+#[test]
 fn what_is_no_notification_is_refused() {
     for (text, field) in [
         ("", "PAYMETHOD"),
@@ -62,12 +74,19 @@ fn what_is_no_notification_is_refused() {
 
 #[test]
 fn card_numbers_are_masked_wherever_they_are() {
-    let fields =
-        decode(b"CARDNO=4111111111111111&MEMO=4111-1111-1111-1111+x&T=12345678901234", b"");
-    assert_eq!(
-        masked(&fields.unwrap()),
-        "CARDNO=411111******1111&MEMO=4111-11**-****-1111 x&T=12345678901234"
-    );
+    for (text, expected) in [
+        ("CARDNO=4111111111111111", "CARDNO=411111******1111"),
+        ("MEMO=4111-1111-1111-1111+x", "MEMO=4111-11**-****-1111 x"),
+        ("T=12345678901234", "T=12345678901234"),
+        ("M=1+4111111111111111", "M=1 411111******1111"),
+        ("M=20260205+4111+1111+1111+1111-22", "M=20260205 4111 11** **** 1111-22"),
+        ("M=4111111111111111+5555555555554444", "M=411111******1111 555555******4444"),
+        ("M=%C7%D1+4111111111111111%B1%DB", "M=한 411111******1111글"),
+        ("4111111111111111", "411111******1111="),
+        ("M=010-1234-5678+2", "M=010-1234-5678 2"),
+    ] {
+        assert_eq!(masked(&decode(text.as_bytes(), b"").unwrap()), expected, "{text}");
+    }
 }
 
 proptest! {
