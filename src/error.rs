@@ -142,6 +142,12 @@ impl From<sqlx::Error> for ApiError {
             tracing::warn!(%error, "database not available");
             return Code::DatabaseUnavailable.into();
         }
+        // Ids are new each time, but for a request that another process has taken over.
+        let constraint = error.as_database_error().and_then(|e| e.constraint());
+        if constraint.is_some_and(|name| name.ends_with("_pkey")) {
+            tracing::warn!(%error, "another process has taken this request over");
+            return Code::RequestInProgress.into();
+        }
         tracing::error!(%error, "unexpected database error");
         Code::Internal.into()
     }

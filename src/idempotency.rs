@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -52,9 +53,17 @@ impl<S: Sync> FromRequestParts<S> for NewId {
 }
 
 enum Begun {
-    Fresh(Uuid),
-    Resumed(Uuid),
+    Fresh(Claim),
+    Resumed(Claim),
     Answered(StatusCode, Vec<u8>),
+}
+
+/// The right to answer a key. A process that was taken for dead, and whose request another one has
+/// taken over, holds a claim of the past: it may neither replace the answer nor free the key.
+#[derive(Clone, Copy, sqlx::FromRow)]
+struct Claim {
+    id: Uuid,
+    started_at: DateTime<Utc>,
 }
 
 struct Scope {
@@ -108,25 +117,25 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
 }
 
 async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next) -> Response {
-    let new_id = match begin(ctx, scope).await {
+    let (claim, resumed) = match begin(ctx, scope).await {
         Ok(Begun::Answered(status, body)) => return stored_response(status, body),
-        Ok(Begun::Fresh(id)) => NewId { id, resumed: false },
-        Ok(Begun::Resumed(id)) => NewId { id, resumed: true },
+        Ok(Begun::Fresh(claim)) => (claim, false),
+        Ok(Begun::Resumed(claim)) => (claim, true),
         Err(error) => return error.into_response(),
     };
-    request.extensions_mut().insert(new_id);
+    request.extensions_mut().insert(NewId { id: claim.id, resumed });
     let response = next.run(request).await;
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let pool = ctx.pool.clone();
     let (status, stored) = (parts.status, bytes.clone());
-    if let Err(error) = finish(&pool, new_id.id, status, &stored).await {
+    if let Err(error) = finish(&pool, claim, status, &stored).await {
         tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
         // Not in the caller's time: the database is away, and the answer is known.
         ctx.tasks.spawn(async move {
             for _ in 0..60 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                if finish(&pool, new_id.id, status, &stored).await.is_ok() {
+                if finish(&pool, claim, status, &stored).await.is_ok() {
                     return;
                 }
             }
@@ -137,16 +146,17 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
 
 async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
     let id = Uuid::now_v7();
-    let insert = sqlx::query(
+    let insert = sqlx::query_as(
         "insert into idempotency_keys
             (id, api_key_id, method, path, key, body_mac, sender, started_at)
          values ($1, $2, $3, $4, $5, $6, $7, now())
-         on conflict on constraint idempotency_keys_scope_key do nothing",
+         on conflict on constraint idempotency_keys_scope_key do nothing
+         returning id, started_at",
     );
     let insert = insert.bind(id).bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
     let insert = insert.bind(&scope.key).bind(&scope.body_mac).bind(ctx.instance.number());
-    if insert.execute(&ctx.pool).await?.rows_affected() == 1 {
-        return Ok(Begun::Fresh(id));
+    if let Some(claim) = insert.fetch_optional(&ctx.pool).await? {
+        return Ok(Begun::Fresh(claim));
     }
     let Some(row) = find(&ctx.pool, scope).await? else {
         // Its first request was turned away without an answer worth keeping, just now.
@@ -159,9 +169,9 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
         let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
         return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
     }
-    if take_over(ctx, row.id).await? {
+    if let Some(claim) = take_over(ctx, row.id).await? {
         recovery::recover(ctx).await?;
-        return Ok(Begun::Resumed(row.id));
+        return Ok(Begun::Resumed(claim));
     }
     Err(Code::RequestInProgress.into())
 }
@@ -184,29 +194,41 @@ async fn find(pool: &PgPool, scope: &Scope) -> sqlx::Result<Option<Row>> {
 }
 
 /// Takes a running request over from a process that is gone. Only one process succeeds.
-async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<bool> {
+async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
     let mut alive = instance::alive(&ctx.pool).await?;
     alive.push(ctx.instance.number());
-    let query = sqlx::query(
+    let query = sqlx::query_as(
         "update idempotency_keys set sender = $2, started_at = now()
          where id = $1 and status is null
-           and (sender <> all($3) or started_at < now() - make_interval(secs => $4))",
+           and (sender <> all($3) or started_at < now() - make_interval(secs => $4))
+         returning id, started_at",
     );
     let query = query.bind(id).bind(ctx.instance.number()).bind(alive).bind(MAX_RUN_SECS);
-    Ok(query.execute(&ctx.pool).await?.rows_affected() == 1)
+    query.fetch_optional(&ctx.pool).await
 }
 
 /// Stores the answer. One that only says "not now" is no answer: the key stays free for the retry.
-async fn finish(pool: &PgPool, id: Uuid, status: StatusCode, body: &[u8]) -> sqlx::Result<()> {
+async fn finish(pool: &PgPool, claim: Claim, status: StatusCode, body: &[u8]) -> sqlx::Result<()> {
     let not_now = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
     let query = if not_now {
-        sqlx::query("delete from idempotency_keys where id = $1").bind(id)
+        sqlx::query(
+            "delete from idempotency_keys where id = $1 and started_at = $2 and status is null",
+        )
     } else {
-        let status = i16::try_from(status.as_u16()).unwrap_or(i16::MAX);
-        let update = "update idempotency_keys set status = $2, body = $3 where id = $1";
-        sqlx::query(update).bind(id).bind(status).bind(body)
+        sqlx::query(
+            "update idempotency_keys set status = $3, body = $4
+             where id = $1 and started_at = $2 and status is null",
+        )
     };
-    query.execute(pool).await.map(drop)
+    let mut query = query.bind(claim.id).bind(claim.started_at);
+    if !not_now {
+        query = query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(body);
+    }
+    let done = query.execute(pool).await?;
+    if done.rows_affected() == 0 {
+        tracing::warn!(id = %claim.id, "a request was taken over: its second answer is kept");
+    }
+    Ok(())
 }
 
 fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {

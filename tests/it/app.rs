@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use kiwoom_billing::config::Config;
 use kiwoom_billing::service::Service;
@@ -126,6 +127,21 @@ impl TestApp {
         Reply { status, headers, text: response.text().await.unwrap() }
     }
 
+    /// Repeats a request with an `Idempotency-Key` for as long as the answer is "not now".
+    pub async fn send_until_answered(&self, request: RequestBuilder) -> Reply {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let reply = self.send(request.try_clone().unwrap()).await;
+            let not_now = reply.status == 503
+                || reply.status == 409 && reply.error(409)["code"] == "request_in_progress";
+            if !not_now {
+                return reply;
+            }
+            assert!(Instant::now() < deadline, "{}", reply.text);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await
     }
@@ -185,6 +201,20 @@ impl TestApp {
     pub async fn ledger(&self) -> Vec<Value> {
         let reply = self.get("/sandbox/ledger").await;
         reply.json()["transactions"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the gateway side holds this many transactions, and no more.
+    pub async fn until_ledger(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let ledger = self.ledger().await;
+            assert!(ledger.len() <= count, "{ledger:?}");
+            if ledger.len() == count {
+                return ledger;
+            }
+            assert!(Instant::now() < deadline, "{ledger:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Scripts one answer of the gateway.

@@ -13,19 +13,19 @@ use crate::process::{Folder, Process, World};
 
 const CARD: &str = "4111111111111111";
 
-async fn register(service: &Process) -> String {
+pub async fn register(service: &Process) -> String {
     let key = service.post("/billing/register", &card(CARD)).await.data(201);
     key["billingKey"].as_str().unwrap().to_owned()
 }
 
-fn delay_after(on: &str, millis: u32) -> Value {
+pub fn delay_after(on: &str, millis: u32) -> Value {
     json!({"on": on, "kind": "delay_after", "delayMs": millis})
 }
 
-const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
+pub const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
 
 /// Starts a call that the gateway answers late, and waits until the gateway has done it.
-async fn begin(
+pub async fn begin(
     world: &World,
     service: &Arc<Process>,
     path: &'static str,
@@ -43,7 +43,7 @@ async fn begin(
     panic!("the gateway was not called");
 }
 
-async fn unknown(service: &Process, count: usize) -> Vec<Value> {
+pub async fn unknown(service: &Process, count: usize) -> Vec<Value> {
     let reply = service
         .until(
             || service.get("/billing/payments?status=unknown"),

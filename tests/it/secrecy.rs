@@ -79,6 +79,7 @@ async fn blunder(caller: &mut Caller) {
         ("cardNumber", json!(format!("{CARD}1"))),
         ("customerEmail", json!(CARD)),
         ("cvc", json!(CARD)),
+        (CARD, json!("")),
         ("cardPassword", json!({"cardNumber": CARD})),
     ] {
         let mut body = card();
