@@ -90,7 +90,7 @@ async fn measure(request: Request, next: Next) -> Response {
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
     if !path.starts_with("/sandbox") {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(%method, ?path, status, millis, "request");
+        tracing::info!(%method, path, status, millis, "request");
         metrics::counter!("kiwoom_billing_requests_total", "status" => status.to_string())
             .increment(1);
         metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());

@@ -71,7 +71,7 @@ struct Scope {
     method: String,
     path: String,
     key: String,
-    body_mac: Vec<u8>,
+    body: Bytes,
 }
 
 /// Layer: see the module.
@@ -97,7 +97,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         key,
-        body_mac: ctx.vault.body_mac(&body),
+        body: body.clone(),
     });
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
@@ -154,7 +154,8 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
          returning id, started_at",
     );
     let insert = insert.bind(id).bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
-    let insert = insert.bind(&scope.key).bind(&scope.body_mac).bind(ctx.instance.number());
+    let insert =
+        insert.bind(&scope.key).bind(ctx.vault.body_mac(&scope.body)).bind(ctx.instance.number());
     if let Some(claim) = insert.fetch_optional(&ctx.pool).await? {
         return Ok(Begun::Fresh(claim));
     }
@@ -162,7 +163,7 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
         // Its first request was turned away without an answer worth keeping, just now.
         return Err(Code::RequestInProgress.into());
     };
-    if row.body_mac != scope.body_mac {
+    if !ctx.vault.is_body(&row.body_mac, &scope.body) {
         return Err(Code::IdempotencyKeyReused.into());
     }
     if let (Some(status), Some(body)) = (row.status, row.body) {

@@ -33,25 +33,18 @@ pub enum VaultError {
 pub struct Vault {
     present: Key,
     old: Option<Key>,
-    mac_key: Zeroizing<Vec<u8>>,
 }
 
 struct Key {
     id: [u8; KEY_ID_BYTES],
     cipher: Aes256Gcm,
+    body_key: Zeroizing<Vec<u8>>,
 }
 
 impl Vault {
     /// Takes `BILLING_KEY_SECRET` and `BILLING_KEY_SECRET_OLD`.
     pub fn new(present: &SecretString, old: Option<&SecretString>) -> Result<Self, VaultError> {
-        let bytes = Zeroizing::new(decode(present)?);
-        Ok(Self {
-            present: Key::new(present)?,
-            old: old.map(Key::new).transpose()?,
-            mac_key: Zeroizing::new(
-                Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec(),
-            ),
-        })
+        Ok(Self { present: Key::new(present)?, old: old.map(Key::new).transpose()? })
     }
 
     /// The bytes to store in `row`.
@@ -78,10 +71,13 @@ impl Vault {
     /// Tells request bodies apart without keeping a hash that could be guessed: a plain hash of a
     /// registration would give the card number away to whoever tries all numbers.
     pub fn body_mac(&self, body: &[u8]) -> Vec<u8> {
-        match Hmac::<Sha256>::new_from_slice(&self.mac_key) {
-            Ok(mac) => mac.chain_update(body).finalize().into_bytes().to_vec(),
-            Err(_) => unreachable!("HMAC takes keys of any length"),
-        }
+        self.present.mac(body).finalize().into_bytes().to_vec()
+    }
+
+    /// Whether `stored` is of this body, made with the present or the old secret.
+    pub fn is_body(&self, stored: &[u8], body: &[u8]) -> bool {
+        let mut keys = std::iter::once(&self.present).chain(&self.old);
+        keys.any(|key| key.mac(body).verify_slice(stored).is_ok())
     }
 }
 
@@ -91,7 +87,15 @@ impl Key {
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&Sha256::digest(&bytes[..])[..KEY_ID_BYTES]);
         let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| VaultError::Secret)?;
-        Ok(Self { id, cipher })
+        let body_key = Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec();
+        Ok(Self { id, cipher, body_key: Zeroizing::new(body_key) })
+    }
+
+    fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
+        match Hmac::<Sha256>::new_from_slice(&self.body_key) {
+            Ok(mac) => mac.chain_update(body),
+            Err(_) => unreachable!("HMAC takes keys of any length"),
+        }
     }
 }
 
@@ -119,6 +123,8 @@ mod tests {
 
         let rotated = Vault::new(&secret("b"), Some(&secret("a"))).unwrap();
         assert!(rotated.open(row, &sealed).is_ok());
+        let mac = vault.body_mac(b"{}");
+        assert!(rotated.is_body(&mac, b"{}") && !rotated.is_body(&mac, b"{ }"));
         let stranger = Vault::new(&secret("c"), None).unwrap();
         assert!(matches!(stranger.open(row, &sealed), Err(VaultError::OtherSecret)));
         assert!(matches!(vault.open(row, b"short"), Err(VaultError::Tampered)));

@@ -178,7 +178,12 @@ fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
             "declined"
         }
         Outcome::Unknown | Outcome::Mismatch(_) => {
-            tracing::error!(order_no, reason, "charge outcome unknown: find out before any retry");
+            tracing::error!(
+                alert = true,
+                order_no,
+                reason,
+                "charge outcome unknown: find out before any retry"
+            );
             "unknown"
         }
         Outcome::NotSent => {

@@ -18,11 +18,11 @@ pub async fn recover(ctx: &Context) -> sqlx::Result<usize> {
     let payments = store::orphans(&ctx.pool, &alive, secs).await?;
     let refunds = store::orphan_refunds(&ctx.pool, &alive, secs).await?;
     for id in &payments {
-        tracing::error!(%id, "a charge was cut short: its outcome is unknown");
+        tracing::error!(alert = true, %id, "a charge was cut short: its outcome is unknown");
         unless_gone(settle::settle(ctx, *id, &Outcome::Unknown, None).await)?;
     }
     for id in &refunds {
-        tracing::error!(%id, "a refund was cut short: its outcome is unknown");
+        tracing::error!(alert = true, %id, "a refund was cut short: its outcome is unknown");
         unless_gone(refund::settle(ctx, *id, &RefundOutcome::Unknown, None).await)?;
     }
     Ok(payments.len() + refunds.len())

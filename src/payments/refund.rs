@@ -232,7 +232,7 @@ fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {
             "declined"
         }
         RefundOutcome::Unknown => {
-            tracing::error!(%id, order_no, "refund outcome unknown: find out before any retry");
+            tracing::error!(alert = true, %id, order_no, "refund outcome unknown: find out before any retry");
             "unknown"
         }
         RefundOutcome::NotSent => {

@@ -72,7 +72,8 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     };
     if !source::is_allowed(rules, peer.ip(), &forwarded) {
         let client = source::client(rules.trusted_proxies, peer.ip(), &forwarded);
-        tracing::warn!(?client, "notification from an address that is not allowed");
+        let client = client.map(|ip| ip.to_string());
+        tracing::warn!(client, "notification from an address that is not allowed");
         return match ingest::refuse_source(ctx).await {
             Ok(()) => reply(StatusCode::FORBIDDEN),
             Err(_) => reply(StatusCode::SERVICE_UNAVAILABLE),
