@@ -15,6 +15,7 @@ use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
+use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
 use crate::{auth, billing, easypay, health, idempotency, request_id, webhook};
 
@@ -84,7 +85,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 /// One line and one count for each request: the path only, never query, headers or body.
 async fn measure(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = mask_cards(request.uri().path());
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());

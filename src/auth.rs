@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::context::AppState;
 use crate::error::{ApiError, Code};
+use crate::idempotency;
 
 /// Whose request it is: the beginning of the key's hash. The key itself goes no further.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub async fn require_key(
         presented(request.headers()).and_then(|key| identify(keys, key))
     };
     let Some(id) = caller else {
+        // A body left unread would close the connection under the caller's next request.
+        drop(idempotency::read_body(request.into_body()).await);
         return ApiError::from(Code::Unauthorized).into_response();
     };
     request.extensions_mut().insert(ApiKeyId(id));

@@ -25,6 +25,7 @@ use crate::auth::ApiKeyId;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
 use crate::instance;
+use crate::kiwoom::notification::mask_cards;
 use crate::payments::recovery;
 
 /// Largest request body in bytes.
@@ -95,7 +96,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     let scope = key.map(|key| Scope {
         api_key_id: parts.extensions.get::<ApiKeyId>().map_or_else(String::new, |k| k.0.clone()),
         method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
+        path: mask_cards(parts.uri.path()),
         key,
         body: body.clone(),
     });
@@ -250,7 +251,8 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Err(ApiError::invalid_field("Idempotency-Key", reason))
 }
 
-async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+/// The whole body, within a time and a size.
+pub async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
     let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
     read.map_err(|error| {

@@ -38,7 +38,7 @@ pub struct Vault {
 struct Key {
     id: [u8; KEY_ID_BYTES],
     cipher: Aes256Gcm,
-    body_key: Zeroizing<Vec<u8>>,
+    bodies: Zeroizing<Vec<u8>>,
 }
 
 impl Vault {
@@ -87,12 +87,12 @@ impl Key {
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&Sha256::digest(&bytes[..])[..KEY_ID_BYTES]);
         let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| VaultError::Secret)?;
-        let body_key = Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec();
-        Ok(Self { id, cipher, body_key: Zeroizing::new(body_key) })
+        let bodies = Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec();
+        Ok(Self { id, cipher, bodies: Zeroizing::new(bodies) })
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
-        match Hmac::<Sha256>::new_from_slice(&self.body_key) {
+        match Hmac::<Sha256>::new_from_slice(&self.bodies) {
             Ok(mac) => mac.chain_update(body),
             Err(_) => unreachable!("HMAC takes keys of any length"),
         }

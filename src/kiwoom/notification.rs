@@ -222,7 +222,7 @@ fn mask_all_digits(text: &str) -> String {
 
 /// Masks 13 to 19 digits that pass Luhn's check: one group of digits, or neighbouring groups with
 /// spaces and hyphens between them.
-fn mask_cards(text: &str) -> String {
+pub fn mask_cards(text: &str) -> String {
     let groups = digit_groups(text);
     let mut out = String::with_capacity(text.len());
     let (mut copied, mut first) = (0, 0);
