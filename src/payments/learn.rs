@@ -2,7 +2,7 @@
 //! merchant's pages. One that comes before its payment waits, and is put into the books together
 //! with the payment, whoever tells of that: a notification, the gateway's own answer, a person.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Duration, SubsecRound, Utc};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
@@ -36,11 +36,15 @@ pub enum Learnt {
     Contradiction,
 }
 
+/// Between our asking for a refund and the gateway's making it, at most.
+const LONGEST_CALL: Duration = Duration::minutes(10);
+
 #[derive(sqlx::FromRow)]
 struct Known {
     id: RefundId,
     amount: i64,
     state: RefundState,
+    created_at: DateTime<Utc>,
     refunded_at: Option<DateTime<Utc>>,
     resolve_reason: Option<String>,
     confirmed_by: Option<Uuid>,
@@ -102,7 +106,7 @@ async fn apply(
     if known.iter().any(|r| r.confirmed_by == Some(told.id)) {
         return Ok(Learnt::Applied);
     }
-    match known.iter().find(|r| is_same(r, told)) {
+    match told_of(&known, told) {
         Some(own) => confirm(ctx, tx, own, told).await?,
         None if told.amount == 0 || told.amount > payment.refundable() => {
             return Ok(Learnt::Contradiction);
@@ -112,14 +116,32 @@ async fn apply(
     Ok(Learnt::Applied)
 }
 
-/// Whether `known` is what the notification tells of: the same amount, not told of before, and
-/// still open, settled by hand, or done in the same second.
-fn is_same(known: &Known, told: &Told) -> bool {
+/// The refund that the notification tells of, if it is one of ours. One that was done in the same
+/// second comes first, then one under way, then one whose outcome is unknown and that was asked
+/// for at about that time: the notification of one refund must not settle another.
+fn told_of<'k>(known: &'k [Known], told: &Told) -> Option<&'k Known> {
+    let ranked = known.iter().filter_map(|refund| rank(refund, told).map(|rank| (rank, refund)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, refund)| refund)
+}
+
+fn rank(known: &Known, told: &Told) -> Option<u8> {
+    if known.amount != told.amount || known.confirmed_by.is_some() {
+        return None;
+    }
+    let is_close = |at: DateTime<Utc>| (at - known.created_at).abs() <= LONGEST_CALL;
+    let in_time = told.occurred_at.is_none_or(is_close);
     let same_second = known.refunded_at.map(|at| at.trunc_subsecs(0)) == told.occurred_at;
-    let open = matches!(known.state, RefundState::Sending | RefundState::Unknown);
-    let done = known.state == RefundState::Refunded
-        && (same_second || told.occurred_at.is_none() || known.resolve_reason.is_some());
-    known.amount == told.amount && known.confirmed_by.is_none() && (open || done)
+    match known.state {
+        RefundState::Refunded if same_second || told.occurred_at.is_none() => Some(0),
+        RefundState::Sending if in_time => Some(1),
+        RefundState::Unknown if in_time => Some(2),
+        // Settled by hand: its time is a guess.
+        RefundState::Refunded if known.resolve_reason.is_some() => Some(3),
+        RefundState::Refunded
+        | RefundState::Sending
+        | RefundState::Unknown
+        | RefundState::Declined => None,
+    }
 }
 
 async fn confirm(

@@ -95,3 +95,26 @@ async fn a_refund_that_the_gateway_refuses_frees_its_amount() {
     app.post("/billing/refund", &all).await.data(200);
     assert_eq!(app.ledger().await[0]["canceledAmount"], 9900);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notification_of_one_refund_does_not_settle_another_of_the_same_amount() {
+    let app = TestApp::start().await;
+    let key = app.register("4111111111111111").await;
+    let payment = app.pay(&key).await.data(200);
+    let part = json!({"paymentId": payment["id"], "amount": 1000});
+    app.fault(json!({"on": "CANCEL", "kind": "drop_before"})).await;
+    app.post("/billing/refund", &part).await.data(202);
+    app.post("/billing/refund", &part).await.data(200);
+    // The sandbox tells of the second within a second.
+    let told = "select count(*) from refunds where confirmed_by is not null";
+    for _ in 0..400 {
+        let count: i64 = sqlx::query_scalar(told).fetch_one(&app.service.ctx.pool).await.unwrap();
+        if count == 1 {
+            assert_eq!(unknown(&app).await.len(), 1, "the first is still unknown");
+            assert_eq!(app.ledger().await[0]["canceledAmount"], 1000);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("not told of");
+}
