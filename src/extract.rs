@@ -197,9 +197,16 @@ impl FromField for NaiveDate {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong =
             || Text::new("YYYY-MM-DD 형식의 날짜여야 합니다.", "Has to be a date, YYYY-MM-DD.");
-        let text = value.as_str().filter(|t| t.len() == 10).ok_or_else(wrong)?;
+        let text = value.as_str().filter(|t| has_shape_of_date(t)).ok_or_else(wrong)?;
         text.parse().map_err(|_| wrong())
     }
+}
+
+/// Four, two and two digits: the parser also takes signs, spaces and longer years.
+fn has_shape_of_date(text: &str) -> bool {
+    let shape =
+        |(i, b): (usize, u8)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() };
+    text.len() == 10 && text.bytes().enumerate().all(shape)
 }
 
 impl FromField for DateTime<Utc> {
