@@ -5,6 +5,7 @@ use chrono::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 
 use super::answers::OrderBody;
@@ -175,7 +176,8 @@ pub async fn prepare(
 }
 
 async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiError> {
-    let order_id = request.order_id.as_str();
+    // A plus sign in a query would be read as a space.
+    let order_id: String = byte_serialize(request.order_id.as_str().as_bytes()).collect();
     let default = |result: &str| {
         format!("{}/easypay/return?result={result}&orderId={order_id}", ctx.public_url)
     };

@@ -120,16 +120,18 @@ pub enum PaymentRef {
     OrderNo(String),
     /// By the gateway's transaction id.
     Transaction(String),
+    /// By an order number that has the shape of our id, or by our id: an id is an id first.
+    Either(PaymentId, String),
 }
 
 impl PaymentRef {
-    /// Text that can be an order number and is no id names the payment by order number.
+    /// An id or an order number.
     pub fn parse(text: &str) -> Self {
         let id = PaymentId::parse(text);
-        if id.0.is_nil() && is_order_no(text) {
-            Self::OrderNo(text.to_owned())
-        } else {
-            Self::Id(id)
+        match (id.0.is_nil(), is_order_no(text)) {
+            (true, true) => Self::OrderNo(text.to_owned()),
+            (false, true) => Self::Either(id, text.to_owned()),
+            (_, false) => Self::Id(id),
         }
     }
 }
@@ -143,6 +145,11 @@ pub async fn find(pool: &PgPool, reference: &PaymentRef) -> sqlx::Result<Option<
         }
         PaymentRef::Transaction(text) => {
             sqlx::query_as("select * from payments where transaction_id = $1").bind(text)
+        }
+        PaymentRef::Either(id, text) => {
+            let sql = "select * from payments where id = $1 or order_no = $2
+                order by id = $1 desc limit 1";
+            sqlx::query_as(sql).bind(*id).bind(text)
         }
     };
     query.fetch_optional(pool).await
