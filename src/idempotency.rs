@@ -34,6 +34,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER: &str = "idempotency-key";
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
+/// A sender that never lives: numbers of processes begin at 1.
+const NOBODY: i32 = 0;
 
 /// The id for what a request makes.
 #[derive(Clone, Copy, Debug)]
@@ -125,18 +127,24 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
         Err(error) => return error.into_response(),
     };
     request.extensions_mut().insert(NewId { id: claim.id, resumed });
-    let response = next.run(request).await;
+    let recovered = if resumed { recovery::recover(ctx).await.map(drop) } else { Ok(()) };
+    let (response, answered) = match recovered {
+        Ok(()) => (next.run(request).await, true),
+        Err(error) => (ApiError::from(error).into_response(), false),
+    };
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    // One that only says "not now" is no answer.
+    let answer = (answered && !parts.headers.contains_key(header::RETRY_AFTER))
+        .then(|| (parts.status, bytes.clone()));
     let pool = ctx.pool.clone();
-    let (status, stored) = (parts.status, bytes.clone());
-    if let Err(error) = finish(&pool, claim, status, &stored).await {
+    if let Err(error) = finish(&pool, claim, answer.as_ref()).await {
         tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
         // Not in the caller's time: the database is away, and the answer is known.
         ctx.tasks.spawn(async move {
             for _ in 0..60 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                if finish(&pool, claim, status, &stored).await.is_ok() {
+                if finish(&pool, claim, answer.as_ref()).await.is_ok() {
                     return;
                 }
             }
@@ -171,11 +179,8 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
         let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
         return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
     }
-    if let Some(claim) = take_over(ctx, row.id).await? {
-        recovery::recover(ctx).await?;
-        return Ok(Begun::Resumed(claim));
-    }
-    Err(Code::RequestInProgress.into())
+    let claim = take_over(ctx, row.id).await?;
+    claim.map(Begun::Resumed).ok_or(Code::RequestInProgress.into())
 }
 
 #[derive(sqlx::FromRow)]
@@ -209,23 +214,30 @@ async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
     query.fetch_optional(&ctx.pool).await
 }
 
-/// Stores the answer. One that only says "not now" is no answer: the key stays free for the retry.
-async fn finish(pool: &PgPool, claim: Claim, status: StatusCode, body: &[u8]) -> sqlx::Result<()> {
-    let not_now = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-    let query = if not_now {
-        sqlx::query(
-            "delete from idempotency_keys where id = $1 and started_at = $2 and status is null",
-        )
-    } else {
-        sqlx::query(
-            "update idempotency_keys set status = $3, body = $4
-             where id = $1 and started_at = $2 and status is null",
-        )
+/// Stores the answer. Without one the claim is given up, and the next request with the key goes on
+/// from what this one did: a key that were free again would have it done a second time.
+async fn finish(
+    pool: &PgPool,
+    claim: Claim,
+    answer: Option<&(StatusCode, Bytes)>,
+) -> sqlx::Result<()> {
+    let query = match answer {
+        Some((status, body)) => {
+            let query = sqlx::query(
+                "update idempotency_keys set status = $3, body = $4
+                 where id = $1 and started_at = $2 and status is null",
+            );
+            let query = query.bind(claim.id).bind(claim.started_at);
+            query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(&**body)
+        }
+        None => {
+            let query = sqlx::query(
+                "update idempotency_keys set sender = $3
+                 where id = $1 and started_at = $2 and status is null",
+            );
+            query.bind(claim.id).bind(claim.started_at).bind(NOBODY)
+        }
     };
-    let mut query = query.bind(claim.id).bind(claim.started_at);
-    if !not_now {
-        query = query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(body);
-    }
     let done = query.execute(pool).await?;
     if done.rows_affected() == 0 {
         tracing::warn!(id = %claim.id, "a request was taken over: its second answer is kept");

@@ -16,7 +16,7 @@ const SECRET: (&str, &str) =
 
 /// The process that will be taken for dead and has the sandbox, and the one that takes over.
 /// Neither has a schedule unless it is asked for.
-async fn two(settings: &[(&str, &str)]) -> (TestApp, TestApp) {
+pub async fn two(settings: &[(&str, &str)]) -> (TestApp, TestApp) {
     let all = [&[SECRET, ("SCHEDULER_ENABLED", "false")], settings].concat();
     let one = TestApp::with(&all).await;
     let gateway = format!("{}/sandbox", one.base);
@@ -25,16 +25,16 @@ async fn two(settings: &[(&str, &str)]) -> (TestApp, TestApp) {
     (one, other)
 }
 
-async fn once(app: &TestApp, path: &str, body: &Value) -> Reply {
+pub async fn once(app: &TestApp, path: &str, body: &Value) -> Reply {
     let request = app.request(Method::POST, path).header("Idempotency-Key", "once");
     app.send(request.json(body)).await
 }
 
-async fn count(app: &TestApp, step: &str) -> u64 {
+pub async fn count(app: &TestApp, step: &str) -> u64 {
     app.get("/sandbox/calls").await.json()["counters"][step].as_u64().unwrap_or(0)
 }
 
-async fn until_counted(app: &TestApp, step: &str, wanted: u64) {
+pub async fn until_counted(app: &TestApp, step: &str, wanted: u64) {
     for _ in 0..1000 {
         if count(app, step).await >= wanted {
             return;
@@ -50,7 +50,7 @@ const HOLDERS: &str = "select pid from pg_locks where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())";
 
 /// Cuts the connection that tells PostgreSQL that `app` is alive. It is back two seconds later.
-async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
+pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
     let sql = format!("select pg_terminate_backend(pid, 5000) from ({HOLDERS}) holders");
     let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
     let number = i64::from(app.service.ctx.instance.number());
@@ -58,7 +58,7 @@ async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
     assert_eq!(cut, [true]);
 }
 
-async fn until_alive(app: &TestApp, seen_by: &TestApp) {
+pub async fn until_alive(app: &TestApp, seen_by: &TestApp) {
     let number = i64::from(app.service.ctx.instance.number());
     for _ in 0..1000 {
         let query = sqlx::query_scalar(HOLDERS).bind(number);
@@ -71,7 +71,7 @@ async fn until_alive(app: &TestApp, seen_by: &TestApp) {
     panic!("the lock is not taken again");
 }
 
-async fn subscribable(app: &TestApp) -> [(&'static str, Value); 3] {
+pub async fn subscribable(app: &TestApp) -> [(&'static str, Value); 3] {
     let key = app.register(CARD).await;
     let paid = app.pay(&key).await.data(200);
     let mut subscribe = one_off(&key);
