@@ -87,7 +87,12 @@ impl TestApp {
     }
 
     /// Sends `base` once for each case, with that one field wrong, and compares the whole error.
-    pub async fn refuses_each(&self, call: (Method, &str), base: &Value, cases: &[Case]) {
+    pub async fn refuses_each(
+        &self,
+        call: (Method, &str),
+        base: &Value,
+        cases: &[(&str, &str, &str)],
+    ) {
         let before = self.everything().await;
         for (field, raw, reason) in cases {
             let body = with_raw(base, field, raw);
