@@ -52,6 +52,33 @@ async fn the_same_request_has_the_same_answer_byte_for_byte_and_happens_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_other_post_has_one_answer_too() {
+    let app = TestApp::start().await;
+    let key = app.register(APPROVED).await;
+    let made = app.subscribe(&key, 15).await;
+    let id = made["id"].as_str().unwrap();
+    let nothing = json!({});
+    for (what, status) in [("pause", "paused"), ("resume", "active")] {
+        let path = format!("/billing/subscription/{id}/{what}");
+        assert_eq!(thrice(&app, &path, &nothing).await.data(200)["status"], status);
+    }
+    let paid = app.pay(&key).await.data(200);
+    app.fault(json!({"on": "CANCEL", "kind": "drop_before"})).await;
+    let refund = app.post("/billing/refund", &json!({"paymentId": paid["id"]})).await.data(202);
+    let path = format!("/billing/refund/{}/resolve", refund["refund"]["id"].as_str().unwrap());
+    let declined = json!({"outcome": "declined", "reason": "확인"});
+    thrice(&app, &path, &declined).await.data(200);
+    app.fault(json!({"on": "CARD-BATCH", "kind": "drop_before"})).await;
+    let unknown = app.pay(&key).await.data(202);
+    let path = format!("/billing/payment/{}/resolve", unknown["id"].as_str().unwrap());
+    thrice(&app, &path, &declined).await.data(200);
+    let order = crate::easypay::original();
+    thrice(&app, "/easypay/prepare", &order).await.data(200);
+    let cancel = json!({"orderId": order["orderId"]});
+    thrice(&app, "/easypay/cancel", &cancel).await.data(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_answers_too() {
     let app = TestApp::start().await;
     let key = app.register(ALWAYS_SHORT).await;
