@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, card, one_off};
-use crate::bad_input::{CONTROL, Case, EMPTY, STRING, WON, invalid, with_raw};
+use crate::bad_input::{CONTROL, Case, EMPTY, STRING, WON, invalid, wire_text_cases, with_raw};
 
 const ORDER: &str = "영문, 숫자, -_.:=@+ 만 쓸 수 있습니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
@@ -166,4 +166,33 @@ async fn a_change_and_an_order_need_a_json_body_of_at_most_64_kib() {
         assert_eq!(large.error(413)["code"], "payload_too_large", "{path}");
     }
     assert_eq!(app.everything().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_refused_for_each_field_that_is_missing_or_wrong() {
+    const PREPARE: &str = "/easypay/prepare";
+    let app = TestApp::start().await;
+    let base = crate::easypay::original();
+    let required = ["orderId", "amount", "productName", "customerName"];
+    app.misses_each(PREPARE, &base, &required).await;
+    app.refuses_no_amounts((Method::POST, PREPARE), &base).await;
+    for field in ["productName", "customerName", "customerId"] {
+        app.refuses_each((Method::POST, PREPARE), &base, &wire_text_cases(field)).await;
+    }
+    let url = "http 또는 https 주소여야 합니다.";
+    let long = format!("\"https://shop.example/{}\"", "x".repeat(240));
+    let cases = [
+        ("returnUrl", "1", STRING),
+        ("returnUrl", "\"\"", EMPTY),
+        ("returnUrl", "\"http://\"", url),
+        ("returnUrl", "\"https://shop.example/a b\"", url),
+        ("returnUrl", "\"https://가게.example/\"", url),
+        ("returnUrl", "\"data:text/html,x\"", url),
+        ("returnUrl", &long, "255자를 넘을 수 없습니다."),
+        ("taxFreeAmount", "\"0\"", "0 이상의 정수(원)여야 합니다."),
+        ("taxFreeAmount", "9901", "amount를 넘을 수 없습니다."),
+        ("method", "[]", "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO 중 하나여야 합니다."),
+        ("device", "1", "P, M, W 중 하나여야 합니다."),
+    ];
+    app.refuses_each((Method::POST, PREPARE), &base, &cases).await;
 }

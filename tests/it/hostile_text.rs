@@ -148,3 +148,32 @@ async fn hostile_references_find_nothing_and_break_nothing() {
     }
     assert_eq!(app.everything().await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_show_hostile_texts_as_text() {
+    let app = TestApp::with(crate::easypay::ALL_ON).await;
+    let key = app.register("4111111111111111").await;
+    for (n, text) in texts().enumerate() {
+        let body = json!({
+            "billingKey": key, "customerId": "user123", "amount": 9900, "productName": text,
+        });
+        app.post("/billing/pay", &body).await.data(200);
+        let order = json!({
+            "orderId": format!("O-{n}"), "amount": 9900, "productName": text,
+            "customerName": text,
+        });
+        let prepared = app.post("/easypay/prepare", &order).await.data(200);
+        let fields = &prepared["sdkData"];
+        assert_eq!((&fields["PRODUCTNAME"], &fields["USERNAME"]), (&json!(text), &json!(text)));
+        let action = prepared["formAction"].as_str().unwrap();
+        let window = crate::easypay::post_form(action, fields).await.text().await.unwrap();
+        let books = app.get("/sandbox").await.text;
+        for page in [&window, &books] {
+            assert!(!page.contains("<script>alert"), "{page}");
+            assert!(!page.contains("<img src=x"), "{page}");
+        }
+        if text == HTML {
+            assert!(window.contains("&lt;script&gt;alert"), "{window}");
+        }
+    }
+}
