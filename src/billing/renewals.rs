@@ -36,8 +36,8 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
     let mut handled = 0;
     while !ctx.stop.is_cancelled() {
         let now = ctx.clock.now();
-        let owner = ctx.instance.number();
-        let claimed = store::claim_due(&ctx.pool, now, BATCH, owner, LEASE_SECS).await?;
+        let lease = (ctx.instance.number(), LEASE_SECS);
+        let claimed = store::claim_due(&ctx.pool, now, BATCH, lease, handled == 0).await?;
         if claimed.is_empty() {
             break;
         }
@@ -66,10 +66,12 @@ async fn renew_claimed(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
             tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
             postpone(ctx, id).await
         }
-        Err(NotCharged::Refused(error)) if error.code() == Code::Internal => {
-            postpone(ctx, id).await
-        }
-        Err(NotCharged::Refused(_)) => reschedule(ctx, id).await,
+        Err(NotCharged::Refused(error)) => match error.code() {
+            Code::Internal => postpone(ctx, id).await,
+            // It says nothing about what is due: the next pass claims it again.
+            Code::DatabaseUnavailable => Ok(()),
+            _ => reschedule(ctx, id).await,
+        },
     }
 }
 

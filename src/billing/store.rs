@@ -240,8 +240,8 @@ pub async fn claim_due(
     pool: &PgPool,
     now: DateTime<Utc>,
     limit: i64,
-    owner: i32,
-    lease_secs: f64,
+    (owner, lease_secs): (i32, f64),
+    is_first: bool,
 ) -> sqlx::Result<Vec<SubscriptionId>> {
     let alive = instance::alive(pool).await?;
     let query = sqlx::query_scalar(
@@ -250,12 +250,13 @@ pub async fn claim_due(
          where id in (
             select id from subscriptions
             where next_attempt_at <= $1
-               and (leased_until is null or leased_until < now() or leased_by <> all($5))
+               and (leased_until is null or leased_until < now() or leased_by <> all($5)
+                    or leased_by = $3 and $6)
             order by next_attempt_at limit $2 for update skip locked)
          returning id",
     );
     let query = query.bind(now).bind(limit).bind(owner).bind(lease_secs).bind(alive);
-    query.fetch_all(pool).await
+    query.bind(is_first).fetch_all(pool).await
 }
 
 /// Gives a claimed subscription back untouched.

@@ -133,6 +133,11 @@ impl PrivateServer {
         format!("postgres://{SUPERUSER}@localhost/{database}?host={socket}")
     }
 
+    /// The server's Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.cluster.socket_dir.join(format!(".s.PGSQL.{PORT}"))
+    }
+
     /// Whether this process owns the server, so that the server ends with it.
     pub fn is_owner(&self) -> bool {
         self.owned.is_some()
@@ -146,6 +151,13 @@ impl PrivateServer {
             self.cluster.stop(&owned.pg_ctl, "immediate").await;
             ends_within(&mut owned.child, STOP_TIMEOUT).await;
         }
+    }
+
+    /// Ends the server without a checkpoint, as a power cut does: the next start recovers.
+    pub async fn crash(self) {
+        let Some(mut owned) = self.owned else { return };
+        self.cluster.stop(&owned.pg_ctl, "immediate").await;
+        ends_within(&mut owned.child, STOP_TIMEOUT).await;
     }
 }
 

@@ -22,6 +22,8 @@ use crate::money::Won;
 
 const RECORD_TRIES: u32 = 120;
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
+/// How often a hold is tried to be taken back, while the caller waits.
+const TAKE_BACK_TRIES: u32 = 20;
 
 /// What is asked for.
 pub struct Request {
@@ -137,11 +139,33 @@ async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refun
         .fetch_one(&mut *tx)
         .await?;
     if let Err(error) = tx.commit().await {
-        // The commit may have happened; nothing was sent, so the hold is taken back.
-        surely(ctx, refund.id, &RefundOutcome::NotSent).await;
+        take_back(ctx, id, refund.id).await;
         return Err(error.into());
     }
     Ok(refund)
+}
+
+/// Takes a hold back whose commit was not confirmed. Nothing has been sent for it. The payment's
+/// row can be locked only when that commit has taken place or has failed.
+async fn take_back(ctx: &Context, id: PaymentId, refund: RefundId) {
+    tracing::warn!(id = %refund, "an intent whose commit was not confirmed is taken back");
+    for _ in 0..TAKE_BACK_TRIES {
+        match taken_back(ctx, id, refund).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(id = %refund, %error, "intent not taken back yet"),
+        }
+        tokio::time::sleep(RECORD_PAUSE).await;
+    }
+}
+
+async fn taken_back(ctx: &Context, id: PaymentId, refund: RefundId) -> Result<(), SettleError> {
+    let mut tx = ctx.pool.begin().await?;
+    store::lock(&mut tx, id).await?;
+    tx.rollback().await?;
+    match settle(ctx, refund, &RefundOutcome::NotSent, None).await {
+        Ok(_) | Err(SettleError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The amount to refund, or why it cannot be.

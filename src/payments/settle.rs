@@ -16,6 +16,8 @@ use crate::ids::{PaymentId, SubscriptionId};
 /// How long an outcome is kept in memory while the database does not take it.
 const RECORD_TRIES: u32 = 120;
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
+/// How often an intent is tried to be taken back, while the caller waits.
+const TAKE_BACK_TRIES: u32 = 20;
 
 /// Why an outcome was not recorded.
 #[derive(Debug, Error)]
@@ -115,13 +117,38 @@ pub async fn surely(ctx: &Context, id: PaymentId, outcome: &Outcome) -> Settled 
 /// Takes back an intent whose commit was not confirmed. Nothing has been sent for it. When this
 /// does not succeed either, the row is found unknown later, which is safe.
 pub async fn take_back(ctx: &Context, id: PaymentId) {
-    for _ in 0..3 {
-        match settle(ctx, id, &Outcome::NotSent, None).await {
-            Ok(_) | Err(SettleError::NotFound) => return,
-            Err(error) => tracing::warn!(%id, %error, "intent not taken back"),
+    tracing::warn!(%id, "an intent whose commit was not confirmed is taken back");
+    for _ in 0..TAKE_BACK_TRIES {
+        match taken_back(ctx, id).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%id, %error, "intent not taken back yet"),
         }
         tokio::time::sleep(RECORD_PAUSE).await;
     }
+}
+
+async fn taken_back(ctx: &Context, id: PaymentId) -> Result<(), SettleError> {
+    until_decided(ctx, id).await?;
+    match settle(ctx, id, &Outcome::NotSent, None).await {
+        Ok(_) | Err(SettleError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until the commit that was not confirmed has taken place or has failed: until then the row
+/// is not to be seen, and would come after we have looked. PostgreSQL lets a row of the same id be
+/// written only then; this one is rolled back.
+async fn until_decided(ctx: &Context, id: PaymentId) -> sqlx::Result<()> {
+    let mut tx = ctx.pool.begin().await?;
+    sqlx::query("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+    let query = sqlx::query(
+        "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
+            created_at)
+         values ($1, $2, 'one_off', 'declined', 1, '', 'merchant', now())
+         on conflict do nothing",
+    );
+    query.bind(id).bind(id.to_string()).execute(&mut *tx).await?;
+    tx.rollback().await
 }
 
 async fn write(

@@ -1,210 +1,249 @@
-//! What happens: registrations, subscriptions, then month after month with faults and kills.
+//! What happens: registrations, subscriptions, then day after day what the seed has planned, and at
+//! the end a quiet month in which everything comes to rest.
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Days, Months, TimeZone, Utc};
 use fastrand::Rng;
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
+use super::diary::{Diary, Note};
+use super::errands;
+use super::menu::Menu;
+use super::merchant::{self, Subscriber, Terms};
+use super::plan::{Errand, Later, Measure, Plan, plan};
 use super::world::World;
-use super::{Counters, Failure, Options};
-use crate::clock::rfc3339_kst;
+use super::{Failure, Options};
+use crate::clock::{kst, rfc3339_kst};
 
 /// How long work that is due may take before the simulation gives up.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(5);
 const SETUP_CONCURRENCY: usize = 8;
+/// Kills are planned for this share of the days; what is left over waits for the next.
+const STOPS_PER_MONTH: u32 = 24;
+/// A month longer than any notification is held back.
+const QUIET_MONTHS: u32 = 2;
 
 /// Test cards of the sandbox and how many of a hundred cards are of each kind.
 const CARDS: &[(&str, u8)] = &[
-    ("4111111111111111", 82),
-    ("4000000000009995", 8),
+    ("4111111111111111", 84),
+    ("4000000000009995", 7),
     ("4000000000000341", 4),
     ("4000000000009979", 2),
-    ("4000000000000119", 4),
+    ("4000000000000119", 3),
 ];
+
+/// Work of callers under way: what they note, and whether it went as it has to.
+type Errands = JoinHandle<Result<Vec<errands::Done>, Failure>>;
 
 struct Driver<'a> {
     world: &'a mut World,
     options: &'a Options,
-    faults: &'a [&'static str],
-    counters: &'a mut Counters,
-    rng: Rng,
-    keys: Vec<String>,
-    kills_left: u32,
+    menu: Menu,
+    diary: Diary,
+    subscribers: Vec<Subscriber>,
+    paused: Vec<usize>,
 }
 
 /// Makes the subscriptions, walks the months, and lets everything come to rest.
-pub async fn drive(
-    world: &mut World,
-    options: &Options,
-    faults: &[&'static str],
-    counters: &mut Counters,
-) -> Result<(), Failure> {
-    let rng = Rng::with_seed(options.seed);
-    let kills_left = options.kill;
-    let keys = Vec::new();
-    let mut driver = Driver { world, options, faults, counters, rng, keys, kills_left };
-    driver.subscribe().await?;
-    driver.walk().await?;
-    driver.rest().await
+pub async fn drive(world: &mut World, options: &Options, menu: Menu) -> Result<Diary, Failure> {
+    let diary = Diary::default();
+    let (subscribers, paused) = (Vec::new(), Vec::new());
+    let mut driver = Driver { world, options, menu, diary, subscribers, paused };
+    let start = driver.begin().await?;
+    driver.walk(start).await?;
+    driver.rest().await?;
+    Ok(driver.diary)
 }
 
 impl Driver<'_> {
-    async fn subscribe(&mut self) -> Result<(), Failure> {
-        let plans: Vec<(u32, &str, u32, u32)> = (0..self.options.subs)
-            .map(|n| (n, pick_card(&mut self.rng), self.rng.u32(1..=31), self.rng.u32(1..=99)))
-            .collect();
-        let world = &*self.world;
-        let made = stream::iter(plans).map(|plan| subscribe_one(world, plan));
-        let made: Vec<Result<String, Failure>> =
-            made.buffer_unordered(SETUP_CONCURRENCY).collect().await;
-        self.keys = made.into_iter().collect::<Result<_, _>>()?;
-        // The order in which answers came is not the seed's doing.
-        self.keys.sort_unstable();
-        println!("  {} subscriptions made", self.keys.len());
-        Ok(())
+    /// The same day for every run: on other days other months are long.
+    async fn begin(&mut self) -> Result<DateTime<Utc>, Failure> {
+        let start = Utc.with_ymd_and_hms(2031, 1, 1, 3, 0, 0).single().ok_or("no such date")?;
+        merchant::set_clock(&self.world.reach, start).await?;
+        let mut rng = Rng::with_seed(self.options.seed);
+        let plans = (0..self.options.subs).map(|n| (n, pick_card(&mut rng), terms(&mut rng)));
+        let plans: Vec<_> = plans.collect();
+        let reach = &self.world.reach;
+        let made = stream::iter(plans).map(|(n, card, terms)| async move {
+            let mut notes = Vec::new();
+            let customer = format!("customer-{n}");
+            let made = merchant::subscriber(reach, customer, card, terms, &mut notes).await;
+            made.map(|subscriber| (subscriber, notes))
+        });
+        let made: Vec<Result<_, Failure>> = made.buffered(SETUP_CONCURRENCY).collect().await;
+        for subscriber in made {
+            let (subscriber, notes) = subscriber?;
+            self.subscribers.push(subscriber);
+            self.diary.take(notes);
+        }
+        println!("  {} subscriptions made", self.subscribers.len());
+        Ok(start)
     }
 
-    async fn walk(&mut self) -> Result<(), Failure> {
-        let start = self.now().await?;
+    async fn walk(&mut self, start: DateTime<Utc>) -> Result<(), Failure> {
         for month in 1..=self.options.months {
             let target = start + Months::new(month);
             while let Some(next) = self.next_due().await?.filter(|at| *at <= target) {
-                self.mischief().await?;
-                self.set_clock(next).await?;
-                self.until_quiet(next).await?;
+                let plan = self.plan_of(next);
+                self.stop_at(next, plan).await?;
             }
-            self.set_clock(target).await?;
+            merchant::set_clock(&self.world.reach, target).await?;
             println!("  month {month} of {}", self.options.months);
         }
         Ok(())
     }
 
-    /// Faults, kills and the merchant's own calls, as the seed has it.
-    async fn mischief(&mut self) -> Result<(), Failure> {
-        if !self.faults.is_empty() && self.rng.u8(0..100) < 30 {
-            let kind = self.faults[self.rng.usize(..self.faults.len())];
-            let on = ["CARD-BATCH", "CARD-BATCH", "CARD-BATCH", "CANCEL", "READY"];
-            let on =
-                if kind == "drop_after_notify" { "CARD-BATCH" } else { on[self.rng.usize(..5)] };
-            let fault = json!({"on": on, "kind": kind, "delayMs": 1500, "code": "9115"});
-            self.world.sandbox_post("/faults", &fault).await?;
-            self.count(&format!("fault {kind}"));
-        }
-        if self.rng.u8(0..100) < 15 {
-            self.pay_and_refund().await?;
-        }
-        if self.rng.u8(0..100) < 25 && self.kills_left > 0 {
-            self.kill_in_the_middle().await?;
-        }
-        Ok(())
-    }
-
-    /// Lets what is due begin, and kills a service some milliseconds into it.
-    async fn kill_in_the_middle(&mut self) -> Result<(), Failure> {
-        self.kills_left -= 1;
-        self.count("kill -9");
-        if let Some(next) = self.next_due().await? {
-            self.set_clock(next).await?;
-        }
-        tokio::time::sleep(Duration::from_millis(self.rng.u64(0..60))).await;
-        let n = self.rng.usize(..self.world.replicas.len());
-        self.world.kill(n).await
-    }
-
-    /// A single charge, and a refund of a part of it. Every answer is fine; the verdict counts.
-    async fn pay_and_refund(&mut self) -> Result<(), Failure> {
-        let key = self.keys[self.rng.usize(..self.keys.len())].clone();
-        let amount = self.rng.u32(1000..50_000);
-        let customer = customer_of(&self.world.pool, &key).await?;
-        let n = self.rng.usize(..self.world.replicas.len());
-        let body = json!({
-            "billingKey": key, "customerId": customer, "amount": amount, "productName": "단건 결제",
-        });
-        let answer =
-            self.world.client.post(self.world.url(n, "/billing/pay")).json(&body).send().await;
-        let status = answer.as_ref().map_or(0, |a| a.status().as_u16());
-        let paid: Option<Value> = match answer {
-            Ok(answer) => answer.json().await.ok(),
-            Err(_) => None,
+    /// Decided by the seed and the moment alone.
+    fn plan_of(&self, at: DateTime<Utc>) -> Plan {
+        let mut rng = Rng::with_seed(self.options.seed ^ at.timestamp().unsigned_abs());
+        let stops = (self.options.months * STOPS_PER_MONTH).max(1);
+        let measure = Measure {
+            subscribers: self.subscribers.len().max(1),
+            replicas: self.world.reach.replicas(),
+            kill_percent: self.options.kill * 100 / stops,
         };
-        self.count(&format!("one-off answered {status}"));
-        let Some(id) = paid.as_ref().and_then(|p| p["data"]["id"].as_str()) else { return Ok(()) };
-        let refund = json!({"paymentId": id, "amount": self.rng.u32(1..=amount)});
-        for n in 0..2 {
-            let answer = self.world.client.post(self.world.url(n, "/billing/refund")).json(&refund);
-            let status = answer.send().await.map_or(0, |a| a.status().as_u16());
-            self.count(&format!("refund answered {status}"));
+        plan(&mut rng, &self.menu, measure)
+    }
+
+    /// Moves the clock to a due moment with all that is planned for it, and lets it be worked off.
+    async fn stop_at(&mut self, next: DateTime<Utc>, plan: Plan) -> Result<(), Failure> {
+        for (name, script) in &plan.faults {
+            self.world.reach.sandbox_post("/faults", script).await?;
+            self.diary.note(Note::Count(format!("gateway {name}")));
+        }
+        plan.traps.iter().for_each(|trap| self.world.traps.arm(*trap));
+        let target = match plan.jump_days {
+            Some(days) => self.jump(next, days).await?,
+            None => next,
+        };
+        merchant::set_clock(&self.world.reach, target).await?;
+        let errands = self.start(plan.errands, target);
+        if let Some((delay, later)) = plan.later {
+            tokio::time::sleep(delay).await;
+            self.strike(later).await?;
+        }
+        self.until_done(errands).await?;
+        self.until_quiet(target).await
+    }
+
+    async fn jump(&mut self, next: DateTime<Utc>, days: u32) -> Result<DateTime<Utc>, Failure> {
+        let from = merchant::now(&self.world.reach).await?;
+        let to = next + Days::new(days.into());
+        self.diary.jumps.push((from, to));
+        self.diary.note(Note::Count("clock jumped days ahead".to_owned()));
+        Ok(to)
+    }
+
+    async fn strike(&mut self, later: Later) -> Result<(), Failure> {
+        match later {
+            Later::Service(n, blow) => self.world.traps.strike(n, blow, None),
+            Later::Crash => {
+                self.world.crash_database().await?;
+                self.diary.note(Note::Count("PostgreSQL crashed".to_owned()));
+            }
+            Later::Stall(n, time) => {
+                self.world.stall_database(n, time);
+                self.diary.note(Note::Count("PostgreSQL stood still for a service".to_owned()));
+            }
         }
         Ok(())
     }
 
-    /// Waits until nothing that is due at `now` is left and no charge is under way.
+    fn start(&mut self, planned: Vec<Errand>, at: DateTime<Utc>) -> Errands {
+        let today = kst(at).date_naive();
+        let mut planned = planned;
+        // Whoever is paused goes on some stops later.
+        if self.paused.len() > 1 {
+            planned.push(Errand::Resume { who: self.paused.remove(0) });
+        }
+        for errand in &planned {
+            if let Errand::Pause { who } = errand {
+                self.paused.push(*who);
+            }
+        }
+        let subscribers: Vec<Subscriber> = planned
+            .iter()
+            .map(|errand| self.subscribers[errands::who(errand).unwrap_or(0)].clone())
+            .collect();
+        let reach = self.world.reach.clone();
+        tokio::spawn(errands::run(reach, planned, subscribers, today))
+    }
+
+    /// Waits for the callers, while the services are looked after.
+    async fn until_done(&mut self, mut running: Errands) -> Result<(), Failure> {
+        let done = loop {
+            tokio::select! {
+                done = &mut running => break done??,
+                () = tokio::time::sleep(POLL) => {}
+            }
+            self.world.tend(&mut self.diary.counters).await?;
+        };
+        for errands::Done { who, subscription, notes } in done {
+            self.diary.take(notes);
+            if let (Some(who), Some(id)) = (who, subscription) {
+                self.subscribers[who].subscription = id;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing that is due at `now` is left and no call is under way.
     async fn until_quiet(&mut self, now: DateTime<Utc>) -> Result<(), Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            self.world.tend(&mut self.diary.counters).await?;
             let query = sqlx::query_scalar(
                 "select exists (select from subscriptions where next_attempt_at <= $1)
                      or exists (select from payments where state = 'sending')
                      or exists (select from refunds where state = 'sending')",
             );
-            if !query.bind(now).fetch_one::<_>(&self.world.pool).await.unwrap_or(true) {
+            let busy = query.bind(now).fetch_one::<_>(&self.world.reach.pool).await;
+            if !busy.unwrap_or(true) && !self.world.is_frozen() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!(
-                    "work due at {} does not get done; see {}",
-                    rfc3339_kst(now),
-                    self.world.dir.display()
-                )
-                .into());
+                let at = rfc3339_kst(now);
+                let dir = self.world.dir.display();
+                return Err(format!("work due at {at} does not get done; see {dir}").into());
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
-    /// No more faults; what is open comes to its end.
+    /// No more faults: what is late comes, and what is open comes to its end.
     async fn rest(&mut self) -> Result<(), Failure> {
-        let clear = self.world.client.delete(format!("{}/faults", self.world.sandbox_url));
-        clear.send().await?.error_for_status()?;
-        let now = self.now().await?;
-        self.until_quiet(now).await
+        self.world.traps.disarm();
+        for path in ["faults", "notifications"] {
+            let url = format!("{}/{path}", self.world.reach.sandbox_url);
+            self.world.reach.client.delete(url).send().await?.error_for_status()?;
+        }
+        let now = merchant::now(&self.world.reach).await?;
+        self.until_quiet(now).await?;
+        let target = now + Months::new(QUIET_MONTHS);
+        while let Some(next) = self.next_due().await?.filter(|at| *at <= target) {
+            merchant::set_clock(&self.world.reach, next).await?;
+            self.until_quiet(next).await?;
+        }
+        merchant::set_clock(&self.world.reach, target).await
     }
 
     async fn next_due(&self) -> Result<Option<DateTime<Utc>>, Failure> {
         let query = "select min(next_attempt_at) from subscriptions
              where next_attempt_at is not null";
-        Ok(sqlx::query_scalar(query).fetch_one(&self.world.pool).await?)
-    }
-
-    async fn now(&self) -> Result<DateTime<Utc>, Failure> {
-        let url = format!("{}/clock", self.world.sandbox_url);
-        let answer: Value = self.world.client.get(url).send().await?.json().await?;
-        let text = answer["now"].as_str().unwrap_or_default();
-        Ok(DateTime::parse_from_rfc3339(text)?.to_utc())
-    }
-
-    async fn set_clock(&self, instant: DateTime<Utc>) -> Result<(), Failure> {
-        if instant <= self.now().await? {
-            return Ok(());
+        let asked = || sqlx::query_scalar(query).fetch_one(&self.world.reach.pool);
+        // The connection may be of before a crash of PostgreSQL: the second one is not.
+        match asked().await {
+            Ok(next) => Ok(next),
+            Err(_) => Ok(asked().await?),
         }
-        let body = json!({"now": rfc3339_kst(instant)});
-        // Between the look and the post the instant may have passed by itself.
-        let posted = self.world.sandbox_post("/clock", &body).await;
-        if self.now().await? < instant { posted.map(drop) } else { Ok(()) }
-    }
-
-    fn count(&mut self, name: &str) {
-        *self.counters.entry(name.to_owned()).or_default() += 1;
     }
 }
 
-async fn customer_of(pool: &sqlx::PgPool, key: &str) -> Result<String, Failure> {
-    let id = crate::ids::BillingKeyId::parse(key);
-    let query = sqlx::query_scalar("select customer_id from billing_keys where id = $1");
-    Ok(query.bind(id).fetch_one(pool).await?)
+fn terms(rng: &mut Rng) -> Terms {
+    Terms { day: rng.u32(1..=31), amount: rng.u32(1..=99) * 1_000 }
 }
 
 fn pick_card(rng: &mut Rng) -> &'static str {
@@ -216,26 +255,4 @@ fn pick_card(rng: &mut Rng) -> &'static str {
         ticket -= share;
     }
     CARDS[0].0
-}
-
-async fn subscribe_one(
-    world: &World,
-    (n, card, day, thousands): (u32, &str, u32, u32),
-) -> Result<String, Failure> {
-    let replica = usize::try_from(n)?;
-    let customer = format!("customer-{n}");
-    let card = json!({
-        "cardNumber": card, "expireDate": "3012", "cardPassword": "12", "birthDate": "901231",
-        "customerName": "홍길동", "customerId": customer,
-    });
-    let register = world.client.post(world.url(replica, "/billing/register")).json(&card);
-    let answer: Value = register.send().await?.error_for_status()?.json().await?;
-    let key = answer["data"]["billingKey"].as_str().unwrap_or_default().to_owned();
-    let plan = json!({
-        "billingKey": key, "customerId": customer, "planId": "monthly", "cycleDay": day,
-        "amount": thousands * 1000, "productName": "월간 구독",
-    });
-    let subscribe = world.client.post(world.url(replica, "/billing/subscribe")).json(&plan);
-    subscribe.send().await?.error_for_status()?;
-    Ok(key)
 }

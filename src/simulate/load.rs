@@ -4,11 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::FromRow;
 
-use super::Failure;
-use super::world::World;
+use super::diary::Diary;
+use super::world::Reach;
+use super::{Failure, barriers, merchant};
 use crate::payments::order::State;
 use crate::payments::standing::Status;
-use crate::schedule::AnchorDay;
+use crate::payments::store::InitiatedBy;
+use crate::schedule::Rules;
 
 /// A transaction as the gateway holds it.
 #[expect(clippy::struct_field_names, reason = "the ledger's own names")]
@@ -17,6 +19,7 @@ use crate::schedule::AnchorDay;
 pub struct Transaction {
     pub order_no: String,
     pub transaction_id: String,
+    pub product_name: String,
     pub amount: i64,
     pub canceled_amount: i64,
     pub calls: u32,
@@ -33,7 +36,9 @@ pub struct Entry {
     pub refunding_amount: i64,
     pub subscription_id: Option<uuid::Uuid>,
     pub period_start: Option<NaiveDate>,
+    pub initiated_by: InitiatedBy,
     pub created_at: DateTime<Utc>,
+    pub settled_at: Option<DateTime<Utc>>,
 }
 
 /// A subscription as we hold it.
@@ -41,18 +46,24 @@ pub struct Entry {
 pub struct Subscription {
     pub id: uuid::Uuid,
     pub status: Status,
-    pub cycle_day: AnchorDay,
     pub period_start: NaiveDate,
-    pub first_due: NaiveDate,
+    pub next_billing_date: NaiveDate,
+    pub canceled_at: Option<DateTime<Utc>>,
 }
 
-/// Our books, and what we list as unknown.
-#[derive(Clone, Debug, Default)]
+/// Our books, what we list as unknown, and what was asked of us on the way.
+#[derive(Clone, Debug)]
 pub struct Books {
     pub payments: Vec<Entry>,
     pub subscriptions: Vec<Subscription>,
     pub listed_unknown: Vec<String>,
-    pub retry_days: Vec<u32>,
+    /// Writes that would have charged or refunded too much and that the database took.
+    pub open_barriers: Vec<&'static str>,
+    /// Services that did not end in time when they were told to.
+    pub slow_stops: Vec<String>,
+    pub rules: Rules,
+    pub ended: DateTime<Utc>,
+    pub diary: Diary,
 }
 
 impl Books {
@@ -71,36 +82,42 @@ struct Ledger {
     transactions: Vec<Transaction>,
 }
 
-/// The ledger over HTTP, the books from the database, the unknown ones from the API.
-pub async fn both_sides(world: &World) -> Result<(Vec<Transaction>, Books), Failure> {
-    let ledger = world.client.get(format!("{}/ledger", world.sandbox_url)).send().await?;
+/// The gateway's side, over HTTP.
+pub async fn ledger(reach: &Reach) -> Result<Vec<Transaction>, Failure> {
+    let ledger = reach.client.get(format!("{}/ledger", reach.sandbox_url)).send().await?;
     let ledger: Ledger = ledger.json().await?;
+    Ok(ledger.transactions)
+}
+
+/// Our side: the books from the database, the unknown ones from the API.
+pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Result<Books, Failure> {
     let payments = sqlx::query_as(
         "select order_no, state, transaction_id, amount, refunded_amount, refunding_amount,
-            subscription_id, period_start, created_at
+            subscription_id, period_start, initiated_by, created_at, settled_at
          from payments order by id",
     );
     let subscriptions = sqlx::query_as(
-        "select s.id, s.status, s.cycle_day, s.period_start,
-            coalesce((select min(p.period_start) from payments p where p.subscription_id = s.id),
-                s.next_billing_date) as first_due
-         from subscriptions s order by s.id",
+        "select id, status, period_start, next_billing_date, canceled_at
+         from subscriptions order by id",
     );
-    let books = Books {
-        payments: payments.fetch_all(&world.pool).await?,
-        subscriptions: subscriptions.fetch_all(&world.pool).await?,
-        listed_unknown: listed_unknown(world).await?,
-        retry_days: vec![1, 3, 5, 7],
-    };
-    Ok((ledger.transactions, books))
+    Ok(Books {
+        payments: payments.fetch_all(&reach.pool).await?,
+        subscriptions: subscriptions.fetch_all(&reach.pool).await?,
+        listed_unknown: listed_unknown(reach).await?,
+        open_barriers: barriers::open(&reach.pool).await?,
+        slow_stops,
+        rules: Rules { charge_hour: 10, retry_days: vec![1, 3, 5, 7] },
+        ended: merchant::now(reach).await?,
+        diary,
+    })
 }
 
 /// Order numbers of all pages of `GET /billing/payments?status=unknown`.
-async fn listed_unknown(world: &World) -> Result<Vec<String>, Failure> {
+async fn listed_unknown(reach: &Reach) -> Result<Vec<String>, Failure> {
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/billing/payments?status=unknown&limit=100{cursor}");
-        let answer = world.client.get(world.url(0, &path)).send().await?.error_for_status()?;
+        let answer = reach.client.get(reach.url(0, &path)).send().await?.error_for_status()?;
         let page: serde_json::Value = answer.json().await?;
         let items = page["data"]["items"].as_array().cloned().unwrap_or_default();
         found.extend(items.iter().filter_map(|p| p["orderId"].as_str().map(str::to_owned)));

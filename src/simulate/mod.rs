@@ -3,9 +3,23 @@
 //!
 //! The sandbox's ledger is the gateway's word, the database is ours. Whatever happened on the way,
 //! the two have to agree to the won, and no subscription may have been charged twice for a period.
+//! Every service reaches PostgreSQL and the gateway through a tap, which knows the named moments of
+//! a charge from the bytes that go by: the services themselves know nothing of the simulation.
 
+mod barriers;
+mod buyer;
+mod diary;
 mod drive;
+mod errands;
 mod load;
+mod menu;
+mod merchant;
+mod moment;
+mod plan;
+mod process;
+mod rare;
+mod tap;
+mod trap;
 mod verdict;
 mod world;
 
@@ -14,6 +28,7 @@ use std::error::Error;
 
 use clap::Args;
 
+use menu::Menu;
 use world::World;
 
 /// What to simulate.
@@ -25,81 +40,44 @@ pub struct Options {
     /// How many months
     #[arg(long, default_value_t = 12)]
     pub months: u32,
-    /// Decides which faults happen when
+    /// Decides what happens when
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// How many service processes share the database
     #[arg(long, default_value_t = 2)]
     pub replicas: usize,
-    /// `all`, `none`, or fault kinds of the sandbox separated by commas
+    /// `all`, `none`, or names of faults separated by commas; a wrong name lists them
     #[arg(long, default_value = "all")]
     pub faults: String,
-    /// How many times a service process is killed with SIGKILL
+    /// About how many times a service process is killed with SIGKILL
     #[arg(long, default_value_t = 10)]
     pub kill: u32,
 }
 
-/// How often each rare thing happened.
+/// How often each thing happened.
 pub type Counters = BTreeMap<String, u64>;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Faults after which the gateway may or may not have taken the money.
-const FAULTS: &[&str] = &[
-    "decline",
-    "delay_before",
-    "delay_after",
-    "drop_before",
-    "drop_after",
-    "drop_after_notify",
-    "truncate",
-    "half_close",
-    "garbage",
-    "html",
-    "huge",
-    "slow",
-    "status",
-    "status_before",
-    "redirect",
-    "wrong_token",
-    "wrong_amount",
-    "wrong_order",
-    "no_result_code",
-];
-
-impl Options {
-    fn fault_kinds(&self) -> Result<Vec<&'static str>, Failure> {
-        match self.faults.as_str() {
-            "all" => Ok(FAULTS.to_vec()),
-            "none" => Ok(Vec::new()),
-            list => list.split(',').map(known_fault).collect(),
-        }
-    }
-}
-
-fn known_fault(name: &str) -> Result<&'static str, Failure> {
-    let found = FAULTS.iter().find(|fault| **fault == name.trim());
-    found.copied().ok_or_else(|| format!("no such fault: {name} (known: {FAULTS:?})").into())
-}
-
 /// Runs it and prints the verdict. `Ok(false)` when a rule about money was broken.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
-    let faults = options.fault_kinds()?;
+    let menu = Menu::parse(&options.faults)?;
     println!("simulate: {options:?}");
     let mut world = World::start(options.replicas).await?;
-    let mut counters = Counters::new();
-    drive::drive(&mut world, options, &faults, &mut counters).await?;
-    let (ledger, books) = load::both_sides(&world).await?;
+    let mut diary = drive::drive(&mut world, options, menu).await?;
+    let ledger = load::ledger(&world.reach).await?;
+    diary.counters.extend(rare::states(&world, &ledger).await?);
+    let books = load::books(&world.reach, diary, world.slow_stops.clone()).await?;
     let violations = verdict::judge(&ledger, &books);
-    for (name, count) in &mut counters {
-        println!("  {name:<28} {count}");
+    for (name, count) in &books.diary.counters {
+        println!("  {name:<44} {count}");
     }
     for (state, count) in &books.payments_by_state() {
-        println!("  payments {state:<19} {count}");
+        println!("  payments {state:<35} {count}");
     }
-    println!("  gateway transactions         {}", ledger.len());
+    println!("  gateway transactions                         {}", ledger.len());
     for (name, found) in violations.counts() {
-        println!("  {name:<28} {found}");
+        println!("  {name:<44} {found}");
     }
     for example in violations.examples() {
         println!("    {example}");

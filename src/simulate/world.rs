@@ -1,45 +1,76 @@
 //! The processes: PostgreSQL, the sandbox, the services. All end with this process.
 
-use std::fs::File;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::Value;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::Failure;
+use super::process::{Process, Recipe, free_port};
+use super::tap::{self, Side};
+use super::trap::{Blow, Struck, Traps};
+use super::{Counters, Failure};
+use crate::database::MIGRATIONS;
 use crate::database::private::{DATABASE, PrivateServer};
-use crate::database::{self};
 
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// `KIWOOM_TIMEOUT_SECS` of the services.
+const GATEWAY_TIMEOUT_SECS: u64 = 1;
+/// A service that was told to stop has this long beyond the gateway's time-out.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
+const READY_POLL: Duration = Duration::from_millis(10);
+
+/// What calls of the merchant, the buyer and the operator need. Cheap to clone.
+#[derive(Clone)]
+pub struct Reach {
+    /// For calls of the simulation's own.
+    pub client: Client,
+    /// A connection of the simulation's own.
+    pub pool: PgPool,
+    /// Base of the sandbox, with its path.
+    pub sandbox_url: String,
+    ports: Vec<u16>,
+}
+
+impl Reach {
+    /// An address of replica `n`.
+    pub fn url(&self, n: usize, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports[n % self.ports.len()])
+    }
+
+    /// How many replicas there are.
+    pub fn replicas(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// One call of the simulation's own to the sandbox.
+    pub async fn sandbox_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.client.post(format!("{}{path}", self.sandbox_url)).json(body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+}
 
 /// Everything that runs.
 pub struct World {
     /// Where the logs and the ledger are.
     pub dir: PathBuf,
-    /// A connection of the simulation's own.
-    pub pool: PgPool,
-    /// The services.
-    pub replicas: Vec<Process>,
-    /// Base of the sandbox, with its path.
-    pub sandbox_url: String,
-    /// For calls of the simulation's own.
-    pub client: Client,
+    /// How to call it.
+    pub reach: Reach,
+    /// What may befall the services.
+    pub traps: Arc<Traps>,
+    /// Services that were told to stop and did not in time.
+    pub slow_stops: Vec<String>,
+    services: Vec<Process>,
+    stalled: Vec<Arc<AtomicBool>>,
+    struck: UnboundedReceiver<Struck>,
+    frozen_until: Instant,
     sandbox: Process,
-    private: PrivateServer,
-}
-
-/// A process of this program.
-pub struct Process {
-    name: String,
-    arguments: Vec<String>,
-    environment: Vec<(String, String)>,
-    port: u16,
-    dir: PathBuf,
-    child: Child,
+    private: Option<PrivateServer>,
 }
 
 impl World {
@@ -50,125 +81,184 @@ impl World {
         std::fs::create_dir_all(&dir)?;
         println!("  logs and ledger in {}", dir.display());
         let private = PrivateServer::start(&dir, None).await?;
-        let pool = database::connect(private.options(DATABASE), 4).await?;
+        let pool = PgPoolOptions::new().max_connections(8).connect_with(private.options(DATABASE));
+        let pool = pool.await?;
+        MIGRATIONS.run(&pool).await?;
+        let replicas = replicas.max(1);
+        let ports = (0..replicas).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
+        let (struck_in, struck) = unbounded_channel();
+        let traps = Traps::new(replicas, struck_in);
         let sandbox_port = free_port()?;
+        let notified = format!("http://127.0.0.1:{}", ports[0]);
+        let mut environment = vec![("PUBLIC_URL".to_owned(), notified)];
+        environment.extend(settings(&dir.display().to_string()));
+        let sandbox = Process::start(Recipe {
+            name: "sandbox".to_owned(),
+            arguments: vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()],
+            environment,
+            port: sandbox_port,
+            dir: dir.clone(),
+        })?;
         let sandbox_url = format!("http://127.0.0.1:{sandbox_port}/sandbox");
-        let ports = (0..replicas.max(1)).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
-        let common = |port: u16| {
-            vec![
-                ("DATA_DIR".to_owned(), dir.display().to_string()),
-                ("DATABASE_URL".to_owned(), private.url(DATABASE)),
-                ("KIWOOM_BASE_URL".to_owned(), sandbox_url.clone()),
-                ("KIWOOM_TIMEOUT_SECS".to_owned(), "1".to_owned()),
-                ("SCHEDULER_INTERVAL_SECS".to_owned(), "1".to_owned()),
-                ("PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{}", ports[0])),
-                ("PORT".to_owned(), port.to_string()),
-                ("RUST_LOG".to_owned(), "warn".to_owned()),
-            ]
-        };
-        let arguments = vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()];
-        let sandbox = Process::spawn("sandbox", arguments, common(0), sandbox_port, &dir)?;
         let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
-        let services = ports.iter().enumerate().map(|(n, port)| {
-            Process::spawn(&format!("service-{n}"), Vec::new(), common(*port), *port, &dir)
-        });
-        let replicas = services.collect::<Result<Vec<_>, _>>()?;
-        let world = Self { dir, pool, replicas, sandbox_url, client, sandbox, private };
-        world.until_ready(&format!("{}/clock", world.sandbox_url)).await?;
-        for n in 0..world.replicas.len() {
-            world.until_ready(&world.url(n, "/health/ready")).await?;
+        let reach = Reach { client, pool, sandbox_url, ports };
+        let mut world = Self {
+            dir,
+            reach,
+            traps,
+            slow_stops: Vec::new(),
+            services: Vec::new(),
+            stalled: (0..replicas).map(|_| Arc::default()).collect(),
+            struck,
+            frozen_until: Instant::now(),
+            sandbox,
+            private: Some(private),
+        };
+        world.until_answered(&format!("{}/clock", world.reach.sandbox_url)).await?;
+        for n in 0..replicas {
+            world.add_service(n).await?;
         }
         Ok(world)
     }
 
-    /// An address of replica `n`.
-    pub fn url(&self, n: usize, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.replicas[n % self.replicas.len()].port)
+    async fn add_service(&mut self, n: usize) -> Result<(), Failure> {
+        let private = self.private.as_ref().ok_or("PostgreSQL is away")?;
+        let side = Side { replica: n, traps: self.traps.clone(), stalled: self.stalled[n].clone() };
+        let database = tap::postgres(side.clone(), private.socket()).await?;
+        let gateway = tap::gateway(side, self.sandbox.port()).await?;
+        let port = self.reach.ports[n];
+        let user = private.options(DATABASE).get_username().to_owned();
+        let database = format!("postgres://{user}@127.0.0.1:{database}/{DATABASE}");
+        let mut environment = vec![
+            ("DATABASE_URL".to_owned(), format!("{database}?sslmode=disable")),
+            ("KIWOOM_BASE_URL".to_owned(), format!("http://127.0.0.1:{gateway}/sandbox")),
+            ("PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{}", self.reach.ports[0])),
+            ("PORT".to_owned(), port.to_string()),
+        ];
+        environment.extend(settings(&self.dir.display().to_string()));
+        let dir = self.dir.clone();
+        let recipe =
+            Recipe { name: format!("service-{n}"), arguments: vec![], environment, port, dir };
+        self.services.push(Process::start(recipe)?);
+        self.until_serving(n).await
     }
 
-    /// Kills a service and starts it again.
-    pub async fn kill(&mut self, n: usize) -> Result<(), Failure> {
-        let n = n % self.replicas.len();
-        self.replicas[n].restart()?;
-        self.until_ready(&self.url(n, "/health/ready")).await
+    /// Puts right what blows have done, and counts them. Call it often.
+    pub async fn tend(&mut self, counters: &mut Counters) -> Result<(), Failure> {
+        while let Ok(struck) = self.struck.try_recv() {
+            *counters.entry(struck.to_string()).or_default() += 1;
+            match struck.blow {
+                Blow::Cut => {}
+                Blow::Freeze(time) => {
+                    self.frozen_until = self.frozen_until.max(Instant::now() + time);
+                }
+                Blow::Kill => self.revive(struck.replica).await?,
+                Blow::Terminate => {
+                    let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE;
+                    if self.services[struck.replica].ended(limit).await.is_none() {
+                        self.slow_stops.push(format!("service-{}: {struck}", struck.replica));
+                    }
+                    self.revive(struck.replica).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// One call of the simulation's own to the sandbox.
-    pub async fn sandbox_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let request = self.client.post(format!("{}{path}", self.sandbox_url)).json(body);
-        Ok(request.send().await?.error_for_status()?.json().await?)
+    /// Whether a service is still frozen.
+    pub fn is_frozen(&self) -> bool {
+        Instant::now() < self.frozen_until
     }
 
-    async fn until_ready(&self, url: &str) -> Result<(), Failure> {
+    async fn revive(&mut self, n: usize) -> Result<(), Failure> {
+        self.services[n].restart()?;
+        self.until_serving(n).await
+    }
+
+    /// Waits for a service; one that is killed while it starts is started again.
+    async fn until_serving(&mut self, n: usize) -> Result<(), Failure> {
+        let url = self.reach.url(n, "/health/ready");
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
-            let answer = self.client.get(url).send().await;
-            if answer.is_ok_and(|a| a.status().is_success()) {
+            self.traps.is_process(n, self.services[n].pid());
+            if self.is_answered(&url).await {
                 return Ok(());
+            }
+            if self.services[n].ended(Duration::ZERO).await.is_some() {
+                self.services[n].restart()?;
             }
             if Instant::now() > deadline {
                 return Err(format!("{url} does not answer; see {}", self.dir.display()).into());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(READY_POLL).await;
         }
+    }
+
+    async fn until_answered(&self, url: &str) -> Result<(), Failure> {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while !self.is_answered(url).await {
+            if Instant::now() > deadline {
+                return Err(format!("{url} does not answer; see {}", self.dir.display()).into());
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn is_answered(&self, url: &str) -> bool {
+        let request = self.reach.client.get(url).timeout(Duration::from_secs(3));
+        request.send().await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Ends PostgreSQL as a power cut does, and starts it again.
+    pub async fn crash_database(&mut self) -> Result<(), Failure> {
+        if let Some(private) = self.private.take() {
+            private.crash().await;
+        }
+        self.private = Some(PrivateServer::start(&self.dir, None).await?);
+        Ok(())
+    }
+
+    /// Lets nothing through between a service and PostgreSQL for a while: its pool runs dry.
+    pub fn stall_database(&self, n: usize, time: Duration) {
+        let stalled = self.stalled[n].clone();
+        stalled.store(true, Ordering::SeqCst);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            stalled.store(false, Ordering::SeqCst);
+        });
+    }
+
+    /// What all services have logged.
+    pub fn logs(&self) -> String {
+        self.services.iter().map(Process::log).collect()
     }
 
     /// Ends all processes; the folder is kept when there is something to look at.
     pub async fn stop(mut self, clean: bool) {
-        self.replicas.clear();
+        self.services.clear();
         self.sandbox.end();
-        self.pool.close().await;
-        self.private.stop().await;
+        self.reach.pool.close().await;
+        if let Some(private) = self.private.take() {
+            private.stop().await;
+        }
         if clean {
             drop(std::fs::remove_dir_all(&self.dir));
         }
     }
 }
 
-impl Process {
-    fn spawn(
-        name: &str,
-        arguments: Vec<String>,
-        environment: Vec<(String, String)>,
-        port: u16,
-        dir: &Path,
-    ) -> Result<Self, Failure> {
-        let child = launch(name, &arguments, &environment, dir)?;
-        Ok(Self { name: name.to_owned(), arguments, environment, port, dir: dir.into(), child })
-    }
-
-    fn restart(&mut self) -> Result<(), Failure> {
-        self.end();
-        self.child = launch(&self.name, &self.arguments, &self.environment, &self.dir)?;
-        Ok(())
-    }
-
-    /// SIGKILL: the process gets no chance to put anything in order.
-    fn end(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn launch(
-    name: &str,
-    arguments: &[String],
-    environment: &[(String, String)],
-    dir: &Path,
-) -> Result<Child, Failure> {
-    let log = File::options().create(true).append(true).open(dir.join(format!("{name}.log")))?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(arguments).env_clear().envs(environment.iter().cloned());
-    command.current_dir(dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    Ok(command.spawn()?)
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// What the sandbox and the services are told alike.
+fn settings(dir: &str) -> Vec<(String, String)> {
+    let timeout = GATEWAY_TIMEOUT_SECS.to_string();
+    let settings = [
+        ("DATA_DIR", dir),
+        ("KIWOOM_TIMEOUT_SECS", &timeout),
+        ("KIWOOM_RATE_PER_SEC", "0"),
+        ("KAKAOPAY_ENABLED", "true"),
+        ("SCHEDULER_INTERVAL_SECS", "1"),
+        ("RUST_LOG", "warn"),
+        ("LOG_FORMAT", "json"),
+    ];
+    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }

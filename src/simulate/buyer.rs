@@ -1,0 +1,104 @@
+//! A buyer of the hosted window, with what befalls the notifications of the order.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Failure;
+use super::diary::Note;
+use super::merchant::insist;
+use super::plan::Cancel;
+use super::world::Reach;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Prepares an order, pays it in the window, and perhaps gives some of it back.
+pub async fn order(
+    reach: &Reach,
+    amount: u32,
+    mishap: Option<&'static str>,
+    cancel: Option<Cancel>,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let order_no = format!("ORDER-{}", Uuid::now_v7().simple());
+    let body = json!({
+        "orderId": order_no, "amount": amount, "productName": "order", "customerName": "Hong",
+    });
+    let prepared = insist(reach, Method::POST, "/easypay/prepare", &body, notes).await;
+    let Some((200, prepared)) = prepared else { return Ok(()) };
+    script(reach, &order_no, mishap, notes).await?;
+    pay(reach, &prepared["data"]).await?;
+    notes.push(Note::Count("orders paid in the window".to_owned()));
+    let Some(cancel) = cancel else { return Ok(()) };
+    script(reach, &order_no, cancel.mishap, notes).await?;
+    if cancel.in_pages {
+        return cancel_in_pages(reach, &order_no, cancel.amount, notes).await;
+    }
+    let body = json!({"orderId": order_no, "amount": cancel.amount});
+    if let Some((status, _)) = insist(reach, Method::POST, "/easypay/cancel", &body, notes).await {
+        notes.push(Note::Count(format!("order cancellation answered {status}")));
+    }
+    Ok(())
+}
+
+/// What befalls the order's next notification.
+async fn script(
+    reach: &Reach,
+    order_no: &str,
+    mishap: Option<&'static str>,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let forgotten = reach.client.delete(format!("{}/notifications", reach.sandbox_url));
+    forgotten.send().await?.error_for_status()?;
+    let Some(name) = mishap else { return Ok(()) };
+    notes.push(Note::Count(format!("notification {name}")));
+    if name == "lost" || name == "false_amount" {
+        notes.push(Note::Untold(order_no.to_owned()));
+    }
+    let kind = if name == "false_amount" { "wrong_amount" } else { name };
+    reach.sandbox_post("/notifications", &json!({"kind": kind})).await.map(drop)
+}
+
+/// What the browser does.
+async fn pay(reach: &Reach, prepared: &Value) -> Result<(), Failure> {
+    let action = prepared["formAction"].as_str().ok_or("no formAction")?;
+    let fields: Vec<(&str, &str)> = prepared["sdkData"]
+        .as_object()
+        .ok_or("no sdkData")?
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
+        .collect();
+    let page = post_form(reach, action, &fields).await?.text().await?;
+    let (_, rest) = page.split_once("action=\"").ok_or("the window did not open")?;
+    let path = rest.split('"').next().unwrap_or_default();
+    let origin = reach.sandbox_url.trim_end_matches("/sandbox");
+    let clicked = [("action", "pay"), ("METHOD", "KAKAOPAY")];
+    // The browser is sent back to the service, which may be away: the payment is made all the same.
+    drop(post_form(reach, &format!("{origin}{path}"), &clicked).await);
+    Ok(())
+}
+
+async fn post_form(
+    reach: &Reach,
+    url: &str,
+    fields: &[(&str, &str)],
+) -> reqwest::Result<reqwest::Response> {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = reach.client.post(url).header("Content-Type", FORM);
+    request.body(body).send().await
+}
+
+async fn cancel_in_pages(
+    reach: &Reach,
+    order_no: &str,
+    amount: u32,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let url = format!("{}/ledger?orderNo={order_no}", reach.sandbox_url);
+    let ledger: Value = reach.client.get(url).send().await?.json().await?;
+    let id = ledger["transactions"][0]["transactionId"].as_str().ok_or("the order is not paid")?;
+    let body = json!({"transactionId": id, "amount": amount});
+    reach.sandbox_post("/admin/cancel", &body).await?;
+    notes.push(Note::Count("cancelled in the merchant pages".to_owned()));
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Everything that can go wrong in a simulation, by name.
+
+use super::Failure;
+
+/// What the gateway does wrong. After most of these it may or may not have taken the money.
+pub const GATEWAY: &[&str] = &[
+    "decline",
+    "decline_hard",
+    "delay_before",
+    "delay_after",
+    "drop_before",
+    "drop_after",
+    "drop_after_notify",
+    "truncate",
+    "half_close",
+    "garbage",
+    "html",
+    "huge",
+    "slow",
+    "status",
+    "status_before",
+    "redirect",
+    "wrong_token",
+    "wrong_amount",
+    "wrong_order",
+    "no_result_code",
+];
+/// What befalls notifications of the hosted window.
+pub const NOTIFICATIONS: &[&str] = &["twice", "late", "reversed", "lost", "false_amount"];
+/// What befalls service processes, besides `--kill`.
+pub const PROCESSES: &[&str] = &["freeze", "terminate"];
+/// What befalls PostgreSQL and the connections to it.
+pub const DATABASE: &[&str] = &["cut", "crash", "stall"];
+/// What befalls the clock.
+pub const CLOCK: &[&str] = &["jump"];
+
+/// The faults of one run.
+#[derive(Clone, Debug)]
+pub struct Menu(Vec<&'static str>);
+
+impl Menu {
+    /// `all`, `none`, or names separated by commas.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let known = || [GATEWAY, NOTIFICATIONS, PROCESSES, DATABASE, CLOCK].into_iter().flatten();
+        match text {
+            "all" => return Ok(Self(known().copied().collect())),
+            "none" => return Ok(Self(Vec::new())),
+            _ => {}
+        }
+        let find = |name: &str| {
+            let found = known().find(|fault| **fault == name.trim()).copied();
+            found.ok_or_else(|| {
+                let names = known().copied().collect::<Vec<_>>().join(", ");
+                Failure::from(format!("no such fault: {name} (known: all, none, {names})"))
+            })
+        };
+        text.split(',').map(find).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Those of a group that are on.
+    pub fn of(&self, group: &[&'static str]) -> Vec<&'static str> {
+        self.0.iter().filter(|name| group.contains(name)).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_named_or_refused() {
+        let menu = Menu::parse("slow, cut").unwrap();
+        assert_eq!((menu.of(GATEWAY), menu.of(DATABASE)), (vec!["slow"], vec!["cut"]));
+        assert!(Menu::parse("none").unwrap().of(GATEWAY).is_empty());
+        assert_eq!(Menu::parse("all").unwrap().of(GATEWAY).len(), GATEWAY.len());
+        assert!(Menu::parse("slow,nonsense").unwrap_err().to_string().contains("nonsense"));
+    }
+}

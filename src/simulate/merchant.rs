@@ -1,0 +1,246 @@
+//! The merchant's backend: registers, subscribes, charges, refunds, and asks again with the same
+//! Idempotency-Key until it has an answer, as our README tells it to.
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Failure;
+use super::diary::Note;
+use super::world::Reach;
+use crate::clock::rfc3339_kst;
+use crate::ids::SubscriptionId;
+use crate::schedule::AnchorDay;
+
+/// A caller gives up after so many answers that say "not now", or none.
+const TRIES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(100);
+/// An unknown call may reach the gateway this late; an operator looks after it, in seconds.
+const SETTLED_AFTER_SECS: f64 = 20.0;
+
+/// Somebody with a card and a subscription.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// customerId.
+    pub customer: String,
+    /// Our billing key.
+    pub key: String,
+    /// The subscription that is live, or was last.
+    pub subscription: SubscriptionId,
+}
+
+/// Terms of a new subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The anchor day.
+    pub day: u32,
+    /// Won.
+    pub amount: u32,
+}
+
+/// Asks until there is an answer that stands. `None` = the caller gave up.
+pub async fn insist(
+    reach: &Reach,
+    method: Method,
+    path: &str,
+    body: &Value,
+    notes: &mut Vec<Note>,
+) -> Option<(u16, Value)> {
+    let key = Uuid::now_v7().to_string();
+    let first = usize::try_from(Uuid::new_v4().as_u128() % 1_000).unwrap_or(0);
+    for n in 0..TRIES {
+        let request = reach.client.request(method.clone(), reach.url(first + n, path)).json(body);
+        if let Ok(answer) = request.header("Idempotency-Key", &key).send().await {
+            let status = answer.status().as_u16();
+            let waits = answer.headers().contains_key("retry-after") || status == 500;
+            if let Ok(body) = answer.json::<Value>().await
+                && !waits
+            {
+                if n > 0 {
+                    notes.push(Note::Count("answered after asking again".to_owned()));
+                }
+                return Some((status, body));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    notes.push(Note::Count("caller gave up".to_owned()));
+    None
+}
+
+/// A card and a subscription of it.
+pub async fn subscriber(
+    reach: &Reach,
+    customer: String,
+    card: &str,
+    terms: Terms,
+    notes: &mut Vec<Note>,
+) -> Result<Subscriber, Failure> {
+    let card = json!({
+        "cardNumber": card, "expireDate": "4912", "cardPassword": "12", "birthDate": "901231",
+        "customerName": "홍길동", "customerId": customer,
+    });
+    let (_, answer) = insist(reach, Method::POST, "/billing/register", &card, notes)
+        .await
+        .ok_or("a card cannot be registered")?;
+    let key = answer["data"]["billingKey"].as_str().ok_or("no billing key")?.to_owned();
+    let subscription = subscribe(reach, &customer, &key, terms, notes).await?;
+    Ok(Subscriber { customer, key, subscription })
+}
+
+/// Makes a subscription.
+pub async fn subscribe(
+    reach: &Reach,
+    customer: &str,
+    key: &str,
+    terms: Terms,
+    notes: &mut Vec<Note>,
+) -> Result<SubscriptionId, Failure> {
+    let body = json!({
+        "billingKey": key, "customerId": customer, "planId": "monthly", "cycleDay": terms.day,
+        "amount": terms.amount, "productName": "월간 구독",
+    });
+    let answer = insist(reach, Method::POST, "/billing/subscribe", &body, notes).await;
+    let (status, answer) = answer.ok_or("a subscription cannot be made")?;
+    let made = &answer["data"];
+    let id = made["id"].as_str().ok_or(format!("no subscription: {status} {answer}"))?;
+    let id = SubscriptionId::parse(id);
+    let anchor = AnchorDay::new(terms.day.into()).ok_or("no anchor day")?;
+    let first_due: NaiveDate = made["nextBillingDate"].as_str().unwrap_or_default().parse()?;
+    notes.push(Note::Subscribed { id: id.0, first_due, anchor });
+    Ok(id)
+}
+
+/// A single charge, and refunds of parts of it.
+pub async fn one_off(
+    reach: &Reach,
+    who: &Subscriber,
+    (amount, refunds): (u32, &[u32]),
+    notes: &mut Vec<Note>,
+) {
+    // What the gateway's ledger shows too: the verdict counts the transactions of each name.
+    let name = format!("단건 {}", &Uuid::now_v7().simple().to_string()[..24]);
+    let body = json!({
+        "billingKey": who.key, "customerId": who.customer, "amount": amount, "productName": name,
+    });
+    let paid = insist(reach, Method::POST, "/billing/pay", &body, notes).await;
+    let Some((status, paid)) = paid else { return };
+    notes.push(Note::Count(format!("one-off answered {status}")));
+    let Some(id) = paid["data"]["id"].as_str() else { return };
+    for part in refunds {
+        let body = json!({"paymentId": id, "amount": part});
+        if let Some((status, _)) =
+            insist(reach, Method::POST, "/billing/refund", &body, notes).await
+        {
+            notes.push(Note::Count(format!("refund answered {status}")));
+        }
+    }
+}
+
+/// Ends a subscription and makes another. When it ends with its period, the other one has to wait.
+pub async fn cancel(
+    reach: &Reach,
+    who: &Subscriber,
+    at_period_end: bool,
+    terms: Terms,
+    notes: &mut Vec<Note>,
+) -> Option<SubscriptionId> {
+    let body =
+        json!({"subscriptionId": who.subscription.to_string(), "atPeriodEnd": at_period_end});
+    let (status, _) = insist(reach, Method::POST, "/billing/cancel", &body, notes).await?;
+    notes.push(Note::Count(format!("cancellation answered {status}")));
+    if at_period_end {
+        return None;
+    }
+    subscribe(reach, &who.customer, &who.key, terms, notes).await.ok()
+}
+
+/// Stops billing.
+pub async fn pause(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
+    let path = format!("/billing/subscription/{}/pause", who.subscription);
+    let answer = insist(reach, Method::POST, &path, &json!({}), notes).await;
+    notes.push(Note::Count(format!("pause answered {}", answer.as_ref().map_or(0, |a| a.0))));
+    // Without an answer it may or may not be paused.
+    if answer.is_none_or(|(status, _)| status == 200) {
+        notes.push(Note::ExcusedFrom(who.subscription.0, today));
+    }
+}
+
+/// Goes on with billing.
+pub async fn resume(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
+    let path = format!("/billing/subscription/{}/resume", who.subscription);
+    let answer = insist(reach, Method::POST, &path, &json!({}), notes).await;
+    notes.push(Note::Count(format!("resume answered {}", answer.as_ref().map_or(0, |a| a.0))));
+    if answer.is_some_and(|(status, _)| status == 200) {
+        notes.push(Note::ExcusedUntil(who.subscription.0, today));
+    }
+}
+
+/// Another anchor day and amount.
+pub async fn change(reach: &Reach, who: &Subscriber, terms: Terms, notes: &mut Vec<Note>) {
+    let path = format!("/billing/subscription/{}", who.subscription);
+    let body = json!({"cycleDay": terms.day, "amount": terms.amount});
+    // Noted first: without an answer it may or may not have changed.
+    notes.extend(AnchorDay::new(terms.day.into()).map(|day| Note::Anchor(who.subscription.0, day)));
+    let answer = insist(reach, Method::PATCH, &path, &body, notes).await;
+    notes.push(Note::Count(format!("change answered {}", answer.map_or(0, |a| a.0))));
+}
+
+/// Pays what is owed. After an unpaid period billing goes on at the next anchor day.
+pub async fn pay_open(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
+    let body = json!({"subscriptionId": who.subscription.to_string()});
+    let answer = insist(reach, Method::POST, "/billing/pay", &body, notes).await;
+    let Some((status, paid)) = answer else { return };
+    notes.push(Note::Count(format!("open period answered {status}")));
+    let start = paid["data"]["period"]["start"].as_str().and_then(|date| date.parse().ok());
+    if let Some(start) = start {
+        notes.push(Note::ExcusedFrom(who.subscription.0, start));
+        notes.push(Note::ExcusedUntil(who.subscription.0, today));
+    }
+}
+
+/// The operator: looks unknown payments up in the gateway's books and settles them as they are.
+pub async fn settle(reach: &Reach, notes: &mut Vec<Note>) -> Result<(), Failure> {
+    let query = sqlx::query_scalar(
+        "select order_no from payments where state = 'unknown'
+            and sent_at < now() - make_interval(secs => $1) order by id limit 5",
+    );
+    // PostgreSQL may be down just now: then another time.
+    let unknown: Vec<String> =
+        query.bind(SETTLED_AFTER_SECS).fetch_all(&reach.pool).await.unwrap_or_default();
+    for order_no in unknown {
+        let url = format!("{}/ledger?orderNo={order_no}", reach.sandbox_url);
+        let ledger: Value = reach.client.get(url).send().await?.json().await?;
+        let body = match ledger["transactions"][0]["transactionId"].as_str() {
+            Some(id) => json!({"outcome": "approved", "transactionId": id, "reason": "거래 확인"}),
+            None => json!({"outcome": "declined", "reason": "거래 없음"}),
+        };
+        let path = format!("/billing/payment/{order_no}/resolve");
+        if let Some((status, _)) = insist(reach, Method::POST, &path, &body, notes).await {
+            let outcome = body["outcome"].as_str().unwrap_or_default();
+            notes.push(Note::Count(format!("settled by hand as {outcome}: {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// The time by the sandbox's clock.
+pub async fn now(reach: &Reach) -> Result<chrono::DateTime<chrono::Utc>, Failure> {
+    let url = format!("{}/clock", reach.sandbox_url);
+    let answer: Value = reach.client.get(url).send().await?.json().await?;
+    let text = answer["now"].as_str().unwrap_or_default();
+    Ok(chrono::DateTime::parse_from_rfc3339(text)?.to_utc())
+}
+
+/// Moves the sandbox's clock; one that is there already stays.
+pub async fn set_clock(reach: &Reach, to: chrono::DateTime<chrono::Utc>) -> Result<(), Failure> {
+    if to <= now(reach).await? {
+        return Ok(());
+    }
+    let posted = reach.sandbox_post("/clock", &json!({"now": rfc3339_kst(to)})).await;
+    // Between the look and the post the instant may have passed by itself.
+    if now(reach).await? < to { posted.map(drop) } else { Ok(()) }
+}

@@ -1,0 +1,236 @@
+//! What happens at one stop of the clock: decided by the seed and the day alone, so that the same
+//! seed asks for the same things on the same days. Pure.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use super::menu::{self, Menu};
+use super::moment::Moment;
+use super::trap::{Blow, Trap};
+
+/// Longer than the gateway's time-out.
+const DELAY_MS: u64 = 1_500;
+/// Shorter and longer than an intent stays fresh.
+const FREEZES: [Duration; 3] =
+    [Duration::from_millis(700), Duration::from_millis(1_500), Duration::from_secs(12)];
+/// Longer than the pool lets a request wait for a connection.
+const STALLS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(7)];
+/// Codes for another day, and one of a stolen card (protocol section 4).
+const SOFT_DECLINE: &str = "9115";
+const HARD_DECLINE: &str = "9121";
+
+/// What the merchant, a buyer or the operator does. `who` is the number of a subscriber.
+#[derive(Clone, Debug)]
+pub enum Errand {
+    /// A single charge in won, and refunds of parts of it in won.
+    OneOff { who: usize, amount: u32, refunds: Vec<u32> },
+    /// An order of the hosted window.
+    Order { amount: u32, mishap: Option<&'static str>, cancel: Option<Cancel> },
+    /// The subscription ends; another one of the same customer begins.
+    Cancel { who: usize, at_period_end: bool, day: u32, amount: u32 },
+    /// Billing pauses.
+    Pause { who: usize },
+    /// Billing goes on.
+    Resume { who: usize },
+    /// Another anchor day and amount.
+    Change { who: usize, day: u32, amount: u32 },
+    /// The open period is paid by the caller.
+    PayOpen { who: usize },
+    /// Unknown outcomes are looked up in the gateway's books and settled by hand.
+    Settle,
+}
+
+/// How an order of the window is given back.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancel {
+    /// Won.
+    pub amount: u32,
+    /// In the gateway's merchant pages, so that only a notification tells of it.
+    pub in_pages: bool,
+    /// What befalls that notification.
+    pub mishap: Option<&'static str>,
+}
+
+/// A blow that is struck some time after the clock has moved.
+#[derive(Clone, Copy, Debug)]
+pub enum Later {
+    /// To a service, by its number.
+    Service(usize, Blow),
+    /// PostgreSQL ends as in a power cut.
+    Crash,
+    /// A service's connections to PostgreSQL stand still.
+    Stall(usize, Duration),
+}
+
+/// One stop.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Scripts for the sandbox's `/faults`, with their names.
+    pub faults: Vec<(&'static str, Value)>,
+    /// Traps for the services.
+    pub traps: Vec<Trap>,
+    /// What is done meanwhile.
+    pub errands: Vec<Errand>,
+    /// What is struck, and how long after the clock has moved.
+    pub later: Option<(Duration, Later)>,
+    /// The clock jumps over so many days at once.
+    pub jump_days: Option<u32>,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// How many subscribers there are.
+    pub subscribers: usize,
+    /// How many services there are.
+    pub replicas: usize,
+    /// Kills for each hundred stops.
+    pub kill_percent: u32,
+}
+
+/// The plan of a stop.
+pub fn plan(rng: &mut Rng, menu: &Menu, measure: Measure) -> Plan {
+    let mut plan = Plan { errands: errands(rng, menu, measure), ..Plan::default() };
+    let gateway = menu.of(menu::GATEWAY);
+    if !gateway.is_empty() && percent(rng, 45) {
+        for _ in 0..rng.u32(1..=3) {
+            plan.faults.push(fault(rng, &gateway));
+        }
+    }
+    kills(rng, measure, &mut plan);
+    blows(rng, menu, measure, &mut plan);
+    // Renewals come by themselves, refunds and kept answers only with a caller.
+    if plan.traps.iter().any(|trap| trap.moment.is_callers()) {
+        let (who, amount) = (rng.usize(..measure.subscribers), rng.u32(1_000..50_000));
+        plan.errands.push(Errand::OneOff { who, amount, refunds: vec![amount / 2, amount] });
+    }
+    if !menu.of(menu::CLOCK).is_empty() && percent(rng, 2) {
+        plan.jump_days = Some(rng.u32(1..=20));
+    }
+    plan
+}
+
+fn percent(rng: &mut Rng, chance: u32) -> bool {
+    rng.u32(0..100) < chance
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[rng.usize(..from.len())]
+}
+
+fn fault(rng: &mut Rng, kinds: &[&'static str]) -> (&'static str, Value) {
+    let name = pick(rng, kinds);
+    let (kind, code) = match name {
+        "decline_hard" => ("decline", HARD_DECLINE),
+        other => (other, SOFT_DECLINE),
+    };
+    let on = match name {
+        "drop_after_notify" | "decline_hard" => "CARD-BATCH",
+        _ => pick(rng, &["CARD-BATCH", "CARD-BATCH", "CARD-BATCH", "CANCEL", "READY"]),
+    };
+    (name, json!({"on": on, "kind": kind, "delayMs": DELAY_MS, "code": code}))
+}
+
+fn kills(rng: &mut Rng, measure: Measure, plan: &mut Plan) {
+    let kills = measure.kill_percent / 100 + u32::from(percent(rng, measure.kill_percent % 100));
+    for _ in 0..kills {
+        // Half of them at a named moment, half at any time.
+        if rng.bool() {
+            plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow: Blow::Kill });
+        } else {
+            plan.later = Some((soon(rng), Later::Service(service(rng, measure), Blow::Kill)));
+        }
+    }
+}
+
+fn blows(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
+    for name in [menu.of(menu::PROCESSES), menu.of(menu::DATABASE)].concat() {
+        if !percent(rng, if name == "cut" { 12 } else { 4 }) {
+            continue;
+        }
+        let at = soon(rng);
+        match name {
+            "freeze" => {
+                let blow = Blow::Freeze(pick(rng, &FREEZES));
+                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow });
+            }
+            "cut" => {
+                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow: Blow::Cut });
+            }
+            "terminate" => {
+                let blow = Later::Service(service(rng, measure), Blow::Terminate);
+                plan.later = Some((at, blow));
+            }
+            "crash" => plan.later = Some((at, Later::Crash)),
+            _ => {
+                let stall = Later::Stall(service(rng, measure), pick(rng, &STALLS));
+                plan.later = Some((at, stall));
+            }
+        }
+    }
+}
+
+fn service(rng: &mut Rng, measure: Measure) -> usize {
+    rng.usize(..measure.replicas)
+}
+
+/// Some milliseconds into the work.
+fn soon(rng: &mut Rng) -> Duration {
+    Duration::from_millis(rng.u64(0..60))
+}
+
+fn errands(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Errand> {
+    let mut errands = Vec::new();
+    let who = |rng: &mut Rng| rng.usize(..measure.subscribers);
+    if percent(rng, 30) {
+        let amount = rng.u32(1_000..50_000);
+        let refunds = (0..rng.u32(0..=2)).map(|_| rng.u32(1..=amount)).collect();
+        errands.push(Errand::OneOff { who: who(rng), amount, refunds });
+    }
+    if percent(rng, 15) {
+        errands.push(order(rng, &menu.of(menu::NOTIFICATIONS)));
+    }
+    let (day, amount) = (rng.u32(1..=31), rng.u32(1..=99) * 1_000);
+    let change = match rng.u32(0..100) {
+        0..4 => Some(Errand::Cancel { who: who(rng), at_period_end: rng.bool(), day, amount }),
+        4..8 => Some(Errand::Pause { who: who(rng) }),
+        8..12 => Some(Errand::Change { who: who(rng), day, amount }),
+        12..18 => Some(Errand::PayOpen { who: who(rng) }),
+        18..23 => Some(Errand::Settle),
+        _ => None,
+    };
+    errands.extend(change);
+    errands
+}
+
+fn order(rng: &mut Rng, mishaps: &[&'static str]) -> Errand {
+    let mishap = |rng: &mut Rng| (!mishaps.is_empty() && rng.bool()).then(|| pick(rng, mishaps));
+    let amount = rng.u32(1_000..50_000);
+    let cancel = rng.bool().then(|| Cancel {
+        amount: rng.u32(1..=amount),
+        in_pages: rng.bool(),
+        // Only a payment's notification can be held back behind its cancellation's.
+        mishap: mishap(rng).filter(|name| *name != "reversed"),
+    });
+    Errand::Order { amount, mishap: mishap(rng), cancel }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_plan() {
+        let menu = Menu::parse("all").unwrap();
+        let measure = Measure { subscribers: 10, replicas: 2, kill_percent: 150 };
+        let plans = |seed| {
+            let mut rng = Rng::with_seed(seed);
+            (0..100).map(|_| format!("{:?}", plan(&mut rng, &menu, measure))).collect::<Vec<_>>()
+        };
+        assert_eq!(plans(7), plans(7));
+        assert_ne!(plans(7), plans(8));
+    }
+}

@@ -1,0 +1,71 @@
+//! Counts of the rare states, which prove that a run has reached them: from our own books and logs.
+
+use super::load::Transaction;
+use super::world::World;
+use super::{Counters, Failure};
+
+/// What is counted in the database.
+const QUERIES: &[(&str, &str)] = &[
+    (
+        "rare: attempts settled by hand",
+        "select count(*) from payments where resolve_reason is not null",
+    ),
+    ("rare: orders paid late", "select count(*) from payments where late"),
+    (
+        "rare: notifications told more than once",
+        "select count(*) from notifications where copies > 1",
+    ),
+    (
+        "rare: card charges confirmed by a notification",
+        "select count(*) from notifications n join payments p on p.order_no = n.order_no
+         where n.verdict = 'applied' and n.kind = 'payment' and p.kind <> 'checkout'",
+    ),
+    (
+        "rare: refunds learnt from a notification",
+        "select count(*) from refunds where origin = 'gateway'",
+    ),
+    ("rare: refunds unknown at the end", "select count(*) from refunds where state = 'unknown'"),
+    (
+        "rare: periods that took several attempts",
+        "select count(*) from (select from payments where kind = 'subscription'
+         group by subscription_id, period_start having count(*) > 1) periods",
+    ),
+    (
+        "rare: periods charged by the caller",
+        "select count(*) from payments
+         where kind = 'subscription' and initiated_by = 'merchant'",
+    ),
+];
+
+/// Messages of the services' logs.
+const MESSAGES: &[(&str, &str)] = &[
+    ("rare: charges cut short, found unknown", "a charge was cut short"),
+    ("rare: refunds cut short, found unknown", "a refund was cut short"),
+    ("rare: charges whose answer was lost", "charge outcome unknown"),
+    ("rare: refunds whose answer was lost", "refund outcome unknown"),
+    ("rare: charges that were not sent", "charge not sent"),
+    ("rare: renewals tried again later", "renewal not sent"),
+    ("rare: subscriptions left for a later pass", "subscription left for a later pass"),
+    ("rare: outcomes kept while PostgreSQL was away", "not recorded yet: the database is away"),
+    ("rare: intents whose COMMIT was not confirmed", "intent whose commit was not confirmed"),
+    ("rare: requests taken over", "a request was taken over"),
+    ("rare: passes of the schedule that failed", "pass of the schedule failed"),
+    ("rare: Idempotency-Key answers stored later", "answer to an Idempotency-Key not stored"),
+];
+
+/// How often each was reached.
+pub async fn states(world: &World, ledger: &[Transaction]) -> Result<Counters, Failure> {
+    let mut counters = Counters::new();
+    for (name, sql) in QUERIES {
+        let count: i64 = sqlx::query_scalar(*sql).fetch_one(&world.reach.pool).await?;
+        counters.insert((*name).to_owned(), count.unsigned_abs());
+    }
+    let logs = world.logs();
+    for (name, message) in MESSAGES {
+        let count = logs.lines().filter(|line| line.contains(message)).count();
+        counters.insert((*name).to_owned(), u64::try_from(count)?);
+    }
+    let given_back = ledger.iter().filter(|t| t.canceled_amount > 0).count();
+    counters.insert("gateway transactions given back".to_owned(), u64::try_from(given_back)?);
+    Ok(counters)
+}

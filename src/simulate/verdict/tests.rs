@@ -1,0 +1,153 @@
+//! A check that cannot fail proves nothing: each rule is broken once, and found.
+
+use chrono::NaiveDate;
+
+use super::*;
+use crate::payments::standing::Status;
+use crate::payments::store::InitiatedBy;
+use crate::schedule::{AnchorDay, Rules};
+use crate::simulate::diary::{Diary, History};
+use crate::simulate::load::Subscription;
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn one_good_charge() -> (Vec<Transaction>, Books) {
+    let id = uuid::Uuid::now_v7();
+    let transaction = Transaction {
+        order_no: "A".into(),
+        transaction_id: "t".into(),
+        product_name: "월간 구독".into(),
+        amount: 9900,
+        canceled_amount: 0,
+        calls: 1,
+    };
+    let payment = Entry {
+        order_no: "A".into(),
+        state: State::Approved,
+        transaction_id: Some("t".into()),
+        amount: 9900,
+        refunded_amount: 0,
+        refunding_amount: 0,
+        subscription_id: Some(id),
+        period_start: Some(date("2026-12-15")),
+        initiated_by: InitiatedBy::Scheduler,
+        created_at: "2026-12-15T01:00:00Z".parse().unwrap(),
+        settled_at: Some("2026-12-15T01:00:00Z".parse().unwrap()),
+    };
+    let subscription = Subscription {
+        id,
+        status: Status::Active,
+        period_start: date("2026-12-15"),
+        next_billing_date: date("2027-01-15"),
+        canceled_at: None,
+    };
+    let mut diary = Diary::default();
+    let anchors = vec![AnchorDay::new(15).unwrap()];
+    let history = History { first_due: date("2026-12-15"), anchors, excused: Vec::new() };
+    diary.histories.insert(id, history);
+    let books = Books {
+        payments: vec![payment],
+        subscriptions: vec![subscription],
+        listed_unknown: Vec::new(),
+        open_barriers: Vec::new(),
+        slow_stops: Vec::new(),
+        rules: Rules { charge_hour: 10, retry_days: vec![1, 3] },
+        ended: "2026-12-31T00:00:00Z".parse().unwrap(),
+        diary,
+    };
+    (vec![transaction], books)
+}
+
+fn history(books: &mut Books) -> &mut History {
+    books.diary.histories.values_mut().next().unwrap()
+}
+
+#[test]
+fn what_agrees_is_clean() {
+    let (ledger, books) = one_good_charge();
+    assert!(judge(&ledger, &books).is_clean());
+}
+
+#[test]
+fn every_broken_rule_is_found() {
+    type Break = fn(&mut Vec<Transaction>, &mut Books);
+    let breaks: &[(&str, Break)] = &[
+        ("charged twice", |l, _| {
+            l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() });
+        }),
+        ("charged twice", |l, b| {
+            l.push(Transaction {
+                order_no: "B".into(),
+                transaction_id: "u".into(),
+                ..l[0].clone()
+            });
+            let second = Entry {
+                order_no: "B".into(),
+                transaction_id: Some("u".into()),
+                ..b.payments[0].clone()
+            };
+            b.payments.push(second);
+        }),
+        ("charged twice", |l, _| {
+            l[0].product_name = "단건 1".into();
+            l.push(Transaction { order_no: "B".into(), ..l[0].clone() });
+        }),
+        ("calls per attempt > 1", |l, _| l[0].calls = 2),
+        ("lost", |_, b| b.payments[0].state = State::Declined),
+        ("lost", |l, _| l.push(Transaction { order_no: "B".into(), ..l[0].clone() })),
+        ("phantom", |l, _| l.clear()),
+        ("other amount", |l, _| l[0].amount = 9901),
+        ("wrong day", |_, b| b.payments[0].created_at += chrono::Duration::days(2)),
+        ("wrong day", |_, b| history(b).anchors = vec![AnchorDay::new(16).unwrap()]),
+        ("missed period", |_, b| b.subscriptions[0].period_start = date("2027-01-15")),
+        ("missed period", |_, b| history(b).first_due = date("2026-11-15")),
+        ("missed period", |_, b| b.ended = "2027-01-15T02:00:00Z".parse().unwrap()),
+        ("charged after cancel", |_, b| {
+            b.subscriptions[0].status = Status::Canceled;
+            b.subscriptions[0].canceled_at = Some("2026-12-14T00:00:00Z".parse().unwrap());
+        }),
+        ("over-refunded", |_, b| b.payments[0].refunded_amount = 9901),
+        ("over-refunded", |l, _| l[0].canceled_amount = 9901),
+        ("refunds differ", |l, _| l[0].canceled_amount = 1),
+        ("unknown not listed", |_, b| b.payments[0].state = State::Unknown),
+        ("still sending", |_, b| b.payments[0].state = State::Sending),
+        ("database would take it", |_, b| b.open_barriers.push("a second attempt")),
+        ("slow to stop", |_, b| b.slow_stops.push("service-0".into())),
+    ];
+    for (rule, break_it) in breaks {
+        let (mut ledger, mut books) = one_good_charge();
+        break_it(&mut ledger, &mut books);
+        let violations = judge(&ledger, &books);
+        assert!(violations.found.contains_key(rule), "{rule}: {violations:?}");
+    }
+    for rule in RULES {
+        assert!(breaks.iter().any(|(broken, _)| broken == rule), "{rule} is broken by no case");
+    }
+}
+
+#[test]
+fn what_was_asked_for_on_the_way_is_no_violation() {
+    let (ledger, mut books) = one_good_charge();
+    books.payments[0].initiated_by = InitiatedBy::Merchant;
+    books.payments[0].created_at += chrono::Duration::days(2);
+    assert!(judge(&ledger, &books).is_clean(), "the caller asks when he likes");
+
+    let (ledger, mut books) = one_good_charge();
+    history(&mut books).first_due = date("2026-11-15");
+    history(&mut books).excused.push((date("2026-11-10"), date("2026-11-20")));
+    assert!(judge(&ledger, &books).is_clean(), "paused");
+
+    let (ledger, mut books) = one_good_charge();
+    books.payments[0].created_at += chrono::Duration::days(2);
+    let jump = ("2026-12-14T00:00:00Z", "2026-12-17T00:30:00Z");
+    books.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
+    assert!(judge(&ledger, &books).is_clean(), "the clock jumped over the day");
+
+    let (mut ledger, mut books) = one_good_charge();
+    books.payments[0].state = State::Mismatch;
+    ledger[0].canceled_amount = 5;
+    books.diary.untold.insert("A".into());
+    assert!(judge(&ledger, &books).is_clean(), "the gateway told us falsely");
+}
