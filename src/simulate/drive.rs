@@ -132,6 +132,7 @@ impl Driver<'_> {
     async fn jump(&mut self, next: DateTime<Utc>, days: u32) -> Result<DateTime<Utc>, Failure> {
         let from = merchant::now(&self.world.reach).await?;
         let to = next + Days::new(days.into());
+        println!("  the clock jumps from {} to {}", rfc3339_kst(from), rfc3339_kst(to));
         self.diary.jumps.push((from, to));
         self.diary.note(Note::Count("clock jumped days ahead".to_owned()));
         Ok(to)

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Proves that `simulate` can fail: builds the service with one money rule broken at a time, runs the
+# simulation, and expects the verdict to find it. A check that cannot fail proves nothing.
+#
+#   scripts/mutants.sh           build and run all of tests/mutants (the first build takes minutes)
+#   scripts/mutants.sh --check   only whether each patch still fits the sources (part of CI)
+set -eu
+cd "$(dirname "$0")/.."
+dir=$PWD/target/mutants
+
+fits() {
+    git -c safe.directory='*' apply --check "$1" ||
+        { echo "$1 does not fit the sources any more: make it anew"; return 1; }
+}
+
+# survives NAME: builds the mutant and runs it. Succeeds when the verdict did NOT find it.
+survives() {
+    rm -rf "$dir/source"
+    mkdir -p "$dir/source"
+    git -c safe.directory='*' archive HEAD | tar -x -C "$dir/source"
+    git -c safe.directory='*' apply --directory=target/mutants/source "tests/mutants/$1.patch"
+    (cd "$dir/source" && CARGO_TARGET_DIR=$dir/build cargo build --locked --quiet)
+    "$dir/build/debug/kiwoom-billing" simulate --subs 60 --months 3 --kill 40 --seed 7 \
+        >"$dir/$1.log" 2>&1
+}
+
+failed=0
+for patch in tests/mutants/*.patch; do
+    name=$(basename "$patch" .patch)
+    if ! fits "$patch"; then
+        failed=1
+    elif [ "${1:-}" = --check ]; then
+        echo "$name: the patch fits"
+    elif survives "$name"; then
+        echo "$name: NOT FOUND by the verdict, see $dir/$name.log"
+        failed=1
+    elif grep -q '^verdict: VIOLATIONS' "$dir/$name.log"; then
+        echo "$name: found"
+        sed -n '/^  charged twice/,/^verdict/p' "$dir/$name.log" | grep -vE ' 0$'
+    else
+        echo "$name: no verdict, see $dir/$name.log"
+        failed=1
+    fi
+done
+exit "$failed"
