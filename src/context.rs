@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::instance::Instance;
 use crate::kiwoom::KiwoomClient;
+use crate::pace::Pace;
 use crate::schedule::Rules;
 use crate::vault::Vault;
 
@@ -31,6 +32,8 @@ pub struct Context {
     pub sdk_url: String,
     /// The gateway.
     pub kiwoom: KiwoomClient,
+    /// When it may be called.
+    pub pace: Pace,
     /// Encrypts billing keys at rest.
     pub vault: Vault,
     /// The number of this process.

@@ -25,8 +25,9 @@ pub mod easypay;
 pub mod scheduler;
 pub mod webhook;
 
-// Money: the core that the features share, and the gateway.
+// Money: the core that the features share, the gateway, and when it may be called.
 pub mod kiwoom;
+pub mod pace;
 pub mod payments;
 
 // Leaves.

@@ -21,6 +21,7 @@ use crate::database::private::PrivateServer;
 use crate::database::{self, DatabaseError};
 use crate::instance::Instance;
 use crate::kiwoom::{Contract, KiwoomClient};
+use crate::pace::Pace;
 use crate::sandbox::{self, Sandbox};
 use crate::vault::{Vault, VaultError};
 use crate::{app, clock_file, payments, scheduler, secret_file, serve, telemetry};
@@ -88,8 +89,11 @@ impl Service {
             Clock::system()
         };
         let public_url = public_url(&config, address);
+        let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
+        let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);
         let ctx = Arc::new(Context {
-            kiwoom: KiwoomClient::new(contract(&config, address, &public_url)?)?,
+            kiwoom,
+            pace,
             sdk_url: sdk_url(&config, &public_url),
             public_url,
             vault: vault(&config)?,
@@ -207,7 +211,6 @@ fn contract(
         auth_key,
         bill_type: kiwoom.bill_type.clone(),
         timeout: kiwoom.timeout,
-        rate_per_sec: kiwoom.rate_per_sec,
     })
 }
 

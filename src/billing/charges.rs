@@ -4,7 +4,7 @@ use axum::extract::State;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::due::charge_due;
+use super::due::{By, charge_due};
 use super::keys::{open_card, usable_key};
 use super::store;
 use crate::answer::{Answer, Success};
@@ -13,6 +13,7 @@ use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromFields};
 use crate::idempotency::NewId;
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::kiwoom::BATCH;
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
@@ -117,7 +118,7 @@ pub async fn pay(
     let payment = match request {
         PayRequest::OneOff(order) => charge_once(&ctx, id, order).await?,
         PayRequest::Subscription(OfSubscription { subscription_id }) => {
-            charge_due(&ctx, subscription_id, id, InitiatedBy::Merchant).await?
+            charge_due(&ctx, subscription_id, id, By::Merchant).await?
         }
     };
     payment_answer(&ctx, payment)
@@ -140,7 +141,8 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
         period: None,
         initiated_by: InitiatedBy::Merchant,
     };
-    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(not_sent)?;
+    let turn = ctx.pace.interactive(BATCH).await?;
+    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
     let mut tx = ctx.pool.begin().await?;
     let held = store::hold_key(&mut tx, order.billing_key).await?;
     if !held.is_some_and(|key| key.is_active()) {

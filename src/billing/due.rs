@@ -3,12 +3,13 @@
 use sqlx::postgres::PgConnection;
 
 use super::keys::open_card;
-use super::store::{self, Subscription};
+use super::store::{self, Lease, Subscription};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
-use crate::kiwoom::GatewayError;
 use crate::kiwoom::text::OrderNo;
+use crate::kiwoom::{BATCH, GatewayError};
+use crate::pace::{NoTurn, Turn};
 use crate::payments::answers::not_sent;
 use crate::payments::charge::{self, Charged, Committed, Draft};
 use crate::payments::order::State;
@@ -17,12 +18,36 @@ use crate::payments::standing::{Due, Status};
 use crate::payments::store::{InitiatedBy, Payment, attempts};
 use crate::schedule::Period;
 
+/// Who wants the period charged.
+#[derive(Clone, Copy)]
+pub enum By {
+    /// A caller, who waits for the answer.
+    Merchant,
+    /// The schedule, for as long as it has the subscription to itself.
+    Schedule(Lease),
+}
+
 /// Why nothing was charged.
 pub enum NotCharged {
+    /// The schedule has the subscription no longer to itself.
+    LeaseLost,
+    /// The service was told to stop while the schedule waited for its turn.
+    Stopping,
+    /// Too many calls; safe to try again.
+    NoTurn(NoTurn),
     /// Nothing was sent; safe to try again.
     Gateway(GatewayError),
     /// There was a reason not to.
     Refused(ApiError),
+}
+
+impl From<By> for InitiatedBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Merchant => Self::Merchant,
+            By::Schedule(_) => Self::Scheduler,
+        }
+    }
 }
 
 impl From<ApiError> for NotCharged {
@@ -40,6 +65,9 @@ impl From<sqlx::Error> for NotCharged {
 impl From<NotCharged> for ApiError {
     fn from(reason: NotCharged) -> Self {
         match reason {
+            NotCharged::LeaseLost => Code::ChargeInProgress.into(),
+            NotCharged::Stopping => Code::ShuttingDown.into(),
+            NotCharged::NoTurn(reason) => reason.into(),
             NotCharged::Gateway(error) => not_sent(error),
             NotCharged::Refused(error) => error,
         }
@@ -58,7 +86,7 @@ pub async fn charge_due(
     ctx: &Context,
     id: SubscriptionId,
     payment_id: PaymentId,
-    by: InitiatedBy,
+    by: By,
 ) -> Result<Payment, NotCharged> {
     let found = store::find_subscription(&ctx.pool, id).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
@@ -67,7 +95,8 @@ pub async fn charge_due(
     drop(db);
     let key = store::find_key(&ctx.pool, found.billing_key_id).await?;
     let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?)?;
-    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(NotCharged::Gateway)?;
+    let turn = turn(ctx, by).await?;
+    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
     let draft = |s: &Subscription, period, earlier: &[Payment]| Draft {
         id: payment_id,
         order_no: order_no(id, period, earlier.len() + 1),
@@ -76,7 +105,7 @@ pub async fn charge_due(
         product_name: earlier.first().map_or(&s.product_name, |p| &p.product_name).clone(),
         card,
         period: Some((id, period)),
-        initiated_by: by,
+        initiated_by: by.into(),
     };
     let committed = intend(ctx, &found, by, draft).await?;
     match charge::execute(ctx, ticket, committed).await {
@@ -85,29 +114,54 @@ pub async fn charge_due(
     }
 }
 
+/// Who waits for an answer goes first.
+async fn turn(ctx: &Context, by: By) -> Result<Turn, NotCharged> {
+    let turn = match by {
+        By::Merchant => ctx.pace.interactive(BATCH).await,
+        By::Schedule(_) => tokio::select! {
+            turn = ctx.pace.scheduled(BATCH) => turn,
+            () = ctx.stop.cancelled() => return Err(NotCharged::Stopping),
+        },
+    };
+    turn.map_err(NotCharged::NoTurn)
+}
+
 /// Looks again with the row locked, then writes the intent. While the charge is under way the
 /// subscription has no next moment.
 async fn intend(
     ctx: &Context,
     found: &Subscription,
-    by: InitiatedBy,
+    by: By,
     draft: impl FnOnce(&Subscription, Period, &[Payment]) -> Draft,
-) -> Result<Committed, ApiError> {
+) -> Result<Committed, NotCharged> {
     let mut tx = ctx.pool.begin().await?;
-    let locked = store::lock_subscription(&mut tx, found.id).await?;
-    let mut locked = locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    let mut locked = lock(&mut tx, found.id, by).await?;
     if locked.billing_key_id != found.billing_key_id {
-        return Err(Code::ChargeInProgress.into());
+        return Err(ApiError::from(Code::ChargeInProgress).into());
     }
     let period = due_period(ctx, &mut tx, &locked, by).await?;
     let earlier = attempts(&mut tx, locked.id, period.start).await?;
     if let Some(code) = earlier.first().and_then(|last| in_the_way(last.state)) {
-        return Err(code.into());
+        return Err(ApiError::from(code).into());
     }
     locked.standing.next_attempt_at = None;
     save_standing(&mut tx, locked.id, &locked.standing).await?;
     let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await?;
     Ok(intended.commit(ctx).await?)
+}
+
+async fn lock(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    by: By,
+) -> Result<Subscription, NotCharged> {
+    match by {
+        By::Merchant => {
+            let locked = store::lock_subscription(db, id).await?;
+            Ok(locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?)
+        }
+        By::Schedule(lease) => store::lock_leased(db, lease).await?.ok_or(NotCharged::LeaseLost),
+    }
 }
 
 /// What an earlier attempt of the period says against another one.
@@ -128,13 +182,13 @@ async fn due_period(
     ctx: &Context,
     db: &mut PgConnection,
     subscription: &Subscription,
-    by: InitiatedBy,
+    by: By,
 ) -> Result<Period, ApiError> {
     let standing = &subscription.standing;
     if let Due::Charge(period) = standing.due(ctx.rules(), ctx.clock.now()) {
         return Ok(period);
     }
-    if by != InitiatedBy::Merchant {
+    if let By::Schedule(_) = by {
         return Err(Code::AlreadyCharged.into());
     }
     match standing.status {
@@ -151,11 +205,11 @@ async fn due_period(
 }
 
 /// A scheduled charge that was not sent is tried again some minutes later.
-pub async fn postpone(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
+pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.pool.begin().await?;
-    if let Some(locked) = store::lock_subscription(&mut tx, id).await? {
+    if let Some(locked) = store::lock_leased(&mut tx, lease).await? {
         let later = locked.standing.postponed(ctx.clock.now());
-        save_standing(&mut tx, id, &later).await?;
+        save_standing(&mut tx, lease.id, &later).await?;
     }
     tx.commit().await
 }

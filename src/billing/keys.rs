@@ -17,7 +17,7 @@ use crate::idempotency::NewId;
 use crate::ids::BillingKeyId;
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
-use crate::kiwoom::{GatewayError, Registered, Registration};
+use crate::kiwoom::{GatewayError, KEYGEN, Registered, Registration};
 use crate::payments::answers::not_sent;
 use crate::payments::charge::Card;
 
@@ -107,7 +107,8 @@ async fn register_card(
         birth_date: &request.birth_date,
         customer_id: &request.customer_id,
     };
-    let registered = ctx.kiwoom.register(registration).await.map_err(refused)?;
+    let turn = ctx.pace.interactive(KEYGEN).await?;
+    let registered = ctx.kiwoom.register(turn, registration).await.map_err(refused)?;
     let Registered { autokey, company_code } = registered;
     let autokey = ctx.vault.seal(id.0, &autokey).map_err(|error| {
         tracing::error!(%error, "billing key not encrypted");

@@ -2,7 +2,8 @@
 //!
 //! Due subscriptions are claimed in bounded batches with `SKIP LOCKED` and a lease, so that any
 //! number of processes share the work. The claim only spreads it: what prevents a second charge is
-//! the look at the locked row before the intent, and the unique index on the period.
+//! the look at the locked row before the intent, and the unique index on the period. A lease that
+//! is lost by then means that nothing is sent and nothing is written.
 //!
 //! - approved: the schedule moves by one period
 //! - declined: `past_due`, retried on `RETRY_DAYS`; a hard decline or the last retry: `unpaid`
@@ -13,14 +14,13 @@
 use chrono::Duration;
 use futures::{StreamExt, stream};
 
-use super::due::{NotCharged, charge_due, postpone};
-use super::store;
+use super::due::{By, NotCharged, charge_due, postpone};
+use super::store::{self, Lease};
 use crate::context::Context;
 use crate::error::Code;
-use crate::ids::{PaymentId, SubscriptionId};
+use crate::ids::PaymentId;
 use crate::payments::settle::save_standing;
 use crate::payments::standing::{Due, Status};
-use crate::payments::store::InitiatedBy;
 
 pub use store::{charges_under_way, next_due};
 
@@ -42,44 +42,55 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
             break;
         }
         handled += claimed.len();
-        stream::iter(claimed).for_each_concurrent(CONCURRENCY, |id| renew(ctx, id)).await;
+        stream::iter(claimed).for_each_concurrent(CONCURRENCY, |lease| renew(ctx, lease)).await;
     }
     Ok(handled)
 }
 
 /// A failure is logged and leaves the subscription for a later pass.
-async fn renew(ctx: &Context, id: SubscriptionId) {
+async fn renew(ctx: &Context, lease: Lease) {
     let done = if ctx.stop.is_cancelled() {
-        store::release(&ctx.pool, id).await
+        store::release(&ctx.pool, lease).await
     } else {
-        renew_claimed(ctx, id).await
+        renew_claimed(ctx, lease).await
     };
     if let Err(error) = done {
-        tracing::error!(%id, %error, "subscription left for a later pass");
+        tracing::error!(id = %lease.id, %error, "subscription left for a later pass");
     }
 }
 
-async fn renew_claimed(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
-    match charge_due(ctx, id, PaymentId::new(), InitiatedBy::Scheduler).await {
+async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+    let id = lease.id;
+    match charge_due(ctx, id, PaymentId::new(), By::Schedule(lease)).await {
         Ok(_) => Ok(()),
+        Err(NotCharged::LeaseLost) => {
+            tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
+            Ok(())
+        }
+        Err(NotCharged::Stopping) => store::release(&ctx.pool, lease).await,
         Err(NotCharged::Gateway(error)) => {
             tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
-            postpone(ctx, id).await
+            postpone(ctx, lease).await
+        }
+        Err(NotCharged::NoTurn(reason)) => {
+            tracing::warn!(%id, %reason, "renewal not sent, tried again in some minutes");
+            postpone(ctx, lease).await
         }
         Err(NotCharged::Refused(error)) => match error.code() {
-            Code::Internal => postpone(ctx, id).await,
+            Code::Internal => postpone(ctx, lease).await,
             // It says nothing about what is due: the next pass claims it again.
             Code::DatabaseUnavailable => Ok(()),
-            _ => reschedule(ctx, id).await,
+            _ => reschedule(ctx, lease).await,
         },
     }
 }
 
 /// Nothing to charge: ends what was to end, and puts the next moment right. While a charge is under
 /// way there is no next moment, and its outcome will set one.
-async fn reschedule(ctx: &Context, id: SubscriptionId) -> sqlx::Result<()> {
+async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+    let id = lease.id;
     let mut tx = ctx.pool.begin().await?;
-    if let Some(mut s) = store::lock_subscription(&mut tx, id).await? {
+    if let Some(mut s) = store::lock_leased(&mut tx, lease).await? {
         let now = ctx.clock.now();
         if s.standing.due(ctx.rules(), now) == Due::Cancel {
             s.standing.status = Status::Canceled;

@@ -18,6 +18,7 @@ use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, text};
 use crate::idempotency::NewId;
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::kiwoom::BATCH;
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
@@ -209,7 +210,8 @@ fn draft(
 async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) -> Answer {
     let key = usable_key(ctx, subscription.billing_key_id, &subscription.customer_id).await?;
     let card = open_card(ctx, key)?;
-    let ticket = ctx.kiwoom.ready_to_charge().await.map_err(not_sent)?;
+    let turn = ctx.pace.interactive(BATCH).await?;
+    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
     let mut tx = ctx.pool.begin().await?;
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;

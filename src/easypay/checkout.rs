@@ -17,7 +17,7 @@ use crate::extract::{Body, Fields, FromField, FromFields, PathId};
 use crate::idempotency::NewId;
 use crate::ids::PaymentId;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
-use crate::kiwoom::window::{Device, WindowOrder};
+use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
 use crate::money::Won;
 use crate::payments::answers::not_sent;
 use crate::payments::checkout::{self, Draft};
@@ -202,7 +202,8 @@ async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiErr
         device: request.device,
         urls: [&home, &fail, &close],
     };
-    ctx.kiwoom.window(&order).await.map_err(not_sent)
+    let turn = ctx.pace.unpaced(request.method.map_or(TOTAL, Method::code))?;
+    ctx.kiwoom.window(turn, &order).await.map_err(not_sent)
 }
 
 fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft<'a> {

@@ -11,13 +11,15 @@ use super::charset;
 use super::codes;
 use super::error::GatewayError;
 use super::exchange::{Exchange, Ticket};
-use super::pace::Pace;
 use super::text::{CustomerId, OrderNo};
 use super::wire::{Answer, Fields, instant};
 use crate::money::Won;
+use crate::pace::Turn;
 
-const KEYGEN: &str = "CARD-KEYGEN";
-const BATCH: &str = "CARD-BATCH";
+/// PAYMETHOD of a registration.
+pub const KEYGEN: &str = "CARD-KEYGEN";
+/// PAYMETHOD of a charge, and of the cancellation of one.
+pub const BATCH: &str = "CARD-BATCH";
 /// PRODUCTTYPE: digital goods.
 const DIGITAL: &str = "1";
 /// CANCELREASON holds 20 characters (protocol section 1).
@@ -26,7 +28,6 @@ const MAX_CANCEL_REASON_CHARS: usize = 20;
 /// KiwoomPay for one merchant (CPID) and one key.
 pub struct KiwoomClient {
     exchange: Exchange,
-    pace: Pace,
     cpid: String,
     bill_type: String,
     pub(super) agent_url: Url,
@@ -49,8 +50,6 @@ pub struct Contract {
     pub bill_type: String,
     /// Total time of one call.
     pub timeout: Duration,
-    /// Calls a second for each method; 0 = no limit.
-    pub rate_per_sec: u32,
 }
 
 /// A card to be registered.
@@ -106,8 +105,6 @@ pub struct Approval {
 
 /// A cancellation (refund), whole or partial.
 pub struct CancelOrder<'a> {
-    /// PAYMETHOD of the cancellation, see [`KiwoomClient::ready_to_cancel`].
-    pub method: &'static str,
     /// DAOUTRX of the payment.
     pub transaction_id: &'a str,
     /// Won to give back.
@@ -132,7 +129,6 @@ impl KiwoomClient {
     pub fn new(contract: Contract) -> reqwest::Result<Self> {
         Ok(Self {
             exchange: Exchange::new(contract.base_url, contract.auth_key, contract.timeout)?,
-            pace: Pace::new(contract.rate_per_sec),
             cpid: contract.cpid,
             bill_type: contract.bill_type,
             agent_url: contract.agent_url,
@@ -141,11 +137,15 @@ impl KiwoomClient {
     }
 
     /// Registers a card (protocol section 2.1). Moves no money, so an unknown outcome may be tried
-    /// again; the key that may have been made then is never used.
-    pub async fn register(&self, card: Registration<'_>) -> Result<Registered, GatewayError> {
-        self.pace.turn(KEYGEN).await?;
-        let ticket = self.exchange.ready(&Fields::new(&self.cpid, KEYGEN)).await?;
-        let fields = Fields::new(&self.cpid, KEYGEN)
+    /// again; the key that may have been made then is never used. The turn is one for [`KEYGEN`].
+    pub async fn register(
+        &self,
+        turn: Turn,
+        card: Registration<'_>,
+    ) -> Result<Registered, GatewayError> {
+        let fields = Fields::new(&self.cpid, turn.method());
+        let ticket = self.exchange.ready(turn, &fields).await?;
+        let fields = fields
             .with("ORDERNO", card.order_no.as_str())
             .with("PRODUCTTYPE", DIGITAL)
             .with("BILLTYPE", &self.bill_type)
@@ -169,10 +169,10 @@ impl KiwoomClient {
         })
     }
 
-    /// Step 1 of a charge. Waits for the method's turn.
-    pub async fn ready_to_charge(&self) -> Result<Ticket, GatewayError> {
-        self.pace.turn(BATCH).await?;
-        self.exchange.ready(&Fields::new(&self.cpid, BATCH)).await
+    /// Step 1 of a charge. The turn is one for [`BATCH`].
+    pub async fn ready_to_charge(&self, turn: Turn) -> Result<Ticket, GatewayError> {
+        let fields = Fields::new(&self.cpid, turn.method());
+        self.exchange.ready(turn, &fields).await
     }
 
     /// Step 2 of a charge (protocol section 2.2): takes the money.
@@ -181,7 +181,7 @@ impl KiwoomClient {
         ticket: Ticket,
         order: ChargeOrder<'_>,
     ) -> Result<Approval, GatewayError> {
-        let fields = Fields::new(&self.cpid, BATCH)
+        let fields = Fields::new(&self.cpid, ticket.method())
             .with("ORDERNO", order.order_no.as_str())
             .with("PRODUCTTYPE", DIGITAL)
             .with("BILLTYPE", &self.bill_type)
@@ -204,10 +204,10 @@ impl KiwoomClient {
         })
     }
 
-    /// Step 1 of a cancellation; `method` is the PAYMETHOD that was paid with.
-    pub async fn ready_to_cancel(&self, method: &'static str) -> Result<Ticket, GatewayError> {
-        let fields = Fields::new(&self.cpid, method).with("CANCELREQ", "Y");
-        self.exchange.ready(&fields).await
+    /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
+    pub async fn ready_to_cancel(&self, turn: Turn) -> Result<Ticket, GatewayError> {
+        let fields = Fields::new(&self.cpid, turn.method()).with("CANCELREQ", "Y");
+        self.exchange.ready(turn, &fields).await
     }
 
     /// Step 2 of a cancellation (protocol section 2.3): gives money back.
@@ -218,7 +218,7 @@ impl KiwoomClient {
     ) -> Result<Cancellation, GatewayError> {
         let amount = order.amount.to_string();
         let tax_free = (order.tax_free_amount > 0).then(|| order.tax_free_amount.to_string());
-        let fields = Fields::new(&self.cpid, order.method)
+        let fields = Fields::new(&self.cpid, ticket.method())
             .with("TRXID", order.transaction_id)
             .with("AMOUNT", &amount)
             .with("CANCELREASON", &cancel_reason(order.reason))

@@ -27,7 +27,4 @@ pub enum GatewayError {
     /// Everything else. The money may have moved; never to be retried.
     #[error("unknown: {0}")]
     Unknown(String),
-    /// The pace limit would have kept the caller waiting too long. Nothing was sent.
-    #[error("not sent: too many calls")]
-    TooBusy,
 }

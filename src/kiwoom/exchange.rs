@@ -10,6 +10,7 @@ use url::Url;
 use super::codes;
 use super::error::GatewayError;
 use super::wire::{Answer, Fields};
+use crate::pace::Turn;
 
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
 const TOKEN: HeaderName = HeaderName::from_static("token");
@@ -20,10 +21,19 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 const READY_TRIES: u32 = 3;
 const READY_PAUSE: Duration = Duration::from_millis(200);
 
-/// The right to one step-2 request, from step 1. Consumed by use: a token serves one request.
+/// The right to one step-2 request, from step 1. Consumed by use: a token serves one request. The
+/// turn it was got with ends with it, when the answer is there.
 pub struct Ticket {
     return_url: Url,
     token: String,
+    turn: Turn,
+}
+
+impl Ticket {
+    /// PAYMETHOD of the call.
+    pub(super) fn method(&self) -> &'static str {
+        self.turn.method()
+    }
 }
 
 pub(super) struct Exchange {
@@ -61,7 +71,7 @@ impl Exchange {
     }
 
     /// Step 1. Retried, because it moves no money.
-    pub(super) async fn ready(&self, fields: &Fields) -> Result<Ticket, GatewayError> {
+    pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
         let answer = self.ask("/pay/ready", fields).await?;
         match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
             (_, _, Some((code, message))) if code != codes::SUCCESS => {
@@ -72,7 +82,7 @@ impl Exchange {
                     tracing::error!("ready answered with a RETURNURL on a foreign host");
                     GatewayError::NotSent("RETURNURL is not KiwoomPay's".into())
                 })?;
-                Ok(Ticket { return_url, token })
+                Ok(Ticket { return_url, token, turn })
             }
             _ => Err(GatewayError::NotSent("ready answered without RETURNURL or TOKEN".into())),
         }

@@ -16,15 +16,14 @@ pub mod codes;
 mod error;
 mod exchange;
 pub mod notification;
-mod pace;
 mod receipt;
 pub mod text;
 pub mod window;
 mod wire;
 
 pub use client::{
-    Approval, CancelOrder, Cancellation, ChargeOrder, Contract, KiwoomClient, Registered,
-    Registration,
+    Approval, BATCH, CancelOrder, Cancellation, ChargeOrder, Contract, KEYGEN, KiwoomClient,
+    Registered, Registration,
 };
 pub use error::GatewayError;
 pub use exchange::Ticket;

@@ -8,6 +8,7 @@ use super::error::GatewayError;
 use super::text::{CustomerName, OrderNo, ProductName};
 use super::wire::Fields;
 use crate::money::Won;
+use crate::pace::Turn;
 
 /// Where the window is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +67,9 @@ impl KiwoomClient {
     }
 
     /// Asks for the hash and gives the fields for `KiwoomPaySDK.f_payTotalLink` or a form. Moves no
-    /// money, so it is retried.
-    pub async fn window(&self, order: &WindowOrder<'_>) -> Result<Value, GatewayError> {
-        let method = order.method.unwrap_or(TOTAL);
+    /// money, so it is retried. The turn is one for the order's method, or [`TOTAL`].
+    pub async fn window(&self, turn: Turn, order: &WindowOrder<'_>) -> Result<Value, GatewayError> {
+        let method = turn.method();
         let amount = order.amount.to_string();
         let request = Fields::new(self.cpid(), method)
             .with("TYPE", order.device.code())

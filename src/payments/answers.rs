@@ -215,10 +215,9 @@ pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer 
     Ok(answer::with_status(status, body))
 }
 
-/// A call that was not sent: 502, or 429 when it was our own pace that stopped it.
+/// A call that was not sent: 502.
 pub fn not_sent(error: GatewayError) -> ApiError {
     match error {
-        GatewayError::TooBusy => Code::RateLimited.into(),
         GatewayError::ReadyRefused { code, message } | GatewayError::Refused { code, message } => {
             tracing::error!(code, "KiwoomPay refuses our calls: check the contract and the key");
             let gateway = GatewayAnswer { result_code: code, message };
@@ -239,6 +238,7 @@ impl From<RefundError> for ApiError {
             RefundError::TaxFreeExceedsAmount => {
                 Self::invalid_field("taxFreeAmount", TaxFree::above_amount())
             }
+            RefundError::NoTurn(reason) => reason.into(),
             RefundError::Gateway(error) => not_sent(error),
             RefundError::Database(error) => error.into(),
         }

@@ -1,7 +1,10 @@
 //! A charge: intent, one call, record. See the module above for the reasons.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use sqlx::postgres::PgTransaction;
+use tokio::time::Instant;
 
 use super::order::{Outcome, State};
 use super::settle::{self, Settled};
@@ -12,6 +15,11 @@ use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{Approval, ChargeOrder, GatewayError, Ticket, codes};
 use crate::money::Won;
 use crate::schedule::Period;
+
+/// From the intent to the call. More than that and the process was stopped in between (SIGSTOP, a
+/// frozen machine): others have taken it for dead by then, its row may be listed as unknown, and a
+/// person may have acted on that. So nothing is sent.
+const MAX_PAUSE: Duration = Duration::from_secs(3);
 
 /// A charge that is about to be made.
 pub struct Draft {
@@ -63,6 +71,8 @@ pub struct Intended<'t> {
 pub struct Committed {
     payment: Payment,
     draft: Draft,
+    /// Before the commit.
+    since: Instant,
 }
 
 /// Step 1: writes the attempt as `sending`. The caller's own checks and writes are in the same
@@ -107,8 +117,9 @@ impl Intended<'_> {
     /// Commits the intent. When the commit's own answer is lost the row may be there: as nothing
     /// has been sent, it is taken back.
     pub async fn commit(self, ctx: &Context) -> sqlx::Result<Committed> {
+        let since = Instant::now();
         match self.transaction.commit().await {
-            Ok(()) => Ok(Committed { payment: self.payment, draft: self.draft }),
+            Ok(()) => Ok(Committed { payment: self.payment, draft: self.draft, since }),
             Err(error) => {
                 settle::take_back(ctx, self.payment.id).await;
                 Err(error)
@@ -119,7 +130,7 @@ impl Intended<'_> {
 
 /// Steps 2 and 3: calls the gateway, once, and records what came of it.
 pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Charged {
-    let Committed { payment, draft } = committed;
+    let Committed { payment, draft, since } = committed;
     let order = ChargeOrder {
         order_no: &draft.order_no,
         autokey: &draft.card.autokey,
@@ -128,7 +139,10 @@ pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Cha
         customer_id: &draft.card.customer_id,
         customer_name: Some(&draft.card.customer_name),
     };
-    let answer = ctx.kiwoom.charge(ticket, order).await;
+    let answer = match in_time(since) {
+        Ok(()) => ctx.kiwoom.charge(ticket, order).await,
+        Err(paused) => Err(paused),
+    };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&payment, &outcome, error.as_ref());
     match settle::surely(ctx, payment.id, &outcome).await {
@@ -139,6 +153,12 @@ pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Cha
         // The row stays `sending` and becomes unknown; to the caller it is unknown already.
         Settled::NotRecorded => Charged::Recorded(Payment { state: State::Unknown, ..payment }),
     }
+}
+
+/// Whether what was intended at `since` may still be sent.
+pub fn in_time(since: Instant) -> Result<(), GatewayError> {
+    let in_time = since.elapsed() <= MAX_PAUSE;
+    in_time.then_some(()).ok_or_else(|| GatewayError::NotSent("the process was paused".into()))
 }
 
 fn outcome_of(

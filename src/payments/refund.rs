@@ -6,19 +6,22 @@ mod books;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 pub(super) use books::finish;
 use books::hold;
 pub use books::settle;
 
+use super::charge::in_time;
 use super::order::State;
 use super::settle::SettleError;
 use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
 use crate::context::Context;
 use crate::error::is_database_down;
 use crate::ids::{PaymentId, RefundId};
-use crate::kiwoom::{CancelOrder, Cancellation, GatewayError};
+use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
 use crate::money::Won;
+use crate::pace::NoTurn;
 
 const RECORD_TRIES: u32 = 120;
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
@@ -75,6 +78,8 @@ pub enum RefundError {
     ExceedsBalance,
     /// The tax-free part is more than the amount.
     TaxFreeExceedsAmount,
+    /// Too many calls to the gateway.
+    NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
     Gateway(GatewayError),
     /// The database.
@@ -93,19 +98,22 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     amount_of(&found, &request)?;
     let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
-    let ticket = ctx.kiwoom.ready_to_cancel(method).await.map_err(RefundError::Gateway)?;
+    let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
+    let ticket = ctx.kiwoom.ready_to_cancel(turn).await.map_err(RefundError::Gateway)?;
 
-    let refund = intend(ctx, found.id, &request).await?;
+    let (refund, since) = intend(ctx, found.id, &request).await?;
 
     let reason = request.reason.as_deref().unwrap_or("환불");
     let order = CancelOrder {
-        method,
         transaction_id: &transaction_id,
         amount: refund.amount,
         tax_free_amount: refund.tax_free_amount,
         reason,
     };
-    let answer = ctx.kiwoom.cancel(ticket, order).await;
+    let answer = match in_time(since) {
+        Ok(()) => ctx.kiwoom.cancel(ticket, order).await,
+        Err(paused) => Err(paused),
+    };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&refund, &found, &outcome);
     match surely(ctx, refund.id, &outcome).await {
@@ -117,8 +125,13 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     }
 }
 
-/// Step 1: holds the amount on the payment and writes the refund as `sending`.
-async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refund, RefundError> {
+/// Step 1: holds the amount on the payment and writes the refund as `sending`. Also the moment of
+/// the commit.
+async fn intend(
+    ctx: &Context,
+    id: PaymentId,
+    request: &Request,
+) -> Result<(Refund, Instant), RefundError> {
     let mut tx = ctx.pool.begin().await?;
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
     let amount = amount_of(&payment, request)?;
@@ -138,11 +151,12 @@ async fn intend(ctx: &Context, id: PaymentId, request: &Request) -> Result<Refun
         .bind(ctx.clock.now())
         .fetch_one(&mut *tx)
         .await?;
+    let since = Instant::now();
     if let Err(error) = tx.commit().await {
         take_back(ctx, id, refund.id).await;
         return Err(error.into());
     }
-    Ok(refund)
+    Ok((refund, since))
 }
 
 /// Takes a hold back whose commit was not confirmed. Nothing has been sent for it. The payment's
@@ -190,7 +204,7 @@ fn amount_of(payment: &Payment, request: &Request) -> Result<Won, RefundError> {
 /// PAYMETHOD of the cancellation (protocol section 2.3).
 fn cancel_method(payment: &Payment) -> Option<&'static str> {
     match payment.kind {
-        Kind::OneOff | Kind::Subscription => Some("CARD-BATCH"),
+        Kind::OneOff | Kind::Subscription => Some(BATCH),
         Kind::Checkout => match payment.method.as_deref()? {
             "KAKAOPAY" => Some("KAKAOPAY"),
             "NAVERPAY" => Some("NAVERPAY"),

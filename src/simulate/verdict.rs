@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::load::{Books, Entry, Transaction};
 use crate::payments::order::State;
 
-const MAX_EXAMPLES: usize = 20;
+const MAX_EXAMPLES_OF_A_RULE: usize = 5;
 
 /// Rules that can be broken, in the order in which they are printed.
 pub const RULES: &[&str] = &[
@@ -38,8 +38,9 @@ pub struct Violations {
 
 impl Violations {
     fn add(&mut self, rule: &'static str, example: &str) {
-        *self.found.entry(rule).or_default() += 1;
-        if self.examples.len() < MAX_EXAMPLES {
+        let found = self.found.entry(rule).or_default();
+        *found += 1;
+        if *found <= MAX_EXAMPLES_OF_A_RULE {
             self.examples.push(format!("{rule}: {example}"));
         }
     }

@@ -115,7 +115,7 @@ async fn the_answer_is_fast_while_two_hundred_charges_hang() {
     let charges = join_all((0..200).map(|_| app.pay(&key)));
     let told = async {
         let patience = Instant::now() + Duration::from_secs(30);
-        while app.ledger().await.len() < 200 {
+        while app.ledger().await.len() < 64 {
             assert!(Instant::now() < patience, "the charges do not get to the gateway");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -125,7 +125,8 @@ async fn the_answer_is_fast_while_two_hundred_charges_hang() {
     };
     let (paid, took) = tokio::join!(charges, told);
     assert!(took < Duration::from_secs(2), "{took:?}");
-    assert!(paid.iter().all(|reply| reply.status == 200));
+    let refused = paid.iter().filter(|reply| reply.status != 200);
+    assert_eq!(refused.inspect(|reply| reply.fails(429, "rate_limited")).count(), 200 - 64);
 }
 
 #[tokio::test(flavor = "multi_thread")]
