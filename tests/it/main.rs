@@ -27,6 +27,7 @@ mod idempotency;
 mod kept_keys;
 mod lists;
 mod lost;
+mod lost_commits;
 mod lost_periods;
 mod lost_refunds;
 mod notifications;
