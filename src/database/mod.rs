@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Connection, PgPool};
 use tracing::log::LevelFilter;
 
 use crate::config::Config;
@@ -18,6 +18,8 @@ use private::{DATABASE, PrivateServer, PrivateServerError, StartOptions};
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that has been idle for longer is tested before it is used.
+const UNTESTED: Duration = Duration::from_secs(1);
 
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +59,14 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::R
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A measured 9 to 19 % of CPU; a dead connection is found by the statement itself.
+        // Testing each time is a measured 9 to 19 % of CPU. Those that were in use just now are taken
+        // as they are; of the others a restart of the server may have left none alive.
         .test_before_acquire(false)
+        .before_acquire(|connection, usage| {
+            Box::pin(async move {
+                Ok(usage.idle_for < UNTESTED || connection.ping().await.is_ok())
+            })
+        })
         .connect_with(options)
         .await
 }

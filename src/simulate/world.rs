@@ -165,7 +165,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether a service is still frozen.
+    /// Whether a service still stands still, or its database does.
     pub fn is_frozen(&self) -> bool {
         Instant::now() < self.frozen_until
     }
@@ -220,7 +220,8 @@ impl World {
     }
 
     /// Lets nothing through between a service and PostgreSQL for a while: its pool runs dry.
-    pub fn stall_database(&self, n: usize, time: Duration) {
+    pub fn stall_database(&mut self, n: usize, time: Duration) {
+        self.frozen_until = self.frozen_until.max(Instant::now() + time);
         let stalled = self.stalled[n].clone();
         stalled.store(true, Ordering::SeqCst);
         tokio::spawn(async move {
