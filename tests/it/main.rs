@@ -32,6 +32,7 @@ mod notifications;
 mod openapi;
 mod order_names;
 mod orders;
+mod overload;
 mod pace;
 mod postgres;
 mod process;
