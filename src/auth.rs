@@ -30,8 +30,7 @@ pub async fn require_key(
         presented(request.headers()).and_then(|key| identify(keys, key))
     };
     let Some(id) = caller else {
-        // A body left unread would close the connection under the caller's next request.
-        drop(idempotency::read_body(request.into_body()).await);
+        idempotency::discard_body(request.into_body()).await;
         return ApiError::from(Code::Unauthorized).into_response();
     };
     request.extensions_mut().insert(ApiKeyId(id));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,8 @@ pub struct Context {
     pub vault: Vault,
     /// The number of this process.
     pub instance: Instance,
+    /// Writing requests that may still begin.
+    pub requests: Arc<Semaphore>,
     /// Work that shutdown waits for: whatever may talk to the gateway.
     pub tasks: TaskTracker,
     /// Cancelled when the service is told to stop.

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: the same key and body give the first answer again, byte for byte.
 //!
 //! The layer also runs every writing request in a task of its own, which a caller that hangs up
-//! does not end, and which shutdown waits for.
+//! does not end, and which shutdown waits for. Only so many run at once: what a flood costs beyond
+//! them is an answer of 429, with no body in memory and no query.
 //!
 //! The row of a key carries the id that the request's payment, refund or subscription will have.
 //! When a process dies in the middle, the next request with the key finds by that id what was
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -30,6 +32,9 @@ use crate::payments::recovery;
 
 /// Largest request body in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Writing requests at once: twice what may wait for the gateway, so that a gateway that hangs
+/// leaves room for requests that do not need it.
+pub const MAX_REQUESTS: usize = 128;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER: &str = "idempotency-key";
 /// A request that has run this long is over, whatever its row says.
@@ -83,6 +88,10 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
+    let Ok(under_way) = ctx.requests.clone().try_acquire_owned() else {
+        discard_body(body).await;
+        return ApiError::from(Code::RateLimited).into_response();
+    };
     let body = match read_body(body).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
@@ -105,6 +114,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
     let work = async move {
+        let _under_way = under_way;
         match scope {
             Some(scope) => run_once(&ctx, &scope, request, next).await,
             None => next.run(request).await,
@@ -263,13 +273,21 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Err(ApiError::invalid_field("Idempotency-Key", reason))
 }
 
+/// Reads a body that nobody wants, keeping none of it: left unread, it would close the connection
+/// under the caller's next request.
+pub async fn discard_body(body: Body) {
+    let mut body = Limited::new(body, MAX_BODY_BYTES);
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    drop(tokio::time::timeout(BODY_TIMEOUT, read).await);
+}
+
 /// The whole body, within a time and a size.
-pub async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
     let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
     read.map_err(|error| {
         let too_large = std::error::Error::source(&error)
-            .and_then(|e| e.downcast_ref::<http_body_util::LengthLimitError>())
+            .and_then(|e| e.downcast_ref::<LengthLimitError>())
             .is_some();
         if too_large { Code::PayloadTooLarge.into() } else { Code::InvalidJson.into() }
     })

@@ -1,6 +1,10 @@
-//! The HTTP server: accepts connections, gives slow clients a limit, and stops in order.
+//! The HTTP server: accepts connections, gives slow and idle clients a limit, and stops in order.
+
+mod seats;
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,53 +14,119 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// Longest wait for the head of a request, also on a connection kept open: longer than the usual
+use seats::{Seat, Seats};
+
+/// Longest wait for the first whole head of a request on a new connection.
+const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the head of a later request, on a connection kept open: longer than the usual
 /// balancer keeps one, so that it is never this side that closes a connection being used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// After a failed accept (no file descriptors left) the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What a connection that has to leave may take to send the rest of its answer.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// More connections than this are never held: far beyond what balancers open, and some tens of MiB.
+const MAX_CONNECTIONS: u64 = 4096;
+/// File descriptors for everything else: database, calls to the gateway, files.
+const OTHER_FILES: u64 = 256;
 
 /// Serves until `stop`, then lets the requests under way end.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
+    let seats = Seats::new(capacity());
+    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, router.clone(), &graceful),
+            Ok((stream, peer)) => match seats.take() {
+                Some(seat) => {
+                    let router = router.clone();
+                    connections.spawn(attend(stream, peer, router, seat, stop.clone()));
+                }
+                None => metrics::counter!("kiwoom_billing_connections_refused_total").increment(1),
+            },
             Err(error) => {
                 tracing::warn!(%error, "connection not accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
     drop(listener);
-    graceful.shutdown().await;
+    connections.close();
+    connections.wait().await;
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, router: Router, graceful: &GracefulShutdown) {
+/// How many connections the process can hold, after raising its limit of open files as far as it
+/// may.
+fn capacity() -> usize {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(2 * OTHER_FILES);
+    let capacity = files.saturating_sub(OTHER_FILES).max(files / 2).min(MAX_CONNECTIONS);
+    if capacity < MAX_CONNECTIONS {
+        tracing::warn!(files, capacity, "few open files are allowed: raise the limit (ulimit -n)");
+    }
+    usize::try_from(capacity).unwrap_or(usize::MAX)
+}
+
+/// Serves one connection to its end: the client's, or one of the limits'.
+async fn attend(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    seat: Arc<Seat>,
+    stop: CancellationToken,
+) {
     // Answers are small and complete: waiting to fill a packet only delays them.
     drop(stream.set_nodelay(true));
+    let serving = seat.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let under_way = serving.serve();
+        let router = router.clone();
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Body::new))
+        async move {
+            let answered = router.oneshot(request.map(Body::new)).await;
+            drop(under_way);
+            answered
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        // A client that goes away ends its connection, nothing else.
-        if let Err(error) = watched.await {
-            tracing::debug!(%error, "connection ended");
-        }
-    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut silent = pin!(stays_silent(&seat));
+    let patience = tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = silent.as_mut() => return,
+        () = seat.sent_away() => if seat.has_served() { LEAVE_TIMEOUT } else { return },
+        // `Service::stop` has a limit of its own.
+        () = stop.cancelled() => Duration::MAX,
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => note(ended),
+        () = silent => {}
+        () = sleep(patience) => {}
+    }
+}
+
+/// Until a new connection has not sent a whole head in time; never on one that has.
+async fn stays_silent(seat: &Seat) {
+    sleep(FIRST_HEAD_TIMEOUT).await;
+    if seat.has_served() {
+        std::future::pending().await
+    }
+}
+
+/// A client that goes away ends its connection, nothing else.
+fn note<E: std::fmt::Display>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
 }

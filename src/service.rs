@@ -8,7 +8,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -24,7 +24,7 @@ use crate::kiwoom::{Contract, KiwoomClient};
 use crate::pace::Pace;
 use crate::sandbox::{self, Sandbox};
 use crate::vault::{Vault, VaultError};
-use crate::{app, clock_file, payments, scheduler, secret_file, serve, telemetry};
+use crate::{app, clock_file, idempotency, payments, scheduler, secret_file, serve, telemetry};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -100,6 +100,7 @@ impl Service {
             pool,
             clock,
             instance,
+            requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
             tasks: TaskTracker::new(),
             stop,
             wake: Arc::default(),

@@ -42,6 +42,7 @@ mod replicas;
 mod searcher;
 mod secrecy;
 mod senders;
+mod slow_clients;
 mod step_one;
 mod subscription_changes;
 mod subscription_edges;

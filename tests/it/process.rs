@@ -128,7 +128,10 @@ impl Process {
     ) -> Self {
         let log = dir.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
+        let mut command = Command::new("sh");
+        // A shell sets the limits of a process and becomes it.
+        let limited = "[ -z \"$OPEN_FILES\" ] || ulimit -n $OPEN_FILES; exec \"$0\" \"$@\"";
+        command.args(["-c", limited, env!("CARGO_BIN_EXE_kiwoom-billing")]);
         command.args(arguments).env_clear().envs(settings.iter().copied());
         command.env("PATH", std::env::var("PATH").unwrap_or_default());
         command.current_dir(dir).stdin(Stdio::null());
