@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::sandbox;
 use crate::service::Service;
-use crate::{clock_file, database, simulate, telemetry};
+use crate::{clock_file, database, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -37,6 +37,29 @@ pub async fn migrate(config: Config) -> Done {
         private.stop().await;
     }
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
+    Ok(())
+}
+
+/// Lets scheduled charging go on after a restore or a failover of the database.
+pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
+    telemetry::init(&config);
+    let (pool, private) = database::open(&config).await?;
+    let resumed = timeline::resume(&pool, reason).await?;
+    match &resumed {
+        Some((before, now)) => {
+            println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
+            println!("  전 (before): {before}");
+            println!("  후 (now):    {now}");
+        }
+        None => println!("멈춘 것이 없습니다 (nothing was paused)."),
+    }
+    let (last, unknown) = timeline::last_known(&pool).await?;
+    println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
+    println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
+    pool.close().await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::instance::Instance;
 use crate::kiwoom::KiwoomClient;
 use crate::pace::Pace;
 use crate::schedule::Rules;
+use crate::timeline::Guard;
 use crate::vault::Vault;
 
 /// Shared by all requests and by the scheduler.
@@ -40,6 +41,8 @@ pub struct Context {
     pub instance: Instance,
     /// Writing requests that may still begin.
     pub requests: Arc<Semaphore>,
+    /// Whether the database is the one it was.
+    pub guard: Guard,
     /// Work that shutdown waits for: whatever may talk to the gateway.
     pub tasks: TaskTracker,
     /// Cancelled when the service is told to stop.

@@ -172,6 +172,12 @@ pub fn is_database_down(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the server knows no such function or does not let us call it.
+pub fn is_forbidden(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "42501" || code == "42883")
+}
+
 /// The error envelope.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorBody {

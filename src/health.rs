@@ -10,10 +10,11 @@ use utoipa_axum::routes;
 
 use crate::answer::{self, Answer, Success};
 use crate::config::Gateway;
-use crate::context::AppState;
+use crate::context::{AppState, Context};
 use crate::error::{Code, ErrorBody};
 use crate::payments::store::unknown_outcomes;
 use crate::telemetry;
+use crate::timeline::{self, Charging};
 
 /// Routes that need no API key.
 pub fn open_routes() -> OpenApiRouter<AppState> {
@@ -44,6 +45,9 @@ struct Ready {
     gateway: &'static str,
     /// Payments and refunds whose outcome is unknown.
     unknown_outcomes: i64,
+    /// `on`; `off` by `SCHEDULER_ENABLED`; `paused` after a restore or a failover of the database,
+    /// until `kiwoom-billing resume-charging`; `unguarded` when the database hides which one it is.
+    scheduled_charging: &'static str,
 }
 
 /// Whether the process runs.
@@ -72,7 +76,20 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
         Gateway::Sandbox => "sandbox",
         Gateway::Remote { .. } => "kiwoompay",
     };
-    Ok(answer::ok(Ready { status: "ok", database: "ok", gateway, unknown_outcomes }))
+    let scheduled_charging = scheduled_charging(&ctx).await?;
+    let (status, database) = ("ok", "ok");
+    Ok(answer::ok(Ready { status, database, gateway, unknown_outcomes, scheduled_charging }))
+}
+
+async fn scheduled_charging(ctx: &Context) -> sqlx::Result<&'static str> {
+    if !ctx.config.schedule.enabled {
+        return Ok("off");
+    }
+    Ok(match timeline::look(&ctx.pool).await? {
+        Charging::On => "on",
+        Charging::Paused { .. } => "paused",
+        Charging::Unguarded => "unguarded",
+    })
 }
 
 /// Counters in Prometheus's text format.
@@ -84,6 +101,10 @@ async fn metrics(State(ctx): State<AppState>) -> Answer {
     if let Ok(count) = unknown_outcomes(&ctx.pool).await {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("kiwoom_billing_unknown_outcomes").set(f64::from(count));
+    }
+    if let Ok(charging) = scheduled_charging(&ctx).await {
+        let paused = f64::from(u8::from(charging == "paused"));
+        metrics::gauge!("kiwoom_billing_scheduled_charging_paused").set(paused);
     }
     let handle = telemetry::metrics();
     handle.run_upkeep();

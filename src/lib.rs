@@ -40,6 +40,7 @@ pub mod money;
 pub mod schedule;
 pub mod secret_file;
 pub mod telemetry;
+pub mod timeline;
 pub mod vault;
 
 // KiwoomPay's side of the wire, for development and tests.

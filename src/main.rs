@@ -1,4 +1,4 @@
-//! `kiwoom-billing [serve | migrate | sandbox | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | sandbox | simulate | health]`
 
 use std::process::ExitCode;
 
@@ -18,6 +18,12 @@ enum Command {
     Serve,
     /// Bring the database's schema up to date, and exit
     Migrate,
+    /// Let scheduled charging go on after the database was restored or failed over
+    ResumeCharging {
+        /// Why; kept with the confirmation
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Run the sandbox gateway alone
     Sandbox {
         /// Port to listen on, on 127.0.0.1
@@ -48,6 +54,9 @@ async fn main() -> ExitCode {
     let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(config).await,
         Command::Migrate => commands::migrate(config).await,
+        Command::ResumeCharging { reason } => {
+            commands::resume_charging(config, reason.as_deref()).await
+        }
         Command::Sandbox { port } => commands::sandbox(config, port).await,
         Command::Simulate(options) => commands::simulate(&options).await,
         Command::Health => commands::health(config).await,

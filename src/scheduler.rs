@@ -22,6 +22,9 @@ pub enum WalkError {
     /// Work that was due stayed undone.
     #[error("work that is due at {0} does not get done")]
     Stuck(DateTime<Utc>),
+    /// The time-travel guard.
+    #[error("scheduled charging is paused: run `kiwoom-billing resume-charging`")]
+    Paused,
     /// The database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -51,7 +54,7 @@ pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.pass.lock().await;
     recovery::recover(ctx).await?;
     checkout::expire(&ctx.pool, ctx.clock.now()).await?;
-    if ctx.config.schedule.enabled {
+    if ctx.config.schedule.enabled && ctx.guard.may_charge(&ctx.pool).await? {
         renewals::run_due(ctx).await?;
     }
     Ok(())
@@ -62,6 +65,9 @@ pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
 pub async fn walk(ctx: &Context, target: DateTime<Utc>) -> Result<(), WalkError> {
     let mut progress = Instant::now();
     loop {
+        if ctx.config.schedule.enabled && !ctx.guard.may_charge(&ctx.pool).await? {
+            return Err(WalkError::Paused);
+        }
         let next = next_due(ctx).await?.filter(|at| *at <= target);
         let under_way = renewals::charges_under_way(&ctx.pool).await?;
         if under_way || next.is_some_and(|at| at <= ctx.clock.now()) {

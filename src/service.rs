@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -23,8 +24,14 @@ use crate::instance::Instance;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::pace::Pace;
 use crate::sandbox::{self, Sandbox};
+use crate::timeline::Guard;
 use crate::vault::{Vault, VaultError};
 use crate::{app, clock_file, idempotency, payments, scheduler, secret_file, serve, telemetry};
+
+/// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
+/// stop is over within the gateway's time-out and five seconds.
+const RECORDING: Duration = Duration::from_millis(4_300);
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -101,6 +108,7 @@ impl Service {
             clock,
             instance,
             requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
+            guard: Guard::default(),
             tasks: TaskTracker::new(),
             stop,
             wake: Arc::default(),
@@ -122,7 +130,7 @@ impl Service {
     /// Takes no new work, waits for calls under way, records their outcomes, and ends.
     pub async fn stop(self) {
         self.ctx.stop.cancel();
-        let limit = self.ctx.config.kiwoom.timeout + std::time::Duration::from_secs(5);
+        let limit = self.ctx.config.kiwoom.timeout + RECORDING;
         let orderly = async {
             drop(self.scheduler.await);
             self.ctx.tasks.close();
@@ -135,7 +143,8 @@ impl Service {
             );
         }
         drop(self.alive);
-        self.ctx.pool.close().await;
+        // A database that hangs keeps nobody: what it was not told of is found unknown.
+        drop(tokio::time::timeout(GOODBYE, self.ctx.pool.close()).await);
         if let Some(private) = self.private {
             private.stop().await;
         }

@@ -31,6 +31,8 @@ pub enum By {
 pub enum NotCharged {
     /// The schedule has the subscription no longer to itself.
     LeaseLost,
+    /// The time-travel guard pauses the schedule.
+    Paused,
     /// The service was told to stop while the schedule waited for its turn.
     Stopping,
     /// Too many calls; safe to try again.
@@ -66,6 +68,7 @@ impl From<NotCharged> for ApiError {
     fn from(reason: NotCharged) -> Self {
         match reason {
             NotCharged::LeaseLost => Code::ChargeInProgress.into(),
+            NotCharged::Paused => Code::ChargeInProgress.into(),
             NotCharged::Stopping => Code::ShuttingDown.into(),
             NotCharged::NoTurn(reason) => reason.into(),
             NotCharged::Gateway(error) => not_sent(error),
@@ -135,7 +138,7 @@ async fn intend(
     draft: impl FnOnce(&Subscription, Period, &[Payment]) -> Draft,
 ) -> Result<Committed, NotCharged> {
     let mut tx = ctx.pool.begin().await?;
-    let mut locked = lock(&mut tx, found.id, by).await?;
+    let mut locked = lock(ctx, &mut tx, found.id, by).await?;
     if locked.billing_key_id != found.billing_key_id {
         return Err(ApiError::from(Code::ChargeInProgress).into());
     }
@@ -151,6 +154,7 @@ async fn intend(
 }
 
 async fn lock(
+    ctx: &Context,
     db: &mut PgConnection,
     id: SubscriptionId,
     by: By,
@@ -160,7 +164,11 @@ async fn lock(
             let locked = store::lock_subscription(db, id).await?;
             Ok(locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?)
         }
-        By::Schedule(lease) => store::lock_leased(db, lease).await?.ok_or(NotCharged::LeaseLost),
+        By::Schedule(lease) => {
+            let locked = store::lock_leased(db, lease).await?.ok_or(NotCharged::LeaseLost)?;
+            let may = ctx.guard.may_commit(db).await?;
+            may.then_some(locked).ok_or(NotCharged::Paused)
+        }
     }
 }
 

@@ -67,7 +67,7 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
         }
-        Err(NotCharged::Stopping) => store::release(&ctx.pool, lease).await,
+        Err(NotCharged::Paused | NotCharged::Stopping) => store::release(&ctx.pool, lease).await,
         Err(NotCharged::Gateway(error)) => {
             tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
             postpone(ctx, lease).await

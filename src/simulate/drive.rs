@@ -202,7 +202,7 @@ impl Driver<'_> {
                      or exists (select from refunds where state = 'sending')",
             );
             let busy = query.bind(now).fetch_one::<_>(&self.world.reach.pool).await;
-            if !busy.unwrap_or(true) && !self.world.is_frozen() {
+            if !busy.unwrap_or(true) && !self.world.stands_still() {
                 return Ok(());
             }
             if Instant::now() > deadline {

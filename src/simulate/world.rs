@@ -69,6 +69,7 @@ pub struct World {
     stalled: Vec<Arc<AtomicBool>>,
     struck: UnboundedReceiver<Struck>,
     frozen_until: Instant,
+    stalled_until: Instant,
     sandbox: Process,
     private: Option<PrivateServer>,
 }
@@ -111,6 +112,7 @@ impl World {
             stalled: (0..replicas).map(|_| Arc::default()).collect(),
             struck,
             frozen_until: Instant::now(),
+            stalled_until: Instant::now(),
             sandbox,
             private: Some(private),
         };
@@ -154,7 +156,9 @@ impl World {
                 }
                 Blow::Kill => self.revive(struck.replica).await?,
                 Blow::Terminate => {
-                    let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE;
+                    // One that is frozen hears of it afterwards.
+                    let frozen = self.frozen_until.saturating_duration_since(Instant::now());
+                    let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE + frozen;
                     if self.services[struck.replica].ended(limit).await.is_none() {
                         self.slow_stops.push(format!("service-{}: {struck}", struck.replica));
                     }
@@ -166,8 +170,8 @@ impl World {
     }
 
     /// Whether a service still stands still, or its database does.
-    pub fn is_frozen(&self) -> bool {
-        Instant::now() < self.frozen_until
+    pub fn stands_still(&self) -> bool {
+        Instant::now() < self.frozen_until.max(self.stalled_until)
     }
 
     async fn revive(&mut self, n: usize) -> Result<(), Failure> {
@@ -221,7 +225,7 @@ impl World {
 
     /// Lets nothing through between a service and PostgreSQL for a while: its pool runs dry.
     pub fn stall_database(&mut self, n: usize, time: Duration) {
-        self.frozen_until = self.frozen_until.max(Instant::now() + time);
+        self.stalled_until = self.stalled_until.max(Instant::now() + time);
         let stalled = self.stalled[n].clone();
         stalled.store(true, Ordering::SeqCst);
         tokio::spawn(async move {

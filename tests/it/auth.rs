@@ -111,7 +111,8 @@ async fn health_documents_and_the_example_need_no_key() {
     assert_eq!(live.data(200), json!({"status": "ok"}));
     let ready = app.get("/health/ready").await.data(200);
     let expected =
-        json!({"status": "ok", "database": "ok", "gateway": "sandbox", "unknownOutcomes": 0});
+        json!({"status": "ok", "database": "ok", "gateway": "sandbox", "unknownOutcomes": 0,
+            "scheduledCharging": "on"});
     assert_eq!(ready, expected);
 }
 
