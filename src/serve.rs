@@ -133,7 +133,7 @@ async fn attend(
 async fn stays_silent(seat: &Seat) {
     sleep(FIRST_HEAD_TIMEOUT).await;
     if seat.has_served() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
