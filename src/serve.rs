@@ -2,6 +2,7 @@
 
 mod seats;
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +28,9 @@ const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for the head of a later request, on a connection kept open: longer than the usual
 /// balancer keeps one, so that it is never this side that closes a connection being used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// Connections that wait to be accepted. With the usual 128, several hundred callers at once have
+/// some of them, and notifications among them, try again a second later.
+const BACKLOG: u32 = 4096;
 /// After a failed accept (no file descriptors left) the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What a connection that has to leave may take to send the rest of its answer.
@@ -35,6 +39,15 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_CONNECTIONS: u64 = 4096;
 /// File descriptors for everything else: database, calls to the gateway, files.
 const OTHER_FILES: u64 = 256;
+
+/// Listens on the address. Within a runtime only.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a process that has just ended can be used at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`, then lets the requests under way end.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
@@ -120,7 +133,7 @@ async fn attend(
 async fn stays_silent(seat: &Seat) {
     sleep(FIRST_HEAD_TIMEOUT).await;
     if seat.has_served() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

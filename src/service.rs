@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -77,8 +76,7 @@ impl Service {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         telemetry::metrics();
         let wanted = SocketAddr::new(config.host, config.port);
-        let listener = TcpListener::bind(wanted).await;
-        let listener = listener.map_err(|e| StartError::Listen(wanted, e))?;
+        let listener = serve::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
         let (pool, private) = database::open(&config).await?;

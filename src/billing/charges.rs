@@ -17,7 +17,7 @@ use crate::kiwoom::BATCH;
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
-use crate::payments::charge::{self, Charged, Draft};
+use crate::payments::charge::{self, Charged, Draft, NotIntended};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 
 const ORDER_NO: &str = "payments_order_no_key";
@@ -156,7 +156,13 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
     }
 }
 
-fn order_exists(error: sqlx::Error) -> ApiError {
-    let taken = error.as_database_error().and_then(|e| e.constraint()) == Some(ORDER_NO);
-    if taken { Code::OrderExists.into() } else { error.into() }
+fn order_exists(reason: NotIntended) -> ApiError {
+    match &reason {
+        NotIntended::Database(error)
+            if error.as_database_error().and_then(|e| e.constraint()) == Some(ORDER_NO) =>
+        {
+            Code::OrderExists.into()
+        }
+        _ => reason.into(),
+    }
 }

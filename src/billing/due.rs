@@ -149,8 +149,8 @@ async fn intend(
     }
     locked.standing.next_attempt_at = None;
     save_standing(&mut tx, locked.id, &locked.standing).await?;
-    let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await?;
-    Ok(intended.commit(ctx).await?)
+    let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await;
+    Ok(intended.map_err(ApiError::from)?.commit(ctx).await?)
 }
 
 async fn lock(

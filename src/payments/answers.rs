@@ -238,6 +238,7 @@ impl From<RefundError> for ApiError {
             RefundError::TaxFreeExceedsAmount => {
                 Self::invalid_field("taxFreeAmount", TaxFree::above_amount())
             }
+            RefundError::TakenOver => Code::RequestInProgress.into(),
             RefundError::NoTurn(reason) => reason.into(),
             RefundError::Gateway(error) => not_sent(error),
             RefundError::Database(error) => error.into(),

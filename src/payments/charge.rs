@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::order::{Outcome, State};
 use super::settle::{self, Settled};
-use super::store::{InitiatedBy, Kind, Payment};
+use super::store::{self, InitiatedBy, Kind, Payment};
 use crate::context::Context;
+use crate::error::{ApiError, Code};
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{Approval, ChargeOrder, GatewayError, Ticket, codes};
@@ -60,6 +61,30 @@ pub enum Charged {
     NotSent(GatewayError),
 }
 
+/// Why there is no intent.
+#[derive(Debug)]
+pub enum NotIntended {
+    /// Another process has taken the request over.
+    TakenOver,
+    /// The database. Errors of the unique constraints name what stands in the way.
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for NotIntended {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<NotIntended> for ApiError {
+    fn from(reason: NotIntended) -> Self {
+        match reason {
+            NotIntended::TakenOver => Code::RequestInProgress.into(),
+            NotIntended::Database(error) => error.into(),
+        }
+    }
+}
+
 /// An attempt that is written but not committed.
 pub struct Intended<'t> {
     transaction: PgTransaction<'t>,
@@ -76,12 +101,15 @@ pub struct Committed {
 }
 
 /// Step 1: writes the attempt as `sending`. The caller's own checks and writes are in the same
-/// transaction. Errors of the unique constraints name what stands in the way.
+/// transaction.
 pub async fn intend<'t>(
     ctx: &Context,
     mut transaction: PgTransaction<'t>,
     draft: Draft,
-) -> sqlx::Result<Intended<'t>> {
+) -> Result<Intended<'t>, NotIntended> {
+    if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
+        return Err(NotIntended::TakenOver);
+    }
     let subscription = draft.period.map(|(id, _)| id);
     let period = draft.period.map(|(_, period)| period);
     let kind = if subscription.is_some() { Kind::Subscription } else { Kind::OneOff };

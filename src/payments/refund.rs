@@ -78,6 +78,8 @@ pub enum RefundError {
     ExceedsBalance,
     /// The tax-free part is more than the amount.
     TaxFreeExceedsAmount,
+    /// Another process has taken the request over.
+    TakenOver,
     /// Too many calls to the gateway.
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
@@ -133,6 +135,9 @@ async fn intend(
     request: &Request,
 ) -> Result<(Refund, Instant), RefundError> {
     let mut tx = ctx.pool.begin().await?;
+    if !store::is_own_request(&mut tx, request.id.0, ctx.instance.number()).await? {
+        return Err(RefundError::TakenOver);
+    }
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
     let amount = amount_of(&payment, request)?;
     hold(&mut tx, id, amount.get()).await?;

@@ -161,6 +161,17 @@ pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<P
     query.bind(id).fetch_optional(db).await
 }
 
+/// Whether the request that makes the payment or refund `id` is still this process's, until the
+/// transaction ends. One without an `Idempotency-Key` always is; one with a key has its id, and may
+/// have been taken over while this process was stopped, and answered.
+pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select sender = $2 and status is null from idempotency_keys where id = $1 for share",
+    );
+    let own: Option<bool> = query.bind(id).bind(sender).fetch_optional(db).await?;
+    Ok(own.unwrap_or(true))
+}
+
 /// The refund.
 pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
     sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await

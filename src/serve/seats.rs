@@ -130,11 +130,11 @@ mod tests {
         let (idle, silent, busy, later) = (take(), take(), take(), take());
         drop(idle.serve());
         let request = busy.serve();
-        let _fifth = take();
+        let fifth = take();
         assert_eq!(sent_away(&[&idle, &silent, &busy, &later]), [false, true, false, false]);
         let sixth = take();
         assert_eq!(sent_away(&[&idle, &busy, &later]), [false, false, true]);
-        let _serving = (sixth.serve(), _fifth.serve());
+        let _serving = (sixth.serve(), fifth.serve());
         let seventh = take();
         assert_eq!(sent_away(&[&idle, &busy, &sixth]), [true, false, false]);
         let _asking = seventh.serve();

@@ -131,6 +131,32 @@ async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_
     assert_eq!(count(&slow, "CARD-BATCH").await, sent + 1);
 }
 
+/// The other process was told that KiwoomPay cannot be reached, and has answered that nothing was
+/// charged and that it is safe to try again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_taken_over_and_answered_is_not_sent_by_the_first() {
+    let (slow, other) = two(&[]).await;
+    for (path, body) in subscribable(&slow).await {
+        let sent = (count(&slow, "CARD-BATCH").await, count(&slow, "CANCEL").await);
+        let readies = count(&slow, "READY").await;
+        slow.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1500})).await;
+        slow.fault(json!({"on": "READY", "kind": "decline"})).await;
+        let take_over = async {
+            until_counted(&slow, "READY", readies + 1).await;
+            take_for_dead(&slow, &other).await;
+            once(&other, path, &body).await
+        };
+        let (first, taken) = join(once(&slow, path, &body), take_over).await;
+        taken.fails(502, "gateway_unavailable");
+        first.fails(409, "request_in_progress");
+        let now = (count(&slow, "CARD-BATCH").await, count(&slow, "CANCEL").await);
+        assert_eq!(now, sent, "{path}");
+        let again = once(&slow, path, &body).await;
+        assert_eq!((again.status, &again.text), (502, &taken.text), "the answer stays");
+        until_alive(&slow, &other).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_keeps_its_key_although_its_first_process_gave_up() {
     let (starved, other) = two(&[("DATABASE_MAX_CONNECTIONS", "2")]).await;
