@@ -63,9 +63,9 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::R
         // as they are; of the others a restart of the server may have left none alive.
         .test_before_acquire(false)
         .before_acquire(|connection, usage| {
-            Box::pin(async move {
-                Ok(usage.idle_for < UNTESTED || connection.ping().await.is_ok())
-            })
+            Box::pin(
+                async move { Ok(usage.idle_for < UNTESTED || connection.ping().await.is_ok()) },
+            )
         })
         .connect_with(options)
         .await

@@ -49,6 +49,7 @@ mod subscription_edges;
 mod subscription_turns;
 mod subscriptions;
 mod takeover;
+mod time_travel;
 mod unknown;
 mod window_flow;
 mod wire;
