@@ -25,6 +25,8 @@ use seats::{Seat, Seats};
 
 /// Longest wait for the first whole head of a request on a new connection.
 const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same when the service stops: a client may have opened a connection without any use for it.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// Longest wait for the head of a later request, on a connection kept open: longer than the usual
 /// balancer keeps one, so that it is never this side that closes a connection being used again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -113,7 +115,7 @@ async fn attend(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut silent = pin!(stays_silent(&seat));
+    let mut silent = pin!(stays_silent(&seat, FIRST_HEAD_TIMEOUT));
     let patience = tokio::select! {
         ended = connection.as_mut() => return note(ended),
         () = silent.as_mut() => return,
@@ -124,14 +126,14 @@ async fn attend(
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         ended = connection => note(ended),
-        () = silent => {}
+        () = stays_silent(&seat, LAST_CHANCE) => {}
         () = sleep(patience) => {}
     }
 }
 
 /// Until a new connection has not sent a whole head in time; never on one that has.
-async fn stays_silent(seat: &Seat) {
-    sleep(FIRST_HEAD_TIMEOUT).await;
+async fn stays_silent(seat: &Seat, limit: Duration) {
+    sleep(limit).await;
     if seat.has_served() {
         std::future::pending::<()>().await;
     }

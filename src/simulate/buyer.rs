@@ -12,8 +12,21 @@ use super::world::Reach;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Prepares an order, pays it in the window, and perhaps gives some of it back.
+/// Prepares an order, pays it in the window, and perhaps gives some of it back. What was to befall a
+/// notification that never came befalls no other.
 pub async fn order(
+    reach: &Reach,
+    amount: u32,
+    mishap: Option<&'static str>,
+    cancel: Option<Cancel>,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let ordered = pay_and_cancel(reach, amount, mishap, cancel, notes).await;
+    forget(reach).await?;
+    ordered
+}
+
+async fn pay_and_cancel(
     reach: &Reach,
     amount: u32,
     mishap: Option<&'static str>,
@@ -48,8 +61,7 @@ async fn script(
     mishap: Option<&'static str>,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
-    let forgotten = reach.client.delete(format!("{}/notifications", reach.sandbox_url));
-    forgotten.send().await?.error_for_status()?;
+    forget(reach).await?;
     let Some(name) = mishap else { return Ok(()) };
     notes.push(Note::Count(format!("notification {name}")));
     if name == "lost" || name == "false_amount" {
@@ -57,6 +69,12 @@ async fn script(
     }
     let kind = if name == "false_amount" { "wrong_amount" } else { name };
     reach.sandbox_post("/notifications", &json!({"kind": kind})).await.map(drop)
+}
+
+async fn forget(reach: &Reach) -> Result<(), Failure> {
+    let forgotten = reach.client.delete(format!("{}/notifications", reach.sandbox_url));
+    forgotten.send().await?.error_for_status()?;
+    Ok(())
 }
 
 /// What the browser does.

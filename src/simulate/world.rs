@@ -15,6 +15,7 @@ use super::process::{Process, Recipe, free_port};
 use super::tap::{self, Side};
 use super::trap::{Blow, Struck, Traps};
 use super::{Counters, Failure};
+use crate::clock::Clock;
 use crate::database::MIGRATIONS;
 use crate::database::private::{DATABASE, PrivateServer};
 
@@ -160,7 +161,9 @@ impl World {
                     let frozen = self.frozen_until.saturating_duration_since(Instant::now());
                     let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE + frozen;
                     if self.services[struck.replica].ended(limit).await.is_none() {
-                        self.slow_stops.push(format!("service-{}: {struck}", struck.replica));
+                        let at = Clock::system().now();
+                        self.slow_stops
+                            .push(format!("service-{} {struck}, until {at}", struck.replica));
                     }
                     self.revive(struck.replica).await?;
                 }
