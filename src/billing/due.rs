@@ -12,7 +12,7 @@ use crate::kiwoom::{BATCH, GatewayError};
 use crate::pace::{NoTurn, Turn};
 use crate::payments::answers::not_sent;
 use crate::payments::charge::{self, Charged, Committed, Draft};
-use crate::payments::order::State;
+use crate::payments::order::{Obstacle, State, obstacle};
 use crate::payments::settle::save_standing;
 use crate::payments::standing::{Due, Status};
 use crate::payments::store::{InitiatedBy, Payment, attempts};
@@ -172,16 +172,12 @@ async fn lock(
     }
 }
 
-/// What an earlier attempt of the period says against another one.
 fn in_the_way(state: State) -> Option<Code> {
-    match state {
-        State::Declined => None,
-        State::Approved => Some(Code::AlreadyCharged),
-        State::Unknown => Some(Code::OutcomeUnknown),
-        State::Sending | State::Ready | State::Expired | State::Closed | State::Mismatch => {
-            Some(Code::ChargeInProgress)
-        }
-    }
+    obstacle(state).map(|obstacle| match obstacle {
+        Obstacle::Paid => Code::AlreadyCharged,
+        Obstacle::Unknown => Code::OutcomeUnknown,
+        Obstacle::UnderWay => Code::ChargeInProgress,
+    })
 }
 
 /// The schedule charges what is due; the caller also what is owed already. Uses the connection that

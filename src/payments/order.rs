@@ -109,6 +109,29 @@ pub fn decide(
     }
 }
 
+/// What stands in the way of another attempt of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is paid.
+    Paid,
+    /// The outcome of an attempt is unknown.
+    Unknown,
+    /// An attempt is under way.
+    UnderWay,
+}
+
+/// What an earlier attempt of a period says against another one. Only a well-formed no says nothing.
+pub fn obstacle(earlier: State) -> Option<Obstacle> {
+    match earlier {
+        State::Declined => None,
+        State::Approved => Some(Obstacle::Paid),
+        State::Unknown => Some(Obstacle::Unknown),
+        State::Sending | State::Ready | State::Expired | State::Closed | State::Mismatch => {
+            Some(Obstacle::UnderWay)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

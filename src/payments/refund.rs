@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 pub(super) use books::finish;
 use books::hold;
-pub use books::settle;
+pub use books::{decide, settle};
 
 use super::charge::in_time;
 use super::order::State;

@@ -5,6 +5,7 @@ use sqlx::postgres::PgTransaction;
 use super::RefundOutcome;
 use crate::context::Context;
 use crate::ids::{PaymentId, RefundId};
+use crate::payments::order::Contradiction;
 use crate::payments::settle::SettleError;
 use crate::payments::store::{self, Payment, Refund, RefundState};
 
@@ -21,22 +22,26 @@ pub async fn settle(
     let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
     let query = sqlx::query_as("select * from refunds where id = $1 for update").bind(id);
     let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
-    match (refund.state, outcome) {
-        (RefundState::Sending, _) => {}
-        (_, RefundOutcome::Unknown)
-        // A notification may have told of it before the gateway's own answer came.
-        | (RefundState::Refunded, RefundOutcome::Refunded { .. }) => {
-            return Ok(Some((refund, payment)));
-        }
-        (RefundState::Unknown, _) => {}
-        (RefundState::Refunded | RefundState::Declined, _) => {
-            return Err(SettleError::Contradiction);
-        }
+    if !decide(refund.state, outcome)? {
+        return Ok(Some((refund, payment)));
     }
     let settled = finish(&mut tx, id, outcome, resolve_reason).await?;
     let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
     tx.commit().await?;
     Ok(settled.map(|refund| (refund, payment)))
+}
+
+/// Whether `outcome` changes a refund in `state`. Pure.
+pub fn decide(state: RefundState, outcome: &RefundOutcome) -> Result<bool, Contradiction> {
+    match (state, outcome) {
+        (RefundState::Sending, _) => Ok(true),
+        // What is known stays known. A notification may have told of it before the gateway's answer.
+        (_, RefundOutcome::Unknown) | (RefundState::Refunded, RefundOutcome::Refunded { .. }) => {
+            Ok(false)
+        }
+        (RefundState::Unknown, _) => Ok(true),
+        (RefundState::Refunded | RefundState::Declined, _) => Err(Contradiction),
+    }
 }
 
 /// Writes the outcome of an open refund and moves the amount it holds. `None` when the row went.
