@@ -134,9 +134,8 @@ impl Standing {
             return next;
         }
         if *outcome == Outcome::NotSent {
-            // Taken for unknown meanwhile, the period had been entered: it is due again.
-            if self.status == Status::Active && self.period_start == attempt.period.start {
-                next.next_billing_date = attempt.period.start;
+            if self.period_start == attempt.period.start {
+                next.due_again(now + NOT_SENT_PAUSE);
             }
             next.next_attempt_at = Some(now + NOT_SENT_PAUSE);
             return next;
@@ -163,6 +162,23 @@ impl Standing {
     pub fn postponed(&self, now: DateTime<Utc>) -> Self {
         let later = |at: DateTime<Utc>| at.max(now + NOT_SENT_PAUSE);
         Self { next_attempt_at: self.next_attempt_at.map(later), ..self.clone() }
+    }
+
+    /// The attempt of the current period was not sent. Taken for unknown meanwhile it may have ended
+    /// the plan for the period, or begun the period: that is undone.
+    fn due_again(&mut self, at: DateTime<Utc>) {
+        match (self.status, self.retry_base) {
+            (Status::PastDue, Some(_)) => self.retry_at = self.retry_at.or(Some(at)),
+            (Status::Active | Status::PastDue, None) => self.next_billing_date = self.period_start,
+            (
+                Status::Active
+                | Status::Paused
+                | Status::Unpaid
+                | Status::Incomplete
+                | Status::Canceled,
+                _,
+            ) => {}
+        }
     }
 
     fn enter(&mut self, period: Period) {

@@ -30,6 +30,7 @@ mod lost;
 mod lost_commits;
 mod lost_periods;
 mod lost_refunds;
+mod model;
 mod notifications;
 mod openapi;
 mod order_names;

@@ -1,0 +1,367 @@
+//! What PostgreSQL, the gateway and the processes are to the model, and the scheduler that picks what
+//! happens next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use fastrand::Rng;
+use kiwoom_billing::clock::kst;
+use kiwoom_billing::payments::order::State;
+use kiwoom_billing::payments::standing::{Standing, Status};
+use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::schedule::{AnchorDay, Period, Rules};
+
+use super::flows::{Flow, Step};
+
+/// One rule of the model that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    None,
+    /// Neither a look at earlier attempts nor a unique index.
+    NoLookNoIndex,
+    /// A call whose outcome is unknown is made again.
+    RetryUnknown,
+    /// The intent is committed together with the outcome.
+    OneCommit,
+    /// What is unknown fails by the passing of time.
+    UnknownFails,
+    /// A refund holds nothing.
+    NoHold,
+    /// A process that stood still sends what it intended before.
+    NoFence,
+    /// Calls that were cut short stay as they are.
+    NoRecovery,
+}
+
+impl Sabotage {
+    pub const ALL: [Self; 7] = [
+        Self::NoLookNoIndex,
+        Self::RetryUnknown,
+        Self::OneCommit,
+        Self::UnknownFails,
+        Self::NoHold,
+        Self::NoFence,
+        Self::NoRecovery,
+    ];
+}
+
+/// How often each state was reached.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(pub BTreeMap<&'static str, u64>);
+
+impl Counters {
+    pub fn count(&mut self, name: &'static str) {
+        *self.0.entry(name).or_default() += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (name, count) in &other.0 {
+            *self.0.entry(name).or_default() += count;
+        }
+    }
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, count)| writeln!(f, "  {name:<48} {count}"))
+    }
+}
+
+/// A row of `subscriptions`.
+pub struct Sub {
+    pub standing: Standing,
+    pub first_due: NaiveDate,
+    pub lease: Option<Lease>,
+    pub canceled: bool,
+    pub was_unpaid: bool,
+    /// The clock went past a whole period before anybody could charge it: only the latest is due.
+    pub passed_over: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    pub owner: u32,
+    pub until: u64,
+}
+
+/// A row of `payments`.
+#[derive(Clone)]
+pub struct Payment {
+    /// The flow that wrote it. After it was taken back another attempt may have its order number.
+    pub flow: u64,
+    pub sub: Option<(usize, Period)>,
+    pub state: State,
+    pub transaction: Option<String>,
+    pub sender: u32,
+    pub by_merchant: bool,
+    pub refunded: i64,
+    pub refunding: i64,
+}
+
+/// A row of `refunds`.
+pub struct Refund {
+    pub order: String,
+    pub amount: i64,
+    pub state: RefundState,
+    pub sender: u32,
+}
+
+/// What every payment is for, in won.
+pub const AMOUNT: i64 = 10_000;
+
+/// The gateway's own books.
+#[derive(Default)]
+pub struct Gateway {
+    /// Transaction and amount given back, by order.
+    pub charges: Vec<(String, String, i64)>,
+    pub calls: HashMap<String, u32>,
+    pub refund_calls: HashMap<usize, u32>,
+}
+
+/// A request that the gateway has not looked at yet.
+#[derive(Clone)]
+pub enum Call {
+    Charge { flow: u64, order: String },
+    Cancel { flow: u64, refund: usize, order: String, amount: i64 },
+}
+
+/// A notification under way.
+#[derive(Clone)]
+pub struct Mail {
+    pub order: String,
+    pub transaction: String,
+    pub amount: i64,
+}
+
+pub struct Proc {
+    pub number: u32,
+    pub frozen_until: u64,
+    /// Whether PostgreSQL holds its lock: one that stands still may have lost its connection.
+    pub locked: bool,
+}
+
+pub struct World {
+    pub rng: Rng,
+    pub sabotage: Sabotage,
+    pub counters: Counters,
+    pub rules: Rules,
+    /// The moved clock.
+    pub now: DateTime<Utc>,
+    /// Real seconds.
+    pub tick: u64,
+    pub faults: bool,
+    pub subs: Vec<Sub>,
+    pub payments: BTreeMap<String, Payment>,
+    pub refunds: Vec<Option<Refund>>,
+    pub gateway: Gateway,
+    pub calls: Vec<Call>,
+    pub mail: Vec<Mail>,
+    pub procs: Vec<Proc>,
+    pub flows: Vec<Flow>,
+    pub last_number: u32,
+    pub last_flow: u64,
+    trace: bool,
+}
+
+impl World {
+    pub fn new(seed: u64, sabotage: Sabotage) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let now: DateTime<Utc> = "2027-12-20T03:00:00Z".parse().unwrap();
+        let rules = Rules { charge_hour: 10, retry_days: vec![1, 3] };
+        let subs = (0..rng.usize(1..=3)).map(|_| new_sub(&mut rng, &rules)).collect();
+        let procs = (1..=rng.u32(1..=3)).map(|number| Proc { number, frozen_until: 0, locked: true });
+        let procs: Vec<Proc> = procs.collect();
+        let last_number = u32::try_from(procs.len()).unwrap();
+        Self {
+            rng,
+            sabotage,
+            counters: Counters::default(),
+            rules,
+            now,
+            tick: 0,
+            faults: true,
+            subs,
+            payments: BTreeMap::new(),
+            refunds: Vec::new(),
+            gateway: Gateway::default(),
+            calls: Vec::new(),
+            mail: Vec::new(),
+            procs,
+            flows: Vec::new(),
+            last_number,
+            last_flow: 0,
+            trace: std::env::var_os("MODEL_SEED").is_some(),
+        }
+    }
+
+    pub fn say(&self, what: impl FnOnce() -> String) {
+        if self.trace {
+            println!("{:>6} s {}  {}", self.tick, self.now, what());
+        }
+    }
+
+    /// A fault of so many in a hundred, while there are faults.
+    pub fn fault(&mut self, percent: u32) -> bool {
+        self.faults && self.rng.u32(0..100) < percent
+    }
+
+    /// The whole history: faults for a while, then rest.
+    pub fn live(&mut self) -> Result<(), String> {
+        for _ in 0..self.rng.u32(60..220) {
+            self.happen();
+            super::check::always(self)?;
+        }
+        self.rest()
+    }
+
+    fn happen(&mut self) {
+        self.tick += self.rng.u64(0..3);
+        match self.rng.u32(0..100) {
+            0..45 => self.step_one(),
+            45..60 => self.answer_one(),
+            60..66 => self.claim(),
+            66..76 => self.pass_time(),
+            76..80 => self.crash(),
+            80..83 => self.freeze(),
+            83..86 => self.recover(),
+            86..90 => self.deliver(),
+            90..92 => self.operator(),
+            92..95 => self.merchant_pays(),
+            95..97 => self.begin(None, true),
+            97..99 => self.merchant_refunds(),
+            _ => self.cancel(),
+        }
+    }
+
+    /// No more faults: everybody wakes up, and all that is open comes to its end.
+    fn rest(&mut self) -> Result<(), String> {
+        self.faults = false;
+        for _ in 0..5_000 {
+            self.tick += 1;
+            for proc in &mut self.procs {
+                (proc.frozen_until, proc.locked) = (0, true);
+            }
+            if !self.calls.is_empty() {
+                self.answer_one();
+            } else if !self.flows.is_empty() {
+                self.step_one();
+            } else if self.mail.is_empty() {
+                self.recover();
+                self.claim();
+                if self.flows.is_empty() {
+                    return Ok(());
+                }
+            } else {
+                self.deliver();
+            }
+            super::check::always(self)?;
+        }
+        Err("it does not come to rest".into())
+    }
+
+    pub fn is_live(&self, number: u32) -> bool {
+        self.procs.iter().any(|proc| proc.number == number && proc.locked)
+    }
+
+    pub fn awake(&mut self) -> Option<u32> {
+        let awake: Vec<u32> =
+            self.procs.iter().filter(|p| p.frozen_until <= self.tick).map(|p| p.number).collect();
+        (!awake.is_empty()).then(|| awake[self.rng.usize(..awake.len())])
+    }
+
+    fn step_one(&mut self) {
+        let frozen: Vec<u32> =
+            self.procs.iter().filter(|p| p.frozen_until > self.tick).map(|p| p.number).collect();
+        let ready: Vec<u64> = self
+            .flows
+            .iter()
+            .filter(|flow| flow.step != Step::Await && !frozen.contains(&flow.proc))
+            .map(|flow| flow.id)
+            .collect();
+        if !ready.is_empty() {
+            let id = ready[self.rng.usize(..ready.len())];
+            self.step(id);
+        }
+    }
+
+    fn crash(&mut self) {
+        let index = self.rng.usize(..self.procs.len());
+        self.last_number += 1;
+        let fresh = Proc { number: self.last_number, frozen_until: 0, locked: true };
+        let dead = std::mem::replace(&mut self.procs[index], fresh).number;
+        for flow in self.flows.iter().filter(|flow| flow.proc == dead) {
+            self.counters.count(flow.step.killed_in());
+        }
+        self.say(|| format!("process {dead} dies"));
+        self.flows.retain(|flow| flow.proc != dead);
+    }
+
+    fn freeze(&mut self) {
+        let loses_lock = self.rng.bool();
+        let time = self.rng.u64(3..400);
+        let index = self.rng.usize(..self.procs.len());
+        let until = self.tick + time;
+        let proc = &mut self.procs[index];
+        (proc.frozen_until, proc.locked) = (until, !loses_lock);
+        let number = proc.number;
+        self.say(|| format!("process {number} stands still for {time} s, lock lost: {loses_lock}"));
+    }
+
+    fn pass_time(&mut self) {
+        let next = self.subs.iter().filter_map(|sub| sub.standing.next_attempt_at).min();
+        match (self.rng.u32(0..100), next) {
+            (0..70, Some(next)) => self.now = self.now.max(next),
+            (70..85, _) => self.tick += self.rng.u64(1..400),
+            (85..97, _) => self.now += Duration::hours(self.rng.i64(1..30)),
+            _ => {
+                self.now += Duration::days(self.rng.i64(20..75));
+                self.counters.count("the clock jumps over weeks");
+            }
+        }
+        let today = kst(self.now).date_naive();
+        for sub in &mut self.subs {
+            let due = sub.standing.next_billing_date;
+            let latest = sub.standing.cycle_day.latest_period(due, today);
+            sub.passed_over |= due <= today && latest.start != due;
+        }
+        for proc in &mut self.procs {
+            // Awake again, a process takes its lock back.
+            if proc.frozen_until <= self.tick {
+                proc.locked = true;
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        let index = self.rng.usize(..self.subs.len());
+        let sub = &mut self.subs[index];
+        if sub.standing.status == Status::Canceled {
+            return;
+        }
+        sub.standing.status = Status::Canceled;
+        (sub.standing.retry_attempt, sub.standing.retry_at) = (0, None);
+        (sub.standing.next_attempt_at, sub.lease, sub.canceled) = (None, None, true);
+        self.counters.count("subscription canceled");
+        self.say(|| format!("subscription {index} is canceled"));
+    }
+}
+
+fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
+    let cycle_day = AnchorDay::new(rng.i64(1..=31)).unwrap();
+    let today: NaiveDate = "2027-12-20".parse().unwrap();
+    let next = cycle_day.after(today);
+    let mut standing = Standing {
+        status: Status::Active,
+        cycle_day,
+        period_start: today,
+        next_billing_date: next,
+        retry_attempt: 0,
+        retry_base: None,
+        retry_at: None,
+        next_attempt_at: None,
+        cancel_at_period_end: false,
+    };
+    standing.next_attempt_at = standing.next_moment(rules);
+    Sub { standing, first_due: next, lease: None, canceled: false, was_unpaid: false, passed_over: false }
+}
