@@ -102,6 +102,7 @@ impl Service {
             tasks: TaskTracker::new(),
             stop,
             wake: Arc::default(),
+            strangers: Mutex::new(()),
             pass: Mutex::new(()),
             config,
         });
