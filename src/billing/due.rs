@@ -3,7 +3,8 @@
 use sqlx::postgres::PgConnection;
 
 use super::keys::open_card;
-use super::store::{self, Lease, Subscription};
+use super::leases::{self, Lease};
+use super::store::{self, Subscription};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
@@ -160,7 +161,7 @@ async fn lock(
             let locked = store::lock_subscription(db, id).await?;
             Ok(locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?)
         }
-        By::Schedule(lease) => store::lock_leased(db, lease).await?.ok_or(NotCharged::LeaseLost),
+        By::Schedule(lease) => leases::lock(db, lease).await?.ok_or(NotCharged::LeaseLost),
     }
 }
 
@@ -207,7 +208,7 @@ async fn due_period(
 /// A scheduled charge that was not sent is tried again some minutes later.
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.pool.begin().await?;
-    if let Some(locked) = store::lock_leased(&mut tx, lease).await? {
+    if let Some(locked) = leases::lock(&mut tx, lease).await? {
         let later = locked.standing.postponed(ctx.clock.now());
         save_standing(&mut tx, lease.id, &later).await?;
     }

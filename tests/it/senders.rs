@@ -79,7 +79,9 @@ async fn strangers_who_wait_for_each_other_leave_the_database_to_others() {
         held.rollback().await.unwrap();
     };
     let (replies, ()) = tokio::join!(strangers, others);
-    replies.iter().for_each(|reply| answered(reply, 403));
+    for reply in &replies {
+        answered(reply, 403);
+    }
     assert_eq!(app.get("/webhook/health").await.data(200)["rejected24h"], 21);
 }
 
