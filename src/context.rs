@@ -49,6 +49,8 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Wakes the scheduler before its next tick.
     pub wake: Arc<Notify>,
+    /// Held while a notification from a stranger is counted.
+    pub strangers: Mutex<()>,
     /// Held during a pass of the scheduler: one pass at a time in this process.
     pub pass: Mutex<()>,
 }

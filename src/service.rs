@@ -110,6 +110,7 @@ impl Service {
             tasks: TaskTracker::new(),
             stop,
             wake: Arc::default(),
+            strangers: Mutex::new(()),
             pass: Mutex::new(()),
             config,
         });

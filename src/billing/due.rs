@@ -3,7 +3,8 @@
 use sqlx::postgres::PgConnection;
 
 use super::keys::open_card;
-use super::store::{self, Lease, Subscription};
+use super::leases::{self, Lease};
+use super::store::{self, Subscription};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
@@ -165,7 +166,7 @@ async fn lock(
             Ok(locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?)
         }
         By::Schedule(lease) => {
-            let locked = store::lock_leased(db, lease).await?.ok_or(NotCharged::LeaseLost)?;
+            let locked = leases::lock(db, lease).await?.ok_or(NotCharged::LeaseLost)?;
             let may = ctx.guard.may_commit(db).await?;
             may.then_some(locked).ok_or(NotCharged::Paused)
         }
@@ -211,7 +212,7 @@ async fn due_period(
 /// A scheduled charge that was not sent is tried again some minutes later.
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.pool.begin().await?;
-    if let Some(locked) = store::lock_leased(&mut tx, lease).await? {
+    if let Some(locked) = leases::lock(&mut tx, lease).await? {
         let later = locked.standing.postponed(ctx.clock.now());
         save_standing(&mut tx, lease.id, &later).await?;
     }

@@ -4,6 +4,7 @@ mod answers;
 mod charges;
 mod due;
 mod keys;
+mod leases;
 mod payments;
 mod refunds;
 pub mod renewals;

@@ -15,7 +15,8 @@ use chrono::Duration;
 use futures::{StreamExt, stream};
 
 use super::due::{By, NotCharged, charge_due, postpone};
-use super::store::{self, Lease};
+use super::leases::{self, Lease};
+use super::store;
 use crate::context::Context;
 use crate::error::Code;
 use crate::ids::PaymentId;
@@ -37,7 +38,7 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
     while !ctx.stop.is_cancelled() {
         let now = ctx.clock.now();
         let lease = (ctx.instance.number(), LEASE_SECS);
-        let claimed = store::claim_due(&ctx.pool, now, BATCH, lease, handled == 0).await?;
+        let claimed = leases::claim(&ctx.pool, now, BATCH, lease, handled == 0).await?;
         if claimed.is_empty() {
             break;
         }
@@ -50,7 +51,7 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
 /// A failure is logged and leaves the subscription for a later pass.
 async fn renew(ctx: &Context, lease: Lease) {
     let done = if ctx.stop.is_cancelled() {
-        store::release(&ctx.pool, lease).await
+        leases::release(&ctx.pool, lease).await
     } else {
         renew_claimed(ctx, lease).await
     };
@@ -67,7 +68,7 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
         }
-        Err(NotCharged::Paused | NotCharged::Stopping) => store::release(&ctx.pool, lease).await,
+        Err(NotCharged::Paused | NotCharged::Stopping) => leases::release(&ctx.pool, lease).await,
         Err(NotCharged::Gateway(error)) => {
             tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
             postpone(ctx, lease).await
@@ -90,7 +91,7 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
 async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let id = lease.id;
     let mut tx = ctx.pool.begin().await?;
-    if let Some(mut s) = store::lock_leased(&mut tx, lease).await? {
+    if let Some(mut s) = leases::lock(&mut tx, lease).await? {
         let now = ctx.clock.now();
         if s.standing.due(ctx.rules(), now) == Due::Cancel {
             s.standing.status = Status::Canceled;

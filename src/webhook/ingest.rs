@@ -98,6 +98,8 @@ pub async fn refuse_source(ctx: &Context) -> sqlx::Result<()> {
         raw: "",
         now,
     };
+    // All of an hour are one row: those that wait for it are not to hold connections meanwhile.
+    let _one_at_a_time = ctx.strangers.lock().await;
     store::keep(&ctx.pool, &entry).await.map(drop)
 }
 

@@ -9,7 +9,7 @@ use crate::app::{TestApp, one_off};
 use crate::takeover::{count, once, subscribable, take_for_dead, two, until_alive, until_counted};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_finished_by_its_first_process_after_all_is_answered_from_what_that_did() {
+async fn a_request_taken_over_is_left_to_who_took_it_also_while_that_has_not_begun() {
     let (slow, other) = two(&[]).await;
     for (path, body) in subscribable(&slow).await {
         until_alive(&slow, &other).await;
@@ -26,15 +26,15 @@ async fn a_request_finished_by_its_first_process_after_all_is_answered_from_what
             once(&other, path, &body).await
         };
         let (first, taken) = join(once(&slow, path, &body), take_over).await;
-        assert!(matches!(first.status, 200 | 201), "{path}: {}", first.text);
-        taken.fails(409, "request_in_progress");
+        assert!(matches!(taken.status, 200 | 201), "{path}: {}", taken.text);
+        first.fails(409, "request_in_progress");
         // As `Retry-After` asks for.
         for app in [&other, &slow] {
             let again = once(app, path, &body).await;
-            assert_eq!(again.status, first.status, "{path}: {}", again.text);
+            assert_eq!(again.status, taken.status, "{path}: {}", again.text);
             // Each process names the gateway by its own address.
             let here = |text: &str| text.replace("localhost", "127.0.0.1");
-            assert_eq!(here(&again.text), here(&first.text), "{path}");
+            assert_eq!(here(&again.text), here(&taken.text), "{path}");
         }
         assert_eq!(count(&slow, step).await, sent + 1, "{path}");
     }

@@ -131,7 +131,7 @@ async fn callers_who_fill_their_places_keep_neither_the_schedule_nor_other_chang
     let app = TestApp::start().await;
     let key = app.register(CARD).await;
     let subscription = app.subscribe(&key, 15).await;
-    let hang = json!({"on": "CARD-KEYGEN", "kind": "delay_before", "delayMs": 8000, "times": 100});
+    let hang = json!({"on": "CARD-KEYGEN", "kind": "delay_before", "delayMs": 6000, "times": 100});
     app.fault(hang).await;
     let body = card(CARD);
     let callers = join_all((0..100).map(|_| app.post("/billing/register", &body)));

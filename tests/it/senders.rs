@@ -7,6 +7,7 @@ use futures::future::join_all;
 use kiwoom_billing::sandbox::CPID;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 
 use crate::app::{Reply, TestApp, one_off, steady};
@@ -54,6 +55,34 @@ async fn a_list_replaces_the_built_in_addresses() {
         "notifications24h": 2, "rejected24h": 5, "unknownOutcomes": 0,
     });
     assert_eq!(steady(health), expected);
+}
+
+/// All of them are counted in one row.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_wait_for_each_other_leave_the_database_to_others() {
+    let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("DATABASE_MAX_CONNECTIONS", "3")];
+    let app = TestApp::with(&settings).await;
+    answered(&from(&app, "198.51.100.7", "A=1").await, 403);
+    let mut db = PgConnection::connect(app.setting("DATABASE_URL")).await.unwrap();
+    let mut held = db.begin().await.unwrap();
+    sqlx::query("select from notifications for update").execute(&mut *held).await.unwrap();
+    let strangers = join_all((0..20).map(|_| from(&app, "198.51.100.7", "A=1")));
+    let others = async {
+        let waits = "select exists (select from pg_stat_activity where datname = current_database()
+            and pg_backend_pid() = any(pg_blocking_pids(pid)))";
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *held).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..5 {
+            app.get("/billing/payments").await.data(200);
+        }
+        held.rollback().await.unwrap();
+    };
+    let (replies, ()) = tokio::join!(strangers, others);
+    for reply in &replies {
+        answered(reply, 403);
+    }
+    assert_eq!(app.get("/webhook/health").await.data(200)["rejected24h"], 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,26 @@ fn what_was_taken_for_unknown_and_then_proven_not_sent_is_due_again() {
 }
 
 #[test]
+fn that_holds_while_an_earlier_period_is_past_due_and_for_a_retry() {
+    let soft = declined(Verdict::RetryLater);
+    let pause = NOT_SENT_PAUSE;
+    let past_due = run(&active(), &soft, ten("2026-12-15"));
+    let at = ten("2027-01-15");
+    let Due::Charge(next_period) = past_due.due(&rules(), at) else { panic!("{past_due:?}") };
+    let attempt = Attempt { period: next_period, by_merchant: false };
+    let unknown = past_due.after(attempt, &Outcome::Unknown, &rules(), at);
+    let again = unknown.after(attempt, &Outcome::NotSent, &rules(), at);
+    assert_eq!(again.due(&rules(), at + pause), Due::Charge(next_period), "the next period");
+
+    let at = ten("2026-12-16");
+    let attempt = Attempt { period: past_due.period(), by_merchant: false };
+    let unknown = past_due.after(attempt, &Outcome::Unknown, &rules(), at);
+    assert_eq!(unknown.due(&rules(), at + pause), Due::Nothing);
+    let again = unknown.after(attempt, &Outcome::NotSent, &rules(), at);
+    assert_eq!(again.due(&rules(), at + pause), Due::Charge(past_due.period()), "the retry");
+}
+
+#[test]
 fn a_retry_found_to_be_declined_later_is_followed_by_the_next_retry() {
     let soft = declined(Verdict::RetryLater);
     let first = run(&active(), &soft, ten("2026-12-15"));

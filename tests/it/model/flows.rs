@@ -19,9 +19,15 @@ const SENT_WITHIN: u64 = 5;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Job {
     /// A period, by the schedule under a lease or by the caller.
-    Period { sub: usize, lease: Option<Lease> },
+    Period {
+        sub: usize,
+        lease: Option<Lease>,
+    },
     OneOff,
-    Refund { order: String, amount: i64 },
+    Refund {
+        order: String,
+        amount: i64,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -415,8 +421,7 @@ impl World {
 
     fn give_back(&mut self, refund: usize, order: &str, amount: i64) -> RefundOutcome {
         *self.gateway.refund_calls.entry(refund).or_default() += 1;
-        let declined =
-            || RefundOutcome::Declined { code: "9029".into(), message: String::new() };
+        let declined = || RefundOutcome::Declined { code: "9029".into(), message: String::new() };
         if self.fault(10) {
             return declined();
         }
@@ -605,10 +610,8 @@ impl World {
             let mut calls = self.calls.iter();
             calls.any(|call| matches!(call, Call::Charge { order: o, .. } if o == order))
         };
-        let unknown = self
-            .payments
-            .iter()
-            .find(|(order, p)| p.state == State::Unknown && !on_its_way(order));
+        let unknown =
+            self.payments.iter().find(|(order, p)| p.state == State::Unknown && !on_its_way(order));
         let Some(order) = unknown.map(|(order, _)| order.clone()) else { return };
         let charged = self.gateway.charges.iter().find(|(charged, ..)| *charged == order);
         let outcome = match charged {

@@ -45,7 +45,8 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn kept_seeds() -> Vec<u64> {
-    let lines = include_str!("seeds.txt").lines().map(|line| line.split('#').next().unwrap().trim());
+    let lines =
+        include_str!("seeds.txt").lines().map(|line| line.split('#').next().unwrap().trim());
     lines.filter(|line| !line.is_empty()).map(|line| line.parse().unwrap()).collect()
 }
 
@@ -89,7 +90,10 @@ fn no_history_breaks_a_rule_about_money() {
     println!("{histories} histories\n{counters}");
     assert!(broken.is_empty(), "keep these seeds in seeds.txt:\n{}", broken.join("\n"));
     for (name, count) in &counters.0 {
-        assert!(count * HISTORIES / histories.max(1) >= REACHED, "{name} is hardly reached: {count}");
+        assert!(
+            count * HISTORIES / histories.max(1) >= REACHED,
+            "{name} is hardly reached: {count}"
+        );
     }
     assert!(counters.0.len() >= 20, "{counters}");
 }

@@ -170,7 +170,8 @@ impl World {
         let now: DateTime<Utc> = "2027-12-20T03:00:00Z".parse().unwrap();
         let rules = Rules { charge_hour: 10, retry_days: vec![1, 3] };
         let subs = (0..rng.usize(1..=3)).map(|_| new_sub(&mut rng, &rules)).collect();
-        let procs = (1..=rng.u32(1..=3)).map(|number| Proc { number, frozen_until: 0, locked: true });
+        let procs =
+            (1..=rng.u32(1..=3)).map(|number| Proc { number, frozen_until: 0, locked: true });
         let procs: Vec<Proc> = procs.collect();
         let last_number = u32::try_from(procs.len()).unwrap();
         Self {
@@ -363,5 +364,12 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
         cancel_at_period_end: false,
     };
     standing.next_attempt_at = standing.next_moment(rules);
-    Sub { standing, first_due: next, lease: None, canceled: false, was_unpaid: false, passed_over: false }
+    Sub {
+        standing,
+        first_due: next,
+        lease: None,
+        canceled: false,
+        was_unpaid: false,
+        passed_over: false,
+    }
 }
