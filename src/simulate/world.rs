@@ -1,5 +1,6 @@
 //! The processes: PostgreSQL, the sandbox, the services. All end with this process.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,6 +70,7 @@ pub struct World {
     services: Vec<Process>,
     stalled: Vec<Arc<AtomicBool>>,
     struck: UnboundedReceiver<Struck>,
+    set_aside: VecDeque<Struck>,
     frozen_until: Instant,
     stalled_until: Instant,
     sandbox: Process,
@@ -112,6 +114,7 @@ impl World {
             services: Vec::new(),
             stalled: (0..replicas).map(|_| Arc::default()).collect(),
             struck,
+            set_aside: VecDeque::new(),
             frozen_until: Instant::now(),
             stalled_until: Instant::now(),
             sandbox,
@@ -148,7 +151,7 @@ impl World {
 
     /// Puts right what blows have done, and counts them. Call it often.
     pub async fn tend(&mut self, counters: &mut Counters) -> Result<(), Failure> {
-        while let Ok(struck) = self.struck.try_recv() {
+        while let Some(struck) = self.next_struck() {
             *counters.entry(struck.to_string()).or_default() += 1;
             match struck.blow {
                 Blow::Cut => {}
@@ -157,19 +160,36 @@ impl World {
                 }
                 Blow::Kill => self.revive(struck.replica).await?,
                 Blow::Terminate => {
-                    // One that is frozen hears of it afterwards.
-                    let frozen = self.frozen_until.saturating_duration_since(Instant::now());
-                    let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE + frozen;
-                    if self.services[struck.replica].ended(limit).await.is_none() {
-                        let at = Clock::system().now();
-                        self.slow_stops
-                            .push(format!("service-{} {struck}, until {at}", struck.replica));
-                    }
+                    self.until_ended(struck).await;
                     self.revive(struck.replica).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn next_struck(&mut self) -> Option<Struck> {
+        self.set_aside.pop_front().or_else(|| self.struck.try_recv().ok())
+    }
+
+    /// A service that was told to stop ends in time. One that is frozen hears of it afterwards, and
+    /// one that is frozen while it stops goes on afterwards.
+    async fn until_ended(&mut self, struck: Struck) {
+        let frozen = self.frozen_until.saturating_duration_since(Instant::now());
+        let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE;
+        let mut ended = self.services[struck.replica].ended(limit + frozen).await;
+        while let (None, Ok(meanwhile)) = (ended, self.struck.try_recv()) {
+            self.set_aside.push_back(meanwhile);
+            if let Blow::Freeze(time) = meanwhile.blow
+                && meanwhile.replica == struck.replica
+            {
+                ended = self.services[struck.replica].ended(time + limit).await;
+            }
+        }
+        if ended.is_none() {
+            let (replica, at) = (struck.replica, Clock::system().now());
+            self.slow_stops.push(format!("service-{replica} {struck}, until {at}"));
+        }
     }
 
     /// Whether a service still stands still, or its database does.

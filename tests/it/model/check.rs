@@ -6,7 +6,8 @@ use kiwoom_billing::payments::order::State;
 use kiwoom_billing::payments::standing::Status;
 use kiwoom_billing::payments::store::RefundState;
 
-use super::world::{AMOUNT, World};
+use super::rows::AMOUNT;
+use super::world::World;
 
 /// What holds after every step.
 pub fn always(world: &World) -> Result<(), String> {

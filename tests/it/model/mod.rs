@@ -17,14 +17,18 @@
 //! run first. The last test breaks one rule of the model at a time and expects to be caught: a check
 //! that cannot fail proves nothing.
 
+mod books;
 mod check;
 mod flows;
+mod gateway;
+mod rows;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use world::{Counters, Sabotage, World};
+use rows::{Counters, Sabotage};
+use world::World;
 
 const HISTORIES: u64 = 10_000;
 /// A sabotage has to be caught within so many histories.

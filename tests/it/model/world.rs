@@ -1,145 +1,16 @@
-//! What PostgreSQL, the gateway and the processes are to the model, and the scheduler that picks what
-//! happens next.
+//! The scheduler that picks what happens next.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::clock::kst;
-use kiwoom_billing::payments::order::State;
 use kiwoom_billing::payments::standing::{Standing, Status};
-use kiwoom_billing::payments::store::RefundState;
-use kiwoom_billing::schedule::{AnchorDay, Period, Rules};
+use kiwoom_billing::schedule::{AnchorDay, Rules};
 
-use super::flows::{Flow, Step};
-
-/// One rule of the model that is broken on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    None,
-    /// Neither a look at earlier attempts nor a unique index.
-    NoLookNoIndex,
-    /// A call whose outcome is unknown is made again.
-    RetryUnknown,
-    /// The intent is committed together with the outcome.
-    OneCommit,
-    /// What is unknown fails by the passing of time.
-    UnknownFails,
-    /// A refund holds nothing.
-    NoHold,
-    /// A process that stood still sends what it intended before.
-    NoFence,
-    /// Calls that were cut short stay as they are.
-    NoRecovery,
-}
-
-impl Sabotage {
-    pub const ALL: [Self; 7] = [
-        Self::NoLookNoIndex,
-        Self::RetryUnknown,
-        Self::OneCommit,
-        Self::UnknownFails,
-        Self::NoHold,
-        Self::NoFence,
-        Self::NoRecovery,
-    ];
-}
-
-/// How often each state was reached.
-#[derive(Clone, Debug, Default)]
-pub struct Counters(pub BTreeMap<&'static str, u64>);
-
-impl Counters {
-    pub fn count(&mut self, name: &'static str) {
-        *self.0.entry(name).or_default() += 1;
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        for (name, count) in &other.0 {
-            *self.0.entry(name).or_default() += count;
-        }
-    }
-}
-
-impl fmt::Display for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(name, count)| writeln!(f, "  {name:<48} {count}"))
-    }
-}
-
-/// A row of `subscriptions`.
-pub struct Sub {
-    pub standing: Standing,
-    pub first_due: NaiveDate,
-    pub lease: Option<Lease>,
-    pub canceled: bool,
-    pub was_unpaid: bool,
-    /// The clock went past a whole period before anybody could charge it: only the latest is due.
-    pub passed_over: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    pub owner: u32,
-    pub until: u64,
-}
-
-/// A row of `payments`.
-#[derive(Clone)]
-pub struct Payment {
-    /// The flow that wrote it. After it was taken back another attempt may have its order number.
-    pub flow: u64,
-    pub sub: Option<(usize, Period)>,
-    pub state: State,
-    pub transaction: Option<String>,
-    pub sender: u32,
-    pub by_merchant: bool,
-    pub refunded: i64,
-    pub refunding: i64,
-}
-
-/// A row of `refunds`.
-pub struct Refund {
-    pub order: String,
-    pub amount: i64,
-    pub state: RefundState,
-    pub sender: u32,
-}
-
-/// What every payment is for, in won.
-pub const AMOUNT: i64 = 10_000;
-
-/// The gateway's own books.
-#[derive(Default)]
-pub struct Gateway {
-    /// Transaction and amount given back, by order.
-    pub charges: Vec<(String, String, i64)>,
-    pub calls: HashMap<String, u32>,
-    pub refund_calls: HashMap<usize, u32>,
-}
-
-/// A request that the gateway has not looked at yet.
-#[derive(Clone)]
-pub enum Call {
-    Charge { flow: u64, order: String },
-    Cancel { flow: u64, refund: usize, order: String, amount: i64 },
-}
-
-/// A notification under way.
-#[derive(Clone)]
-pub struct Mail {
-    pub order: String,
-    pub transaction: String,
-    pub amount: i64,
-}
-
-pub struct Proc {
-    pub number: u32,
-    pub frozen_until: u64,
-    /// Whether PostgreSQL holds its lock: one that stands still may have lost its connection.
-    pub locked: bool,
-}
+use super::rows::{
+    Call, Counters, Flow, Gateway, Mail, Payment, Proc, Refund, Sabotage, Step, Sub,
+};
 
 pub struct World {
     pub rng: Rng,
