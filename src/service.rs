@@ -119,6 +119,8 @@ impl Service {
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
         }
         payments::recovery::recover(&ctx).await?;
+        // The first start on a new database confirms it; a restored one is told of at once.
+        ctx.guard.may_charge(&ctx.pool).await?;
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = app::router(ctx.clone(), sandbox);
         let server = tokio::spawn(serve::serve(listener, router, ctx.stop.clone()));
