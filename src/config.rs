@@ -63,6 +63,9 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`.
     pub schedule: ScheduleConfig,
+    /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
+    /// until its balancer has noticed. Part of the time in which a stop is over.
+    pub shutdown_drain: Duration,
     /// `MERCHANT_WEBHOOK_URL`: kept for the events of a later version; checked, not used yet.
     pub merchant_webhook_url: Option<Url>,
     /// `MERCHANT_WEBHOOK_SECRET`.
@@ -197,6 +200,11 @@ fn build(r: &mut Reader) -> Option<Config> {
                 retry_days: r.retry_days(),
             },
         },
+        shutdown_drain: Duration::from_secs(r.number(
+            "SHUTDOWN_DRAIN_SECS",
+            0..=3,
+            if production { 3 } else { 0 },
+        )),
         merchant_webhook_url: r.url("MERCHANT_WEBHOOK_URL"),
         merchant_webhook_secret: r.text("MERCHANT_WEBHOOK_SECRET").map(SecretString::from),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),

@@ -45,7 +45,10 @@ pub struct Context {
     pub guard: Guard,
     /// Work that shutdown waits for: whatever may talk to the gateway.
     pub tasks: TaskTracker,
-    /// Cancelled when the service is told to stop.
+    /// Cancelled when the service is told to stop: it says so to the balancer, begins nothing by
+    /// itself, and serves on for `SHUTDOWN_DRAIN_SECS`.
+    pub draining: CancellationToken,
+    /// Cancelled after that: no new work is taken.
     pub stop: CancellationToken,
     /// Wakes the scheduler before its next tick.
     pub wake: Arc<Notify>,

@@ -68,7 +68,7 @@ async fn live() -> Response {
     )
 )]
 async fn ready(State(ctx): State<AppState>) -> Answer {
-    if ctx.stop.is_cancelled() {
+    if ctx.draining.is_cancelled() {
         return Err(Code::ShuttingDown.into());
     }
     let unknown_outcomes = unknown_outcomes(&ctx.pool).await?;

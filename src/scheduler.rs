@@ -39,7 +39,7 @@ pub async fn run(ctx: AppState) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = ctx.stop.cancelled() => return,
+            () = ctx.draining.cancelled() => return,
             _ = ticks.tick() => {}
             () = ctx.wake.notified() => {}
         }

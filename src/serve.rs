@@ -10,7 +10,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Version};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -52,7 +56,13 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets the requests under way end.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    draining: CancellationToken,
+    stop: CancellationToken,
+) {
+    let router = router.layer(from_fn_with_state(draining, part));
     let seats = Seats::new(capacity());
     let connections = TaskTracker::new();
     loop {
@@ -77,6 +87,17 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     drop(listener);
     connections.close();
     connections.wait().await;
+}
+
+/// While draining, every answer asks the client to use another connection next time: when the drain
+/// is over, no request is on its way on one that closes. HTTP/2 has no such header.
+async fn part(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
+    let http1 = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if draining.is_cancelled() && http1 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// How many connections the process can hold, after raising its limit of open files as far as it

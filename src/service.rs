@@ -108,6 +108,7 @@ impl Service {
             requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
             guard: Guard::default(),
             tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
             stop,
             wake: Arc::default(),
             strangers: Mutex::new(()),
@@ -123,22 +124,27 @@ impl Service {
         ctx.guard.may_charge(&ctx.pool).await?;
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = app::router(ctx.clone(), sandbox);
-        let server = tokio::spawn(serve::serve(listener, router, ctx.stop.clone()));
+        let server =
+            tokio::spawn(serve::serve(listener, router, ctx.draining.clone(), ctx.stop.clone()));
         let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
         Ok(Self { address, ctx, server, scheduler, private, alive })
     }
 
-    /// Takes no new work, waits for calls under way, records their outcomes, and ends.
+    /// Serves on while the balancer learns of it, takes no new work then, waits for calls under way,
+    /// records their outcomes, and ends.
     pub async fn stop(self) {
-        self.ctx.stop.cancel();
+        self.ctx.draining.cancel();
         let limit = self.ctx.config.kiwoom.timeout + RECORDING;
         let orderly = async {
+            tokio::time::sleep(self.ctx.config.shutdown_drain).await;
+            self.ctx.stop.cancel();
             drop(self.scheduler.await);
             self.ctx.tasks.close();
             self.ctx.tasks.wait().await;
             drop(self.server.await);
         };
         if tokio::time::timeout(limit, orderly).await.is_err() {
+            self.ctx.stop.cancel();
             tracing::error!(
                 "work under way did not end in time; the next start lists it as unknown"
             );

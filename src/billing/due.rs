@@ -124,7 +124,7 @@ async fn turn(ctx: &Context, by: By) -> Result<Turn, NotCharged> {
         By::Merchant => ctx.pace.interactive(BATCH).await,
         By::Schedule(_) => tokio::select! {
             turn = ctx.pace.scheduled(BATCH) => turn,
-            () = ctx.stop.cancelled() => return Err(NotCharged::Stopping),
+            () = ctx.draining.cancelled() => return Err(NotCharged::Stopping),
         },
     };
     turn.map_err(NotCharged::NoTurn)

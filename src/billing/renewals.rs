@@ -35,7 +35,7 @@ const RECHECK: Duration = Duration::hours(1);
 /// Works off what is due. Returns how many subscriptions were looked at.
 pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
     let mut handled = 0;
-    while !ctx.stop.is_cancelled() {
+    while !ctx.draining.is_cancelled() {
         let now = ctx.clock.now();
         let lease = (ctx.instance.number(), LEASE_SECS);
         let claimed = leases::claim(&ctx.pool, now, BATCH, lease, handled == 0).await?;
@@ -50,7 +50,7 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
 
 /// A failure is logged and leaves the subscription for a later pass.
 async fn renew(ctx: &Context, lease: Lease) {
-    let done = if ctx.stop.is_cancelled() {
+    let done = if ctx.draining.is_cancelled() {
         leases::release(&ctx.pool, lease).await
     } else {
         renew_claimed(ctx, lease).await

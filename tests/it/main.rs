@@ -10,6 +10,7 @@ mod bad_http;
 mod bad_input;
 mod bad_payments;
 mod bad_subscriptions;
+mod balancer;
 mod cancellations;
 mod card_walk;
 mod concurrency;
