@@ -8,7 +8,7 @@ use super::Failure;
 use super::diary::Note;
 use super::merchant::insist;
 use super::plan::Cancel;
-use super::world::Reach;
+use super::reach::Reach;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

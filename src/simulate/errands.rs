@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::diary::Note;
 use super::merchant::{self, Subscriber, Terms};
 use super::plan::Errand;
-use super::world::Reach;
+use super::reach::Reach;
 use super::{Failure, buyer};
 use crate::ids::SubscriptionId;
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::FromRow;
 
 use super::diary::Diary;
-use super::world::Reach;
+use super::reach::Reach;
 use super::{Failure, barriers, merchant};
 use crate::payments::order::State;
 use crate::payments::standing::Status;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::diary::Note;
-use super::world::Reach;
+use super::reach::Reach;
 use crate::clock::rfc3339_kst;
 use crate::ids::SubscriptionId;
 use crate::schedule::AnchorDay;

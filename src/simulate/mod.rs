@@ -18,6 +18,7 @@ mod moment;
 mod plan;
 mod process;
 mod rare;
+mod reach;
 mod tap;
 mod trap;
 mod verdict;

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
-use serde_json::Value;
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::process::{Process, Recipe, free_port};
+use super::reach::Reach;
 use super::tap::{self, Side};
 use super::trap::{Blow, Struck, Traps};
 use super::{Counters, Failure};
@@ -24,38 +23,10 @@ use crate::database::private::{DATABASE, PrivateServer};
 const GATEWAY_TIMEOUT_SECS: u64 = 1;
 /// A service that was told to stop has this long beyond the gateway's time-out.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// A service that is frozen for longer has lost its leases.
+const PAST_THE_LEASE: Duration = Duration::from_secs(10);
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 const READY_POLL: Duration = Duration::from_millis(10);
-
-/// What calls of the merchant, the buyer and the operator need. Cheap to clone.
-#[derive(Clone)]
-pub struct Reach {
-    /// For calls of the simulation's own.
-    pub client: Client,
-    /// A connection of the simulation's own.
-    pub pool: PgPool,
-    /// Base of the sandbox, with its path.
-    pub sandbox_url: String,
-    ports: Vec<u16>,
-}
-
-impl Reach {
-    /// An address of replica `n`.
-    pub fn url(&self, n: usize, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.ports[n % self.ports.len()])
-    }
-
-    /// How many replicas there are.
-    pub fn replicas(&self) -> usize {
-        self.ports.len()
-    }
-
-    /// One call of the simulation's own to the sandbox.
-    pub async fn sandbox_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let request = self.client.post(format!("{}{path}", self.sandbox_url)).json(body);
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-}
 
 /// Everything that runs.
 pub struct World {
@@ -157,6 +128,11 @@ impl World {
                 Blow::Cut => {}
                 Blow::Freeze(time) => {
                     self.frozen_until = self.frozen_until.max(Instant::now() + time);
+                    if time >= PAST_THE_LEASE {
+                        let ended = self.end_leases().await.unwrap_or(0);
+                        *counters.entry("leases run out in a freeze".to_owned()).or_default() +=
+                            ended;
+                    }
                 }
                 Blow::Kill => self.revive(struck.replica).await?,
                 Blow::Terminate => {
@@ -166,6 +142,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Lets the leases run out as the minutes of a longer freeze would: nobody waits that long here.
+    async fn end_leases(&self) -> sqlx::Result<u64> {
+        let query = "update subscriptions set leased_until = now() where leased_until > now()";
+        let done = sqlx::query(query).execute(&self.reach.pool).await?;
+        Ok(done.rows_affected())
     }
 
     fn next_struck(&mut self) -> Option<Struck> {
@@ -208,7 +191,7 @@ impl World {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             self.traps.is_process(n, self.services[n].pid());
-            if self.is_answered(&url).await {
+            if self.reach.is_answered(&url).await {
                 return Ok(());
             }
             if self.services[n].ended(Duration::ZERO).await.is_some() {
@@ -223,18 +206,13 @@ impl World {
 
     async fn until_answered(&self, url: &str) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_TIMEOUT;
-        while !self.is_answered(url).await {
+        while !self.reach.is_answered(url).await {
             if Instant::now() > deadline {
                 return Err(format!("{url} does not answer; see {}", self.dir.display()).into());
             }
             tokio::time::sleep(READY_POLL).await;
         }
         Ok(())
-    }
-
-    async fn is_answered(&self, url: &str) -> bool {
-        let request = self.reach.client.get(url).timeout(Duration::from_secs(3));
-        request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Ends PostgreSQL as a power cut does, and starts it again.
