@@ -23,7 +23,9 @@ pub enum WalkError {
     #[error("work that is due at {0} does not get done")]
     Stuck(DateTime<Utc>),
     /// The time-travel guard.
-    #[error("scheduled charging is paused: run `kiwoom-billing resume-charging`")]
+    #[error(
+        "정기 청구가 멈춰 있습니다. 원장을 대조한 뒤 `kiwoom-billing resume-charging`을 실행하세요."
+    )]
     Paused,
     /// The database.
     #[error(transparent)]
