@@ -90,7 +90,7 @@ impl Driver<'_> {
                 let plan = self.plan_of(next);
                 self.stop_at(next, plan).await?;
             }
-            merchant::set_clock(&self.world.reach, target).await?;
+            self.move_clock(target).await?;
             println!("  month {month} of {}", self.options.months);
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Driver<'_> {
             Some(days) => self.jump(next, days).await?,
             None => next,
         };
-        merchant::set_clock(&self.world.reach, target).await?;
+        self.move_clock(target).await?;
         let errands = self.start(plan.errands, target);
         if let Some((delay, later)) = plan.later {
             tokio::time::sleep(delay).await;
@@ -127,6 +127,16 @@ impl Driver<'_> {
         }
         self.until_done(errands).await?;
         self.until_quiet(target).await
+    }
+
+    /// Moves the clock, while all services are there: half an hour of it passes in an instant, in which
+    /// the gateway would give up telling one that is being started.
+    async fn move_clock(&mut self, to: DateTime<Utc>) -> Result<(), Failure> {
+        self.world.traps.suspend(true);
+        self.world.tend(&mut self.diary.counters).await?;
+        merchant::set_clock(&self.world.reach, to).await?;
+        self.world.traps.suspend(false);
+        Ok(())
     }
 
     async fn jump(&mut self, next: DateTime<Utc>, days: u32) -> Result<DateTime<Utc>, Failure> {
@@ -225,10 +235,10 @@ impl Driver<'_> {
         self.until_quiet(now).await?;
         let target = now + Months::new(QUIET_MONTHS);
         while let Some(next) = self.next_due().await?.filter(|at| *at <= target) {
-            merchant::set_clock(&self.world.reach, next).await?;
+            self.move_clock(next).await?;
             self.until_quiet(next).await?;
         }
-        merchant::set_clock(&self.world.reach, target).await
+        self.move_clock(target).await
     }
 
     async fn next_due(&self) -> Result<Option<DateTime<Utc>>, Failure> {

@@ -1,7 +1,7 @@
 //! Traps: what befalls the first service that comes to a moment.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ pub struct Struck {
 /// The traps of a run, and the services they may befall.
 pub struct Traps {
     armed: Mutex<Vec<Trap>>,
+    suspended: AtomicBool,
     /// Process ids by replica; 0 while one is being started.
     pids: Vec<AtomicI32>,
     struck: UnboundedSender<Struck>,
@@ -55,7 +56,7 @@ impl Traps {
     /// None armed. Every blow is told to `struck`.
     pub fn new(replicas: usize, struck: UnboundedSender<Struck>) -> Arc<Self> {
         let pids = (0..replicas).map(|_| AtomicI32::new(0)).collect();
-        Arc::new(Self { armed: Mutex::default(), pids, struck })
+        Arc::new(Self { armed: Mutex::default(), suspended: AtomicBool::new(false), pids, struck })
     }
 
     /// Arms a trap; it waits for as long as it takes.
@@ -65,7 +66,13 @@ impl Traps {
 
     /// Takes the traps away that wait still.
     pub fn disarm(&self) {
+        self.suspend(false);
         self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// While suspended no trap springs.
+    pub fn suspend(&self, suspended: bool) {
+        self.suspended.store(suspended, Ordering::SeqCst);
     }
 
     /// The process of a replica, after each start.
@@ -76,6 +83,9 @@ impl Traps {
 
     /// A replica comes to a moment. True when its connection is to be cut.
     pub fn pass(&self, replica: usize, moment: Moment) -> bool {
+        if self.suspended.load(Ordering::SeqCst) {
+            return false;
+        }
         let sprung = {
             let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
             let found = armed.iter().position(|trap| trap.moment == moment);
