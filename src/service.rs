@@ -29,7 +29,7 @@ use crate::{app, clock_file, idempotency, payments, scheduler, secret_file, serv
 
 /// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
 /// stop is over within the gateway's time-out and five seconds.
-const RECORDING: Duration = Duration::from_millis(4_300);
+const RECORDING: Duration = Duration::from_millis(3_700);
 const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Why the service does not start.
