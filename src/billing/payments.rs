@@ -188,6 +188,9 @@ pub async fn resolve(
     if payment.state != PaymentState::Unknown {
         return Err(Code::NotUnknown.into());
     }
+    if store::may_be_sent_yet(&ctx.pool, payment.id.0).await? {
+        return Err(Code::ChargeInProgress.into());
+    }
     let outcome = match (request.outcome, request.transaction_id) {
         (Found::Approved, Some(id)) => Outcome::Approved {
             transaction_id: id.0,

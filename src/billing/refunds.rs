@@ -223,6 +223,9 @@ pub async fn resolve(
     if found.state != RefundState::Unknown {
         return Err(Code::NotUnknown.into());
     }
+    if store::may_be_sent_yet(&ctx.pool, found.id.0).await? {
+        return Err(Code::ChargeInProgress.into());
+    }
     let outcome = match request.outcome {
         Found::Refunded => {
             RefundOutcome::Refunded { transaction_id: None, refunded_at: found.created_at }

@@ -249,7 +249,12 @@ async fn surely(
 ) -> Option<Option<(Refund, Payment)>> {
     for _ in 0..RECORD_TRIES {
         match settle(ctx, id, outcome, None).await {
-            Ok(result) => return Some(result),
+            Ok(result) => {
+                if *outcome == RefundOutcome::Unknown {
+                    drop(store::call_ended(&ctx.pool, id.0).await);
+                }
+                return Some(result);
+            }
             Err(SettleError::Database(error)) if is_database_down(&error) => {
                 tracing::warn!(%id, %error, "refund not recorded yet: the database is away");
                 tokio::time::sleep(RECORD_PAUSE).await;

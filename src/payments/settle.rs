@@ -94,7 +94,12 @@ pub async fn surely(ctx: &Context, id: PaymentId, outcome: &Outcome) -> Settled 
     let mut outcome = outcome.clone();
     for _ in 0..RECORD_TRIES {
         match settle(ctx, id, &outcome, None).await {
-            Ok(Some(payment)) => return Settled::Recorded(payment),
+            Ok(Some(payment)) => {
+                if outcome == Outcome::Unknown {
+                    drop(store::call_ended(&ctx.pool, id.0).await);
+                }
+                return Settled::Recorded(payment);
+            }
             Ok(None) => return Settled::Removed,
             Err(SettleError::Database(error)) if is_database_down(&error) => {
                 tracing::warn!(%id, %error, "outcome not recorded yet: the database is away");

@@ -172,6 +172,33 @@ pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sql
     Ok(own.unwrap_or(true))
 }
 
+/// Longer than an intent may be sent, by any process (`charge::in_time`).
+const FRESH_SECS: f64 = 5.0;
+
+/// The call of the payment or refund `id` has ended without an answer: its process sends nothing for
+/// it any more.
+pub async fn call_ended(pool: &PgPool, id: Uuid) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "with payment as (update payments set sender = null where id = $1)
+         update refunds set sender = null where id = $1",
+    );
+    query.bind(id).execute(pool).await.map(drop)
+}
+
+/// Whether the payment or refund `id` may be sent yet, though it is unknown: its process was taken
+/// for dead a moment ago, and may only stand still. What is settled by hand now could be sent after.
+pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select exists (
+            select from payments where id = $1 and sender is not null
+               and sent_at > now() - make_interval(secs => $2)
+            union all
+            select from refunds where id = $1 and sender is not null
+               and sent_at > now() - make_interval(secs => $2))",
+    );
+    query.bind(id).bind(FRESH_SECS).fetch_one(pool).await
+}
+
 /// The refund.
 pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
     sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await

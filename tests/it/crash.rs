@@ -77,7 +77,8 @@ async fn a_charge_cut_short_by_a_kill_is_unknown_and_not_sent_again() {
     let found = json!({
         "outcome": "approved", "transactionId": ledger[0]["transactionId"], "reason": "확인",
     });
-    assert_eq!(service.post(&path, &found).await.data(200)["status"], "approved");
+    let settled = service.settle_by_hand(&path, &found).await.data(200);
+    assert_eq!(settled["status"], "approved");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ async fn a_renewal_found_not_charged_after_a_kill_is_charged_once_more() {
     let payment = unknown(&service, 1).await.remove(0);
     let path = format!("/billing/payment/{}/resolve", payment["id"].as_str().unwrap());
     let found = json!({"outcome": "declined", "reason": "확인"});
-    service.post(&path, &found).await.data(200);
+    service.settle_by_hand(&path, &found).await.data(200);
     let pay = json!({"subscriptionId": made["id"]});
     let again = service.post("/billing/pay", &pay).await.data(200);
     assert_ne!(again["orderId"], payment["orderId"]);
@@ -83,7 +83,7 @@ async fn a_refund_cut_short_by_a_kill_answers_its_repeated_request_and_sends_not
 
     let path = format!("/billing/refund/{}/resolve", listed["id"].as_str().unwrap());
     let found = json!({"outcome": "refunded", "reason": "확인"});
-    let settled = service.post(&path, &found).await.data(200);
+    let settled = service.settle_by_hand(&path, &found).await.data(200);
     assert_eq!(settled["payment"]["status"], "refunded");
 }
 

@@ -68,7 +68,8 @@ async fn a_renewal_cut_short_by_a_kill_waits_and_the_next_month_is_charged() {
     let found = json!({
         "outcome": "approved", "transactionId": ledger[0]["transactionId"], "reason": "확인",
     });
-    assert_eq!(service.post(&path, &found).await.data(200)["status"], "approved");
+    let settled = service.settle_by_hand(&path, &found).await.data(200);
+    assert_eq!(settled["status"], "approved");
     let path = format!("/billing/subscription/{}", made["id"].as_str().unwrap());
     assert_eq!(service.get(&path).await.data(200)["status"], "active");
 }

@@ -174,7 +174,8 @@ async fn what_a_person_found_out_meanwhile_stands() {
     let unknown = other.until(list, one).await.data(200)["items"][0].clone();
     let path = format!("/billing/payment/{}/resolve", unknown["id"].as_str().unwrap());
     let found = json!({"outcome": "declined", "reason": "가맹점 관리자에서 확인"});
-    assert_eq!(other.post(&path, &found).await.data(200)["status"], "declined");
+    let settled = other.settle_by_hand(&path, &found).await.data(200);
+    assert_eq!(settled["status"], "declined");
     tokio::time::sleep(STOPPED).await;
     paused.service.signal("CONT");
     let reply = paying.await.unwrap();

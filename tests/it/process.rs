@@ -192,6 +192,13 @@ impl Process {
         self.try_post(path, &[], body).await.unwrap()
     }
 
+    /// Settles by hand what was cut short: refused for some seconds, because a process that was taken
+    /// for dead may only stand still and send it yet.
+    pub async fn settle_by_hand(&self, path: &str, found: &Value) -> Reply {
+        self.post(path, found).await.fails(409, "charge_in_progress");
+        self.until(|| self.post(path, found), |reply| reply.status != 409).await
+    }
+
     /// Asks again and again until the answer is as wanted.
     pub async fn until<F: Future<Output = Reply>>(
         &self,

@@ -54,6 +54,10 @@ impl World {
     pub fn settle_own(&mut self, flow: &Flow, outcome: &Outcome) {
         if self.payments.get(&flow.order).is_some_and(|payment| payment.flow == flow.id) {
             self.settle(&flow.order, outcome);
+            // Its process sends nothing for it any more.
+            if let Some(payment) = self.payments.get_mut(&flow.order) {
+                payment.fresh_until = 0;
+            }
         }
     }
 
@@ -197,8 +201,9 @@ impl World {
             let mut calls = self.calls.iter();
             calls.any(|call| matches!(call, Call::Charge { order: o, .. } if o == order))
         };
-        let unknown =
-            self.payments.iter().find(|(order, p)| p.state == State::Unknown && !on_its_way(order));
+        let unknown = self.payments.iter().find(|(order, p)| {
+            p.state == State::Unknown && p.fresh_until <= self.tick && !on_its_way(order)
+        });
         let Some(order) = unknown.map(|(order, _)| order.clone()) else { return };
         let charged = self.gateway.charges.iter().find(|(charged, ..)| *charged == order);
         let outcome = match charged {

@@ -11,6 +11,8 @@ use super::rows::{AMOUNT, Flow, Job, Lease, Payment, Refund, Sabotage, Step};
 use super::world::World;
 
 const LEASE_SECS: u64 = 300;
+/// Longer than an intent may be sent.
+const SETTLED_BY_HAND_AFTER: u64 = 7;
 
 impl World {
     /// A process claims what is due.
@@ -217,6 +219,7 @@ impl World {
             state: State::Sending,
             transaction: None,
             sender: flow.proc,
+            fresh_until: 0,
             by_merchant,
             refunded: 0,
             refunding: 0,
@@ -224,8 +227,9 @@ impl World {
     }
 
     /// Commits the intent, or not; the answer may be lost either way.
-    fn commits(&mut self, flow: &mut Flow, row: Payment) -> bool {
+    fn commits(&mut self, flow: &mut Flow, mut row: Payment) -> bool {
         flow.committed_at = self.tick;
+        row.fresh_until = self.tick + SETTLED_BY_HAND_AFTER;
         if self.sabotage == Sabotage::OneCommit {
             flow.unseen = Some(row);
             flow.step = Step::Send;

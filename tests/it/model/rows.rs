@@ -90,6 +90,8 @@ pub struct Payment {
     pub state: State,
     pub transaction: Option<String>,
     pub sender: u32,
+    /// While its process may send it: until then nobody settles it by hand.
+    pub fresh_until: u64,
     pub by_merchant: bool,
     pub refunded: i64,
     pub refunding: i64,
