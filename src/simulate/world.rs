@@ -161,7 +161,8 @@ impl World {
         let frozen = self.frozen_until.saturating_duration_since(Instant::now());
         let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE;
         let mut ended = self.services[struck.replica].ended(limit + frozen).await;
-        while let (None, Ok(meanwhile)) = (ended, self.struck.try_recv()) {
+        while ended.is_none() {
+            let Ok(meanwhile) = self.struck.try_recv() else { break };
             self.set_aside.push_back(meanwhile);
             if let Blow::Freeze(time) = meanwhile.blow
                 && meanwhile.replica == struck.replica
