@@ -175,7 +175,8 @@ impl FromFields for ResolveRequest {
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Settled", body = Success<PaymentBody>),
-        (status = 409, description = "`not_unknown`", body = ErrorBody),
+        (status = 409, description = "`not_unknown`; `charge_in_progress`: cut short a moment ago, it \
+            may be sent yet", body = ErrorBody),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
