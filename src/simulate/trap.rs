@@ -104,8 +104,15 @@ impl Traps {
             Blow::Freeze(_) => Some(Signal::STOP),
             Blow::Cut => None,
         };
-        let pid = Pid::from_raw(self.pids[replica].load(Ordering::SeqCst));
-        if let (Some(pid), Some(signal)) = (pid, signal) {
+        if let Some(signal) = signal {
+            // Who is killed is nobody any more until the next start: a signal to it hits no one, and
+            // is not told of.
+            let pid = if blow == Blow::Kill {
+                self.pids[replica].swap(0, Ordering::SeqCst)
+            } else {
+                self.pids[replica].load(Ordering::SeqCst)
+            };
+            let Some(pid) = Pid::from_raw(pid) else { return };
             let _ = kill_process(pid, signal);
             if let Blow::Freeze(time) = blow {
                 tokio::spawn(async move {
