@@ -3,7 +3,7 @@
 //! The anchor day is remembered as it was asked for. A month that is too short bills on its last
 //! day: anchor 31 bills on 28 or 29 February, 31 March, 30 April.
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveTime, Utc};
 use serde_json::Value;
 
 use crate::clock::kst_instant;
@@ -29,8 +29,52 @@ pub struct Period {
 pub struct Rules {
     /// `CHARGE_HOUR`, in Korea.
     pub charge_hour: u32,
-    /// `RETRY_DAYS`: days after the first declined attempt of a period.
-    pub retry_days: Vec<u32>,
+    /// `RETRY_DAYS`.
+    pub retry_days: RetryDays,
+}
+
+/// Days after the first declined attempt of a period on which it is tried again. Increasing and from
+/// 1 to 27, so that retries end before the shortest month does; at most ten.
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent, no_pg_array)]
+pub struct RetryDays(Vec<i16>);
+
+impl RetryDays {
+    /// `None` when they are not as described.
+    pub fn new(days: Vec<i16>) -> Option<Self> {
+        let in_range = days.iter().all(|day| (1..=27).contains(day));
+        let good = in_range && days.is_sorted_by(|a, b| a < b) && days.len() <= 10;
+        good.then_some(Self(days))
+    }
+
+    /// All of them; none = no retry.
+    pub fn all(&self) -> &[i16] {
+        &self.0
+    }
+
+    /// The day of the retry after `made` retries, when the first attempt was on `base`.
+    pub fn after(&self, base: NaiveDate, made: usize) -> Option<NaiveDate> {
+        self.0.get(made).map(|days| base + Duration::days((*days).into()))
+    }
+
+    /// The day of the last retry, when the first attempt was on `base`.
+    pub fn last(&self, base: NaiveDate) -> Option<NaiveDate> {
+        self.after(base, self.0.len().checked_sub(1)?)
+    }
+}
+
+impl FromField for RetryDays {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || {
+            Text::new(
+                "커지는 순서로 1 이상 27 이하의 정수 10개까지의 배열이어야 합니다.",
+                "Has to be a list of at most 10 increasing whole numbers from 1 to 27.",
+            )
+        };
+        let day = |day: &Value| day.as_i64().and_then(|day| i16::try_from(day).ok());
+        let days: Option<Vec<i16>> = value.as_array().ok_or_else(wrong)?.iter().map(day).collect();
+        days.and_then(Self::new).ok_or_else(wrong)
+    }
 }
 
 impl AnchorDay {

@@ -10,6 +10,7 @@ use crate::clock::rfc3339_kst;
 use crate::kiwoom::codes;
 use crate::payments::answers::PeriodBody;
 use crate::payments::standing::Status;
+use crate::schedule::Rules;
 
 /// A registered card.
 #[derive(Serialize, ToSchema)]
@@ -70,6 +71,11 @@ pub struct SubscriptionBody {
     cancel_at_period_end: bool,
     #[schema(required)]
     retry: Option<RetryBody>,
+    /// Days after the first declined attempt of a period on which it is tried again.
+    retry_days: Vec<i16>,
+    /// While it is past due: until when the customer should keep access.
+    #[schema(required)]
+    access_until: Option<String>,
     metadata: Map<String, Value>,
     created_at: String,
     #[schema(required)]
@@ -86,8 +92,9 @@ struct RetryBody {
     next_at: String,
 }
 
-impl From<Subscription> for SubscriptionBody {
-    fn from(s: Subscription) -> Self {
+impl SubscriptionBody {
+    /// The subscription under the service's rules.
+    pub fn new(rules: &Rules, s: Subscription) -> Self {
         let billed = matches!(s.standing.status, Status::Active | Status::PastDue)
             && !s.standing.cancel_at_period_end;
         let retry_at = s.standing.retry_at.filter(|_| s.standing.status == Status::PastDue);
@@ -107,6 +114,8 @@ impl From<Subscription> for SubscriptionBody {
                 attempt: s.standing.retry_attempt,
                 next_at: rfc3339_kst(at),
             }),
+            retry_days: s.standing.retry_days(rules).all().to_vec(),
+            access_until: s.standing.access_until(rules).map(rfc3339_kst),
             metadata: s.metadata.0,
             created_at: rfc3339_kst(s.created_at),
             canceled_at: s.canceled_at.map(rfc3339_kst),

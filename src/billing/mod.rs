@@ -1,6 +1,7 @@
 //! Card subscriptions: `/billing/*`.
 
 mod answers;
+mod changes;
 mod charges;
 mod due;
 mod keys;
@@ -33,7 +34,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(refunds::resolve))
         .routes(routes!(subscriptions::cancel))
         .routes(routes!(subscriptions::list))
-        .routes(routes!(subscriptions::show, subscriptions::update))
+        .routes(routes!(subscriptions::show, changes::update))
         .routes(routes!(subscriptions::pause))
         .routes(routes!(subscriptions::resume))
 }

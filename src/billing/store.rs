@@ -138,8 +138,8 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
     let query = sqlx::query(
         "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
             product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            metadata, created_at, retry_days)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     );
     query
         .bind(s.id)
@@ -155,6 +155,7 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.standing.next_attempt_at)
         .bind(&s.metadata)
         .bind(s.created_at)
+        .bind(&s.standing.retry_days)
         .execute(db)
         .await
         .map(drop)
@@ -164,7 +165,8 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
 pub async fn save_terms(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
     let query = sqlx::query(
         "update subscriptions set plan_id = $2, billing_key_id = $3, amount = $4,
-            product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9
+            product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9,
+            retry_days = $10
          where id = $1",
     );
     query
@@ -177,6 +179,7 @@ pub async fn save_terms(db: &mut PgConnection, s: &Subscription) -> sqlx::Result
         .bind(&s.metadata)
         .bind(s.canceled_at)
         .bind(&s.cancel_reason)
+        .bind(&s.standing.retry_days)
         .execute(db)
         .await
         .map(drop)

@@ -26,7 +26,7 @@ use crate::payments::charge::{self, Charged, Draft};
 use crate::payments::order::State as PaymentState;
 use crate::payments::standing::{Standing, Status};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
-use crate::schedule::{AnchorDay, Period};
+use crate::schedule::{AnchorDay, Period, RetryDays};
 
 const ONE_LIVE: &str = "subscriptions_one_live";
 
@@ -53,6 +53,9 @@ pub struct SubscribeRequest {
     /// Charge the first period at once.
     #[schema(value_type = Option<bool>)]
     charge_now: bool,
+    /// Days after the first declined attempt of a period; default: `RETRY_DAYS`, `[]` = no retry.
+    #[schema(value_type = Option<Vec<i16>>)]
+    retry_days: Option<RetryDays>,
     #[schema(value_type = Option<Object>)]
     metadata: Metadata,
 }
@@ -68,6 +71,7 @@ impl FromFields for SubscribeRequest {
         Some(Self {
             start_date: f.optional("startDate"),
             charge_now: f.optional("chargeNow").unwrap_or(false),
+            retry_days: f.optional("retryDays"),
             metadata: f.optional("metadata").unwrap_or_default(),
             billing_key: billing_key?,
             customer_id: customer_id?,
@@ -149,7 +153,7 @@ pub async fn subscribe(
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
     tx.commit().await?;
-    Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::from(subscription)))
+    Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), subscription)))
 }
 
 /// What a process that died had already made of this request.
@@ -158,7 +162,8 @@ async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError
         return first_answer(ctx, payment).await.map(Some);
     }
     let made = store::find_subscription(&ctx.pool, SubscriptionId(new.id)).await?;
-    Ok(made.map(|s| answer::with_status(StatusCode::CREATED, SubscriptionBody::from(s))))
+    Ok(made
+        .map(|s| answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), s))))
 }
 
 fn draft(
@@ -188,6 +193,7 @@ fn draft(
         retry_at: None,
         next_attempt_at: None,
         cancel_at_period_end: false,
+        retry_days: request.retry_days.clone(),
     };
     standing.next_attempt_at = standing.next_moment(ctx.rules());
     Ok(Subscription {
@@ -240,7 +246,10 @@ async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
         && let Some(id) = payment.subscription_id
         && let Some(made) = store::find_subscription(&ctx.pool, id).await?
     {
-        return Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::from(made)));
+        return Ok(answer::with_status(
+            StatusCode::CREATED,
+            SubscriptionBody::new(ctx.rules(), made),
+        ));
     }
     payment_answer(ctx, payment)
 }

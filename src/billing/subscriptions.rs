@@ -1,25 +1,22 @@
-//! Subscriptions: reading, changing, pausing and cancelling them.
+//! Subscriptions: reading, pausing and cancelling them.
 
 use axum::extract::State;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgTransaction};
-use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use super::answers::SubscriptionBody;
 use super::store::{self, Filter, Subscription};
-use super::subscribe::{Metadata, PlanId, exists};
+use super::subscribe::PlanId;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
-use crate::ids::{BillingKeyId, SubscriptionId};
-use crate::kiwoom::text::{CustomerId, ProductName};
-use crate::money::Won;
+use crate::ids::SubscriptionId;
+use crate::kiwoom::text::CustomerId;
 use crate::payments::fields::Reason;
 use crate::payments::settle::save_standing;
 use crate::payments::standing::Status;
-use crate::schedule::AnchorDay;
 
 /// 구독 정보 조회.
 #[utoipa::path(
@@ -32,7 +29,7 @@ use crate::schedule::AnchorDay;
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
-    Ok(answer::ok(SubscriptionBody::from(found)))
+    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), found)))
 }
 
 /// Which subscriptions to list.
@@ -87,7 +84,7 @@ impl FromFields for ListRequest {
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let rows = store::list_subscriptions(&ctx.pool, &request.filter, request.paging).await?;
-    Ok(answer::ok(request.paging.page(rows, |s| s.id.0, SubscriptionBody::from)))
+    Ok(answer::ok(request.paging.page(rows, |s| s.id.0, |s| SubscriptionBody::new(ctx.rules(), s))))
 }
 
 /// Which subscription to cancel, and when.
@@ -126,7 +123,7 @@ impl FromFields for CancelRequest {
 pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
     let (mut tx, mut s) = locked(&ctx, request.subscription_id).await?;
     if s.standing.status == Status::Canceled {
-        return Ok(answer::ok(SubscriptionBody::from(s)));
+        return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)));
     }
     if request.at_period_end {
         s.standing.cancel_at_period_end = true;
@@ -139,7 +136,7 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
     s.cancel_reason = request.reason.map(|r| r.0).or(s.cancel_reason);
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::from(s)))
+    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
 }
 
 /// Stops billing until it is resumed. Only an active subscription can be paused.
@@ -154,7 +151,7 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
 pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
-        Status::Paused => return Ok(answer::ok(SubscriptionBody::from(s))),
+        Status::Paused => return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s))),
         Status::Active => s.standing.status = Status::Paused,
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
@@ -162,7 +159,7 @@ pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     }
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::from(s)))
+    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
 }
 
 /// Goes on with billing, on the next anchor day from today. The time between is not billed.
@@ -177,7 +174,7 @@ pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
 pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
-        Status::Active => return Ok(answer::ok(SubscriptionBody::from(s))),
+        Status::Active => return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s))),
         Status::Paused => s.standing.status = Status::Active,
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
@@ -187,87 +184,11 @@ pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     s.standing.next_billing_date = s.standing.cycle_day.on_or_after(paid_until);
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::from(s)))
+    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
 }
 
-/// What to change, from the next period on.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct UpdateRequest {
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
-    amount: Option<Won>,
-    #[schema(value_type = Option<String>)]
-    plan_id: Option<PlanId>,
-    #[schema(value_type = Option<String>)]
-    product_name: Option<ProductName>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 31)]
-    cycle_day: Option<AnchorDay>,
-    #[schema(value_type = Option<String>)]
-    billing_key: Option<BillingKeyId>,
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<Metadata>,
-}
-
-impl FromFields for UpdateRequest {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
-        Some(Self {
-            amount: f.optional("amount"),
-            plan_id: f.optional("planId"),
-            product_name: f.optional("productName"),
-            cycle_day: f.optional("cycleDay"),
-            billing_key: f.optional("billingKey"),
-            metadata: f.optional("metadata"),
-        })
-    }
-}
-
-/// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
-/// the first such day on or after it: no day is paid for twice. A retry of the open period still
-/// asks for the old amount; a new `billingKey` is used for it.
-#[utoipa::path(
-    patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
-    params(("id" = String, Path)),
-    responses(
-        (status = 200, description = "Changed", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
-    )
-)]
-pub async fn update(
-    State(ctx): State<AppState>,
-    PathId(id): PathId,
-    Body(request): Body<UpdateRequest>,
-) -> Answer {
-    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    if s.standing.status == Status::Canceled {
-        return Err(Code::SubscriptionNotActive.into());
-    }
-    if let Some(key) = request.billing_key {
-        s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
-    }
-    if let Some(day) = request.cycle_day {
-        s.standing.cycle_day = day;
-        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
-    }
-    s.amount = request.amount.unwrap_or(s.amount);
-    s.plan_id = request.plan_id.map_or(s.plan_id, |p| p.0);
-    s.product_name = request.product_name.map_or(s.product_name, |n| n.as_str().to_owned());
-    s.metadata = request.metadata.map_or(s.metadata, |m| Json(m.0));
-    save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
-    tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::from(s)))
-}
-
-async fn active_key_of(
-    db: &mut PgConnection,
-    id: BillingKeyId,
-    customer_id: &str,
-) -> Result<BillingKeyId, ApiError> {
-    let key = store::hold_key(db, id).await?.filter(|k| k.customer_id == customer_id);
-    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
-    if key.is_active() { Ok(key.id) } else { Err(Code::BillingKeyInactive.into()) }
-}
-
-async fn locked(
+/// The subscription with its row locked, in a transaction.
+pub async fn locked(
     ctx: &Context,
     id: SubscriptionId,
 ) -> Result<(PgTransaction<'static>, Subscription), ApiError> {
@@ -277,7 +198,7 @@ async fn locked(
 }
 
 /// Stores all of it with the next moment put right; a charge under way sets its own at its end.
-async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) -> sqlx::Result<()> {
+pub async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) -> sqlx::Result<()> {
     let under_way = s.standing.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
     if !under_way {
         s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());

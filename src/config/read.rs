@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::schedule::RetryDays;
+
 /// Shortest API key: 24 characters of base64 carry more than 128 bits.
 const MIN_API_KEY_LENGTH: usize = 24;
 
@@ -220,18 +222,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Increasing days, all within the shortest month, so that retries end before the next period.
-    pub(super) fn retry_days(&mut self) -> Vec<u32> {
+    pub(super) fn retry_days(&mut self) -> RetryDays {
         let text = self.text("RETRY_DAYS").unwrap_or_else(|| "1,3,5,7".to_owned());
         if text == "none" {
-            return Vec::new();
+            return RetryDays::default();
         }
-        let days: Option<Vec<u32>> = text.split(',').map(|d| d.trim().parse().ok()).collect();
-        let good = |d: &Vec<u32>| {
-            d.iter().all(|n| (1..=27).contains(n)) && d.is_sorted_by(|a, b| a < b) && d.len() <= 10
-        };
+        let days: Option<Vec<i16>> = text.split(',').map(|d| d.trim().parse().ok()).collect();
         let accepted = "increasing days from 1 to 27, comma-separated, or none";
-        days.filter(good).or_else(|| self.wrong("RETRY_DAYS", accepted)).unwrap_or_default()
+        let days = days.and_then(RetryDays::new);
+        days.or_else(|| self.wrong("RETRY_DAYS", accepted)).unwrap_or_default()
     }
 }
 

@@ -4,12 +4,12 @@
 //! decline is not retried. An unknown outcome makes its period wait; the next period is billed on
 //! its own day, because its money is another month's.
 
-use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::order::Outcome;
 use crate::clock::kst;
 use crate::kiwoom::codes::Verdict;
-use crate::schedule::{AnchorDay, Period, Rules, due_at, midnight};
+use crate::schedule::{AnchorDay, Period, RetryDays, Rules, due_at, midnight};
 
 /// Status of a subscription, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -50,6 +50,8 @@ pub struct Standing {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
+    /// Its own retry days, in place of the service's.
+    pub retry_days: Option<RetryDays>,
 }
 
 /// The attempt that was made.
@@ -79,6 +81,21 @@ impl Standing {
     /// The current period.
     pub fn period(&self) -> Period {
         Period { start: self.period_start, end: self.next_billing_date }
+    }
+
+    /// The retry days that hold for it.
+    pub fn retry_days<'a>(&'a self, rules: &'a Rules) -> &'a RetryDays {
+        self.retry_days.as_ref().unwrap_or(&rules.retry_days)
+    }
+
+    /// Until when the customer should keep access though the period is not paid: the last retry, or
+    /// the end of the period when it is to end then. `None` unless it is past due.
+    pub fn access_until(&self, rules: &Rules) -> Option<DateTime<Utc>> {
+        let base = self.retry_base.filter(|_| self.status == Status::PastDue)?;
+        let last = due_at(self.retry_days(rules).last(base)?, rules.charge_hour);
+        let last = self.retry_at.map_or(last, |next| last.max(next));
+        let end = self.cancel_at_period_end.then(|| midnight(self.next_billing_date));
+        Some(end.map_or(last, |end| last.min(end)))
     }
 
     /// What is due at `now`.
@@ -211,11 +228,11 @@ impl Standing {
         }
         let base = *self.retry_base.get_or_insert(kst(now).date_naive());
         let retries_made = usize::try_from(self.retry_attempt).unwrap_or(0);
-        match rules.retry_days.get(retries_made) {
-            Some(days) if verdict != Verdict::Never => {
+        match self.retry_days(rules).after(base, retries_made) {
+            Some(day) if verdict != Verdict::Never => {
                 self.status = Status::PastDue;
                 self.retry_attempt += 1;
-                self.retry_at = Some(due_at(base + Days::new((*days).into()), rules.charge_hour));
+                self.retry_at = Some(due_at(day, rules.charge_hour));
             }
             _ => {
                 self.status = Status::Unpaid;

@@ -10,7 +10,7 @@ use super::{Failure, barriers, merchant};
 use crate::payments::order::State;
 use crate::payments::standing::Status;
 use crate::payments::store::InitiatedBy;
-use crate::schedule::Rules;
+use crate::schedule::{RetryDays, Rules};
 
 /// A transaction as the gateway holds it.
 #[expect(clippy::struct_field_names, reason = "the ledger's own names")]
@@ -106,7 +106,10 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         listed_unknown: listed_unknown(reach).await?,
         open_barriers: barriers::open(&reach.pool).await?,
         slow_stops,
-        rules: Rules { charge_hour: 10, retry_days: vec![1, 3, 5, 7] },
+        rules: Rules {
+            charge_hour: 10,
+            retry_days: RetryDays::new(vec![1, 3, 5, 7]).unwrap_or_default(),
+        },
         ended: merchant::now(reach).await?,
         diary,
     })

@@ -12,6 +12,9 @@ const SUBSCRIBE: &str = "/billing/subscribe";
 const DAY: &str = "1 이상 31 이하의 정수여야 합니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
 const START: &str = "오늘부터 10년 안의 날짜여야 합니다.";
+const RETRY_DAYS: &str = "커지는 순서로 1 이상 27 이하의 정수 10개까지의 배열이어야 합니다.";
+const NO_RETRY_DAYS: [&str; 9] =
+    ["1", "\"1,3\"", "{}", "[0]", "[28]", "[3,1]", "[1,1]", "[1.5]", "[1,2,3,4,5,6,7,8,9,10,11]"];
 const OBJECT: &str = "JSON 객체여야 합니다.";
 const NO_DAYS: [&str; 8] = ["0", "32", "-1", "1.5", "15.0", "\"15\"", "true", "1e1"];
 
@@ -43,6 +46,8 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
     app.refuses_no_amounts(post(), &base).await;
     let days: Vec<Case> = NO_DAYS.iter().map(|raw| ("cycleDay", *raw, DAY)).collect();
     app.refuses_each(post(), &base, &days).await;
+    let retries: Vec<Case> = NO_RETRY_DAYS.iter().map(|r| ("retryDays", *r, RETRY_DAYS)).collect();
+    app.refuses_each(post(), &base, &retries).await;
     app.refuses_each(post(), &base, &wire_text_cases("customerId")).await;
     app.refuses_each(post(), &base, &wire_text_cases("productName")).await;
     app.refuses_each(post(), &base, &own_text_cases("planId")).await;
@@ -113,6 +118,8 @@ async fn a_change_is_refused_for_each_wrong_field() {
     app.refuses_no_amounts(change(), &base).await;
     let days: Vec<Case> = NO_DAYS.iter().map(|raw| ("cycleDay", *raw, DAY)).collect();
     app.refuses_each(change(), &base, &days).await;
+    let retries: Vec<Case> = NO_RETRY_DAYS.iter().map(|r| ("retryDays", *r, RETRY_DAYS)).collect();
+    app.refuses_each(change(), &base, &retries).await;
     app.refuses_each(change(), &base, &wire_text_cases("productName")).await;
     app.refuses_each(change(), &base, &own_text_cases("planId")).await;
     let cases = [

@@ -7,7 +7,7 @@ use crate::app::TestApp;
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, STOLEN};
 
 /// A subscription whose first renewal has just been tried; the day.
-async fn renewed_with(app: &TestApp, card: &str) -> (Value, NaiveDate) {
+pub async fn renewed_with(app: &TestApp, card: &str) -> (Value, NaiveDate) {
     let key = app.register(card).await;
     let made = app.subscribe(&key, 15).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
@@ -19,11 +19,11 @@ fn date(value: &Value) -> NaiveDate {
 }
 
 /// How many charges reached the gateway, declined ones too.
-async fn batches(app: &TestApp) -> Value {
+pub async fn batches(app: &TestApp) -> Value {
     app.get("/sandbox/calls").await.json()["counters"]["CARD-BATCH"].clone()
 }
 
-fn retry(attempt: u32, day: NaiveDate) -> Value {
+pub fn retry(attempt: u32, day: NaiveDate) -> Value {
     json!({"attempt": attempt, "nextAt": format!("{day}T10:00:00.000+09:00")})
 }
 
@@ -34,6 +34,7 @@ async fn a_card_short_of_funds_is_past_due_and_pays_on_the_next_day() {
     let late = app.subscription(&id).await;
     assert_eq!(late["status"], "past_due");
     assert_eq!(late["retry"], retry(1, day + Days::new(1)));
+    assert_eq!(late["accessUntil"], retry(4, day + Days::new(7))["nextAt"]);
     assert_eq!(late["currentPeriod"]["start"], json!(day));
     assert_eq!(late["nextBillingDate"], late["currentPeriod"]["end"]);
     app.advance_days(1).await;
@@ -41,6 +42,7 @@ async fn a_card_short_of_funds_is_past_due_and_pays_on_the_next_day() {
     let mut expected = late.clone();
     expected["status"] = json!("active");
     expected["retry"] = Value::Null;
+    expected["accessUntil"] = Value::Null;
     assert_eq!(paid, expected);
     assert_eq!(app.charged_on().await, [(day + Days::new(1)).to_string()]);
     let path = format!("/billing/payments?subscriptionId={}", id.as_str().unwrap());
@@ -126,11 +128,13 @@ async fn what_is_unpaid_is_settled_with_another_card_and_billed_again_next_month
     let (id, day) = renewed_with(&app, STOLEN).await;
     app.advance_days(70).await;
     let good = app.register(APPROVED).await;
-    app.change(&id, &json!({"billingKey": good})).await.data(200);
-    let paid = app.pay_period(&id).await.data(200);
-    assert_eq!(paid["period"]["start"], json!(day));
-    let now = app.subscription(&id).await;
+    let now = app.change(&id, &json!({"billingKey": good})).await.data(200);
     assert_eq!(now["status"], "active");
+    let path = format!("/billing/payments?subscriptionId={}", id.as_str().unwrap());
+    let paid = app.get(&path).await.data(200)["items"][0].clone();
+    assert_eq!((&paid["status"], &paid["billingKey"]), (&json!("approved"), &json!(good)));
+    assert_eq!(paid["period"]["start"], json!(day));
+    app.pay_period(&id).await.fails(409, "already_charged");
     let next = date(&now["nextBillingDate"]);
     assert!(next > app.today() && next <= app.today() + Days::new(31), "{now}");
     app.advance_to_charge(&now["nextBillingDate"]).await;
@@ -237,4 +241,33 @@ async fn a_day_moved_while_a_renewal_waits_bills_no_day_that_is_paid() {
     assert!(date(&moved["nextBillingDate"]) > date(&paid["end"]), "{moved}");
     app.advance_to_charge(&moved["nextBillingDate"]).await;
     assert_eq!(app.charged_on().await[1..], [moved["nextBillingDate"].as_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_s_own_retry_days_hold_for_it_alone() {
+    let app = TestApp::start().await;
+    let key = app.register(ALWAYS_SHORT).await;
+    let other = app.subscribe(&key, 15).await;
+    let body = json!({
+        "billingKey": key, "customerId": "user123", "planId": "own", "amount": 9900,
+        "productName": "월간 구독", "cycleDay": 15, "retryDays": [2, 9],
+    });
+    let made = app.post("/billing/subscribe", &body).await.data(201);
+    assert_eq!((&made["retryDays"], &made["accessUntil"]), (&json!([2, 9]), &Value::Null));
+    let day = date(&made["nextBillingDate"]);
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    let late = app.subscription(&made["id"]).await;
+    assert_eq!(late["retry"], retry(1, day + Days::new(2)));
+    assert_eq!(late["accessUntil"], retry(2, day + Days::new(9))["nextAt"]);
+    assert_eq!(app.subscription(&other["id"]).await["retry"], retry(1, day + Days::new(1)));
+
+    // Changed on the way, they count from the next decline on.
+    let changed = app.change(&made["id"], &json!({"retryDays": [2, 4]})).await.data(200);
+    assert_eq!(changed["retry"], late["retry"]);
+    assert_eq!(changed["accessUntil"], retry(2, day + Days::new(4))["nextAt"]);
+    app.advance_days(2).await;
+    assert_eq!(app.subscription(&made["id"]).await["retry"], retry(2, day + Days::new(4)));
+    app.advance_days(2).await;
+    let given_up = app.subscription(&made["id"]).await;
+    assert_eq!((&given_up["status"], &given_up["accessUntil"]), (&json!("unpaid"), &Value::Null));
 }

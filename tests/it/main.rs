@@ -32,6 +32,7 @@ mod lost_commits;
 mod lost_periods;
 mod lost_refunds;
 mod model;
+mod new_card;
 mod notifications;
 mod openapi;
 mod order_names;

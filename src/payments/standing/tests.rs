@@ -3,7 +3,7 @@
 use super::*;
 
 fn rules() -> Rules {
-    Rules { charge_hour: 10, retry_days: vec![1, 3] }
+    Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() }
 }
 
 fn date(text: &str) -> NaiveDate {
@@ -21,6 +21,7 @@ fn active() -> Standing {
         retry_at: None,
         next_attempt_at: None,
         cancel_at_period_end: false,
+        retry_days: None,
     }
 }
 
@@ -147,6 +148,24 @@ fn an_old_debt_paid_late_does_not_bill_the_months_between() {
     let attempt = Attempt { period: unpaid.period(), by_merchant: true };
     let paid = unpaid.after(attempt, &approved(), &rules(), ten("2027-03-20"));
     assert_eq!((paid.status, paid.next_billing_date), (Status::Active, date("2027-04-15")));
+}
+
+#[test]
+fn its_own_retry_days_hold_and_say_until_when_there_is_access() {
+    let soft = declined(Verdict::RetryLater);
+    let own = |days: Vec<i16>| Standing { retry_days: RetryDays::new(days), ..active() };
+    assert_eq!(own(vec![2, 9]).access_until(&rules()), None, "nothing is owed");
+    let late = run(&own(vec![2, 9]), &soft, ten("2026-12-15"));
+    assert_eq!(late.retry_at, Some(ten("2026-12-17")));
+    assert_eq!(late.access_until(&rules()), Some(ten("2026-12-24")));
+    let ending = Standing { cancel_at_period_end: true, ..late.clone() };
+    assert_eq!(ending.access_until(&rules()), Some(ten("2026-12-24")));
+    let last = run(&late, &soft, ten("2026-12-17"));
+    assert_eq!((last.retry_at, last.retry_attempt), (Some(ten("2026-12-24")), 2));
+    let unpaid = run(&last, &soft, ten("2026-12-24"));
+    assert_eq!((unpaid.status, unpaid.access_until(&rules())), (Status::Unpaid, None));
+    let at_once = run(&own(Vec::new()), &soft, ten("2026-12-15"));
+    assert_eq!(at_once.status, Status::Unpaid, "no retry days: no retry");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn days(
             bases.iter().any(|base| due_on(*base + Duration::days(days), attempt.created_at, books))
         };
         let first = planned(0);
-        let retry = books.rules.retry_days.iter().any(|days| planned(i64::from(*days)));
+        let retry = books.rules.retry_days.all().iter().any(|days| planned(i64::from(*days)));
         let asked_for = attempt.initiated_by == InitiatedBy::Merchant;
         if !on_anchor || !(asked_for || first || retry) {
             violations.add("wrong day", &attempt.order_no);

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::*;
 use crate::payments::standing::Status;
 use crate::payments::store::InitiatedBy;
-use crate::schedule::{AnchorDay, Rules};
+use crate::schedule::{AnchorDay, RetryDays, Rules};
 use crate::simulate::diary::{Diary, History};
 use crate::simulate::load::Subscription;
 
@@ -53,7 +53,7 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         listed_unknown: Vec::new(),
         open_barriers: Vec::new(),
         slow_stops: Vec::new(),
-        rules: Rules { charge_hour: 10, retry_days: vec![1, 3] },
+        rules: Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() },
         ended: "2026-12-31T00:00:00Z".parse().unwrap(),
         diary,
     };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::clock::kst;
 use kiwoom_billing::payments::standing::{Standing, Status};
-use kiwoom_billing::schedule::{AnchorDay, Rules};
+use kiwoom_billing::schedule::{AnchorDay, RetryDays, Rules};
 
 use super::rows::{
     Call, Counters, Flow, Gateway, Mail, Payment, Proc, Refund, Sabotage, Step, Sub,
@@ -39,7 +39,7 @@ impl World {
     pub fn new(seed: u64, sabotage: Sabotage) -> Self {
         let mut rng = Rng::with_seed(seed);
         let now: DateTime<Utc> = "2027-12-20T03:00:00Z".parse().unwrap();
-        let rules = Rules { charge_hour: 10, retry_days: vec![1, 3] };
+        let rules = Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() };
         let subs = (0..rng.usize(1..=3)).map(|_| new_sub(&mut rng, &rules)).collect();
         let procs =
             (1..=rng.u32(1..=3)).map(|number| Proc { number, frozen_until: 0, locked: true });
@@ -233,6 +233,7 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
         retry_at: None,
         next_attempt_at: None,
         cancel_at_period_end: false,
+        retry_days: None,
     };
     standing.next_attempt_at = standing.next_moment(rules);
     Sub {

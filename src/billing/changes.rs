@@ -1,0 +1,120 @@
+//! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
+
+use axum::extract::State;
+use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
+use utoipa::ToSchema;
+
+use super::answers::SubscriptionBody;
+use super::due::{By, charge_due};
+use super::store::{self, Subscription};
+use super::subscribe::{Metadata, PlanId, exists};
+use super::subscriptions::{locked, save};
+use crate::answer::{self, Answer, Success};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody};
+use crate::extract::{Body, Fields, FromFields, PathId};
+use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::kiwoom::text::ProductName;
+use crate::money::Won;
+use crate::payments::standing::Status;
+use crate::schedule::{AnchorDay, RetryDays};
+
+/// What to change, from the next period on.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct UpdateRequest {
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Option<Won>,
+    #[schema(value_type = Option<String>)]
+    plan_id: Option<PlanId>,
+    #[schema(value_type = Option<String>)]
+    product_name: Option<ProductName>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 31)]
+    cycle_day: Option<AnchorDay>,
+    #[schema(value_type = Option<String>)]
+    billing_key: Option<BillingKeyId>,
+    /// From the next decline on.
+    #[schema(value_type = Option<Vec<i16>>)]
+    retry_days: Option<RetryDays>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+}
+
+impl FromFields for UpdateRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self {
+            amount: f.optional("amount"),
+            plan_id: f.optional("planId"),
+            product_name: f.optional("productName"),
+            cycle_day: f.optional("cycleDay"),
+            billing_key: f.optional("billingKey"),
+            retry_days: f.optional("retryDays"),
+            metadata: f.optional("metadata"),
+        })
+    }
+}
+
+/// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
+/// the first such day on or after it: no day is paid for twice. A retry of the open period still
+/// asks for the old amount. A new `billingKey` settles a period that is past due or unpaid at once;
+/// `status` tells whether it could be charged.
+#[utoipa::path(
+    patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Changed", body = Success<SubscriptionBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn update(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Body(request): Body<UpdateRequest>,
+) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    if s.standing.status == Status::Canceled {
+        return Err(Code::SubscriptionNotActive.into());
+    }
+    let new_card = request.billing_key.is_some_and(|key| key != s.billing_key_id);
+    let owed = matches!(s.standing.status, Status::PastDue | Status::Unpaid);
+    if let Some(key) = request.billing_key {
+        s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
+    }
+    if let Some(day) = request.cycle_day {
+        s.standing.cycle_day = day;
+        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
+    }
+    s.amount = request.amount.unwrap_or(s.amount);
+    s.plan_id = request.plan_id.map_or(s.plan_id, |p| p.0);
+    s.product_name = request.product_name.map_or(s.product_name, |n| n.as_str().to_owned());
+    s.metadata = request.metadata.map_or(s.metadata, |m| Json(m.0));
+    s.standing.retry_days = request.retry_days.or(s.standing.retry_days);
+    save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
+    tx.commit().await?;
+    if new_card && owed {
+        s = settle_open_period(&ctx, s).await?;
+    }
+    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
+}
+
+/// Charges what is owed to the new card. The change stands whatever comes of it: a decline uses up
+/// no planned retry, and what was not sent is left to them.
+async fn settle_open_period(ctx: &Context, s: Subscription) -> Result<Subscription, ApiError> {
+    let id = s.id;
+    if let Err(reason) = charge_due(ctx, id, PaymentId::new(), By::Merchant).await {
+        let code = ApiError::from(reason).code();
+        tracing::warn!(%id, ?code, "the open period was not charged to the new card");
+    }
+    Ok(store::find_subscription(&ctx.pool, id).await?.unwrap_or(s))
+}
+
+async fn active_key_of(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+    customer_id: &str,
+) -> Result<BillingKeyId, ApiError> {
+    let key = store::hold_key(db, id).await?.filter(|k| k.customer_id == customer_id);
+    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
+    if key.is_active() { Ok(key.id) } else { Err(Code::BillingKeyInactive.into()) }
+}
