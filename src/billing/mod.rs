@@ -7,6 +7,7 @@ mod due;
 mod keys;
 mod leases;
 mod payments;
+mod proof;
 mod refunds;
 pub mod renewals;
 mod store;
@@ -27,6 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscribe::subscribe))
         .routes(routes!(charges::pay))
         .routes(routes!(payments::show))
+        .routes(routes!(proof::show))
         .routes(routes!(payments::list))
         .routes(routes!(payments::resolve))
         .routes(routes!(refunds::refund))

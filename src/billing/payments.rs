@@ -32,7 +32,8 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     Ok(answer::ok(PaymentBody::new(&ctx, payment)))
 }
 
-async fn card_payment(ctx: &AppState, reference: &PaymentRef) -> Result<Payment, ApiError> {
+/// The payment, unless it is an order of the hosted window.
+pub async fn card_payment(ctx: &AppState, reference: &PaymentRef) -> Result<Payment, ApiError> {
     let found = store::find(&ctx.pool, reference).await?;
     let found = found.filter(|p| p.kind != Kind::Checkout);
     found.ok_or(Code::PaymentNotFound.into())

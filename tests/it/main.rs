@@ -41,6 +41,7 @@ mod overload;
 mod pace;
 mod postgres;
 mod process;
+mod proof;
 mod replicas;
 mod searcher;
 mod secrecy;

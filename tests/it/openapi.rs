@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 28] = [
+const ROUTES: [(&str, &[&str]); 29] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
     ("/billing/payment/{id}", &["get"]),
+    ("/billing/payment/{id}/proof", &["get"]),
     ("/billing/payment/{id}/resolve", &["post"]),
     ("/billing/payments", &["get"]),
     ("/billing/cancel", &["post"]),
