@@ -4,6 +4,7 @@ mod answers;
 mod changes;
 mod charges;
 mod due;
+mod forecast;
 mod keys;
 mod leases;
 mod payments;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(refunds::resolve))
         .routes(routes!(subscriptions::cancel))
         .routes(routes!(subscriptions::list))
+        .routes(routes!(forecast::show))
         .routes(routes!(subscriptions::show, changes::update))
         .routes(routes!(subscriptions::pause))
         .routes(routes!(subscriptions::resume))

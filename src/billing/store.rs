@@ -208,9 +208,12 @@ pub async fn lock_subscription(
 /// What a list of subscriptions is narrowed to.
 #[derive(Debug, Default)]
 pub struct Filter {
+    pub id: Option<SubscriptionId>,
     pub customer_id: Option<String>,
     pub plan_id: Option<String>,
     pub status: Option<&'static str>,
+    /// Only what the schedule charges.
+    pub billed_only: bool,
 }
 
 pub async fn list_subscriptions(
@@ -220,6 +223,12 @@ pub async fn list_subscriptions(
 ) -> sqlx::Result<Vec<Subscription>> {
     let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
+    if filter.billed_only {
+        sql.push(" and status in ('active', 'past_due')");
+    }
+    if let Some(id) = filter.id {
+        sql.push(" and id = ").push_bind(id);
+    }
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }

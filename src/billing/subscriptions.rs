@@ -62,6 +62,7 @@ impl FromFields for ListRequest {
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             plan_id: plan_id.map(|p| p.0),
             status: status.map(|s| s.0),
+            ..Filter::default()
         };
         Some(Self { filter, paging: Paging::from_fields(f)? })
     }

@@ -74,6 +74,24 @@ pub enum Due {
     Charge(Period),
 }
 
+/// A charge to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// When it will be made.
+    pub at: DateTime<Utc>,
+    /// What it pays for.
+    pub period: Period,
+    /// Whether the period was declined before.
+    pub is_retry: bool,
+}
+
+impl Planned {
+    /// The day in Korea.
+    pub fn date(&self) -> NaiveDate {
+        kst(self.at).date_naive()
+    }
+}
+
 /// After a call that was not sent, the next try.
 const NOT_SENT_PAUSE: Duration = Duration::minutes(5);
 
@@ -136,6 +154,24 @@ impl Standing {
                 Some(self.retry_at.map_or(boundary, |retry| retry.min(boundary)))
             }
         }
+    }
+
+    /// The charges up to `until`, inclusive, when each of them is approved.
+    pub fn planned(&self, rules: &Rules, now: DateTime<Utc>, until: NaiveDate) -> Vec<Planned> {
+        let mut standing = self.clone();
+        let mut planned = Vec::new();
+        while let Some(at) = standing.next_moment(rules).map(|at| at.max(now)) {
+            let Due::Charge(period) = standing.due(rules, at) else { break };
+            let is_retry = period.start == standing.period_start;
+            let charge = Planned { at, period, is_retry };
+            if charge.date() > until {
+                break;
+            }
+            planned.push(charge);
+            standing.enter(period);
+            standing.paid(at);
+        }
+        planned
     }
 
     /// The standing after `attempt` ended in `outcome` at `now`.

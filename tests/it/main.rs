@@ -23,6 +23,7 @@ mod dunning;
 mod easypay;
 mod fencing;
 mod fixtures;
+mod forecast;
 mod hostile_text;
 mod idempotency;
 mod kept_keys;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 29] = [
+const ROUTES: [(&str, &[&str]); 30] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -23,6 +23,7 @@ const ROUTES: [(&str, &[&str]); 29] = [
     ("/billing/subscription/{id}/pause", &["post"]),
     ("/billing/subscription/{id}/resume", &["post"]),
     ("/billing/subscriptions", &["get"]),
+    ("/billing/forecast", &["get"]),
     ("/billing/keys", &["get"]),
     ("/billing/key/{billingKey}", &["delete"]),
     ("/easypay/methods", &["get"]),
@@ -80,7 +81,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 22 { Value::Null } else { json!([{}]) };
+        let own = if n < 23 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }

@@ -1,0 +1,136 @@
+//! `GET /billing/forecast`: what will be charged until a date, by the rules that charging itself
+//! follows.
+
+use axum::extract::State;
+use chrono::{Months, NaiveDate};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use super::store::{self, Filter, Subscription};
+use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::clock::rfc3339_kst;
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, ErrorBody, Text};
+use crate::extract::{Fields, FromFields, Query};
+use crate::ids::SubscriptionId;
+use crate::kiwoom::text::CustomerId;
+use crate::money::Won;
+use crate::payments::answers::PeriodBody;
+use crate::payments::standing::Planned;
+use crate::payments::store::attempts;
+
+const MAX_YEARS: u32 = 3;
+
+/// What to foretell.
+pub struct ForecastRequest {
+    until: NaiveDate,
+    filter: Filter,
+    paging: Paging,
+}
+
+impl FromFields for ForecastRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let until = f.required("until");
+        let customer_id = f.optional::<CustomerId>("customerId");
+        let filter = Filter {
+            id: f.optional::<SubscriptionId>("subscriptionId"),
+            customer_id: customer_id.map(|c| c.as_str().to_owned()),
+            billed_only: true,
+            ..Filter::default()
+        };
+        Some(Self { filter, paging: Paging::from_fields(f)?, until: until? })
+    }
+}
+
+/// The future charges of a subscription.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastBody {
+    subscription_id: String,
+    customer_id: String,
+    plan_id: String,
+    /// Sum of the charges in won.
+    total: i64,
+    /// In order of time.
+    charges: Vec<ChargeBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChargeBody {
+    date: NaiveDate,
+    at: String,
+    /// Won.
+    amount: i64,
+    period: PeriodBody,
+    /// Whether it is another try for a period that was declined.
+    is_retry: bool,
+}
+
+/// The date and amount of every charge until `until` (inclusive, at most three years ahead), by
+/// subscription, newest first. It takes each charge to be approved and nothing to be changed.
+#[utoipa::path(
+    get, path = "/billing/forecast", tag = "billing",
+    params(
+        ("until" = String, Query, description = "YYYY-MM-DD"),
+        ("customerId" = Option<String>, Query),
+        ("subscriptionId" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<ForecastBody>>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastRequest>) -> Answer {
+    let today = ctx.clock.today();
+    if request.until < today || request.until > today + Months::new(12 * MAX_YEARS) {
+        let ko = "오늘부터 3년 안의 날짜여야 합니다.";
+        let reason = Text::new(ko, "Has to be within three years from today.");
+        return Err(ApiError::invalid_field("until", reason));
+    }
+    let rows = store::list_subscriptions(&ctx.pool, &request.filter, request.paging).await?;
+    let mut foretold = Vec::with_capacity(rows.len());
+    for subscription in rows {
+        foretold.push((subscription.id.0, forecast(&ctx, subscription, request.until).await?));
+    }
+    Ok(answer::ok(request.paging.page(foretold, |row| row.0, |row| row.1)))
+}
+
+async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
+    let mut charges = Vec::new();
+    for planned in s.standing.planned(ctx.rules(), ctx.clock.now(), until) {
+        charges.push(charge(&ctx.pool, &s, &planned).await?);
+    }
+    Ok(ForecastBody {
+        subscription_id: s.id.to_string(),
+        customer_id: s.customer_id,
+        plan_id: s.plan_id,
+        total: charges.iter().map(|charge| charge.amount).sum(),
+        charges,
+    })
+}
+
+async fn charge(pool: &PgPool, s: &Subscription, planned: &Planned) -> sqlx::Result<ChargeBody> {
+    let amount = if planned.is_retry { first_amount(pool, s, planned).await? } else { None };
+    Ok(ChargeBody {
+        date: planned.date(),
+        at: rfc3339_kst(planned.at),
+        amount: amount.unwrap_or(s.amount).get(),
+        period: planned.period.into(),
+        is_retry: planned.is_retry,
+    })
+}
+
+/// A retry asks for what the first attempt of its period asked for.
+async fn first_amount(
+    pool: &PgPool,
+    s: &Subscription,
+    planned: &Planned,
+) -> sqlx::Result<Option<Won>> {
+    let mut db = pool.acquire().await?;
+    let made = attempts(&mut db, s.id, planned.period.start).await?;
+    Ok(made.first().map(|payment| payment.amount))
+}
