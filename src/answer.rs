@@ -72,12 +72,26 @@ impl Paging {
 
 impl FromFields for Paging {
     fn from_fields(f: &mut Fields) -> Option<Self> {
-        let limit = f.optional::<Limit>("limit").map_or(20, |limit| limit.0);
+        let limit = f.optional::<Limit>("limit").unwrap_or_default().0;
         Some(Self { limit, before: f.optional::<Cursor>("cursor").map(|cursor| cursor.0) })
     }
 }
 
-struct Limit(usize);
+/// How many rows a page holds: 1 to 100, default 20.
+pub struct Limit(usize);
+
+impl Limit {
+    /// For SQL.
+    pub fn rows(&self) -> i64 {
+        i64::try_from(self.0).unwrap_or(20)
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
 
 impl FromField for Limit {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -17,12 +17,13 @@ use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
-use crate::{auth, billing, easypay, health, idempotency, request_id, webhook};
+use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "billing", description = "Card subscriptions and charges"),
     (name = "easypay", description = "KakaoPay, NaverPay, SamsungPay, Payco in the hosted window"),
+    (name = "events", description = "What happened, for the merchant's backend; the audit trail"),
     (name = "webhook", description = "Notifications from KiwoomPay"),
     (name = "operations", description = "Health and metrics"),
 ))]
@@ -33,6 +34,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let (keyed, keyed_doc) = OpenApiRouter::new()
         .merge(billing::routes())
         .merge(easypay::routes())
+        .merge(events::routes())
         .merge(health::keyed_routes())
         .split_for_parts();
     let (open, open_doc) = OpenApiRouter::new()

@@ -2,6 +2,7 @@
 //!
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
+mod merchant_webhook;
 mod read;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use merchant_webhook::MerchantWebhook;
 pub use read::Problem;
 use read::Reader;
 
@@ -66,10 +68,8 @@ pub struct Config {
     /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
     /// until its balancer has noticed. Part of the time in which a stop is over.
     pub shutdown_drain: Duration,
-    /// `MERCHANT_WEBHOOK_URL`: kept for the events of a later version; checked, not used yet.
-    pub merchant_webhook_url: Option<Url>,
-    /// `MERCHANT_WEBHOOK_SECRET`.
-    pub merchant_webhook_secret: Option<SecretString>,
+    /// `MERCHANT_WEBHOOK_*`: where events are delivered.
+    pub merchant_webhook: Option<MerchantWebhook>,
     /// `SDK_EXAMPLE_ENABLED`: default on in development only.
     pub sdk_example_enabled: bool,
     /// `LOG_FORMAT`.
@@ -136,6 +136,8 @@ pub struct ScheduleConfig {
     pub interval: Duration,
     /// `CHARGE_HOUR` and `RETRY_DAYS`.
     pub rules: Rules,
+    /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event tells of it; 0 = never.
+    pub renewal_notice_days: i64,
 }
 
 /// How log lines look.
@@ -199,14 +201,14 @@ fn build(r: &mut Reader) -> Option<Config> {
                 charge_hour: r.number("CHARGE_HOUR", 0..=23, 10),
                 retry_days: r.retry_days(),
             },
+            renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
         },
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",
             0..=3,
             if production { 3 } else { 0 },
         )),
-        merchant_webhook_url: r.url("MERCHANT_WEBHOOK_URL"),
-        merchant_webhook_secret: r.text("MERCHANT_WEBHOOK_SECRET").map(SecretString::from),
+        merchant_webhook: MerchantWebhook::read(r, production),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
         log_format: log_format(r, production),
         log_filter: log_filter(r),

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::postgres::PgTransaction;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::instance::Instance;
@@ -59,6 +61,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// Begins a transaction that says who acts and when: every change of money, subscriptions or
+    /// keys is made in one, and its event carries both.
+    pub async fn begin(&self) -> sqlx::Result<PgTransaction<'static>> {
+        self.pool.begin_with(AssertSqlSafe(Actor::begin(self.clock.now()))).await
+    }
+
     /// `CHARGE_HOUR` and `RETRY_DAYS`.
     pub fn rules(&self) -> &Rules {
         &self.config.schedule.rules

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -102,6 +102,20 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = bytes.map_err(|_| ApiError::from(Code::InvalidJson))?;
         let value: Result<Map<String, Value>, _> = serde_json::from_slice(&bytes);
         Fields::read(value.map_err(|_| ApiError::from(Code::InvalidJson))?).map(Self)
+    }
+}
+
+/// Extractor of a JSON body that may be left out, which is as good as an empty object.
+pub struct OptionalBody<T>(pub T);
+
+impl<T: FromFields, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.body().is_end_stream() {
+            return Fields::read(Map::new()).map(Self);
+        }
+        Body::from_request(request, state).await.map(|Body(value)| Self(value))
     }
 }
 

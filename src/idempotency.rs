@@ -23,6 +23,7 @@ use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::auth::ApiKeyId;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
@@ -107,10 +108,11 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     let scope = key.map(|key| Scope {
         api_key_id: parts.extensions.get::<ApiKeyId>().map_or_else(String::new, |k| k.0.clone()),
         method: parts.method.to_string(),
-        path: mask_cards(parts.uri.path()),
+        path: mask_cards(parts.uri.path_and_query().map_or("", |whole| whole.as_str())),
         key,
         body: body.clone(),
     });
+    let actor = Actor::of(&parts.extensions);
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
     let work = async move {
@@ -120,7 +122,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
             None => next.run(request).await,
         }
     };
-    match tasks.spawn(work.in_current_span()).await {
+    match tasks.spawn(actor.acts(work).in_current_span()).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(%error, "a request ended in a panic");

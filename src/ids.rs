@@ -58,6 +58,7 @@ id!(BillingKeyId, "bk_", "a billing key");
 id!(SubscriptionId, "sub_", "a subscription");
 id!(PaymentId, "pay_", "a payment");
 id!(RefundId, "ref_", "a refund");
+id!(EventId, "evt_", "an event");
 
 #[cfg(test)]
 mod tests {

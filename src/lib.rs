@@ -10,6 +10,7 @@ pub mod serve;
 pub mod service;
 
 // What every request passes through.
+pub mod actor;
 pub mod answer;
 pub mod app;
 pub mod auth;
@@ -22,6 +23,7 @@ pub mod request_id;
 // Features.
 pub mod billing;
 pub mod easypay;
+pub mod events;
 pub mod scheduler;
 pub mod webhook;
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::billing::renewals;
 use crate::clock_file;
 use crate::context::{AppState, Context};
+use crate::events::notices;
 use crate::payments::{checkout, recovery};
 
 /// A walk whose due work does not get done gives up after this time.
@@ -55,7 +56,10 @@ pub async fn run(ctx: AppState) {
 pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.pass.lock().await;
     recovery::recover(ctx).await?;
-    checkout::expire(&ctx.pool, ctx.clock.now()).await?;
+    let mut tx = ctx.begin().await?;
+    checkout::expire(&mut tx, ctx.clock.now()).await?;
+    tx.commit().await?;
+    notices::give(ctx).await?;
     if ctx.config.schedule.enabled && ctx.guard.may_charge(&ctx.pool).await? {
         renewals::run_due(ctx).await?;
     }
@@ -100,7 +104,8 @@ async fn next_due(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
     let charge =
         if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
     let expiry = checkout::next_expiry(&ctx.pool).await?;
-    Ok([charge, expiry].into_iter().flatten().min())
+    let notice = notices::next(ctx).await?;
+    Ok([charge, expiry, notice].into_iter().flatten().min())
 }
 
 /// The walk as the sandbox calls it. It goes on when the caller leaves.

@@ -19,13 +19,16 @@ use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::database::private::PrivateServer;
 use crate::database::{self, DatabaseError};
+use crate::events::deliver::Courier;
 use crate::instance::Instance;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::pace::Pace;
 use crate::sandbox::{self, Sandbox};
 use crate::timeline::Guard;
 use crate::vault::{Vault, VaultError};
-use crate::{app, clock_file, idempotency, payments, scheduler, secret_file, serve, telemetry};
+use crate::{
+    app, clock_file, events, idempotency, payments, scheduler, secret_file, serve, telemetry,
+};
 
 /// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
 /// stop is over within the gateway's time-out and five seconds.
@@ -66,6 +69,7 @@ pub struct Service {
     pub ctx: AppState,
     server: JoinHandle<()>,
     scheduler: JoinHandle<()>,
+    events: JoinHandle<()>,
     private: Option<PrivateServer>,
     /// While it is held, other processes see this one as alive.
     alive: DropGuard,
@@ -126,8 +130,10 @@ impl Service {
         let router = app::router(ctx.clone(), sandbox);
         let server =
             tokio::spawn(serve::serve(listener, router, ctx.draining.clone(), ctx.stop.clone()));
+        let courier = ctx.config.merchant_webhook.as_ref().map(Courier::new).transpose()?;
         let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
-        Ok(Self { address, ctx, server, scheduler, private, alive })
+        let events = tokio::spawn(events::run(ctx.clone(), courier.flatten()));
+        Ok(Self { address, ctx, server, scheduler, events, private, alive })
     }
 
     /// Serves on while the balancer learns of it, takes no new work then, waits for calls under way,
@@ -139,6 +145,7 @@ impl Service {
             tokio::time::sleep(self.ctx.config.shutdown_drain).await;
             self.ctx.stop.cancel();
             drop(self.scheduler.await);
+            drop(self.events.await);
             self.ctx.tasks.close();
             self.ctx.tasks.wait().await;
             drop(self.server.await);

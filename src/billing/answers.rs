@@ -1,12 +1,15 @@
 //! The JSON of billing keys and subscriptions.
 
+use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::store::{BillingKey, Subscription};
+use crate::answer;
 use crate::clock::rfc3339_kst;
+use crate::context::Context;
 use crate::kiwoom::codes;
 use crate::payments::answers::PeriodBody;
 use crate::payments::standing::Status;
@@ -76,6 +79,12 @@ pub struct SubscriptionBody {
     /// While it is past due: until when the customer should keep access.
     #[schema(required)]
     access_until: Option<String>,
+    /// Only while it is paused until a date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumes_on: Option<NaiveDate>,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
     metadata: Map<String, Value>,
     created_at: String,
     #[schema(required)]
@@ -116,12 +125,19 @@ impl SubscriptionBody {
             }),
             retry_days: s.standing.retry_days(rules).all().to_vec(),
             access_until: s.standing.access_until(rules).map(rfc3339_kst),
+            resumes_on: s.standing.resume_on.filter(|_| s.standing.status == Status::Paused),
+            tax_free_amount: Some(s.tax_free_amount).filter(|part| *part > 0),
             metadata: s.metadata.0,
             created_at: rfc3339_kst(s.created_at),
             canceled_at: s.canceled_at.map(rfc3339_kst),
             cancel_reason: s.cancel_reason,
         }
     }
+}
+
+/// 200 with the subscription.
+pub fn subscription_answer(ctx: &Context, s: Subscription) -> Response {
+    answer::ok(SubscriptionBody::new(ctx.rules(), s))
 }
 
 fn status_name(status: Status) -> &'static str {

@@ -1,22 +1,24 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
 use axum::extract::State;
+use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-use super::answers::SubscriptionBody;
+use super::answers::{SubscriptionBody, subscription_answer};
 use super::due::{By, charge_due};
 use super::store::{self, Subscription};
 use super::subscribe::{Metadata, PlanId, exists};
 use super::subscriptions::{locked, save};
-use crate::answer::{self, Answer, Success};
+use crate::answer::{Answer, Success};
 use crate::context::{AppState, Context};
-use crate::error::{ApiError, Code, ErrorBody};
-use crate::extract::{Body, Fields, FromFields, PathId};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::ProductName;
 use crate::money::Won;
+use crate::payments::fields::TaxFree;
 use crate::payments::standing::Status;
 use crate::schedule::{AnchorDay, RetryDays};
 
@@ -39,6 +41,12 @@ pub struct UpdateRequest {
     retry_days: Option<RetryDays>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Metadata>,
+    /// `true`: it ends with the current period; `false` takes that back.
+    #[schema(value_type = Option<bool>)]
+    cancel_at_period_end: Option<bool>,
+    /// Tax-free part of the amount in won.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: Option<TaxFree>,
 }
 
 impl FromFields for UpdateRequest {
@@ -51,17 +59,38 @@ impl FromFields for UpdateRequest {
             billing_key: f.optional("billingKey"),
             retry_days: f.optional("retryDays"),
             metadata: f.optional("metadata"),
+            cancel_at_period_end: f.optional("cancelAtPeriodEnd"),
+            tax_free_amount: f.optional("taxFreeAmount"),
         })
+    }
+}
+
+/// Whether only to show what would be.
+pub struct PreviewRequest(bool);
+
+struct Flag(bool);
+
+impl FromField for Flag {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || Text::new("true 또는 false여야 합니다.", "Has to be true or false.");
+        value.as_str().and_then(|text| text.parse().ok()).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl FromFields for PreviewRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self(f.optional::<Flag>("preview").is_some_and(|flag| flag.0)))
     }
 }
 
 /// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
 /// the first such day on or after it: no day is paid for twice. A retry of the open period still
 /// asks for the old amount. A new `billingKey` settles a period that is past due or unpaid at once;
-/// `status` tells whether it could be charged.
+/// `status` tells whether it could be charged. With `preview=true` nothing is changed or charged: the
+/// answer is the subscription as it would be.
 #[utoipa::path(
     patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
-    params(("id" = String, Path)),
+    params(("id" = String, Path), ("preview" = Option<bool>, Query)),
     responses(
         (status = 200, description = "Changed", body = Success<SubscriptionBody>),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
@@ -70,6 +99,7 @@ impl FromFields for UpdateRequest {
 pub async fn update(
     State(ctx): State<AppState>,
     PathId(id): PathId,
+    Query(PreviewRequest(preview)): Query<PreviewRequest>,
     Body(request): Body<UpdateRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
@@ -81,21 +111,43 @@ pub async fn update(
     if let Some(key) = request.billing_key {
         s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
     }
-    if let Some(day) = request.cycle_day {
-        s.standing.cycle_day = day;
-        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
-    }
-    s.amount = request.amount.unwrap_or(s.amount);
-    s.plan_id = request.plan_id.map_or(s.plan_id, |p| p.0);
-    s.product_name = request.product_name.map_or(s.product_name, |n| n.as_str().to_owned());
-    s.metadata = request.metadata.map_or(s.metadata, |m| Json(m.0));
-    s.standing.retry_days = request.retry_days.or(s.standing.retry_days);
+    apply(&mut s, request)?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
+    if preview {
+        tx.rollback().await?;
+        return Ok(subscription_answer(&ctx, s));
+    }
     tx.commit().await?;
     if new_card && owed {
         s = settle_open_period(&ctx, s).await?;
     }
-    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
+    Ok(subscription_answer(&ctx, s))
+}
+
+fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<(), ApiError> {
+    if let Some(day) = request.cycle_day {
+        s.standing.cycle_day = day;
+        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
+    }
+    if let Some(ends) = request.cancel_at_period_end {
+        s.standing.cancel_at_period_end = ends;
+        s.cancel_reason = s.cancel_reason.take().filter(|_| ends);
+    }
+    if let Some(amount) = request.amount {
+        // A wholly tax-free subscription stays one.
+        let all_tax_free = s.tax_free_amount == s.amount.get();
+        s.tax_free_amount = if all_tax_free { amount.get() } else { s.tax_free_amount };
+        s.amount = amount;
+    }
+    s.tax_free_amount = request.tax_free_amount.map_or(s.tax_free_amount, |t| t.0);
+    if s.tax_free_amount > s.amount.get() {
+        return Err(ApiError::invalid_field("taxFreeAmount", TaxFree::above_amount()));
+    }
+    s.plan_id = request.plan_id.map_or(s.plan_id.clone(), |p| p.0);
+    s.product_name = request.product_name.map_or(s.product_name.clone(), |n| n.as_str().to_owned());
+    s.metadata = request.metadata.map_or(s.metadata.clone(), |m| Json(m.0));
+    s.standing.retry_days = request.retry_days.or(s.standing.retry_days.take());
+    Ok(())
 }
 
 /// Charges what is owed to the new card. The change stands whatever comes of it: a decline uses up

@@ -18,6 +18,7 @@ use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
 use crate::payments::charge::{self, Charged, Draft, NotIntended};
+use crate::payments::fields::TaxFree;
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 
 const ORDER_NO: &str = "payments_order_no_key";
@@ -52,6 +53,9 @@ pub struct OneOff {
     amount: Won,
     #[schema(value_type = String, example = "단건 결제")]
     product_name: ProductName,
+    /// Tax-free part of the amount in won.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: i64,
     /// Unique for ever; left out, the service makes one.
     #[schema(value_type = Option<String>)]
     order_id: Option<OrderNo>,
@@ -69,7 +73,9 @@ impl FromFields for PayRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let subscription_id = f.optional("subscriptionId");
         if f.has("subscriptionId") {
-            for other in ["billingKey", "customerId", "amount", "productName", "orderId"] {
+            for other in
+                ["billingKey", "customerId", "amount", "productName", "orderId", "taxFreeAmount"]
+            {
                 if f.has(other) {
                     let ko = "subscriptionId와 함께 쓸 수 없습니다.";
                     f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
@@ -81,9 +87,11 @@ impl FromFields for PayRequest {
         let billing_key = f.required("billingKey");
         let customer_id = f.required("customerId");
         let amount = f.required("amount");
+        let tax_free_amount = TaxFree::of(f, amount);
         let product_name = f.required("productName");
         Some(Self::OneOff(OneOff {
             order_id: f.optional("orderId"),
+            tax_free_amount,
             billing_key: billing_key?,
             customer_id: customer_id?,
             amount: amount?,
@@ -136,6 +144,7 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
         id,
         order_no,
         amount: order.amount,
+        tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
         card: open_card(ctx, key)?,
         period: None,
@@ -143,7 +152,7 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
     };
     let turn = ctx.pace.interactive(BATCH).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let held = store::hold_key(&mut tx, order.billing_key).await?;
     if !held.is_some_and(|key| key.is_active()) {
         return Err(Code::BillingKeyInactive.into());

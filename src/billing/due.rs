@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 
 use super::keys::open_card;
 use super::leases::{self, Lease};
-use super::store::{self, Subscription};
+use super::store::{self, Subscription, Terms};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
@@ -101,15 +101,18 @@ pub async fn charge_due(
     let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?)?;
     let turn = turn(ctx, by).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
-    let draft = |s: &Subscription, period, earlier: &[Payment]| Draft {
-        id: payment_id,
-        order_no: order_no(id, period, earlier.len() + 1),
-        // A retry asks for what the first attempt asked for, whatever was changed since.
-        amount: earlier.first().map_or(s.amount, |p| p.amount),
-        product_name: earlier.first().map_or(&s.product_name, |p| &p.product_name).clone(),
-        card,
-        period: Some((id, period)),
-        initiated_by: by.into(),
+    let draft = |s: &Subscription, period, earlier: &[Payment]| {
+        let Terms { amount, tax_free_amount, product_name } = s.terms(earlier);
+        Draft {
+            id: payment_id,
+            order_no: order_no(id, period, earlier.len() + 1),
+            amount,
+            tax_free_amount,
+            product_name: product_name.to_owned(),
+            card,
+            period: Some((id, period)),
+            initiated_by: by.into(),
+        }
     };
     let committed = intend(ctx, &found, by, draft).await?;
     match charge::execute(ctx, ticket, committed).await {
@@ -138,7 +141,7 @@ async fn intend(
     by: By,
     draft: impl FnOnce(&Subscription, Period, &[Payment]) -> Draft,
 ) -> Result<Committed, NotCharged> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let mut locked = lock(ctx, &mut tx, found.id, by).await?;
     if locked.billing_key_id != found.billing_key_id {
         return Err(ApiError::from(Code::ChargeInProgress).into());
@@ -211,7 +214,7 @@ async fn due_period(
 
 /// A scheduled charge that was not sent is tried again some minutes later.
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     if let Some(locked) = leases::lock(&mut tx, lease).await? {
         let later = locked.standing.postponed(ctx.clock.now());
         save_standing(&mut tx, lease.id, &later).await?;

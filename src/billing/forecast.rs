@@ -4,7 +4,6 @@
 use axum::extract::State;
 use chrono::{Months, NaiveDate};
 use serde::Serialize;
-use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::store::{self, Filter, Subscription};
@@ -100,37 +99,36 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
 }
 
 async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
-    let mut charges = Vec::new();
-    for planned in s.standing.planned(ctx.rules(), ctx.clock.now(), until) {
-        charges.push(charge(&ctx.pool, &s, &planned).await?);
-    }
+    let planned = s.standing.planned(ctx.rules(), ctx.clock.now(), until);
+    // Only the first to come can be a retry.
+    let earlier = match planned.first() {
+        Some(first) if first.is_retry => {
+            attempts(&mut *ctx.pool.acquire().await?, s.id, first.period.start).await?
+        }
+        _ => Vec::new(),
+    };
+    let charges = planned.iter().map(|charge| {
+        let earlier = if charge.is_retry { &earlier[..] } else { &[] };
+        ChargeBody::new(charge, s.terms(earlier).amount)
+    });
+    let charges: Vec<ChargeBody> = charges.collect();
     Ok(ForecastBody {
         subscription_id: s.id.to_string(),
-        customer_id: s.customer_id,
-        plan_id: s.plan_id,
         total: charges.iter().map(|charge| charge.amount).sum(),
         charges,
+        customer_id: s.customer_id,
+        plan_id: s.plan_id,
     })
 }
 
-async fn charge(pool: &PgPool, s: &Subscription, planned: &Planned) -> sqlx::Result<ChargeBody> {
-    let amount = if planned.is_retry { first_amount(pool, s, planned).await? } else { None };
-    Ok(ChargeBody {
-        date: planned.date(),
-        at: rfc3339_kst(planned.at),
-        amount: amount.unwrap_or(s.amount).get(),
-        period: planned.period.into(),
-        is_retry: planned.is_retry,
-    })
-}
-
-/// A retry asks for what the first attempt of its period asked for.
-async fn first_amount(
-    pool: &PgPool,
-    s: &Subscription,
-    planned: &Planned,
-) -> sqlx::Result<Option<Won>> {
-    let mut db = pool.acquire().await?;
-    let made = attempts(&mut db, s.id, planned.period.start).await?;
-    Ok(made.first().map(|payment| payment.amount))
+impl ChargeBody {
+    fn new(planned: &Planned, amount: Won) -> Self {
+        Self {
+            date: planned.date(),
+            at: rfc3339_kst(planned.at),
+            amount: amount.get(),
+            period: planned.period.into(),
+            is_retry: planned.is_retry,
+        }
+    }
 }

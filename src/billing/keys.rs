@@ -87,7 +87,9 @@ pub async fn register(
         return Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)));
     }
     let key = register_card(&ctx, id, &request).await?;
-    store::insert_key(&ctx.pool, &key).await?;
+    let mut tx = ctx.begin().await?;
+    store::insert_key(&mut tx, &key).await?;
+    tx.commit().await?;
     metrics::counter!("kiwoom_billing_registrations_total").increment(1);
     Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)))
 }
@@ -124,6 +126,7 @@ async fn register_card(
         card_number_masked: request.card_number.masked(),
         status: "active".to_owned(),
         created_at: ctx.clock.now(),
+        card_expires: request.expire_date.last_day(),
     })
 }
 
@@ -181,7 +184,10 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 )]
 pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let id = BillingKeyId::parse(&id);
-    match store::delete_key(&ctx.pool, id, ctx.clock.now()).await? {
+    let mut tx = ctx.begin().await?;
+    let deleted = store::delete_key(&mut tx, id, ctx.clock.now()).await?;
+    tx.commit().await?;
+    match deleted {
         Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
         Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
         Deleted::InUse => {

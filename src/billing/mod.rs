@@ -1,6 +1,6 @@
 //! Card subscriptions: `/billing/*`.
 
-mod answers;
+pub(crate) mod answers;
 mod changes;
 mod charges;
 mod due;
@@ -11,7 +11,7 @@ mod payments;
 mod proof;
 mod refunds;
 pub mod renewals;
-mod store;
+pub(crate) mod store;
 mod subscribe;
 mod subscriptions;
 

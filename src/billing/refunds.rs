@@ -31,9 +31,9 @@ pub struct RefundRequest {
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
-    /// Tax-free part of the amount in won.
+    /// Tax-free part of the amount in won; left out, the taxable part goes back first.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
-    tax_free_amount: i64,
+    tax_free_amount: Option<i64>,
     #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
 }
@@ -51,8 +51,8 @@ impl FromFields for RefundRequest {
             );
         }
         let amount = f.optional::<Won>("amount");
-        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
-        if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
+        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map(|t| t.0);
+        if amount.zip(tax_free_amount).is_some_and(|(amount, part)| part > amount.get()) {
             f.refuse("taxFreeAmount", TaxFree::above_amount());
         }
         Some(Self {

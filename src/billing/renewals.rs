@@ -20,7 +20,6 @@ use super::store;
 use crate::context::Context;
 use crate::error::Code;
 use crate::ids::PaymentId;
-use crate::payments::settle::save_standing;
 use crate::payments::standing::{Due, Status};
 
 pub use store::{charges_under_way, next_due};
@@ -86,18 +85,24 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     }
 }
 
-/// Nothing to charge: ends what was to end, and puts the next moment right. While a charge is under
+/// Nothing to charge: ends what was to end, resumes what was paused until now, and puts the next moment right. While a charge is under
 /// way there is no next moment, and its outcome will set one.
 async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let id = lease.id;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     if let Some(mut s) = leases::lock(&mut tx, lease).await? {
         let now = ctx.clock.now();
-        if s.standing.due(ctx.rules(), now) == Due::Cancel {
-            s.standing.status = Status::Canceled;
-            s.canceled_at = Some(now);
-            store::save_terms(&mut tx, &s).await?;
-            tracing::info!(%id, "subscription ended with its period");
+        match s.standing.due(ctx.rules(), now) {
+            Due::Cancel => {
+                s.standing.status = Status::Canceled;
+                s.canceled_at = Some(now);
+                tracing::info!(%id, "subscription ended with its period");
+            }
+            Due::Resume => {
+                s.standing.resume(ctx.clock.today());
+                tracing::info!(%id, "the pause is over");
+            }
+            Due::Charge(_) | Due::Nothing => {}
         }
         if s.standing.next_attempt_at.is_some() {
             s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
@@ -106,7 +111,7 @@ async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::error!(%id, "due, but the period has an attempt that forbids another");
             s.standing.next_attempt_at = Some(now + RECHECK);
         }
-        save_standing(&mut tx, id, &s.standing).await?;
+        store::save_subscription(&mut tx, &s).await?;
     }
     tx.commit().await
 }

@@ -1,6 +1,6 @@
 //! SQL of billing keys and subscriptions.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -10,6 +10,7 @@ use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::money::Won;
 use crate::payments::standing::Standing;
+use crate::payments::store::Payment;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -23,6 +24,7 @@ pub struct BillingKey {
     pub card_number_masked: String,
     pub status: String,
     pub created_at: DateTime<Utc>,
+    pub card_expires: Option<NaiveDate>,
 }
 
 impl BillingKey {
@@ -40,6 +42,7 @@ pub struct Subscription {
     pub plan_id: String,
     pub billing_key_id: BillingKeyId,
     pub amount: Won,
+    pub tax_free_amount: i64,
     pub product_name: String,
     #[sqlx(flatten)]
     pub standing: Standing,
@@ -49,11 +52,37 @@ pub struct Subscription {
     pub created_at: DateTime<Utc>,
 }
 
-pub async fn insert_key(pool: &PgPool, key: &BillingKey) -> sqlx::Result<()> {
+/// What a charge of a subscription asks for.
+pub struct Terms<'a> {
+    pub amount: Won,
+    pub tax_free_amount: i64,
+    pub product_name: &'a str,
+}
+
+impl Subscription {
+    /// The terms of a charge, given the attempts already made for its period, newest first: a retry
+    /// asks for what the first attempt asked for, whatever was changed since.
+    pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> Terms<'a> {
+        match earlier.last() {
+            Some(first) => Terms {
+                amount: first.amount,
+                tax_free_amount: first.tax_free_amount,
+                product_name: &first.product_name,
+            },
+            None => Terms {
+                amount: self.amount,
+                tax_free_amount: self.tax_free_amount,
+                product_name: &self.product_name,
+            },
+        }
+    }
+}
+
+pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result<()> {
     let query = sqlx::query(
         "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
-            card_company_code, card_number_masked, status, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            card_company_code, card_number_masked, status, created_at, card_expires)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     );
     query
         .bind(key.id)
@@ -65,7 +94,8 @@ pub async fn insert_key(pool: &PgPool, key: &BillingKey) -> sqlx::Result<()> {
         .bind(&key.card_number_masked)
         .bind(&key.status)
         .bind(key.created_at)
-        .execute(pool)
+        .bind(key.card_expires)
+        .execute(db)
         .await
         .map(drop)
 }
@@ -107,20 +137,19 @@ pub enum Deleted {
 
 /// Deletes the key unless a live subscription uses it. Deleting twice is the same.
 pub async fn delete_key(
-    pool: &PgPool,
+    db: &mut PgConnection,
     id: BillingKeyId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Deleted> {
-    let mut tx = pool.begin().await?;
     let query = sqlx::query_as("select * from billing_keys where id = $1 for update").bind(id);
-    let Some(key): Option<BillingKey> = query.fetch_optional(&mut *tx).await? else {
+    let Some(key): Option<BillingKey> = query.fetch_optional(&mut *db).await? else {
         return Ok(Deleted::NotFound);
     };
     let used = sqlx::query_scalar(
         "select exists (select from subscriptions
          where billing_key_id = $1 and status <> 'canceled')",
     );
-    if used.bind(id).fetch_one(&mut *tx).await? {
+    if used.bind(id).fetch_one(&mut *db).await? {
         return Ok(Deleted::InUse);
     }
     if !key.is_active() {
@@ -129,8 +158,7 @@ pub async fn delete_key(
     let query = sqlx::query_as(
         "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning *",
     );
-    let key = query.bind(id).bind(now).fetch_one(&mut *tx).await?;
-    tx.commit().await?;
+    let key = query.bind(id).bind(now).fetch_one(&mut *db).await?;
     Ok(Deleted::Done(key))
 }
 
@@ -138,8 +166,8 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
     let query = sqlx::query(
         "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
             product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at, retry_days)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            metadata, created_at, retry_days, tax_free_amount)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     );
     query
         .bind(s.id)
@@ -156,17 +184,20 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(&s.metadata)
         .bind(s.created_at)
         .bind(&s.standing.retry_days)
+        .bind(s.tax_free_amount)
         .execute(db)
         .await
         .map(drop)
 }
 
-/// Stores what a caller may change, and who cancelled it why.
-pub async fn save_terms(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
+/// Stores all that may change, in one statement so that it is one event, and ends the lease.
+pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
     let query = sqlx::query(
         "update subscriptions set plan_id = $2, billing_key_id = $3, amount = $4,
             product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9,
-            retry_days = $10
+            retry_days = $10, status = $11, period_start = $12, next_billing_date = $13,
+            retry_attempt = $14, retry_base = $15, retry_at = $16, next_attempt_at = $17,
+            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, leased_until = null
          where id = $1",
     );
     query
@@ -180,6 +211,16 @@ pub async fn save_terms(db: &mut PgConnection, s: &Subscription) -> sqlx::Result
         .bind(s.canceled_at)
         .bind(&s.cancel_reason)
         .bind(&s.standing.retry_days)
+        .bind(s.standing.status)
+        .bind(s.standing.period_start)
+        .bind(s.standing.next_billing_date)
+        .bind(s.standing.retry_attempt)
+        .bind(s.standing.retry_base)
+        .bind(s.standing.retry_at)
+        .bind(s.standing.next_attempt_at)
+        .bind(s.standing.cancel_at_period_end)
+        .bind(s.standing.resume_on)
+        .bind(s.tax_free_amount)
         .execute(db)
         .await
         .map(drop)
@@ -212,7 +253,7 @@ pub struct Filter {
     pub customer_id: Option<String>,
     pub plan_id: Option<String>,
     pub status: Option<&'static str>,
-    /// Only what the schedule charges.
+    /// Only what the schedule charges, or will when its pause is over.
     pub billed_only: bool,
 }
 
@@ -224,7 +265,7 @@ pub async fn list_subscriptions(
     let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
     if filter.billed_only {
-        sql.push(" and status in ('active', 'past_due')");
+        sql.push(" and (status in ('active', 'past_due') or status = 'paused' and resume_on is not null)");
     }
     if let Some(id) = filter.id {
         sql.push(" and id = ").push_bind(id);

@@ -23,6 +23,7 @@ use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
 use crate::payments::charge::{self, Charged, Draft};
+use crate::payments::fields::TaxFree;
 use crate::payments::order::State as PaymentState;
 use crate::payments::standing::{Standing, Status};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
@@ -56,6 +57,9 @@ pub struct SubscribeRequest {
     /// Days after the first declined attempt of a period; default: `RETRY_DAYS`, `[]` = no retry.
     #[schema(value_type = Option<Vec<i16>>)]
     retry_days: Option<RetryDays>,
+    /// Tax-free part of the amount in won.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: i64,
     #[schema(value_type = Option<Object>)]
     metadata: Metadata,
 }
@@ -65,13 +69,15 @@ impl FromFields for SubscribeRequest {
         let billing_key = f.required("billingKey");
         let customer_id = f.required("customerId");
         let plan_id = f.required("planId");
-        let amount = f.required("amount");
+        let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let cycle_day = f.required("cycleDay");
+        let tax_free_amount = TaxFree::of(f, amount);
         Some(Self {
             start_date: f.optional("startDate"),
             charge_now: f.optional("chargeNow").unwrap_or(false),
             retry_days: f.optional("retryDays"),
+            tax_free_amount,
             metadata: f.optional("metadata").unwrap_or_default(),
             billing_key: billing_key?,
             customer_id: customer_id?,
@@ -149,11 +155,15 @@ pub async fn subscribe(
         return charge_first(&ctx, PaymentId(new.id), subscription).await;
     }
     usable_key(&ctx, request.billing_key, request.customer_id.as_str()).await?;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
     tx.commit().await?;
-    Ok(answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), subscription)))
+    Ok(created(&ctx, subscription))
+}
+
+fn created(ctx: &Context, s: Subscription) -> Response {
+    answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), s))
 }
 
 /// What a process that died had already made of this request.
@@ -162,8 +172,7 @@ async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError
         return first_answer(ctx, payment).await.map(Some);
     }
     let made = store::find_subscription(&ctx.pool, SubscriptionId(new.id)).await?;
-    Ok(made
-        .map(|s| answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), s))))
+    Ok(made.map(|s| created(ctx, s)))
 }
 
 fn draft(
@@ -194,6 +203,7 @@ fn draft(
         next_attempt_at: None,
         cancel_at_period_end: false,
         retry_days: request.retry_days.clone(),
+        resume_on: None,
     };
     standing.next_attempt_at = standing.next_moment(ctx.rules());
     Ok(Subscription {
@@ -202,6 +212,7 @@ fn draft(
         plan_id: request.plan_id.0.clone(),
         billing_key_id: request.billing_key,
         amount: request.amount,
+        tax_free_amount: request.tax_free_amount,
         product_name: request.product_name.as_str().to_owned(),
         standing,
         canceled_at: None,
@@ -218,7 +229,7 @@ async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) 
     let card = open_card(ctx, key)?;
     let turn = ctx.pace.interactive(BATCH).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
     let period = Period {
@@ -229,6 +240,7 @@ async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) 
         id,
         order_no: order_no(subscription.id, period, 1),
         amount: subscription.amount,
+        tax_free_amount: subscription.tax_free_amount,
         product_name: subscription.product_name,
         card,
         period: Some((subscription.id, period)),
@@ -246,10 +258,7 @@ async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
         && let Some(id) = payment.subscription_id
         && let Some(made) = store::find_subscription(&ctx.pool, id).await?
     {
-        return Ok(answer::with_status(
-            StatusCode::CREATED,
-            SubscriptionBody::new(ctx.rules(), made),
-        ));
+        return Ok(created(ctx, made));
     }
     payment_answer(ctx, payment)
 }

@@ -1,21 +1,21 @@
 //! Subscriptions: reading, pausing and cancelling them.
 
 use axum::extract::State;
+use chrono::{Months, NaiveDate};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgTransaction};
 use utoipa::ToSchema;
 
-use super::answers::SubscriptionBody;
+use super::answers::{SubscriptionBody, subscription_answer};
 use super::store::{self, Filter, Subscription};
 use super::subscribe::PlanId;
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
 use crate::ids::SubscriptionId;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::fields::Reason;
-use crate::payments::settle::save_standing;
 use crate::payments::standing::Status;
 
 /// 구독 정보 조회.
@@ -29,7 +29,7 @@ use crate::payments::standing::Status;
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
-    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), found)))
+    Ok(subscription_answer(&ctx, found))
 }
 
 /// Which subscriptions to list.
@@ -124,7 +124,7 @@ impl FromFields for CancelRequest {
 pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
     let (mut tx, mut s) = locked(&ctx, request.subscription_id).await?;
     if s.standing.status == Status::Canceled {
-        return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)));
+        return Ok(subscription_answer(&ctx, s));
     }
     if request.at_period_end {
         s.standing.cancel_at_period_end = true;
@@ -137,30 +137,57 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
     s.cancel_reason = request.reason.map(|r| r.0).or(s.cancel_reason);
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
+    Ok(subscription_answer(&ctx, s))
 }
 
-/// Stops billing until it is resumed. Only an active subscription can be paused.
+/// Until when to pause.
+#[derive(ToSchema)]
+pub struct PauseRequest {
+    /// The day on which it goes on by itself; left out, it stays paused until it is resumed.
+    #[schema(value_type = Option<String>, example = "2027-03-01")]
+    until: Option<NaiveDate>,
+}
+
+impl FromFields for PauseRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self { until: f.optional("until") })
+    }
+}
+
+/// Stops billing until it is resumed, or until a date. Only an active subscription can be paused;
+/// pausing again sets another date.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/pause", tag = "billing",
+    request_body = Option<PauseRequest>,
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Paused, or was already", body = Success<SubscriptionBody>),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
-pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+pub async fn pause(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    OptionalBody(request): OptionalBody<PauseRequest>,
+) -> Answer {
+    let today = ctx.clock.today();
+    let in_time = |day: &NaiveDate| *day > today && *day <= today + Months::new(120);
+    if !request.until.as_ref().is_none_or(in_time) {
+        let ko = "내일부터 10년 안의 날짜여야 합니다.";
+        let reason = Text::new(ko, "Has to be within ten years from tomorrow.");
+        return Err(ApiError::invalid_field("until", reason));
+    }
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
-        Status::Paused => return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s))),
-        Status::Active => s.standing.status = Status::Paused,
+        Status::Paused | Status::Active => s.standing.status = Status::Paused,
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
     }
+    s.standing.resume_on = request.until;
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
+    Ok(subscription_answer(&ctx, s))
 }
 
 /// Goes on with billing, on the next anchor day from today. The time between is not billed.
@@ -175,17 +202,15 @@ pub async fn pause(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
 pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     match s.standing.status {
-        Status::Active => return Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s))),
-        Status::Paused => s.standing.status = Status::Active,
+        Status::Active => return Ok(subscription_answer(&ctx, s)),
+        Status::Paused => s.standing.resume(ctx.clock.today()),
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
     }
-    let paid_until = s.standing.next_billing_date.max(ctx.clock.today());
-    s.standing.next_billing_date = s.standing.cycle_day.on_or_after(paid_until);
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
-    Ok(answer::ok(SubscriptionBody::new(ctx.rules(), s)))
+    Ok(subscription_answer(&ctx, s))
 }
 
 /// The subscription with its row locked, in a transaction.
@@ -193,7 +218,7 @@ pub async fn locked(
     ctx: &Context,
     id: SubscriptionId,
 ) -> Result<(PgTransaction<'static>, Subscription), ApiError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let found = store::lock_subscription(&mut tx, id).await?;
     Ok((tx, found.ok_or(ApiError::from(Code::SubscriptionNotFound))?))
 }
@@ -204,8 +229,7 @@ pub async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) ->
     if !under_way {
         s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
     }
-    store::save_terms(db, s).await?;
-    save_standing(db, s.id, &s.standing).await
+    store::save_subscription(db, s).await
 }
 
 async fn charge_under_way(db: &mut PgConnection, id: SubscriptionId) -> sqlx::Result<bool> {

@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn missing<T>(&mut self, name: &'static str, accepted: &str) -> Option<T> {
+    pub(super) fn missing<T>(&mut self, name: &'static str, accepted: &str) -> Option<T> {
         self.problems.push(Problem { name, accepted: accepted.to_owned(), missing: true });
         None
     }

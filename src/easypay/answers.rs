@@ -17,6 +17,9 @@ pub struct OrderBody {
     /// `unknown` (a cancellation whose answer was lost).
     status: &'static str,
     amount: i64,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
     paid_amount: i64,
     canceled_amount: i64,
     #[schema(required)]
@@ -55,6 +58,7 @@ impl OrderBody {
         Self {
             status: status(&order, refunds),
             amount: order.amount.get(),
+            tax_free_amount: Some(order.tax_free_amount).filter(|part| *part > 0),
             paid_amount: if paid { order.amount.get() } else { 0 },
             canceled_amount: order.refunded_amount,
             receipt_url: receipt

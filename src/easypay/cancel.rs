@@ -105,7 +105,9 @@ pub async fn cancel(
     }
     match order.state {
         OrderState::Ready | OrderState::Expired | OrderState::Declined => {
-            let closed = checkout::close(&ctx.pool, order.id, ctx.clock.now()).await?;
+            let mut tx = ctx.begin().await?;
+            let closed = checkout::close(&mut tx, order.id, ctx.clock.now()).await?;
+            tx.commit().await?;
             // It was paid in this moment: the caller looks again.
             let closed = closed.ok_or(ApiError::from(Code::RefundNotAllowed))?;
             never_paid(&ctx, closed).await
@@ -116,7 +118,7 @@ pub async fn cancel(
                 id,
                 payment: PaymentRef::Id(order.id),
                 amount: request.amount,
-                tax_free_amount: 0,
+                tax_free_amount: None,
                 reason: request.reason.map(|r| r.0),
             };
             let (refund, payment) = refund::refund(&ctx, request).await?;

@@ -65,11 +65,7 @@ impl FromFields for PrepareRequest {
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let customer_name = f.required("customerName");
-        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map_or(0, |t| t.0);
-        if amount.is_some_and(|amount| tax_free_amount > amount.get()) {
-            let ko = "amount를 넘을 수 없습니다.";
-            f.refuse("taxFreeAmount", Text::new(ko, "May not exceed amount."));
-        }
+        let tax_free_amount = TaxFree::of(f, amount);
         Some(Self {
             customer_id: f.optional("customerId"),
             customer_email: f.optional("customerEmail"),
@@ -161,7 +157,9 @@ pub async fn prepare(
     }
     let sdk_data = window(&ctx, &request).await?;
     let draft = draft(&ctx, PaymentId(new.id), &request);
-    let opened = checkout::open(&ctx.pool, &draft).await?;
+    let mut tx = ctx.begin().await?;
+    let opened = checkout::open(&mut tx, &draft).await?;
+    tx.commit().await?;
     let order = opened.ok_or(ApiError::from(Code::OrderExists))?;
     tracing::info!(order_no = order.order_no, "order prepared");
     Ok(answer::ok(Prepared {

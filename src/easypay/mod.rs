@@ -1,6 +1,6 @@
 //! Easy pay through the hosted window: `/easypay/*`.
 
-mod answers;
+pub(crate) mod answers;
 mod cancel;
 mod checkout;
 mod example;

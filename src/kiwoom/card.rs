@@ -1,5 +1,6 @@
 //! Card data on its way from the request to KiwoomPay. Never printed, wiped when dropped.
 
+use chrono::{Months, NaiveDate};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -41,6 +42,14 @@ impl ExpireDate {
     /// EXPIREDT is `YYYYMM` on the wire (protocol section 2.1).
     pub(super) fn expose_yyyymm(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("20{}", self.0.expose_secret()))
+    }
+
+    /// The last day of the month on the card.
+    pub fn last_day(&self) -> Option<NaiveDate> {
+        let text = self.0.expose_secret();
+        let year: i32 = text.get(..2)?.parse().ok()?;
+        let first = NaiveDate::from_ymd_opt(2000 + year, text.get(2..)?.parse().ok()?, 1)?;
+        (first + Months::new(1)).pred_opt()
     }
 }
 

@@ -12,7 +12,7 @@ use super::codes;
 use super::error::GatewayError;
 use super::exchange::{Exchange, Ticket};
 use super::text::{CustomerId, OrderNo};
-use super::wire::{Answer, Fields, instant};
+use super::wire::{self, Answer, Fields, instant};
 use crate::money::Won;
 use crate::pace::Turn;
 
@@ -84,6 +84,8 @@ pub struct ChargeOrder<'a> {
     pub autokey: &'a SecretString,
     /// Won.
     pub amount: Won,
+    /// Its tax-free part in won.
+    pub tax_free_amount: i64,
     /// What the buyer sees on the bill.
     pub product_name: &'a str,
     /// The merchant's customer.
@@ -181,6 +183,7 @@ impl KiwoomClient {
         ticket: Ticket,
         order: ChargeOrder<'_>,
     ) -> Result<Approval, GatewayError> {
+        let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
         let fields = Fields::new(&self.cpid, ticket.method())
             .with("ORDERNO", order.order_no.as_str())
             .with("PRODUCTTYPE", DIGITAL)
@@ -191,7 +194,8 @@ impl KiwoomClient {
             .with("USERID", order.customer_id)
             .with("PRODUCTCODE", "")
             .with("QUOTA", "00")
-            .with("TAXFREECD", "00")
+            .with("TAXFREECD", tax_code)
+            .with_some("TAXFREEAMT", tax_free.as_deref())
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name);
         let answer = self.exchange.send(ticket, &fields).await?;

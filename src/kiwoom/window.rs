@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::client::KiwoomClient;
 use super::error::GatewayError;
 use super::text::{CustomerName, OrderNo, ProductName};
-use super::wire::Fields;
+use super::wire::{self, Fields};
 use crate::money::Won;
 use crate::pace::Turn;
 
@@ -78,11 +78,7 @@ impl KiwoomClient {
         let answer = self.ask("/pay/hash", &request).await?;
         let hash = answer.get("KIWOOM_ENC");
         let hash = hash.ok_or_else(|| GatewayError::NotSent("hash answered without it".into()))?;
-        let tax_free = match order.tax_free_amount {
-            0 => "00",
-            n if n == order.amount.get() => "01",
-            _ => "02",
-        };
+        let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
         let [home, fail, close] = order.urls;
         let mut fields = Map::new();
         for (name, value) in [
@@ -98,7 +94,7 @@ impl KiwoomClient {
             ("USERID", order.customer_id),
             ("USERNAME", order.customer_name.as_str()),
             ("EMAIL", order.email),
-            ("TAXFREECD", tax_free),
+            ("TAXFREECD", tax_code),
             ("HOMEURL", home),
             ("FAILURL", fail),
             ("CLOSEURL", close),
@@ -106,8 +102,8 @@ impl KiwoomClient {
         ] {
             fields.insert(name.to_owned(), json!(value));
         }
-        if tax_free == "02" {
-            fields.insert("TAXFREEAMT".to_owned(), json!(order.tax_free_amount.to_string()));
+        if let Some(part) = tax_free {
+            fields.insert("TAXFREEAMT".to_owned(), json!(part));
         }
         if order.method.is_none() && !order.methods.is_empty() {
             fields.insert("SVCCDIN".to_owned(), json!(order.methods.join(",")));

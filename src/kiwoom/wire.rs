@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::charset;
 use super::error::GatewayError;
 use crate::clock::kst_instant;
+use crate::money::Won;
 
 /// A request body under construction. Wiped when dropped: it may hold a card number.
 pub(super) struct Fields(Vec<(&'static str, Zeroizing<String>)>);
@@ -75,6 +76,16 @@ impl Answer {
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
     Some(kst_instant(local.date(), local.time()))
+}
+
+/// TAXFREECD of an amount with this tax-free part in won, and TAXFREEAMT when it is mixed (protocol
+/// section 2).
+pub(super) fn tax_free(part: i64, amount: Won) -> (&'static str, Option<String>) {
+    match part {
+        0 => ("00", None),
+        n if n == amount.get() => ("01", None),
+        n => ("02", Some(n.to_string())),
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ pub struct PaymentBody {
     /// `pending`, `approved`, `declined`, `unknown`, `partially_refunded` or `refunded`.
     status: &'static str,
     amount: i64,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
     refundable_amount: i64,
     #[schema(required)]
     customer_id: Option<String>,
@@ -81,6 +84,7 @@ impl PaymentBody {
             id: payment.id.to_string(),
             order_id: payment.order_no,
             amount: payment.amount.get(),
+            tax_free_amount: Some(payment.tax_free_amount).filter(|part| *part > 0),
             customer_id: payment.customer_id,
             billing_key: payment.billing_key_id.map(|id| id.to_string()),
             subscription_id: payment.subscription_id.map(|id| id.to_string()),
@@ -129,6 +133,9 @@ pub struct RefundBody {
     id: String,
     payment_id: String,
     amount: i64,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
     /// `pending`, `refunded`, `declined` or `unknown`.
     status: &'static str,
     #[schema(required)]
@@ -145,6 +152,7 @@ impl From<Refund> for RefundBody {
             id: refund.id.to_string(),
             payment_id: refund.payment_id.to_string(),
             amount: refund.amount.get(),
+            tax_free_amount: Some(refund.tax_free_amount).filter(|part| *part > 0),
             status: match refund.state {
                 RefundState::Sending => "pending",
                 RefundState::Refunded => "refunded",
@@ -235,9 +243,7 @@ impl From<RefundError> for ApiError {
             RefundError::NotAllowed => Code::RefundNotAllowed.into(),
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
-            RefundError::TaxFreeExceedsAmount => {
-                Self::invalid_field("taxFreeAmount", TaxFree::above_amount())
-            }
+            RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
             RefundError::TakenOver => Code::RequestInProgress.into(),
             RefundError::NoTurn(reason) => reason.into(),
             RefundError::Gateway(error) => not_sent(error),

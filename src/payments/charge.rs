@@ -30,6 +30,8 @@ pub struct Draft {
     pub order_no: OrderNo,
     /// Won.
     pub amount: Won,
+    /// Its tax-free part in won.
+    pub tax_free_amount: i64,
     /// What the buyer sees on the bill.
     pub product_name: String,
     /// The card.
@@ -116,9 +118,9 @@ pub async fn intend<'t>(
     let query = sqlx::query_as(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
-            initiated_by, sender, method, created_at, sent_at)
+            initiated_by, sender, method, created_at, sent_at, tax_free_amount)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            now())
+            now(), $15)
          returning *",
     );
     let payment = query
@@ -136,6 +138,7 @@ pub async fn intend<'t>(
         .bind(draft.initiated_by)
         .bind(ctx.instance.number())
         .bind(ctx.clock.now())
+        .bind(draft.tax_free_amount)
         .fetch_one(&mut *transaction)
         .await?;
     Ok(Intended { transaction, payment, draft })
@@ -163,6 +166,7 @@ pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Cha
         order_no: &draft.order_no,
         autokey: &draft.card.autokey,
         amount: draft.amount,
+        tax_free_amount: draft.tax_free_amount,
         product_name: &draft.product_name,
         customer_id: &draft.card.customer_id,
         customer_name: Some(&draft.card.customer_name),

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 
 use super::order::State;
 use super::store::{Kind, Payment};
@@ -46,7 +47,7 @@ pub fn may_open(found: Option<&Payment>, amount: Won) -> bool {
 
 /// Opens the order, or opens it again: one that waits, has expired or failed, with the same amount.
 /// `None` when the number is taken otherwise.
-pub async fn open(pool: &PgPool, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
+pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(
         "insert into payments (id, order_no, kind, state, amount, tax_free_amount, product_name,
             customer_id, customer_name, customer_email, initiated_by, method, created_at,
@@ -74,13 +75,13 @@ pub async fn open(pool: &PgPool, draft: &Draft<'_>) -> sqlx::Result<Option<Payme
         .bind(draft.method)
         .bind(draft.now)
         .bind(draft.expires_at)
-        .fetch_optional(pool)
+        .fetch_optional(db)
         .await
 }
 
 /// Closes an order that was never paid. `None` when it is past that.
 pub async fn close(
-    pool: &PgPool,
+    db: &mut PgConnection,
     id: PaymentId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<Payment>> {
@@ -89,16 +90,16 @@ pub async fn close(
          where id = $1 and kind = 'checkout' and state in ('ready', 'expired', 'declined')
          returning *",
     );
-    query.bind(id).bind(now).fetch_optional(pool).await
+    query.bind(id).bind(now).fetch_optional(db).await
 }
 
 /// Expires what was not paid in time. A late payment still counts.
-pub async fn expire(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<u64> {
+pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<u64> {
     let query = sqlx::query(
         "update payments set state = 'expired', settled_at = $1
          where state = 'ready' and expires_at <= $1",
     );
-    Ok(query.bind(now).execute(pool).await?.rows_affected())
+    Ok(query.bind(now).execute(db).await?.rows_affected())
 }
 
 /// The next moment at which an order expires.

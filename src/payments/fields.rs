@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::error::Text;
-use crate::extract::{FromField, text};
-use crate::money::MAX_WON;
+use crate::extract::{Fields, FromField, text};
+use crate::money::{MAX_WON, Won};
 
 /// Why something is done, at most 200 characters.
 #[derive(Clone, Debug)]
@@ -20,6 +20,23 @@ impl FromField for Reason {
 pub struct TaxFree(pub i64);
 
 impl TaxFree {
+    /// `taxFreeAmount` of a request for `amount`: 0 when left out, refused above the amount.
+    pub fn of(f: &mut Fields, amount: Option<Won>) -> i64 {
+        let part = f.optional::<Self>("taxFreeAmount").map_or(0, |t| t.0);
+        if amount.is_some_and(|amount| part > amount.get()) {
+            f.refuse("taxFreeAmount", Self::above_amount());
+        }
+        part
+    }
+
+    /// Why a tax-free part of a refund is refused that what is left does not allow.
+    pub fn misfit() -> Text {
+        Text::new(
+            "환불할 금액과 남은 면세·과세 금액에 맞아야 합니다.",
+            "Has to fit the amount and what is left of the tax-free and the taxable part.",
+        )
+    }
+
     /// Why a tax-free part is refused that is more than the whole.
     pub fn above_amount() -> Text {
         Text::new("amount를 넘을 수 없습니다.", "May not exceed amount.")

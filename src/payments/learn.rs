@@ -52,7 +52,7 @@ struct Known {
 
 /// Puts the cancellation into the books, once.
 pub async fn cancellation(ctx: &Context, id: PaymentId, told: &Told) -> sqlx::Result<Learnt> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let Some(payment) = store::lock(&mut tx, id).await? else { return Ok(Learnt::Contradiction) };
     let learnt = apply(ctx, &mut tx, &payment, told).await?;
     tx.commit().await?;

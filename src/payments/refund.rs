@@ -6,6 +6,7 @@ mod books;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 pub(super) use books::finish;
@@ -36,8 +37,8 @@ pub struct Request {
     pub payment: PaymentRef,
     /// Won; `None` = all that is left.
     pub amount: Option<Won>,
-    /// Tax-free part of the amount in won.
-    pub tax_free_amount: i64,
+    /// Tax-free part of the amount in won; `None` = the taxable part goes back first.
+    pub tax_free_amount: Option<i64>,
     /// Why.
     pub reason: Option<String>,
 }
@@ -76,8 +77,9 @@ pub enum RefundError {
     OutcomeUnknown,
     /// More than is left.
     ExceedsBalance,
-    /// The tax-free part is more than the amount.
-    TaxFreeExceedsAmount,
+    /// The tax-free part does not fit: more than the amount or than what is left of it, or so
+    /// little that more taxable money would go back than is left.
+    TaxFreeMisfit,
     /// Another process has taken the request over.
     TakenOver,
     /// Too many calls to the gateway.
@@ -97,7 +99,7 @@ impl From<sqlx::Error> for RefundError {
 /// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
 pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
-    amount_of(&found, &request)?;
+    parts_of(&mut *ctx.pool.acquire().await?, &found, &request).await?;
     let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
     let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
@@ -134,12 +136,12 @@ async fn intend(
     id: PaymentId,
     request: &Request,
 ) -> Result<(Refund, Instant), RefundError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     if !store::is_own_request(&mut tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);
     }
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
-    let amount = amount_of(&payment, request)?;
+    let (amount, tax_free_amount) = parts_of(&mut tx, &payment, request).await?;
     hold(&mut tx, id, amount.get()).await?;
     let query = sqlx::query_as(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -150,7 +152,7 @@ async fn intend(
         .bind(request.id)
         .bind(id)
         .bind(amount)
-        .bind(request.tax_free_amount)
+        .bind(tax_free_amount)
         .bind(&request.reason)
         .bind(ctx.instance.number())
         .bind(ctx.clock.now())
@@ -178,13 +180,24 @@ async fn take_back(ctx: &Context, id: PaymentId, refund: RefundId) {
 }
 
 async fn taken_back(ctx: &Context, id: PaymentId, refund: RefundId) -> Result<(), SettleError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     store::lock(&mut tx, id).await?;
     tx.rollback().await?;
     match settle(ctx, refund, &RefundOutcome::NotSent, None).await {
         Ok(_) | Err(SettleError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// The amount to refund and its tax-free part in won, or why it cannot be.
+async fn parts_of(
+    db: &mut PgConnection,
+    payment: &Payment,
+    request: &Request,
+) -> Result<(Won, i64), RefundError> {
+    let amount = amount_of(payment, request)?;
+    let refunded = store::refunded_tax_free(db, payment.id).await?;
+    Ok((amount, tax_free_of(payment, refunded, amount, request.tax_free_amount)?))
 }
 
 /// The amount to refund, or why it cannot be.
@@ -196,14 +209,29 @@ fn amount_of(payment: &Payment, request: &Request) -> Result<Won, RefundError> {
             if amount.get() > left {
                 return Err(RefundError::ExceedsBalance);
             }
-            let within = request.tax_free_amount <= amount.get();
-            within.then_some(amount).ok_or(RefundError::TaxFreeExceedsAmount)
+            Ok(amount)
         }
         State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
         State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
             Err(RefundError::NotAllowed)
         }
     }
+}
+
+/// The tax-free part of a refund of `amount`, when `refunded` of the payment's tax-free part has
+/// gone back: what is `wanted`, else as little as there can be. Pure.
+fn tax_free_of(
+    payment: &Payment,
+    refunded: i64,
+    amount: Won,
+    wanted: Option<i64>,
+) -> Result<i64, RefundError> {
+    let left = payment.refundable();
+    let tax_free_left = (payment.tax_free_amount - refunded).clamp(0, left);
+    let least = (amount.get() - (left - tax_free_left)).max(0);
+    let most = tax_free_left.min(amount.get());
+    let part = wanted.unwrap_or(least);
+    (least..=most).contains(&part).then_some(part).ok_or(RefundError::TaxFreeMisfit)
 }
 
 /// PAYMETHOD of the cancellation (protocol section 2.3).

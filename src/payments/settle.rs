@@ -58,7 +58,7 @@ pub async fn settle(
     reason: Option<&str>,
 ) -> Result<Option<Payment>, SettleError> {
     let found = store::find(&ctx.pool, &PaymentRef::Id(id)).await?.ok_or(SettleError::NotFound)?;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     // Everyone locks the subscription first, then the payment.
     let standing = match found.subscription_id {
         Some(id) => lock_standing(&mut tx, id).await?,

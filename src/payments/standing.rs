@@ -52,6 +52,8 @@ pub struct Standing {
     pub cancel_at_period_end: bool,
     /// Its own retry days, in place of the service's.
     pub retry_days: Option<RetryDays>,
+    /// While it is paused: the day on which it goes on by itself.
+    pub resume_on: Option<NaiveDate>,
 }
 
 /// The attempt that was made.
@@ -70,6 +72,8 @@ pub enum Due {
     Nothing,
     /// The period has run out and the subscription was to end with it.
     Cancel,
+    /// The pause is over.
+    Resume,
     /// This period is to be paid.
     Charge(Period),
 }
@@ -110,8 +114,9 @@ impl Standing {
     /// the end of the period when it is to end then. `None` unless it is past due.
     pub fn access_until(&self, rules: &Rules) -> Option<DateTime<Utc>> {
         let base = self.retry_base.filter(|_| self.status == Status::PastDue)?;
-        let last = due_at(self.retry_days(rules).last(base)?, rules.charge_hour);
-        let last = self.retry_at.map_or(last, |next| last.max(next));
+        let last = self.retry_days(rules).last(base).map(|day| due_at(day, rules.charge_hour));
+        // The retry that is planned is made, whatever became of the days since.
+        let last = last.max(self.retry_at)?;
         let end = self.cancel_at_period_end.then(|| midnight(self.next_billing_date));
         Some(end.map_or(last, |end| last.min(end)))
     }
@@ -132,6 +137,7 @@ impl Standing {
             Status::PastDue if self.retry_at.is_some_and(|at| now >= at) => {
                 Due::Charge(self.period())
             }
+            Status::Paused if self.resume_on.is_some_and(|day| now >= midnight(day)) => Due::Resume,
             Status::Active
             | Status::PastDue
             | Status::Paused
@@ -147,7 +153,8 @@ impl Standing {
         let next_period = due_at(self.next_billing_date, rules.charge_hour);
         match self.status {
             Status::Canceled | Status::Incomplete => None,
-            Status::Paused | Status::Unpaid => end,
+            Status::Paused => end.into_iter().chain(self.resume_on.map(midnight)).min(),
+            Status::Unpaid => end,
             Status::Active => end.or(Some(next_period)),
             Status::PastDue => {
                 let boundary = end.unwrap_or(next_period);
@@ -161,7 +168,14 @@ impl Standing {
         let mut standing = self.clone();
         let mut planned = Vec::new();
         while let Some(at) = standing.next_moment(rules).map(|at| at.max(now)) {
-            let Due::Charge(period) = standing.due(rules, at) else { break };
+            let period = match standing.due(rules, at) {
+                Due::Charge(period) => period,
+                Due::Resume => {
+                    standing.resume(kst(at).date_naive());
+                    continue;
+                }
+                Due::Cancel | Due::Nothing => break,
+            };
             let is_retry = period.start == standing.period_start;
             let charge = Planned { at, period, is_retry };
             if charge.date() > until {
@@ -172,6 +186,15 @@ impl Standing {
             standing.paid(at);
         }
         planned
+    }
+
+    /// Ends a pause: billed again on the next anchor day from `today`. The time between is not
+    /// billed.
+    pub fn resume(&mut self, today: NaiveDate) {
+        self.status = Status::Active;
+        self.resume_on = None;
+        let paid_until = self.next_billing_date.max(today);
+        self.next_billing_date = self.cycle_day.on_or_after(paid_until);
     }
 
     /// The standing after `attempt` ended in `outcome` at `now`.

@@ -199,6 +199,15 @@ pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid) -> sqlx::Result<bool> {
     query.bind(id).bind(FRESH_SECS).fetch_one(pool).await
 }
 
+/// How much of a payment's tax-free part has gone back, may have, or is about to, in won.
+pub async fn refunded_tax_free(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(
+        "select coalesce(sum(tax_free_amount), 0)::bigint from refunds
+         where payment_id = $1 and state <> 'declined'",
+    );
+    query.bind(id).fetch_one(db).await
+}
+
 /// The refund.
 pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
     sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await

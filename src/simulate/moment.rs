@@ -163,7 +163,7 @@ impl Watch {
 
     fn command(&mut self, body: &[u8]) -> Option<Moment> {
         let (sql, _) = c_string(body)?;
-        if sql.eq_ignore_ascii_case(b"begin") {
+        if sql.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"begin")) {
             self.begun = true;
         }
         if sql.eq_ignore_ascii_case(b"commit") {

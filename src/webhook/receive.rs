@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::ingest::{self, Verdict};
 use super::source::{self, Rules};
+use crate::actor::Actor;
 use crate::context::{AppState, Context};
 use crate::idempotency::MAX_BODY_BYTES;
 
@@ -48,7 +49,8 @@ async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response 
     // In a task of its own: KiwoomPay hanging up does not cut the work short.
     let work = ctx.tasks.spawn({
         let ctx = ctx.clone();
-        async move { handle(&ctx, peer, request).await }
+        let actor = Actor::of(request.extensions());
+        async move { actor.acts(handle(&ctx, peer, request)).await }
     });
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(response)) => response,

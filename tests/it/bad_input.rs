@@ -1,5 +1,7 @@
 //! Bad input: what every refusal has in common, and the proof that it changed nothing.
 
+use kiwoom_billing::events::notices;
+use kiwoom_billing::events::publish::publish;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sqlx::AssertSqlSafe;
@@ -69,6 +71,7 @@ impl TestApp {
     /// Every row of every table, everything in the gateway's ledger and all that reached it.
     pub async fn everything(&self) -> Value {
         let pool = &self.service.ctx.pool;
+        self.settle_events().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select tablename::text from pg_tables where schemaname = 'public' order by 1",
         )
@@ -84,6 +87,18 @@ impl TestApp {
         }
         let counters = self.get("/sandbox/calls").await.json()["counters"].clone();
         json!({"rows": rows, "ledger": self.ledger().await, "calls": counters})
+    }
+
+    /// Lets happen what the service does by itself soon after a change: notices, and the positions of
+    /// events.
+    async fn settle_events(&self) {
+        notices::give(&self.service.ctx).await.unwrap();
+        let left = "select count(*) from events where position is null";
+        while sqlx::query_scalar::<_, i64>(left).fetch_one(&self.service.ctx.pool).await.unwrap()
+            > 0
+        {
+            publish(&self.service.ctx).await.unwrap();
+        }
     }
 
     /// Sends `base` once for each case, with that one field wrong, and compares the whole error.

@@ -40,7 +40,8 @@ async fn a_payment_is_refused_for_each_field_that_is_missing_or_wrong() {
             "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",
             "50자를 넘을 수 없습니다.",
         ),
-        ("taxFreeAmount", "1", UNKNOWN_FIELD),
+        ("taxFreeAmount", "-1", TAX_FREE),
+        ("taxFreeAmount", "9901", ABOVE),
         ("currency", "\"USD\"", UNKNOWN_FIELD),
     ];
     app.refuses_each(post(), &base, &cases).await;
@@ -105,9 +106,10 @@ async fn a_refund_is_refused_for_each_wrong_field() {
     let long = json!({"paymentId": paid["id"], "reason": "왜".repeat(201)});
     let expected = invalid(&[("reason", "200자를 넘을 수 없습니다.")]);
     assert_eq!(app.post(REFUND, &long).await.error(400), expected);
-    // Nothing said about the amount: all that is left, and that is less than the tax-free part.
+    // Nothing said about the amount: all that is left, and none of it is tax-free.
     let above = json!({"paymentId": paid["id"], "taxFreeAmount": 9901});
-    assert_eq!(app.post(REFUND, &above).await.error(400), invalid(&[("taxFreeAmount", ABOVE)]));
+    let misfit = "환불할 금액과 남은 면세·과세 금액에 맞아야 합니다.";
+    assert_eq!(app.post(REFUND, &above).await.error(400), invalid(&[("taxFreeAmount", misfit)]));
     assert_eq!(app.everything().await, before);
 }
 

@@ -126,7 +126,9 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("RETRY_DAYS", "0", DAYS),
         ("RETRY_DAYS", "28", DAYS),
         ("RETRY_DAYS", "1,1", DAYS),
+        ("RENEWAL_NOTICE_DAYS", "61", "a whole number from 0 to 60"),
         ("MERCHANT_WEBHOOK_URL", "s3cret", URL),
+        ("MERCHANT_WEBHOOK_SECRET", "s3cret", "whsec_ and at least 24 bytes in base64"),
         ("SDK_EXAMPLE_ENABLED", "s3cret", SWITCH),
         ("LOG_FORMAT", "s3cret", "pretty or json"),
         ("RUST_LOG", "info=s3cret=debug", "error, warn, info, debug, trace, or a filter of these"),
@@ -176,13 +178,29 @@ fn the_gateway_s_address_is_https_but_to_this_machine_in_development() {
     assert_eq!(lonely, [expected]);
 }
 
+const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+#[test]
+fn deliveries_need_a_secret_and_https_in_production() {
+    let url = |url: &'static str| ("MERCHANT_WEBHOOK_URL", url);
+    let secret = ("MERCHANT_WEBHOOK_SECRET", SIGNING);
+    assert!(read(&[url("http://127.0.0.1:9000/events"), secret]).is_ok());
+    let lonely = problems(&[url("https://shop.example.com/events")]);
+    let missing =
+        "MERCHANT_WEBHOOK_SECRET is missing: it takes whsec_ and at least 24 bytes in base64";
+    assert_eq!(lonely, [missing]);
+    let plain = [production(), vec![url("http://shop.example.com/events"), secret]].concat();
+    assert_eq!(problems(&plain), ["MERCHANT_WEBHOOK_URL is wrong: it takes an https URL"]);
+}
+
 #[test]
 fn settings_do_not_print_their_secrets() {
     let mut settings = production();
     settings.push(("BILLING_KEY_SECRET_OLD", HEX));
-    settings.push(("MERCHANT_WEBHOOK_SECRET", "s3cret-s3cret"));
+    settings.push(("MERCHANT_WEBHOOK_URL", "https://shop.example.com/events"));
+    settings.push(("MERCHANT_WEBHOOK_SECRET", SIGNING));
     let shown = format!("{:?}", read(&settings).unwrap());
-    for secret in [HEX, "u:p@db", "0123456789abcdef01234567", "s3cret"] {
+    for secret in [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

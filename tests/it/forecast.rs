@@ -8,13 +8,13 @@ use crate::bad_input::invalid;
 use crate::dunning::renewed_with;
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST};
 
-async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
+pub async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
     let path = format!("/billing/forecast?until={until}&limit=100");
     app.get(&path).await.data(200)["items"].as_array().unwrap().clone()
 }
 
 /// Day and amount of each charge, in order of time.
-fn charges(forecast: &[Value]) -> Vec<(String, i64)> {
+pub fn charges(forecast: &[Value]) -> Vec<(String, i64)> {
     let all = forecast.iter().flat_map(|item| item["charges"].as_array().unwrap());
     let told = |c: &Value| (c["date"].as_str().unwrap().to_owned(), c["amount"].as_i64().unwrap());
     let mut charges: Vec<_> = all.map(told).collect();
@@ -23,7 +23,7 @@ fn charges(forecast: &[Value]) -> Vec<(String, i64)> {
 }
 
 /// The same of what the gateway's ledger holds.
-async fn charged(app: &TestApp) -> Vec<(String, i64)> {
+pub async fn charged(app: &TestApp) -> Vec<(String, i64)> {
     let told = |t: &Value| {
         let day = t["approvedAt"].as_str().unwrap()[..10].to_owned();
         (day, t["amount"].as_i64().unwrap())

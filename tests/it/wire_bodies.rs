@@ -8,14 +8,14 @@ use crate::app::{TestApp, card, one_off};
 const MONTHLY: &str = "bff9b0a320b1b8b5b6";
 
 /// The step-2 requests of one kind, oldest first.
-async fn calls(app: &TestApp, step: &str) -> Vec<Value> {
+pub async fn calls(app: &TestApp, step: &str) -> Vec<Value> {
     let calls = app.get("/sandbox/calls").await.json()["calls"].clone();
     calls.as_array().unwrap().iter().filter(|call| call["step"] == step).cloned().collect()
 }
 
 /// The body as its receiver reads it, after checking that it is CP949 and declared as such.
 #[track_caller]
-fn fields(call: &Value) -> Map<String, Value> {
+pub fn fields(call: &Value) -> Map<String, Value> {
     assert_eq!(call["contentType"], "application/json;charset=EUC-KR", "{call}");
     let bytes = hex::decode(call["bodyHex"].as_str().unwrap()).unwrap();
     let text = encoding_rs::EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes);
@@ -86,7 +86,9 @@ async fn a_charge_sends_its_korean_texts_as_cp949_and_the_ledger_reads_them() {
 async fn a_refund_sends_the_transaction_the_amount_and_a_reason_that_fits() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
-    let payment = app.pay(&key).await.data(200);
+    let mut mixed = one_off(&key);
+    mixed["taxFreeAmount"] = json!(2000);
+    let payment = app.post("/billing/pay", &mixed).await.data(200);
     let refund = json!({
         "paymentId": payment["id"], "amount": 4000, "taxFreeAmount": 1000,
         "reason": "고객 변심 🎉",

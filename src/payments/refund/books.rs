@@ -18,7 +18,7 @@ pub async fn settle(
     resolve_reason: Option<&str>,
 ) -> Result<Option<(Refund, Payment)>, SettleError> {
     let found = store::find_refund(&ctx.pool, id).await?.ok_or(SettleError::NotFound)?;
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
     let query = sqlx::query_as("select * from refunds where id = $1 for update").bind(id);
     let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;

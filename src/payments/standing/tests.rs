@@ -22,6 +22,7 @@ fn active() -> Standing {
         next_attempt_at: None,
         cancel_at_period_end: false,
         retry_days: None,
+        resume_on: None,
     }
 }
 
@@ -164,6 +165,8 @@ fn its_own_retry_days_hold_and_say_until_when_there_is_access() {
     assert_eq!((last.retry_at, last.retry_attempt), (Some(ten("2026-12-24")), 2));
     let unpaid = run(&last, &soft, ten("2026-12-24"));
     assert_eq!((unpaid.status, unpaid.access_until(&rules())), (Status::Unpaid, None));
+    let no_more = Standing { retry_days: RetryDays::new(vec![]), ..late.clone() };
+    assert_eq!(no_more.access_until(&rules()), no_more.retry_at, "the planned retry is made");
     let at_once = run(&own(Vec::new()), &soft, ten("2026-12-15"));
     assert_eq!(at_once.status, Status::Unpaid, "no retry days: no retry");
 }

@@ -234,6 +234,7 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
         next_attempt_at: None,
         cancel_at_period_end: false,
         retry_days: None,
+        resume_on: None,
     };
     standing.next_attempt_at = standing.next_moment(rules);
     Sub {

@@ -1,0 +1,50 @@
+//! Who does what is being done: written on every event by the transaction that does it.
+
+use axum::http::Extensions;
+
+use crate::auth::ApiKeyId;
+use crate::request_id::RequestId;
+
+tokio::task_local! {
+    static ACTOR: Actor;
+}
+
+/// Who acts, and in which request.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    name: String,
+    request: String,
+}
+
+impl Actor {
+    /// The API key of a request with these extensions; KiwoomPay where no key is asked for.
+    pub fn of(extensions: &Extensions) -> Self {
+        let key = extensions.get::<ApiKeyId>();
+        Self {
+            name: key.map_or_else(|| "kiwoompay".to_owned(), |key| key.0.clone()),
+            request: RequestId::of(extensions),
+        }
+    }
+
+    /// The service by itself.
+    fn scheduler() -> Self {
+        Self { name: "scheduler".to_owned(), request: String::new() }
+    }
+
+    /// Runs `work` as this actor.
+    pub async fn acts<T>(self, work: impl Future<Output = T>) -> T {
+        ACTOR.scope(self, work).await
+    }
+
+    /// The statement that begins a transaction of the present actor at `now`. Neither name nor
+    /// request id can hold a quote: the one is ours, the other is checked where it comes in.
+    pub fn begin(now: chrono::DateTime<chrono::Utc>) -> String {
+        let Self { name, request } =
+            ACTOR.try_with(Self::clone).unwrap_or_else(|_| Self::scheduler());
+        let now = now.to_rfc3339();
+        format!(
+            "begin; set local kiwoom.actor = '{name}'; set local kiwoom.request = '{request}'; \
+             set local kiwoom.now = '{now}'"
+        )
+    }
+}

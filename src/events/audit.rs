@@ -1,0 +1,172 @@
+//! `GET /audit`: who did what, why, and what it changed.
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sqlx::types::Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::publish::publish;
+use super::read::Position;
+use super::store::{self, Event, Filter, From as Direction};
+use crate::answer::{self, Answer, Limit, Success};
+use crate::clock::rfc3339_kst;
+use crate::context::AppState;
+use crate::error::{ErrorBody, Text};
+use crate::extract::{Fields, FromField, FromFields, Query, text};
+
+/// How the work is shared out, and secrets: not the caller's.
+const HIDDEN: [&str; 9] = [
+    "autokey",
+    "leased_by",
+    "leased_until",
+    "next_attempt_at",
+    "sender",
+    "sent_at",
+    "renewal_noticed",
+    "expiry_noticed",
+    "confirmed_by",
+];
+
+/// A change.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AuditBody {
+    id: String,
+    at: String,
+    /// Id of the API key, `open` (no keys in development), `scheduler` or `kiwoompay`.
+    actor: String,
+    #[schema(required)]
+    request_id: Option<String>,
+    /// As the type of the event.
+    action: String,
+    object_id: String,
+    #[schema(required)]
+    reason: Option<String>,
+    /// Each field that changed: `{"before":…,"after":…}`.
+    #[schema(value_type = Object)]
+    changes: Value,
+}
+
+impl From<Event> for AuditBody {
+    fn from(event: Event) -> Self {
+        let prefix = match event.object.as_str() {
+            "billing_key" => "bk_",
+            "subscription" => "sub_",
+            "refund" => "ref_",
+            _ => "pay_",
+        };
+        Self {
+            id: event.id.to_string(),
+            at: rfc3339_kst(event.created_at),
+            actor: event.actor,
+            request_id: event.request_id,
+            action: event.kind,
+            object_id: format!("{prefix}{}", event.object_id),
+            reason: event.reason,
+            changes: changes(event.before, event.after),
+        }
+    }
+}
+
+fn changes(before: Option<Json<Value>>, after: Option<Json<Value>>) -> Value {
+    let row = |side: Option<Json<Value>>| match side {
+        Some(Json(Value::Object(row))) => row,
+        _ => Map::new(),
+    };
+    let (before, after) = (row(before), row(after));
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    let changed = names.filter(|name| !HIDDEN.contains(&name.as_str())).filter_map(|name| {
+        let side = |row: &Map<String, Value>| row.get(name).cloned().unwrap_or_default();
+        let (was, is) = (side(&before), side(&after));
+        (was != is).then(|| (camel_case(name), json!({ "before": was, "after": is })))
+    });
+    Value::Object(changed.collect())
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let (initial, rest) = word.split_at(word.len().min(1));
+        text + &initial.to_uppercase() + rest
+    })
+}
+
+/// A part of the trail.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditPage {
+    items: Vec<AuditBody>,
+    /// Hand it back as `cursor` for the next page; `null` on the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// What to list.
+pub struct AuditRequest {
+    filter: Filter,
+    limit: i64,
+    before: i64,
+}
+
+impl FromFields for AuditRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let filter = Filter {
+            object_id: f.optional::<ObjectId>("objectId").map(|id| id.0),
+            actor: f.optional::<ActorName>("actor").map(|actor| actor.0),
+            ..Filter::default()
+        };
+        let limit = f.optional::<Limit>("limit").unwrap_or_default().rows();
+        let before = f.optional::<Position>("cursor").map_or(i64::MAX, |cursor| cursor.0);
+        Some(Self { filter, limit, before })
+    }
+}
+
+/// `pay_…`, `sub_…`, `ref_…` or `bk_…`; anything else names nothing.
+struct ObjectId(Uuid);
+
+impl FromField for ObjectId {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let id = text(value, 100)?;
+        let uuid = id.split_once('_').and_then(|(_, uuid)| Uuid::try_parse(uuid).ok());
+        Ok(Self(uuid.unwrap_or_default()))
+    }
+}
+
+struct ActorName(String);
+
+impl FromField for ActorName {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 100).map(Self)
+    }
+}
+
+/// 감사 기록: every change, newest first. It can be added to, never altered.
+#[utoipa::path(
+    get, path = "/audit", tag = "events",
+    params(
+        ("objectId" = Option<String>, Query),
+        ("actor" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<AuditPage>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditRequest>) -> Answer {
+    publish(&ctx).await?;
+    let from = Direction::Before(request.before);
+    let mut events = store::list(&ctx.pool, &request.filter, from, request.limit + 1).await?;
+    let limit = usize::try_from(request.limit).unwrap_or(20);
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let last = events.last().filter(|_| more).and_then(|event| event.position);
+    Ok(answer::ok(AuditPage {
+        items: events.into_iter().map(AuditBody::from).collect(),
+        next_cursor: last.map(|position| position.to_string()),
+    }))
+}

@@ -1,0 +1,57 @@
+//! Telling the merchant's backend: events by cursor, signed deliveries, notices, and the audit trail.
+//!
+//! The database writes an event in the transaction of the change itself (migration 0006). After the
+//! commit one process at a time gives it a position and the object as the API shows it
+//! ([`publish`]), so that a reader who goes on from a position misses nothing.
+
+mod audit;
+pub mod deliver;
+pub mod notices;
+pub mod publish;
+mod read;
+mod store;
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::context::AppState;
+use deliver::Courier;
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(read::list))
+        .routes(routes!(read::show))
+        .routes(routes!(read::redeliver))
+        .routes(routes!(audit::list))
+}
+
+/// Publishes and delivers until the service is told to stop. A delivery that is cut short by that
+/// is made again, here or by another process.
+pub async fn run(ctx: AppState, courier: Option<Courier>) {
+    let mut ticks = interval(PAUSE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let turn = async {
+            ticks.tick().await;
+            publish::publish(&ctx).await?;
+            match &courier {
+                Some(courier) => courier.deliver(&ctx.pool).await,
+                None => Ok(()),
+            }
+        };
+        tokio::select! {
+            () = ctx.draining.cancelled() => return,
+            done = turn => {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "events wait for a later turn");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Notices ahead of time: a renewal to come, a card about to expire. Each is an event, given once.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+
+use crate::clock::kst;
+use crate::context::Context;
+use crate::schedule::due_at;
+
+/// Days before the last day of the month on the card.
+const EXPIRY_DAYS: i64 = 30;
+const BATCH: i64 = 500;
+
+/// Gives the notices that are due, at `CHARGE_HOUR` of their day.
+pub async fn give(ctx: &Context) -> sqlx::Result<()> {
+    if let Some(days) = renewal_days(ctx) {
+        while renewals(ctx, reached(ctx, days)).await? == BATCH.unsigned_abs() {}
+    }
+    while expiries(ctx, reached(ctx, EXPIRY_DAYS)).await? == BATCH.unsigned_abs() {}
+    Ok(())
+}
+
+/// The next moment at which a notice is due.
+pub async fn next(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let renewal = match renewal_days(ctx) {
+        Some(days) => first_renewal(ctx).await?.map(|date| moment(ctx, date, days)),
+        None => None,
+    };
+    let expiry = first_expiry(ctx).await?.map(|date| moment(ctx, date, EXPIRY_DAYS));
+    Ok([renewal, expiry].into_iter().flatten().min())
+}
+
+/// `RENEWAL_NOTICE_DAYS`; 0 = no notice.
+fn renewal_days(ctx: &Context) -> Option<i64> {
+    Some(ctx.config.schedule.renewal_notice_days).filter(|days| *days > 0)
+}
+
+fn moment(ctx: &Context, date: NaiveDate, days: i64) -> DateTime<Utc> {
+    due_at(date - Duration::days(days), ctx.rules().charge_hour)
+}
+
+/// The date whose notice, given `days` before, is due now.
+fn reached(ctx: &Context, days: i64) -> NaiveDate {
+    let hours = Duration::hours(ctx.rules().charge_hour.into());
+    kst(ctx.clock.now() - hours).date_naive() + Duration::days(days)
+}
+
+async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
+    let query = sqlx::query_scalar(
+        "select min(next_billing_date) from subscriptions
+         where status = 'active' and not cancel_at_period_end
+            and renewal_noticed is distinct from next_billing_date",
+    );
+    query.fetch_one(&ctx.pool).await
+}
+
+async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
+    let query = sqlx::query_scalar(
+        "select min(card_expires) from billing_keys
+         where status = 'active' and not expiry_noticed and card_expires >= $1",
+    );
+    query.bind(ctx.clock.today()).fetch_one(&ctx.pool).await
+}
+
+async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
+    let query = sqlx::query(
+        "with due as (
+            select id from subscriptions
+            where status = 'active' and not cancel_at_period_end
+                and renewal_noticed is distinct from next_billing_date
+                and next_billing_date <= $1
+            order by next_billing_date limit $3 for update skip locked),
+         told as (
+            update subscriptions set renewal_noticed = next_billing_date
+            from due where subscriptions.id = due.id returning subscriptions.*)
+         insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
+            after, created_at)
+         select new_event_id(), 'subscription.renewal_upcoming', 'subscription', id, id, id,
+            'renewal ' || id || ' ' || next_billing_date, 'scheduler', to_jsonb(told), $2
+         from told on conflict (notice) do nothing",
+    );
+    let query = query.bind(until).bind(ctx.clock.now()).bind(BATCH);
+    query.execute(&ctx.pool).await.map(|done| done.rows_affected())
+}
+
+async fn expiries(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
+    let query = sqlx::query(
+        r#"with due as (
+            select id from billing_keys
+            where status = 'active' and not expiry_noticed and card_expires between $2 and $1
+            limit $4 for update skip locked),
+         told as (
+            update billing_keys set expiry_noticed = true
+            from due where billing_keys.id = due.id returning billing_keys.*)
+         insert into events (id, type, object, object_id, stream, notice, actor, after, created_at)
+         select new_event_id(), 'billing_key.expiring', 'billing_key', id, id, 'expiry ' || id,
+            'scheduler', to_jsonb(told) || '{"autokey": "\\x"}', $3
+         from told on conflict (notice) do nothing"#,
+    );
+    let query = query.bind(until).bind(ctx.clock.today()).bind(ctx.clock.now()).bind(BATCH);
+    query.execute(&ctx.pool).await.map(|done| done.rows_affected())
+}

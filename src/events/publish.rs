@@ -1,0 +1,81 @@
+//! Gives committed events their positions and shows their objects as the API does.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::types::Json;
+
+use super::store::{self, Event};
+use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
+use crate::billing::store::BillingKey;
+use crate::context::Context;
+use crate::easypay::answers::OrderBody;
+use crate::payments::answers::{PaymentBody, RefundBody};
+use crate::payments::store::{Payment, Refund, list_refunds};
+
+const BATCH: i64 = 200;
+
+/// Publishes what has been committed, unless another process is at it. Positions are given under a
+/// lock that ends with the commit: whoever sees a position sees all before it.
+pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
+    loop {
+        let mut tx = ctx.pool.begin().await?;
+        if !store::may_publish(&mut tx).await? {
+            return Ok(());
+        }
+        let events = store::unpublished(&mut tx, BATCH).await?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
+        let mut data = Vec::with_capacity(events.len());
+        for event in events {
+            data.push(shown(ctx, &mut tx, event).await?);
+        }
+        store::set_positions(&mut tx, &seqs, &data).await?;
+        if ctx.config.merchant_webhook.is_some() {
+            store::enlist(&mut tx, &seqs).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// The object of an event as the API shows it: after the change, or before it when it is gone.
+async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
+    let Some(Json(row)) = event.after.or(event.before) else { return Ok(Value::Null) };
+    Ok(match event.object.as_str() {
+        "billing_key" => {
+            let sql = "select r.* from jsonb_populate_record(null::billing_keys, $1) as r";
+            json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
+        }
+        "subscription" => {
+            let sql = "select r.* from jsonb_populate_record(null::subscriptions, $1) as r";
+            json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
+        }
+        "refund" => {
+            let sql = "select r.* from jsonb_populate_record(null::refunds, $1) as r";
+            json(RefundBody::from(read::<Refund>(db, sql, row).await?))
+        }
+        object => {
+            let sql = "select r.* from jsonb_populate_record(null::payments, $1) as r";
+            let payment: Payment = read(db, sql, row).await?;
+            if object == "order" {
+                let refunds = list_refunds(&ctx.pool, Some(payment.id), None, None, 1000).await?;
+                json(OrderBody::new(ctx, payment, &refunds))
+            } else {
+                json(PaymentBody::new(ctx, payment))
+            }
+        }
+    })
+}
+
+async fn read<T>(db: &mut PgConnection, sql: &'static str, row: Value) -> sqlx::Result<T>
+where
+    T: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
+{
+    sqlx::query_as(sql).bind(Json(row)).fetch_one(db).await
+}
+
+fn json(body: impl Serialize) -> Value {
+    serde_json::to_value(body).unwrap_or_default()
+}

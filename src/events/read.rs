@@ -1,0 +1,216 @@
+//! `GET /events`: what happened, oldest first, from a cursor on; and one event with its delivery.
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::publish::publish;
+use super::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
+use crate::answer::{self, Answer, Limit, Success};
+use crate::clock::rfc3339_kst;
+use crate::context::AppState;
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Fields, FromField, FromFields, PathId, Query, text};
+use crate::ids::EventId;
+
+/// An event: in the list, and as the body of its delivery.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventBody {
+    id: String,
+    /// What happened to what: `payment.approved`, `subscription.past_due`.
+    r#type: String,
+    /// When, by the clock that the charges follow.
+    timestamp: String,
+    /// `billing_key`, `subscription`, `payment`, `order` or `refund`: what `data` is.
+    object: String,
+    #[schema(required)]
+    subscription_id: Option<String>,
+    /// The object as its own route showed it then.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+impl From<Event> for EventBody {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id.to_string(),
+            r#type: event.kind,
+            timestamp: rfc3339_kst(event.created_at),
+            object: event.object,
+            subscription_id: event.subscription_id.map(|id| id.to_string()),
+            data: event.data.map(|json| json.0).unwrap_or_default(),
+        }
+    }
+}
+
+/// A part of the stream of events.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPage {
+    items: Vec<EventBody>,
+    /// Where to go on reading, also when there is nothing more yet; `null` before the first event.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// Which events to list.
+pub struct ListRequest {
+    filter: Filter,
+    limit: i64,
+    after: Option<i64>,
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let filter = Filter {
+            kind: f.optional::<Type>("type").map(|kind| kind.0),
+            subscription_id: f.optional("subscriptionId"),
+            ..Filter::default()
+        };
+        let limit = f.optional::<Limit>("limit").unwrap_or_default().rows();
+        Some(Self { filter, limit, after: f.optional::<Position>("cursor").map(|c| c.0) })
+    }
+}
+
+struct Type(String);
+
+impl FromField for Type {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 60).map(Self)
+    }
+}
+
+/// A place in the stream of events.
+pub struct Position(pub i64);
+
+impl FromField for Position {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let position = value.as_str().and_then(|text| text.parse().ok()).filter(|n| *n >= 0);
+        let wrong = || {
+            Text::new(
+                "nextCursor로 받은 값이어야 합니다.",
+                "Has to be a nextCursor of an earlier page.",
+            )
+        };
+        position.map(Self).ok_or_else(wrong)
+    }
+}
+
+/// 이벤트 조회: oldest first. Keep `nextCursor` and go on from it: nothing is missed, nothing comes
+/// twice.
+#[utoipa::path(
+    get, path = "/events", tag = "events",
+    params(
+        ("cursor" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("type" = Option<String>, Query),
+        ("subscriptionId" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "Events", body = Success<EventPage>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    publish(&ctx).await?;
+    let from = Direction::After(request.after.unwrap_or(0));
+    let events = store::list(&ctx.pool, &request.filter, from, request.limit).await?;
+    let last = events.last().and_then(|event| event.position).or(request.after);
+    Ok(answer::ok(EventPage {
+        items: events.into_iter().map(EventBody::from).collect(),
+        next_cursor: last.map(|position| position.to_string()),
+    }))
+}
+
+/// An event with how it was delivered.
+#[derive(Serialize, ToSchema)]
+pub struct EventDetail {
+    #[serde(flatten)]
+    event: EventBody,
+    /// `null` when there was no `MERCHANT_WEBHOOK_URL`.
+    #[schema(required)]
+    delivery: Option<DeliveryBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryBody {
+    /// `waiting`, `delivered` or `given_up`.
+    state: String,
+    /// While it waits.
+    #[schema(required)]
+    next_at: Option<String>,
+    /// In order of time; all of them, also those before a redelivery.
+    attempts: Vec<AttemptBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AttemptBody {
+    at: String,
+    millis: i32,
+    /// HTTP status of the answer.
+    #[schema(required)]
+    status: Option<i16>,
+    /// Why there was no answer.
+    #[schema(required)]
+    failure: Option<String>,
+}
+
+impl DeliveryBody {
+    fn new(delivery: Delivery, attempts: Vec<Attempt>) -> Self {
+        let next = Some(delivery.next_at).filter(|_| delivery.state == "waiting");
+        let attempt = |a: Attempt| AttemptBody {
+            at: rfc3339_kst(a.attempted_at),
+            millis: a.millis,
+            status: a.status,
+            failure: a.failure,
+        };
+        Self {
+            state: delivery.state,
+            next_at: next.map(rfc3339_kst),
+            attempts: attempts.into_iter().map(attempt).collect(),
+        }
+    }
+}
+
+/// An event and its delivery log.
+#[utoipa::path(
+    get, path = "/events/{id}", tag = "events", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The event", body = Success<EventDetail>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    detail(&ctx, EventId::parse(&id)).await
+}
+
+async fn detail(ctx: &AppState, id: EventId) -> Answer {
+    let event = store::find(&ctx.pool, id).await?.ok_or(ApiError::from(Code::EventNotFound))?;
+    let delivery = match store::delivery(&ctx.pool, id).await? {
+        Some(delivery) => Some(DeliveryBody::new(delivery, store::attempts(&ctx.pool, id).await?)),
+        None => None,
+    };
+    Ok(answer::ok(EventDetail { event: event.into(), delivery }))
+}
+
+/// Delivers an event again, with the same id.
+#[utoipa::path(
+    post, path = "/events/{id}/redeliver", tag = "events", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "It will be delivered", body = Success<EventDetail>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn redeliver(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    if ctx.config.merchant_webhook.is_none() {
+        let ko = "설정되지 않아 보낼 곳이 없습니다.";
+        let reason = Text::new(ko, "Not set: there is nowhere to deliver to.");
+        return Err(ApiError::invalid_field("MERCHANT_WEBHOOK_URL", reason));
+    }
+    let id = EventId::parse(&id);
+    store::redeliver(&ctx.pool, id).await?;
+    detail(&ctx, id).await
+}

@@ -1,0 +1,221 @@
+//! SQL of events and of their deliveries.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::ids::{EventId, SubscriptionId};
+
+/// A row of `events`.
+#[derive(sqlx::FromRow)]
+pub struct Event {
+    pub seq: i64,
+    pub id: EventId,
+    #[sqlx(rename = "type")]
+    pub kind: String,
+    pub object: String,
+    pub object_id: Uuid,
+    pub subscription_id: Option<SubscriptionId>,
+    pub actor: String,
+    pub request_id: Option<String>,
+    pub reason: Option<String>,
+    pub before: Option<Json<Value>>,
+    pub after: Option<Json<Value>>,
+    pub created_at: DateTime<Utc>,
+    pub position: Option<i64>,
+    pub data: Option<Json<Value>>,
+}
+
+/// A row of `event_deliveries`.
+#[derive(sqlx::FromRow)]
+pub struct Delivery {
+    pub state: String,
+    pub next_at: DateTime<Utc>,
+}
+
+/// A row of `delivery_attempts`.
+#[derive(sqlx::FromRow)]
+pub struct Attempt {
+    pub attempted_at: DateTime<Utc>,
+    pub millis: i32,
+    pub status: Option<i16>,
+    pub failure: Option<String>,
+}
+
+/// Whether this transaction may give positions: one at a time, over all processes.
+pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('events'))");
+    query.fetch_one(db).await
+}
+
+/// The oldest events without a position.
+pub async fn unpublished(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Event>> {
+    let query = sqlx::query_as("select * from events where position is null order by seq limit $1");
+    query.bind(limit).fetch_all(db).await
+}
+
+/// Gives the events `seqs`, in this order, the next positions and their data.
+pub async fn set_positions(
+    db: &mut PgConnection,
+    seqs: &[i64],
+    data: &[Value],
+) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update events set position = last.position + new.nth, data = new.data
+         from unnest($1::bigint[], $2::jsonb[]) with ordinality as new (seq, data, nth),
+            (select coalesce(max(position), 0) as position from events) as last
+         where events.seq = new.seq",
+    );
+    query.bind(seqs).bind(data).execute(db).await.map(drop)
+}
+
+/// Puts the events `seqs` on the list of what is to be delivered.
+pub async fn enlist(db: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into event_deliveries (event_id, stream, position)
+         select id, stream, position from events where seq = any($1)",
+    );
+    query.bind(seqs).execute(db).await.map(drop)
+}
+
+/// What a list of events is narrowed to.
+#[derive(Debug, Default)]
+pub struct Filter {
+    pub kind: Option<String>,
+    pub subscription_id: Option<SubscriptionId>,
+    pub object_id: Option<Uuid>,
+    pub actor: Option<String>,
+}
+
+/// Which way a list goes, and from where.
+#[derive(Clone, Copy, Debug)]
+pub enum From {
+    /// Oldest first, after this position.
+    After(i64),
+    /// Newest first, before this position.
+    Before(i64),
+}
+
+/// Published events.
+pub async fn list(
+    pool: &PgPool,
+    filter: &Filter,
+    from: From,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from events where position ");
+    let order = match from {
+        From::After(position) => {
+            sql.push("> ").push_bind(position);
+            " order by position limit "
+        }
+        From::Before(position) => {
+            sql.push("< ").push_bind(position);
+            " order by position desc limit "
+        }
+    };
+    if let Some(kind) = &filter.kind {
+        sql.push(" and type = ").push_bind(kind);
+    }
+    if let Some(id) = filter.subscription_id {
+        sql.push(" and subscription_id = ").push_bind(id);
+    }
+    if let Some(id) = filter.object_id {
+        sql.push(" and object_id = ").push_bind(id);
+    }
+    if let Some(actor) = &filter.actor {
+        sql.push(" and actor = ").push_bind(actor);
+    }
+    sql.push(order).push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await
+}
+
+/// A published event.
+pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
+    let query = sqlx::query_as("select * from events where id = $1 and position is not null");
+    query.bind(id).fetch_optional(pool).await
+}
+
+/// How the delivery of an event stands.
+pub async fn delivery(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Delivery>> {
+    let query = sqlx::query_as("select * from event_deliveries where event_id = $1");
+    query.bind(id).fetch_optional(pool).await
+}
+
+/// The delivery log of an event.
+pub async fn attempts(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Attempt>> {
+    let query = sqlx::query_as("select * from delivery_attempts where event_id = $1 order by seq");
+    query.bind(id).fetch_all(pool).await
+}
+
+/// Has an event delivered (again), with all tries ahead of it.
+pub async fn redeliver(pool: &PgPool, id: EventId) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into event_deliveries (event_id, stream, position)
+         select id, stream, position from events where id = $1
+         on conflict (event_id) do update
+         set state = 'waiting', attempts = 0, next_at = now(), leased_until = null",
+    );
+    query.bind(id).execute(pool).await.map(drop)
+}
+
+/// An event to be told now: its id and how often that was tried.
+#[derive(Clone, Copy, sqlx::FromRow)]
+pub struct Claimed {
+    pub event_id: EventId,
+    pub attempts: i32,
+}
+
+/// Takes deliveries that are due, of each stream only the first: the others wait for it.
+pub async fn claim(pool: &PgPool, limit: i64, lease_secs: f64) -> sqlx::Result<Vec<Claimed>> {
+    let query = sqlx::query_as(
+        "update event_deliveries set leased_until = now() + make_interval(secs => $2)
+         where event_id in (
+            select event_id from event_deliveries as due
+            where state = 'waiting' and next_at <= now()
+                and (leased_until is null or leased_until < now())
+                and not exists (select from event_deliveries as earlier
+                    where earlier.stream = due.stream and earlier.state = 'waiting'
+                        and earlier.position < due.position)
+            order by position limit $1 for update skip locked)
+         returning event_id, attempts",
+    );
+    query.bind(limit).bind(lease_secs).fetch_all(pool).await
+}
+
+/// What came of a try.
+pub struct Told {
+    pub millis: i32,
+    pub status: Option<i16>,
+    pub failure: Option<String>,
+}
+
+/// Writes a try into the log, and what follows: the new state, and when it is tried again.
+pub async fn record(
+    pool: &PgPool,
+    id: EventId,
+    told: &Told,
+    (state, pause_secs): (&str, f64),
+) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "with attempt as (
+            insert into delivery_attempts (event_id, millis, status, failure)
+            values ($1, $2, $3, $4))
+         update event_deliveries set state = $5, attempts = attempts + 1, leased_until = null,
+            next_at = now() + make_interval(secs => $6)
+         where event_id = $1",
+    );
+    query
+        .bind(id)
+        .bind(told.millis)
+        .bind(told.status)
+        .bind(&told.failure)
+        .bind(state)
+        .bind(pause_secs)
+        .execute(pool)
+        .await
+        .map(drop)
+}
