@@ -22,6 +22,7 @@ pub mod request_id;
 // Features.
 pub mod billing;
 pub mod easypay;
+pub mod import;
 pub mod scheduler;
 pub mod webhook;
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 
 use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
@@ -49,7 +49,7 @@ pub struct Subscription {
     pub created_at: DateTime<Utc>,
 }
 
-pub async fn insert_key(pool: &PgPool, key: &BillingKey) -> sqlx::Result<()> {
+pub async fn insert_key(db: impl PgExecutor<'_>, key: &BillingKey) -> sqlx::Result<()> {
     let query = sqlx::query(
         "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
             card_company_code, card_number_masked, status, created_at)
@@ -65,7 +65,7 @@ pub async fn insert_key(pool: &PgPool, key: &BillingKey) -> sqlx::Result<()> {
         .bind(&key.card_number_masked)
         .bind(&key.status)
         .bind(key.created_at)
-        .execute(pool)
+        .execute(db)
         .await
         .map(drop)
 }
@@ -79,6 +79,24 @@ pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<Bi
 pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
     let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
     query.bind(id).fetch_optional(db).await
+}
+
+/// All keys of the customer for cards of this masked number, deleted ones too.
+pub async fn keys_of_card(
+    db: &mut PgConnection,
+    customer_id: &str,
+    card_number_masked: &str,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(
+        "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
+    );
+    query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
+}
+
+/// The key that was made last.
+pub async fn newest_key(db: &mut PgConnection) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys order by id desc limit 1");
+    query.fetch_optional(db).await
 }
 
 pub async fn list_keys(
