@@ -1,6 +1,7 @@
 //! Who does what is being done: written on every event by the transaction that does it.
 
 use axum::http::Extensions;
+use chrono::{DateTime, Utc};
 
 use crate::auth::ApiKeyId;
 use crate::request_id::RequestId;
@@ -36,11 +37,20 @@ impl Actor {
         ACTOR.scope(self, work).await
     }
 
-    /// The statement that begins a transaction of the present actor at `now`. Neither name nor
-    /// request id can hold a quote: the one is ours, the other is checked where it comes in.
-    pub fn begin(now: chrono::DateTime<chrono::Utc>) -> String {
-        let Self { name, request } =
-            ACTOR.try_with(Self::clone).unwrap_or_else(|_| Self::scheduler());
+    /// `kiwoom-billing import`.
+    pub fn import() -> Self {
+        Self { name: "import".to_owned(), request: String::new() }
+    }
+
+    /// Who acts in this task; the scheduler when nobody said so.
+    pub fn present() -> Self {
+        ACTOR.try_with(Self::clone).unwrap_or_else(|_| Self::scheduler())
+    }
+
+    /// The statement that begins a transaction of this actor at `now`. Neither name nor request id
+    /// can hold a quote: the one is ours, the other is checked where it comes in.
+    pub fn begin(&self, now: DateTime<Utc>) -> String {
+        let Self { name, request } = self;
         let now = now.to_rfc3339();
         format!(
             "begin; set local kiwoom.actor = '{name}'; set local kiwoom.request = '{request}'; \

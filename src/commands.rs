@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,9 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
-use crate::sandbox;
-use crate::service::Service;
-use crate::{clock_file, database, simulate, telemetry, timeline};
+use crate::service::{self, Service};
+use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -61,6 +60,26 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
         private.stop().await;
     }
     Ok(())
+}
+
+/// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
+/// line was bad.
+pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
+    telemetry::init(&config);
+    let sheet = import::Sheet::read(file)?;
+    let desk = import::Desk {
+        vault: service::vault(&config)?,
+        clock: service::clock(&config)?,
+        rules: config.schedule.rules.clone(),
+        dry_run,
+    };
+    let (pool, private) = database::open(&config).await?;
+    let imported = desk.import(&pool, sheet).await;
+    pool.close().await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
 }
 
 /// Runs the sandbox alone, with books of its own.

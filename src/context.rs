@@ -64,7 +64,7 @@ impl Context {
     /// Begins a transaction that says who acts and when: every change of money, subscriptions or
     /// keys is made in one, and its event carries both.
     pub async fn begin(&self) -> sqlx::Result<PgTransaction<'static>> {
-        self.pool.begin_with(AssertSqlSafe(Actor::begin(self.clock.now()))).await
+        self.pool.begin_with(AssertSqlSafe(Actor::present().begin(self.clock.now()))).await
     }
 
     /// `CHARGE_HOUR` and `RETRY_DAYS`.

@@ -103,6 +103,22 @@ impl ApiError {
         self.code
     }
 
+    /// Whether the service is at fault, or its database, and not what was asked for.
+    pub fn is_server_error(&self) -> bool {
+        self.code.row().0.is_server_error()
+    }
+
+    /// What is wrong on one line of English: each field with its reason, or else the code's text.
+    pub fn english(&self) -> String {
+        if self.details.is_empty() {
+            return self.code.row().3.to_owned();
+        }
+        let details = self.details.iter();
+        let details: Vec<String> =
+            details.map(|d| format!("{}: {}", d.field, d.reason.en)).collect();
+        details.join("; ")
+    }
+
     fn into_envelope(self, request_id: &str, english: bool) -> Response {
         let (status, code, ko, en) = self.code.row();
         let details = self.details.into_iter();

@@ -24,6 +24,7 @@ pub mod request_id;
 pub mod billing;
 pub mod easypay;
 pub mod events;
+pub mod import;
 pub mod scheduler;
 pub mod webhook;
 

@@ -1,5 +1,6 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | sandbox | simulate | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | import | sandbox | simulate | health]`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,14 @@ enum Command {
         /// Why; kept with the confirmation
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Take over billing keys or subscriptions from a CSV file, all of it or nothing
+    Import {
+        /// Check everything and write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Billing keys or subscriptions; its first line says which
+        file: PathBuf,
     },
     /// Run the sandbox gateway alone
     Sandbox {
@@ -57,6 +66,7 @@ async fn main() -> ExitCode {
         Command::ResumeCharging { reason } => {
             commands::resume_charging(config, reason.as_deref()).await
         }
+        Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
         Command::Simulate(options) => commands::simulate(&options).await,
         Command::Health => commands::health(config).await,

@@ -91,12 +91,7 @@ impl Service {
         let instance = Instance::register(&pool, ended).await?;
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
-        let movable = sandboxed || is_stand_alone_sandbox(&config);
-        let clock = if movable {
-            clock_file::load(&sandbox_dir).map_err(StartError::DataDir)?
-        } else {
-            Clock::system()
-        };
+        let clock = clock(&config)?;
         let public_url = public_url(&config, address);
         let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
         let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);
@@ -119,7 +114,7 @@ impl Service {
             pass: Mutex::new(()),
             config,
         });
-        if movable && !sandboxed {
+        if is_stand_alone_sandbox(&ctx.config) {
             let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
         }
@@ -163,6 +158,14 @@ impl Service {
             private.stop().await;
         }
     }
+}
+
+/// The time: as the sandbox's clock was left, and else the system's.
+pub(crate) fn clock(config: &Config) -> Result<Clock, StartError> {
+    if matches!(config.kiwoom.gateway, Gateway::Sandbox) || is_stand_alone_sandbox(config) {
+        return clock_file::load(&config.data_dir.join("sandbox")).map_err(StartError::DataDir);
+    }
+    Ok(Clock::system())
 }
 
 /// The sandbox on the service's own port, with a clock that walks.
@@ -248,7 +251,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Development without `BILLING_KEY_SECRET` keeps a secret of its own in `DATA_DIR`.
-fn vault(config: &Config) -> Result<Vault, StartError> {
+pub(crate) fn vault(config: &Config) -> Result<Vault, StartError> {
     let made = match &config.billing_key_secret {
         Some(secret) => secret.clone(),
         None => development_secret(&config.data_dir).map_err(StartError::DataDir)?,

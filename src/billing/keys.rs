@@ -206,8 +206,13 @@ pub async fn usable_key(
     id: BillingKeyId,
     customer_id: &str,
 ) -> Result<BillingKey, ApiError> {
-    let key = store::find_key(&ctx.pool, id).await?;
-    let key = key.filter(|k| k.customer_id == customer_id);
+    usable(store::find_key(&ctx.pool, id).await?, customer_id)
+}
+
+/// `found` when it is this customer's and active; otherwise `billing_key_not_found` or
+/// `billing_key_inactive`.
+pub fn usable(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey, ApiError> {
+    let key = found.filter(|k| k.customer_id == customer_id);
     let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
     if key.is_active() { Ok(key) } else { Err(Code::BillingKeyInactive.into()) }
 }

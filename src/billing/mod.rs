@@ -5,14 +5,14 @@ mod changes;
 mod charges;
 mod due;
 mod forecast;
-mod keys;
+pub(crate) mod keys;
 mod leases;
 mod payments;
 mod proof;
 mod refunds;
 pub mod renewals;
 pub(crate) mod store;
-mod subscribe;
+pub(crate) mod subscribe;
 mod subscriptions;
 
 use utoipa_axum::router::OpenApiRouter;

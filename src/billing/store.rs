@@ -111,6 +111,24 @@ pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<O
     query.bind(id).fetch_optional(db).await
 }
 
+/// All keys of the customer for cards of this masked number, deleted ones too.
+pub async fn keys_of_card(
+    db: &mut PgConnection,
+    customer_id: &str,
+    card_number_masked: &str,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(
+        "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
+    );
+    query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
+}
+
+/// The key that was made last.
+pub async fn newest_key(db: &mut PgConnection) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys order by id desc limit 1");
+    query.fetch_optional(db).await
+}
+
 pub async fn list_keys(
     pool: &PgPool,
     customer_id: Option<&str>,

@@ -13,6 +13,7 @@ use super::due::order_no;
 use super::keys::{open_card, usable_key};
 use super::store::{self, Subscription};
 use crate::answer::{self, Answer, Success};
+use crate::clock::Clock;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, text};
@@ -27,7 +28,7 @@ use crate::payments::fields::TaxFree;
 use crate::payments::order::State as PaymentState;
 use crate::payments::standing::{Standing, Status};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
-use crate::schedule::{AnchorDay, Period, RetryDays};
+use crate::schedule::{AnchorDay, Period, RetryDays, Rules};
 
 const ONE_LIVE: &str = "subscriptions_one_live";
 
@@ -36,9 +37,9 @@ const ONE_LIVE: &str = "subscriptions_one_live";
 #[schema(rename_all = "camelCase")]
 pub struct SubscribeRequest {
     #[schema(value_type = String, example = "bk_…")]
-    billing_key: BillingKeyId,
+    pub(crate) billing_key: BillingKeyId,
     #[schema(value_type = String, example = "user123")]
-    customer_id: CustomerId,
+    pub(crate) customer_id: CustomerId,
     #[schema(value_type = String, example = "monthly")]
     plan_id: PlanId,
     /// Won.
@@ -48,9 +49,9 @@ pub struct SubscribeRequest {
     product_name: ProductName,
     /// Anchor day; short months bill on their last day.
     #[schema(value_type = i64, minimum = 1, maximum = 31, example = 15)]
-    cycle_day: AnchorDay,
+    pub(crate) cycle_day: AnchorDay,
     /// Default: tomorrow.
-    start_date: Option<NaiveDate>,
+    pub(crate) start_date: Option<NaiveDate>,
     /// Charge the first period at once.
     #[schema(value_type = Option<bool>)]
     charge_now: bool,
@@ -150,7 +151,7 @@ pub async fn subscribe(
     {
         return Ok(answer);
     }
-    let subscription = draft(&ctx, id, &request)?;
+    let subscription = draft(&ctx.clock, ctx.rules(), id, &request)?;
     if request.charge_now {
         return charge_first(&ctx, PaymentId(new.id), subscription).await;
     }
@@ -175,21 +176,18 @@ async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError
     Ok(made.map(|s| created(ctx, s)))
 }
 
-fn draft(
-    ctx: &Context,
+/// The subscription that was asked for, as it is stored. An error when `startDate` is not
+/// [within ten years](within_ten_years).
+pub fn draft(
+    clock: &Clock,
+    rules: &Rules,
     id: SubscriptionId,
     request: &SubscribeRequest,
 ) -> Result<Subscription, ApiError> {
-    let today = ctx.clock.today();
+    let today = clock.today();
     let tomorrow = today.succ_opt().unwrap_or(today);
     let start = request.start_date.unwrap_or(tomorrow);
-    if start < today || start > today + chrono::Months::new(120) {
-        let reason = Text::new(
-            "오늘부터 10년 안의 날짜여야 합니다.",
-            "Has to be within ten years from today.",
-        );
-        return Err(ApiError::invalid_field("startDate", reason));
-    }
+    within_ten_years(today, start).map_err(|r| ApiError::invalid_field("startDate", r))?;
     // A first charge made now covers the time up to the first billing date after today.
     let from = if request.charge_now { start.max(tomorrow) } else { start };
     let mut standing = Standing {
@@ -205,7 +203,7 @@ fn draft(
         retry_days: request.retry_days.clone(),
         resume_on: None,
     };
-    standing.next_attempt_at = standing.next_moment(ctx.rules());
+    standing.next_attempt_at = standing.next_moment(rules);
     Ok(Subscription {
         id,
         customer_id: request.customer_id.as_str().to_owned(),
@@ -218,8 +216,17 @@ fn draft(
         canceled_at: None,
         cancel_reason: None,
         metadata: Json(request.metadata.0.clone()),
-        created_at: ctx.clock.now(),
+        created_at: clock.now(),
     })
+}
+
+/// Says what is wrong with a first day that is before `today` or too far after it.
+pub fn within_ten_years(today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
+    if (today..=today + chrono::Months::new(120)).contains(&day) {
+        return Ok(());
+    }
+    let ko = "오늘부터 10년 안의 날짜여야 합니다.";
+    Err(Text::new(ko, "Has to be within ten years from today."))
 }
 
 /// The subscription is written with the intent of its first charge, and stays unseen until that is

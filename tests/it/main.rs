@@ -28,6 +28,7 @@ mod fixtures;
 mod forecast;
 mod hostile_text;
 mod idempotency;
+mod import;
 mod kept_keys;
 mod lists;
 mod lost;
