@@ -4,6 +4,7 @@ mod answers;
 mod changes;
 mod charges;
 mod due;
+mod export;
 mod forecast;
 mod keys;
 mod leases;
@@ -31,6 +32,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::show))
         .routes(routes!(proof::show))
         .routes(routes!(payments::list))
+        .routes(routes!(export::payments))
         .routes(routes!(payments::resolve))
         .routes(routes!(refunds::refund))
         .routes(routes!(refunds::list))

@@ -10,6 +10,7 @@ use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::money::Won;
 use crate::payments::standing::Standing;
+use crate::payments::terms::Terms;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -214,6 +215,7 @@ pub struct Filter {
     pub status: Option<&'static str>,
     /// Only what the schedule charges.
     pub billed_only: bool,
+    pub terms: Terms,
 }
 
 pub async fn list_subscriptions(
@@ -238,6 +240,8 @@ pub async fn list_subscriptions(
     if let Some(status) = filter.status {
         sql.push(" and status = ").push_bind(status);
     }
+    filter.terms.push_amounts(&mut sql);
+    filter.terms.push_metadata(&mut sql);
     if let Some(before) = paging.before {
         sql.push(" and id < ").push_bind(before);
     }

@@ -71,7 +71,7 @@ struct FailureBody {
 impl PaymentBody {
     /// The payment with its receipt link.
     pub fn new(ctx: &Context, payment: Payment) -> Self {
-        let method = payment.method.clone().unwrap_or_else(|| "CARD".to_owned());
+        let method = payment_method(&payment).to_owned();
         let receipt = payment.transaction_id.as_deref();
         Self {
             status: payment_status(&payment),
@@ -98,7 +98,13 @@ impl PaymentBody {
     }
 }
 
-fn payment_status(payment: &Payment) -> &'static str {
+/// PAYMETHOD; a charge of a registered card is one of a card.
+pub fn payment_method(payment: &Payment) -> &str {
+    payment.method.as_deref().unwrap_or("CARD")
+}
+
+/// The status of the API; see [`PaymentBody`].
+pub fn payment_status(payment: &Payment) -> &'static str {
     match payment.state {
         State::Sending | State::Ready => "pending",
         State::Declined | State::Closed | State::Expired => "declined",

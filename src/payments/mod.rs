@@ -25,3 +25,4 @@ pub mod refund;
 pub mod settle;
 pub mod standing;
 pub mod store;
+pub mod terms;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 30] = [
+const ROUTES: [(&str, &[&str]); 31] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -15,6 +15,7 @@ const ROUTES: [(&str, &[&str]); 30] = [
     ("/billing/payment/{id}/proof", &["get"]),
     ("/billing/payment/{id}/resolve", &["post"]),
     ("/billing/payments", &["get"]),
+    ("/billing/payments.csv", &["get"]),
     ("/billing/cancel", &["post"]),
     ("/billing/refund", &["post"]),
     ("/billing/refund/{id}/resolve", &["post"]),
@@ -81,7 +82,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 23 { Value::Null } else { json!([{}]) };
+        let own = if n < 24 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }
