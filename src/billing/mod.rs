@@ -10,6 +10,7 @@ mod keys;
 mod leases;
 mod payments;
 mod proof;
+mod quote;
 mod refunds;
 pub mod renewals;
 mod store;
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::list))
         .routes(routes!(export::payments))
         .routes(routes!(payments::resolve))
+        .routes(routes!(quote::show))
         .routes(routes!(refunds::refund))
         .routes(routes!(refunds::list))
         .routes(routes!(refunds::resolve))

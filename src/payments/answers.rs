@@ -12,7 +12,7 @@ use super::store::{Payment, Refund, RefundState};
 use crate::answer::{self, Answer};
 use crate::clock::rfc3339_kst;
 use crate::context::Context;
-use crate::error::{ApiError, Code, GatewayAnswer};
+use crate::error::{ApiError, Code, GatewayAnswer, Text};
 use crate::kiwoom::GatewayError;
 use crate::schedule::Period;
 
@@ -233,6 +233,14 @@ pub fn not_sent(error: GatewayError) -> ApiError {
     }
 }
 
+/// Why a payment cannot be measured by days.
+pub fn no_period() -> Text {
+    Text::new(
+        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.",
+        "The payment is for no period of a subscription: send used and total.",
+    )
+}
+
 /// Why there is no refund, as the caller sees it.
 impl From<RefundError> for ApiError {
     fn from(error: RefundError) -> Self {
@@ -241,6 +249,7 @@ impl From<RefundError> for ApiError {
             RefundError::NotAllowed => Code::RefundNotAllowed.into(),
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
+            RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
             RefundError::TaxFreeExceedsAmount => {
                 Self::invalid_field("taxFreeAmount", TaxFree::above_amount())
             }

@@ -20,6 +20,7 @@ pub mod checkout;
 pub mod fields;
 pub mod learn;
 pub mod order;
+pub mod pro_rata;
 pub mod recovery;
 pub mod refund;
 pub mod settle;

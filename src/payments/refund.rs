@@ -1,6 +1,7 @@
 //! A refund: the same three steps as a charge. The amount is held on the payment from the intent
 //! on, so that refunds can never add up to more than was paid, whatever runs beside them.
 
+mod amount;
 mod books;
 
 use std::time::Duration;
@@ -8,19 +9,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use amount::amount_of;
+pub use amount::{Wanted, check_state};
 pub(super) use books::finish;
 use books::hold;
 pub use books::{decide, settle};
 
 use super::charge::in_time;
-use super::order::State;
 use super::settle::SettleError;
 use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
 use crate::context::Context;
 use crate::error::is_database_down;
 use crate::ids::{PaymentId, RefundId};
 use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
-use crate::money::Won;
 use crate::pace::NoTurn;
 
 const RECORD_TRIES: u32 = 120;
@@ -34,8 +35,8 @@ pub struct Request {
     pub id: RefundId,
     /// The payment.
     pub payment: PaymentRef,
-    /// Won; `None` = all that is left.
-    pub amount: Option<Won>,
+    /// How much.
+    pub wanted: Wanted,
     /// Tax-free part of the amount in won.
     pub tax_free_amount: i64,
     /// Why.
@@ -76,6 +77,8 @@ pub enum RefundError {
     OutcomeUnknown,
     /// More than is left.
     ExceedsBalance,
+    /// By days, though the payment is for no period.
+    NoPeriod,
     /// The tax-free part is more than the amount.
     TaxFreeExceedsAmount,
     /// Another process has taken the request over.
@@ -97,7 +100,7 @@ impl From<sqlx::Error> for RefundError {
 /// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
 pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
-    amount_of(&found, &request)?;
+    amount_of(&found, &request, ctx.clock.today())?;
     let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
     let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
@@ -139,7 +142,7 @@ async fn intend(
         return Err(RefundError::TakenOver);
     }
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
-    let amount = amount_of(&payment, request)?;
+    let amount = amount_of(&payment, request, ctx.clock.today())?;
     hold(&mut tx, id, amount.get()).await?;
     let query = sqlx::query_as(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -184,25 +187,6 @@ async fn taken_back(ctx: &Context, id: PaymentId, refund: RefundId) -> Result<()
     match settle(ctx, refund, &RefundOutcome::NotSent, None).await {
         Ok(_) | Err(SettleError::NotFound) => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-/// The amount to refund, or why it cannot be.
-fn amount_of(payment: &Payment, request: &Request) -> Result<Won, RefundError> {
-    match payment.state {
-        State::Approved => {
-            let left = payment.refundable();
-            let amount = request.amount.or(Won::new(left)).ok_or(RefundError::ExceedsBalance)?;
-            if amount.get() > left {
-                return Err(RefundError::ExceedsBalance);
-            }
-            let within = request.tax_free_amount <= amount.get();
-            within.then_some(amount).ok_or(RefundError::TaxFreeExceedsAmount)
-        }
-        State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
-        State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
-            Err(RefundError::NotAllowed)
-        }
     }
 }
 

@@ -43,6 +43,7 @@ mod orders;
 mod overload;
 mod pace;
 mod postgres;
+mod pro_rata;
 mod process;
 mod proof;
 mod replicas;
