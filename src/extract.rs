@@ -1,6 +1,7 @@
 //! Reads requests into types that cannot be wrong, and names every problem at once.
 
 use std::convert::Infallible;
+use std::mem;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -70,6 +71,28 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// The fields written `name[key]`, with their keys, in the order of the request.
+    pub fn entries<T: FromField>(&mut self, name: &str) -> Vec<(String, T)> {
+        let key_of = |field: &str| {
+            let key = field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            Some(key.to_owned())
+        };
+        let (named, others) = mem::take(&mut self.values)
+            .into_iter()
+            .partition::<Map<_, _>, _>(|(field, _)| key_of(field).is_some());
+        self.values = others;
+        let mut entries = Vec::new();
+        for (field, value) in named {
+            let key = key_of(&field).unwrap_or_default();
+            let read = text(&Value::from(key), 255).and_then(|k| Ok((k, T::from_field(&value)?)));
+            match read {
+                Ok(entry) => entries.push(entry),
+                Err(reason) => self.refuse(&without_data(&field), reason),
+            }
+        }
+        entries
     }
 
     /// Whether the caller sent the field with a value.
@@ -204,6 +227,17 @@ impl FromField for Won {
             )
         };
         value.as_i64().and_then(Self::new).ok_or_else(wrong)
+    }
+}
+
+/// A whole number in a query, where every value is text: digits alone.
+pub struct InQuery<T>(pub T);
+
+impl<T: FromField> FromField for InQuery<T> {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let digits = value.as_str().filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
+        let number = digits.and_then(|t| t.parse::<i64>().ok());
+        T::from_field(&Value::from(number)).map(Self)
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 
 use super::keys::open_card;
 use super::leases::{self, Lease};
-use super::store::{self, Subscription, Terms};
+use super::store::{self, ChargeTerms, Subscription};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
 use crate::ids::{PaymentId, SubscriptionId};
@@ -102,7 +102,7 @@ pub async fn charge_due(
     let turn = turn(ctx, by).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
     let draft = |s: &Subscription, period, earlier: &[Payment]| {
-        let Terms { amount, tax_free_amount, product_name } = s.terms(earlier);
+        let ChargeTerms { amount, tax_free_amount, product_name } = s.terms(earlier);
         Draft {
             id: payment_id,
             order_no: order_no(id, period, earlier.len() + 1),

@@ -4,11 +4,13 @@ pub(crate) mod answers;
 mod changes;
 mod charges;
 mod due;
+mod export;
 mod forecast;
 pub(crate) mod keys;
 mod leases;
 mod payments;
 mod proof;
+mod quote;
 mod refunds;
 pub mod renewals;
 pub(crate) mod store;
@@ -31,7 +33,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::show))
         .routes(routes!(proof::show))
         .routes(routes!(payments::list))
+        .routes(routes!(export::payments))
         .routes(routes!(payments::resolve))
+        .routes(routes!(quote::show))
         .routes(routes!(refunds::refund))
         .routes(routes!(refunds::list))
         .routes(routes!(refunds::resolve))

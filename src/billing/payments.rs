@@ -17,6 +17,7 @@ use crate::payments::fields::Reason;
 use crate::payments::order::{Outcome, State as PaymentState};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
+use crate::payments::terms::Terms;
 use crate::schedule::midnight;
 
 /// A payment, by its id or its order id.
@@ -71,18 +72,24 @@ impl FromField for Moment {
     }
 }
 
-impl FromFields for ListRequest {
+impl FromFields for Filter {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let customer_id = f.optional::<CustomerId>("customerId");
         let status = f.optional::<StatusFilter>("status");
-        let filter = Filter {
+        Some(Self {
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             subscription_id: f.optional::<SubscriptionId>("subscriptionId"),
             condition: status.map(|s| s.0),
             from: f.optional::<Moment>("from").map(|m| m.0),
             to: f.optional::<Moment>("to").map(|m| m.0),
-        };
-        Some(Self { filter, paging: Paging::from_fields(f)? })
+            terms: Terms::from_fields(f),
+        })
+    }
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self { filter: Filter::from_fields(f)?, paging: Paging::from_fields(f)? })
     }
 }
 
@@ -95,6 +102,10 @@ impl FromFields for ListRequest {
         ("status" = Option<String>, Query),
         ("from" = Option<String>, Query),
         ("to" = Option<String>, Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
+        ("metadata" = Option<HashMap<String, String>>, Query, style = DeepObject, explode,
+            description = "`metadata[key]=value` of the subscription, at most 5"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query),
     ),

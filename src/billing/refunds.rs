@@ -15,7 +15,8 @@ use crate::kiwoom::text::OrderNo;
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, RefundAnswer, RefundBody, refund_answer};
 use crate::payments::fields::{Reason, TaxFree};
-use crate::payments::refund::{self, RefundOutcome};
+use crate::payments::pro_rata::Basis;
+use crate::payments::refund::{self, RefundOutcome, Wanted};
 use crate::payments::store::{self, PaymentRef, RefundState};
 
 /// Which payment to refund, and how much.
@@ -31,6 +32,10 @@ pub struct RefundRequest {
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
+    /// In place of `amount`, what has not been used, as `GET /billing/refund-quote` tells it:
+    /// `true` (by days, today), `{"asOf":"YYYY-MM-DD"}` or `{"used":N,"total":M}`.
+    #[schema(value_type = Option<Value>)]
+    pro_rata: Option<Basis>,
     /// Tax-free part of the amount in won; left out, the taxable part goes back first.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<i64>,
@@ -51,12 +56,18 @@ impl FromFields for RefundRequest {
             );
         }
         let amount = f.optional::<Won>("amount");
+        let pro_rata = f.optional::<Basis>("proRata");
+        if f.has("amount") && f.has("proRata") {
+            let ko = "amount와 proRata 중 하나만 보낼 수 있습니다.";
+            f.refuse("proRata", Text::new(ko, "Send amount or proRata, not both."));
+        }
         let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map(|t| t.0);
         if amount.zip(tax_free_amount).is_some_and(|(amount, part)| part > amount.get()) {
             f.refuse("taxFreeAmount", TaxFree::above_amount());
         }
         Some(Self {
             amount,
+            pro_rata,
             tax_free_amount,
             reason: f.optional("reason"),
             payment_id: f.optional("paymentId"),
@@ -105,7 +116,7 @@ pub async fn refund(
     let request = refund::Request {
         id,
         payment: request.payment(),
-        amount: request.amount,
+        wanted: request.pro_rata.map_or(request.amount.into(), Wanted::Unused),
         tax_free_amount: request.tax_free_amount,
         reason: request.reason.map(|r| r.0),
     };

@@ -11,6 +11,7 @@ use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::money::Won;
 use crate::payments::standing::Standing;
 use crate::payments::store::Payment;
+use crate::payments::terms::Terms;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -53,7 +54,7 @@ pub struct Subscription {
 }
 
 /// What a charge of a subscription asks for.
-pub struct Terms<'a> {
+pub struct ChargeTerms<'a> {
     pub amount: Won,
     pub tax_free_amount: i64,
     pub product_name: &'a str,
@@ -62,14 +63,14 @@ pub struct Terms<'a> {
 impl Subscription {
     /// The terms of a charge, given the attempts already made for its period, newest first: a retry
     /// asks for what the first attempt asked for, whatever was changed since.
-    pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> Terms<'a> {
+    pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> ChargeTerms<'a> {
         match earlier.last() {
-            Some(first) => Terms {
+            Some(first) => ChargeTerms {
                 amount: first.amount,
                 tax_free_amount: first.tax_free_amount,
                 product_name: &first.product_name,
             },
-            None => Terms {
+            None => ChargeTerms {
                 amount: self.amount,
                 tax_free_amount: self.tax_free_amount,
                 product_name: &self.product_name,
@@ -273,6 +274,7 @@ pub struct Filter {
     pub status: Option<&'static str>,
     /// Only what the schedule charges, or will when its pause is over.
     pub billed_only: bool,
+    pub terms: Terms,
 }
 
 pub async fn list_subscriptions(
@@ -297,6 +299,8 @@ pub async fn list_subscriptions(
     if let Some(status) = filter.status {
         sql.push(" and status = ").push_bind(status);
     }
+    filter.terms.push_amounts(&mut sql);
+    filter.terms.push_metadata(&mut sql);
     if let Some(before) = paging.before {
         sql.push(" and id < ").push_bind(before);
     }

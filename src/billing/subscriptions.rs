@@ -17,6 +17,7 @@ use crate::ids::SubscriptionId;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::fields::Reason;
 use crate::payments::standing::Status;
+use crate::payments::terms::Terms;
 
 /// 구독 정보 조회.
 #[utoipa::path(
@@ -62,6 +63,7 @@ impl FromFields for ListRequest {
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             plan_id: plan_id.map(|p| p.0),
             status: status.map(|s| s.0),
+            terms: Terms::from_fields(f),
             ..Filter::default()
         };
         Some(Self { filter, paging: Paging::from_fields(f)? })
@@ -75,6 +77,10 @@ impl FromFields for ListRequest {
         ("customerId" = Option<String>, Query),
         ("planId" = Option<String>, Query),
         ("status" = Option<String>, Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
+        ("metadata" = Option<HashMap<String, String>>, Query, style = DeepObject, explode,
+            description = "`metadata[key]=value`, at most 5"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query),
     ),

@@ -117,7 +117,7 @@ pub async fn cancel(
             let request = Request {
                 id,
                 payment: PaymentRef::Id(order.id),
-                amount: request.amount,
+                wanted: request.amount.into(),
                 tax_free_amount: None,
                 reason: request.reason.map(|r| r.0),
             };

@@ -12,7 +12,7 @@ use super::store::{Payment, Refund, RefundState};
 use crate::answer::{self, Answer};
 use crate::clock::rfc3339_kst;
 use crate::context::Context;
-use crate::error::{ApiError, Code, GatewayAnswer};
+use crate::error::{ApiError, Code, GatewayAnswer, Text};
 use crate::kiwoom::GatewayError;
 use crate::schedule::Period;
 
@@ -74,7 +74,7 @@ struct FailureBody {
 impl PaymentBody {
     /// The payment with its receipt link.
     pub fn new(ctx: &Context, payment: Payment) -> Self {
-        let method = payment.method.clone().unwrap_or_else(|| "CARD".to_owned());
+        let method = payment_method(&payment).to_owned();
         let receipt = payment.transaction_id.as_deref();
         Self {
             status: payment_status(&payment),
@@ -102,7 +102,13 @@ impl PaymentBody {
     }
 }
 
-fn payment_status(payment: &Payment) -> &'static str {
+/// PAYMETHOD; a charge of a registered card is one of a card.
+pub fn payment_method(payment: &Payment) -> &str {
+    payment.method.as_deref().unwrap_or("CARD")
+}
+
+/// The status of the API; see [`PaymentBody`].
+pub fn payment_status(payment: &Payment) -> &'static str {
     match payment.state {
         State::Sending | State::Ready => "pending",
         State::Declined | State::Closed | State::Expired => "declined",
@@ -235,6 +241,14 @@ pub fn not_sent(error: GatewayError) -> ApiError {
     }
 }
 
+/// Why a payment cannot be measured by days.
+pub fn no_period() -> Text {
+    Text::new(
+        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.",
+        "The payment is for no period of a subscription: send used and total.",
+    )
+}
+
 /// Why there is no refund, as the caller sees it.
 impl From<RefundError> for ApiError {
     fn from(error: RefundError) -> Self {
@@ -244,6 +258,7 @@ impl From<RefundError> for ApiError {
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
             RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
+            RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
             RefundError::TakenOver => Code::RequestInProgress.into(),
             RefundError::NoTurn(reason) => reason.into(),
             RefundError::Gateway(error) => not_sent(error),

@@ -1,27 +1,27 @@
 //! A refund: the same three steps as a charge. The amount is held on the payment from the intent
 //! on, so that refunds can never add up to more than was paid, whatever runs beside them.
 
+mod amount;
 mod books;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
+use amount::parts_of;
+pub use amount::{Wanted, check_state};
 pub(super) use books::finish;
 use books::hold;
 pub use books::{decide, settle};
 
 use super::charge::in_time;
-use super::order::State;
 use super::settle::SettleError;
 use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
 use crate::context::Context;
 use crate::error::is_database_down;
 use crate::ids::{PaymentId, RefundId};
 use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
-use crate::money::Won;
 use crate::pace::NoTurn;
 
 const RECORD_TRIES: u32 = 120;
@@ -35,8 +35,8 @@ pub struct Request {
     pub id: RefundId,
     /// The payment.
     pub payment: PaymentRef,
-    /// Won; `None` = all that is left.
-    pub amount: Option<Won>,
+    /// How much.
+    pub wanted: Wanted,
     /// Tax-free part of the amount in won; `None` = the taxable part goes back first.
     pub tax_free_amount: Option<i64>,
     /// Why.
@@ -77,6 +77,8 @@ pub enum RefundError {
     OutcomeUnknown,
     /// More than is left.
     ExceedsBalance,
+    /// By days, though the payment is for no period.
+    NoPeriod,
     /// The tax-free part does not fit: more than the amount or than what is left of it, or so
     /// little that more taxable money would go back than is left.
     TaxFreeMisfit,
@@ -99,7 +101,7 @@ impl From<sqlx::Error> for RefundError {
 /// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
 pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
-    parts_of(&mut *ctx.pool.acquire().await?, &found, &request).await?;
+    parts_of(&mut *ctx.pool.acquire().await?, &found, &request, ctx.clock.today()).await?;
     let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
     let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
@@ -141,7 +143,7 @@ async fn intend(
         return Err(RefundError::TakenOver);
     }
     let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
-    let (amount, tax_free_amount) = parts_of(&mut tx, &payment, request).await?;
+    let (amount, tax_free_amount) = parts_of(&mut tx, &payment, request, ctx.clock.today()).await?;
     hold(&mut tx, id, amount.get()).await?;
     let query = sqlx::query_as(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -187,51 +189,6 @@ async fn taken_back(ctx: &Context, id: PaymentId, refund: RefundId) -> Result<()
         Ok(_) | Err(SettleError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// The amount to refund and its tax-free part in won, or why it cannot be.
-async fn parts_of(
-    db: &mut PgConnection,
-    payment: &Payment,
-    request: &Request,
-) -> Result<(Won, i64), RefundError> {
-    let amount = amount_of(payment, request)?;
-    let refunded = store::refunded_tax_free(db, payment.id).await?;
-    Ok((amount, tax_free_of(payment, refunded, amount, request.tax_free_amount)?))
-}
-
-/// The amount to refund, or why it cannot be.
-fn amount_of(payment: &Payment, request: &Request) -> Result<Won, RefundError> {
-    match payment.state {
-        State::Approved => {
-            let left = payment.refundable();
-            let amount = request.amount.or(Won::new(left)).ok_or(RefundError::ExceedsBalance)?;
-            if amount.get() > left {
-                return Err(RefundError::ExceedsBalance);
-            }
-            Ok(amount)
-        }
-        State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
-        State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
-            Err(RefundError::NotAllowed)
-        }
-    }
-}
-
-/// The tax-free part of a refund of `amount`, when `refunded` of the payment's tax-free part has
-/// gone back: what is `wanted`, else as little as there can be. Pure.
-fn tax_free_of(
-    payment: &Payment,
-    refunded: i64,
-    amount: Won,
-    wanted: Option<i64>,
-) -> Result<i64, RefundError> {
-    let left = payment.refundable();
-    let tax_free_left = (payment.tax_free_amount - refunded).clamp(0, left);
-    let least = (amount.get() - (left - tax_free_left)).max(0);
-    let most = tax_free_left.min(amount.get());
-    let part = wanted.unwrap_or(least);
-    (least..=most).contains(&part).then_some(part).ok_or(RefundError::TaxFreeMisfit)
 }
 
 /// PAYMETHOD of the cancellation (protocol section 2.3).

@@ -1,9 +1,13 @@
 //! SQL of payments and refunds.
 
+mod lists;
+
 use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
-use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
+
+pub use lists::{Filter, list, list_refunds};
 
 use super::order::State;
 use crate::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
@@ -255,72 +259,4 @@ pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
               + (select count(*) from refunds where state = 'unknown')",
     );
     query.fetch_one(pool).await
-}
-
-/// What a list of payments is narrowed to.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Of this customer.
-    pub customer_id: Option<String>,
-    /// Of this subscription.
-    pub subscription_id: Option<SubscriptionId>,
-    /// A status of the API, as a condition on columns.
-    pub condition: Option<&'static str>,
-    /// Created at or after.
-    pub from: Option<DateTime<Utc>>,
-    /// Created before.
-    pub to: Option<DateTime<Utc>>,
-}
-
-/// Card payments, newest first, older than `before`.
-pub async fn list(
-    pool: &PgPool,
-    filter: &Filter,
-    before: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<Vec<Payment>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from payments where kind <> 'checkout'");
-    if let Some(customer) = &filter.customer_id {
-        sql.push(" and customer_id = ").push_bind(customer);
-    }
-    if let Some(subscription) = filter.subscription_id {
-        sql.push(" and subscription_id = ").push_bind(subscription);
-    }
-    if let Some(condition) = filter.condition {
-        sql.push(" and ").push(condition);
-    }
-    if let Some(from) = filter.from {
-        sql.push(" and created_at >= ").push_bind(from);
-    }
-    if let Some(to) = filter.to {
-        sql.push(" and created_at < ").push_bind(to);
-    }
-    if let Some(before) = before {
-        sql.push(" and id < ").push_bind(before);
-    }
-    sql.push(" order by id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await
-}
-
-/// Refunds, newest first, older than `before`.
-pub async fn list_refunds(
-    pool: &PgPool,
-    payment: Option<PaymentId>,
-    state: Option<RefundState>,
-    before: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<Vec<Refund>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from refunds where true");
-    if let Some(payment) = payment {
-        sql.push(" and payment_id = ").push_bind(payment);
-    }
-    if let Some(state) = state {
-        sql.push(" and state = ").push_bind(state);
-    }
-    if let Some(before) = before {
-        sql.push(" and id < ").push_bind(before);
-    }
-    sql.push(" order by id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, card, one_off};
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
-async fn page(app: &TestApp, path: &str) -> (Vec<Value>, Option<String>) {
+pub async fn page(app: &TestApp, path: &str) -> (Vec<Value>, Option<String>) {
     let data = app.get(path).await.data(200);
     let fields: Vec<&String> = data.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["items", "nextCursor"]);
@@ -15,7 +15,7 @@ async fn page(app: &TestApp, path: &str) -> (Vec<Value>, Option<String>) {
 }
 
 /// All items, page by page.
-async fn walk(app: &TestApp, path: &str, limit: usize) -> Vec<Vec<Value>> {
+pub async fn walk(app: &TestApp, path: &str, limit: usize) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
@@ -28,7 +28,7 @@ async fn walk(app: &TestApp, path: &str, limit: usize) -> Vec<Vec<Value>> {
     }
 }
 
-fn ids(items: &[Value]) -> Vec<&str> {
+pub fn ids(items: &[Value]) -> Vec<&str> {
     items.iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
 

@@ -1,0 +1,81 @@
+//! How much a refund gives back.
+
+use chrono::NaiveDate;
+use sqlx::postgres::PgConnection;
+
+use super::{RefundError, Request};
+use crate::money::Won;
+use crate::payments::order::State;
+use crate::payments::pro_rata::{self, Basis};
+use crate::payments::store::{self, Payment};
+
+/// How much is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted {
+    /// All that is left.
+    All,
+    /// This much.
+    Exactly(Won),
+    /// What has not been used.
+    Unused(Basis),
+}
+
+impl From<Option<Won>> for Wanted {
+    fn from(amount: Option<Won>) -> Self {
+        amount.map_or(Self::All, Self::Exactly)
+    }
+}
+
+/// The amount to refund on the date `today` in Korea and its tax-free part, in won, or why it cannot
+/// be.
+pub(super) async fn parts_of(
+    db: &mut PgConnection,
+    payment: &Payment,
+    request: &Request,
+    today: NaiveDate,
+) -> Result<(Won, i64), RefundError> {
+    let amount = amount_of(payment, request, today)?;
+    let refunded = store::refunded_tax_free(db, payment.id).await?;
+    Ok((amount, tax_free_of(payment, refunded, amount, request.tax_free_amount)?))
+}
+
+fn amount_of(payment: &Payment, request: &Request, today: NaiveDate) -> Result<Won, RefundError> {
+    check_state(payment)?;
+    let left = payment.refundable();
+    let amount = match request.wanted {
+        Wanted::Exactly(amount) => amount.get(),
+        Wanted::All => left,
+        Wanted::Unused(basis) => {
+            pro_rata::quote(payment, basis, today).ok_or(RefundError::NoPeriod)?.won
+        }
+    };
+    let amount = Won::new(amount).filter(|amount| amount.get() <= left);
+    amount.ok_or(RefundError::ExceedsBalance)
+}
+
+/// The tax-free part of a refund of `amount`, when `refunded` of the payment's tax-free part has
+/// gone back: what is `wanted`, else as little as there can be. Pure.
+fn tax_free_of(
+    payment: &Payment,
+    refunded: i64,
+    amount: Won,
+    wanted: Option<i64>,
+) -> Result<i64, RefundError> {
+    let left = payment.refundable();
+    let tax_free_left = (payment.tax_free_amount - refunded).clamp(0, left);
+    let least = (amount.get() - (left - tax_free_left)).max(0);
+    let most = tax_free_left.min(amount.get());
+    let part = wanted.unwrap_or(least);
+    (least..=most).contains(&part).then_some(part).ok_or(RefundError::TaxFreeMisfit)
+}
+
+/// Whether a payment in its state can be refunded at all.
+pub fn check_state(payment: &Payment) -> Result<(), RefundError> {
+    match payment.state {
+        State::Approved => Ok(()),
+        State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
+        State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
+            Err(RefundError::NotAllowed)
+        }
+    }
+}
