@@ -18,7 +18,7 @@ create table events (
     after jsonb,
     created_at timestamptz not null,
     position bigint constraint events_position_key unique,
-    data jsonb
+    data json
 );
 comment on table events is
     'What happened, who did it and why: the outbox of GET /events and the audit trail of GET /audit.
@@ -32,7 +32,7 @@ comment on column events.before is 'The row before, without the AUTOKEY.';
 comment on column events.position is
     'Given in order by one process at a time, after the commit: a reader that has read up to a
 position has missed nothing before it.';
-comment on column events.data is 'The object as the API showed it then.';
+comment on column events.data is 'The object as the API showed it then, its fields in the same order.';
 -- Serves the giving of positions.
 create index events_unpublished on events (seq) where position is null;
 -- Serves GET /events?type= and ?subscriptionId=, and GET /audit?objectId=.

@@ -45,9 +45,13 @@ pub struct Attempt {
     pub failure: Option<String>,
 }
 
-/// Whether this transaction may give positions: one at a time, over all processes.
+/// Whether this transaction may give positions: one at a time, over all processes. One that stands
+/// still in the middle is cut by PostgreSQL, so that the others go on.
 pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
-    let query = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('events'))");
+    let query = sqlx::query_scalar(
+        "select pg_try_advisory_xact_lock(hashtext('events'))
+            and set_config('idle_in_transaction_session_timeout', '30s', true) is not null",
+    );
     query.fetch_one(db).await
 }
 
@@ -61,11 +65,11 @@ pub async fn unpublished(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<
 pub async fn set_positions(
     db: &mut PgConnection,
     seqs: &[i64],
-    data: &[Value],
+    data: &[String],
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
-        "update events set position = last.position + new.nth, data = new.data
-         from unnest($1::bigint[], $2::jsonb[]) with ordinality as new (seq, data, nth),
+        "update events set position = last.position + new.nth, data = new.data::json
+         from unnest($1::bigint[], $2::text[]) with ordinality as new (seq, data, nth),
             (select coalesce(max(position), 0) as position from events) as last
          where events.seq = new.seq",
     );

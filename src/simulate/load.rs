@@ -39,6 +39,8 @@ pub struct Entry {
     pub initiated_by: InitiatedBy,
     pub created_at: DateTime<Utc>,
     pub settled_at: Option<DateTime<Utc>>,
+    /// How many events told that it was paid.
+    pub paid_events: i64,
 }
 
 /// A subscription as we hold it.
@@ -93,7 +95,9 @@ pub async fn ledger(reach: &Reach) -> Result<Vec<Transaction>, Failure> {
 pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Result<Books, Failure> {
     let payments = sqlx::query_as(
         "select order_no, state, transaction_id, amount, refunded_amount, refunding_amount,
-            subscription_id, period_start, initiated_by, created_at, settled_at
+            subscription_id, period_start, initiated_by, created_at, settled_at,
+            (select count(*) from events where object_id = payments.id
+                and type in ('payment.approved', 'order.paid')) as paid_events
          from payments order by id",
     );
     let subscriptions = sqlx::query_as(

@@ -25,6 +25,7 @@ pub const RULES: &[&str] = &[
     "refunds differ",
     "unknown not listed",
     "still sending",
+    "event missing or twice",
     "database would take it",
     "slow to stop",
 ];
@@ -152,6 +153,9 @@ fn against_ledger(ledger: &[Transaction], books: &Books, violations: &mut Violat
             | State::Expired
             | State::Closed
             | State::Mismatch => {}
+        }
+        if payment.paid_events != i64::from(payment.state == State::Approved) {
+            violations.add("event missing or twice", no);
         }
         if payment.refunded_amount + payment.refunding_amount > payment.amount {
             violations.add("over-refunded", no);

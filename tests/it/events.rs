@@ -210,7 +210,7 @@ async fn two_services_deliver_each_event_and_a_cursor_misses_none() {
         }
         read
     };
-    let within = tokio::time::timeout(std::time::Duration::from_secs(60), reader);
+    let within = tokio::time::timeout(std::time::Duration::from_mins(1), reader);
     let (paid, read) = tokio::join!(paid, within);
     assert_eq!(paid.iter().filter(|status| **status == 200).count(), 40, "{paid:?}");
     assert_eq!(read.expect("all of them, read while they were made"), app.events().await);

@@ -89,7 +89,7 @@ impl Receiver {
 
     /// Waits until everything is delivered. Tries that are planned for later are made now.
     pub async fn until_delivered(&self, app: &TestApp) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let rows: i64 = sqlx::query_scalar(
                 "with hurried as (

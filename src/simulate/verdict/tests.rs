@@ -35,6 +35,7 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         initiated_by: InitiatedBy::Scheduler,
         created_at: "2026-12-15T01:00:00Z".parse().unwrap(),
         settled_at: Some("2026-12-15T01:00:00Z".parse().unwrap()),
+        paid_events: 1,
     };
     let subscription = Subscription {
         id,
@@ -112,6 +113,8 @@ fn every_broken_rule_is_found() {
         ("over-refunded", |l, _| l[0].canceled_amount = 9901),
         ("refunds differ", |l, _| l[0].canceled_amount = 1),
         ("unknown not listed", |_, b| b.payments[0].state = State::Unknown),
+        ("event missing or twice", |_, b| b.payments[0].paid_events = 0),
+        ("event missing or twice", |_, b| b.payments[0].paid_events = 2),
         ("still sending", |_, b| b.payments[0].state = State::Sending),
         ("database would take it", |_, b| b.open_barriers.push("a second attempt")),
         ("slow to stop", |_, b| b.slow_stops.push("service-0".into())),
@@ -147,6 +150,7 @@ fn what_was_asked_for_on_the_way_is_no_violation() {
 
     let (mut ledger, mut books) = one_good_charge();
     books.payments[0].state = State::Mismatch;
+    books.payments[0].paid_events = 0;
     ledger[0].canceled_amount = 5;
     books.diary.untold.insert("A".into());
     assert!(judge(&ledger, &books).is_clean(), "the gateway told us falsely");
