@@ -3,6 +3,7 @@
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
 mod merchant_webhook;
+mod price_rise;
 mod read;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use merchant_webhook::MerchantWebhook;
+pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
 use read::Reader;
 
@@ -138,6 +140,8 @@ pub struct ScheduleConfig {
     pub rules: Rules,
     /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event tells of it; 0 = never.
     pub renewal_notice_days: i64,
+    /// `PRICE_RISE_FALLBACK`.
+    pub price_rise_fallback: PriceRiseFallback,
 }
 
 /// How log lines look.
@@ -202,6 +206,7 @@ fn build(r: &mut Reader) -> Option<Config> {
                 retry_days: r.retry_days(),
             },
             renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
+            price_rise_fallback: PriceRiseFallback::read(r),
         },
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",

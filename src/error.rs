@@ -98,6 +98,11 @@ impl ApiError {
         self
     }
 
+    /// What is wrong with which fields.
+    pub fn into_details(self) -> Vec<Detail> {
+        self.details
+    }
+
     /// Its code.
     pub fn code(&self) -> Code {
         self.code

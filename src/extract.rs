@@ -73,6 +73,25 @@ impl Fields {
         }
     }
 
+    /// An object within the request, which may be left out or `null`.
+    pub fn object<T: FromFields>(&mut self, name: &'static str) -> Option<T> {
+        self.known.push(name);
+        let value = self.values.get(name).filter(|v| !v.is_null())?;
+        let Value::Object(values) = value else {
+            self.refuse(name, Text::new("객체여야 합니다.", "Has to be an object."));
+            return None;
+        };
+        match Self::read(values.clone()) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                for Detail { field, reason } in error.into_details() {
+                    self.refuse(&format!("{name}.{field}"), reason);
+                }
+                None
+            }
+        }
+    }
+
     /// The fields written `name[key]`, with their keys, in the order of the request.
     pub fn entries<T: FromField>(&mut self, name: &str) -> Vec<(String, T)> {
         let key_of = |field: &str| {

@@ -59,6 +59,7 @@ id!(SubscriptionId, "sub_", "a subscription");
 id!(PaymentId, "pay_", "a payment");
 id!(RefundId, "ref_", "a refund");
 id!(EventId, "evt_", "an event");
+id!(ConsentId, "con_", "a consent to a price rise");
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use crate::answer;
 use crate::clock::rfc3339_kst;
 use crate::context::Context;
 use crate::kiwoom::codes;
+use crate::money::Won;
 use crate::payments::answers::PeriodBody;
 use crate::payments::standing::Status;
 use crate::schedule::Rules;
@@ -85,6 +86,15 @@ pub struct SubscriptionBody {
     /// Only when part of the amount is tax-free.
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_free_amount: Option<i64>,
+    /// Only while a price rise is pending: the higher amount, which waits for its day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_amount: Option<i64>,
+    /// Only while a price rise is pending and something is going to be billed: `nextBillingDate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_from: Option<NaiveDate>,
+    /// Only when part of the pending amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_tax_free_amount: Option<i64>,
     metadata: Map<String, Value>,
     created_at: String,
     #[schema(required)]
@@ -107,6 +117,8 @@ impl SubscriptionBody {
         let billed = matches!(s.standing.status, Status::Active | Status::PastDue)
             && !s.standing.cancel_at_period_end;
         let retry_at = s.standing.retry_at.filter(|_| s.standing.status == Status::PastDue);
+        let pending = s.pending_amount.filter(|_| s.standing.status != Status::Canceled);
+        let pending_tax_free = s.pending_tax_free_amount.filter(|part| *part > 0);
         Self {
             id: s.id.to_string(),
             status: status_name(s.standing.status),
@@ -127,6 +139,9 @@ impl SubscriptionBody {
             access_until: s.standing.access_until(rules).map(rfc3339_kst),
             resumes_on: s.standing.resume_on.filter(|_| s.standing.status == Status::Paused),
             tax_free_amount: Some(s.tax_free_amount).filter(|part| *part > 0),
+            pending_amount: pending.map(Won::get),
+            pending_from: pending.filter(|_| billed).map(|_| s.standing.next_billing_date),
+            pending_tax_free_amount: pending.and(pending_tax_free),
             metadata: s.metadata.0,
             created_at: rfc3339_kst(s.created_at),
             canceled_at: s.canceled_at.map(rfc3339_kst),

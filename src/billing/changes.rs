@@ -7,7 +7,9 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use super::answers::{SubscriptionBody, subscription_answer};
+use super::consents::{self, Given};
 use super::due::{By, charge_due};
+use super::rises::reprice;
 use super::store::{self, Subscription};
 use super::subscribe::{Metadata, PlanId, exists};
 use super::subscriptions::{locked, save};
@@ -47,6 +49,8 @@ pub struct UpdateRequest {
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<TaxFree>,
+    /// The customer's consent to the higher `amount`.
+    consent: Option<Given>,
 }
 
 impl FromFields for UpdateRequest {
@@ -61,6 +65,7 @@ impl FromFields for UpdateRequest {
             metadata: f.optional("metadata"),
             cancel_at_period_end: f.optional("cancelAtPeriodEnd"),
             tax_free_amount: f.optional("taxFreeAmount"),
+            consent: f.object("consent"),
         })
     }
 }
@@ -85,7 +90,8 @@ impl FromFields for PreviewRequest {
 
 /// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
 /// the first such day on or after it: no day is paid for twice. A retry of the open period still
-/// asks for the old amount. A new `billingKey` settles a period that is past due or unpaid at once;
+/// asks for the old amount. A higher `amount` is pending until the next period, and holds then when
+/// the customer has consented to it in time (`consent`, or `POST …/consent`). A new `billingKey` settles a period that is past due or unpaid at once;
 /// `status` tells whether it could be charged. With `preview=true` nothing is changed or charged: the
 /// answer is the subscription as it would be.
 #[utoipa::path(
@@ -111,8 +117,11 @@ pub async fn update(
     if let Some(key) = request.billing_key {
         s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
     }
-    apply(&mut s, request)?;
+    let consent = apply(&mut s, request)?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
+    if let Some(given) = consent {
+        consents::write_given(&ctx, &mut tx, &s, given).await?;
+    }
     if preview {
         tx.rollback().await?;
         return Ok(subscription_answer(&ctx, s));
@@ -124,7 +133,8 @@ pub async fn update(
     Ok(subscription_answer(&ctx, s))
 }
 
-fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<(), ApiError> {
+/// Changes all but the card; what is left is the consent to be recorded.
+fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<Option<Given>, ApiError> {
     if let Some(day) = request.cycle_day {
         s.standing.cycle_day = day;
         s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
@@ -133,21 +143,13 @@ fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<(), ApiError> {
         s.standing.cancel_at_period_end = ends;
         s.cancel_reason = s.cancel_reason.take().filter(|_| ends);
     }
-    if let Some(amount) = request.amount {
-        // A wholly tax-free subscription stays one.
-        let all_tax_free = s.tax_free_amount == s.amount.get();
-        s.tax_free_amount = if all_tax_free { amount.get() } else { s.tax_free_amount };
-        s.amount = amount;
-    }
-    s.tax_free_amount = request.tax_free_amount.map_or(s.tax_free_amount, |t| t.0);
-    if s.tax_free_amount > s.amount.get() {
-        return Err(ApiError::invalid_field("taxFreeAmount", TaxFree::above_amount()));
-    }
+    reprice(s, request.amount, request.tax_free_amount.map(|part| part.0))
+        .map_err(|reason| ApiError::invalid_field("taxFreeAmount", reason))?;
     s.plan_id = request.plan_id.map_or(s.plan_id.clone(), |p| p.0);
     s.product_name = request.product_name.map_or(s.product_name.clone(), |n| n.as_str().to_owned());
     s.metadata = request.metadata.map_or(s.metadata.clone(), |m| Json(m.0));
     s.standing.retry_days = request.retry_days.or(s.standing.retry_days.take());
-    Ok(())
+    Ok(request.consent)
 }
 
 /// Charges what is owed to the new card. The change stands whatever comes of it: a decline uses up

@@ -1,9 +1,10 @@
 //! Charging the period of a subscription that is due: by the schedule or by the caller.
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgTransaction};
 
 use super::keys::open_card;
 use super::leases::{self, Lease};
+use super::rises::{OnTheDay, settle_rise};
 use super::store::{self, ChargeTerms, Subscription};
 use crate::context::Context;
 use crate::error::{ApiError, Code};
@@ -134,7 +135,8 @@ async fn turn(ctx: &Context, by: By) -> Result<Turn, NotCharged> {
 }
 
 /// Looks again with the row locked, then writes the intent. While the charge is under way the
-/// subscription has no next moment.
+/// subscription has no next moment. The first attempt for a period settles a price rise that was
+/// pending for it.
 async fn intend(
     ctx: &Context,
     found: &Subscription,
@@ -151,10 +153,24 @@ async fn intend(
     if let Some(code) = earlier.first().and_then(|last| in_the_way(last.state)) {
         return Err(ApiError::from(code).into());
     }
+    if earlier.is_empty() {
+        let outcome = settle_rise(ctx, &mut tx, &mut locked, period.start).await?;
+        if outcome == OnTheDay::End {
+            return Err(end(tx, locked).await?.into());
+        }
+    }
     locked.standing.next_attempt_at = None;
-    save_standing(&mut tx, locked.id, &locked.standing).await?;
+    store::save_subscription(&mut tx, &locked).await?;
     let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await;
     Ok(intended.map_err(ApiError::from)?.commit(ctx).await?)
+}
+
+/// Stores that the subscription is over, in place of its charge.
+async fn end(mut tx: PgTransaction<'_>, mut s: Subscription) -> sqlx::Result<ApiError> {
+    s.standing.next_attempt_at = None;
+    store::save_subscription(&mut tx, &s).await?;
+    tx.commit().await?;
+    Ok(Code::SubscriptionNotActive.into())
 }
 
 async fn lock(

@@ -6,6 +6,7 @@ use chrono::{Months, NaiveDate};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::rises::{OnTheDay, on_the_day};
 use super::store::{self, Filter, Subscription};
 use crate::answer::{self, Answer, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
@@ -100,18 +101,24 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
 
 async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
     let planned = s.standing.planned(ctx.rules(), ctx.clock.now(), until);
+    let mut db = ctx.pool.acquire().await?;
     // Only the first to come can be a retry.
     let earlier = match planned.first() {
-        Some(first) if first.is_retry => {
-            attempts(&mut *ctx.pool.acquire().await?, s.id, first.period.start).await?
-        }
+        Some(first) if first.is_retry => attempts(&mut db, s.id, first.period.start).await?,
         _ => Vec::new(),
     };
-    let charges = planned.iter().map(|charge| {
-        let earlier = if charge.is_retry { &earlier[..] } else { &[] };
-        ChargeBody::new(charge, s.terms(earlier).amount)
-    });
-    let charges: Vec<ChargeBody> = charges.collect();
+    let (retries, others) = planned.split_at(usize::from(!earlier.is_empty()));
+    // The first new period settles a pending price rise.
+    let from_then_on = match others.first() {
+        Some(first) => on_the_day(ctx, &mut db, &s, first.period.start).await?,
+        None => OnTheDay::End,
+    };
+    drop(db);
+    let retries = retries.iter().map(|charge| ChargeBody::new(charge, s.terms(&earlier).amount));
+    let mut charges: Vec<ChargeBody> = retries.collect();
+    if let OnTheDay::Charge(amount) = from_then_on {
+        charges.extend(others.iter().map(|charge| ChargeBody::new(charge, amount)));
+    }
     Ok(ForecastBody {
         subscription_id: s.id.to_string(),
         total: charges.iter().map(|charge| charge.amount).sum(),

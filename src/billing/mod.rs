@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 mod changes;
 mod charges;
+mod consents;
 mod due;
 mod export;
 mod forecast;
@@ -13,6 +14,7 @@ mod proof;
 mod quote;
 mod refunds;
 pub mod renewals;
+mod rises;
 pub(crate) mod store;
 pub(crate) mod subscribe;
 mod subscriptions;
@@ -43,6 +45,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::list))
         .routes(routes!(forecast::show))
         .routes(routes!(subscriptions::show, changes::update))
+        .routes(routes!(consents::record))
+        .routes(routes!(consents::list))
         .routes(routes!(subscriptions::pause))
         .routes(routes!(subscriptions::resume))
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
 
 use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
@@ -51,6 +52,9 @@ pub struct Subscription {
     pub cancel_reason: Option<String>,
     pub metadata: Json<Map<String, Value>>,
     pub created_at: DateTime<Utc>,
+    pub pending_amount: Option<Won>,
+    pub pending_tax_free_amount: Option<i64>,
+    pub pending_rise: Option<Uuid>,
 }
 
 /// What a charge of a subscription asks for.
@@ -216,7 +220,8 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
             product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9,
             retry_days = $10, status = $11, period_start = $12, next_billing_date = $13,
             retry_attempt = $14, retry_base = $15, retry_at = $16, next_attempt_at = $17,
-            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, leased_until = null
+            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, pending_amount = $21,
+            pending_tax_free_amount = $22, pending_rise = $23, leased_until = null
          where id = $1",
     );
     query
@@ -240,6 +245,9 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
         .bind(s.standing.cancel_at_period_end)
         .bind(s.standing.resume_on)
         .bind(s.tax_free_amount)
+        .bind(s.pending_amount)
+        .bind(s.pending_tax_free_amount)
+        .bind(s.pending_rise)
         .execute(db)
         .await
         .map(drop)

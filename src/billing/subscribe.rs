@@ -217,6 +217,9 @@ pub fn draft(
         cancel_reason: None,
         metadata: Json(request.metadata.0.clone()),
         created_at: clock.now(),
+        pending_amount: None,
+        pending_tax_free_amount: None,
+        pending_rise: None,
     })
 }
 

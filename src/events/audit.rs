@@ -17,7 +17,7 @@ use crate::error::{ErrorBody, Text};
 use crate::extract::{Fields, FromField, FromFields, Query, text};
 
 /// How the work is shared out, and secrets: not the caller's.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     "autokey",
     "leased_by",
     "leased_until",
@@ -27,6 +27,7 @@ const HIDDEN: [&str; 9] = [
     "renewal_noticed",
     "expiry_noticed",
     "confirmed_by",
+    "pending_rise",
 ];
 
 /// A change.

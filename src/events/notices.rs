@@ -1,6 +1,8 @@
-//! Notices ahead of time: a renewal to come, a card about to expire. Each is an event, given once.
+//! Notices ahead of time: a renewal or a price rise to come, a card about to expire. Each is an event, given once.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
+
+use sqlx::AssertSqlSafe;
 
 use crate::clock::kst;
 use crate::context::Context;
@@ -8,6 +10,8 @@ use crate::schedule::due_at;
 
 /// Days before the last day of the month on the card.
 const EXPIRY_DAYS: i64 = 30;
+/// Days before the day of a price rise.
+const PRICE_RISE_DAYS: i64 = 7;
 const BATCH: i64 = 500;
 
 /// Gives the notices that are due, at `CHARGE_HOUR` of their day.
@@ -15,6 +19,7 @@ pub async fn give(ctx: &Context) -> sqlx::Result<()> {
     if let Some(days) = renewal_days(ctx) {
         while renewals(ctx, reached(ctx, days)).await? == BATCH.unsigned_abs() {}
     }
+    while price_rises(ctx, reached(ctx, PRICE_RISE_DAYS)).await? == BATCH.unsigned_abs() {}
     while expiries(ctx, reached(ctx, EXPIRY_DAYS)).await? == BATCH.unsigned_abs() {}
     Ok(())
 }
@@ -26,7 +31,8 @@ pub async fn next(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
         None => None,
     };
     let expiry = first_expiry(ctx).await?.map(|date| moment(ctx, date, EXPIRY_DAYS));
-    Ok([renewal, expiry].into_iter().flatten().min())
+    let rise = first_price_rise(ctx).await?.map(|date| moment(ctx, date, PRICE_RISE_DAYS));
+    Ok([renewal, rise, expiry].into_iter().flatten().min())
 }
 
 /// `RENEWAL_NOTICE_DAYS`; 0 = no notice.
@@ -51,6 +57,33 @@ async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
             and renewal_noticed is distinct from next_billing_date",
     );
     query.fetch_one(&ctx.pool).await
+}
+
+/// The pending rises of which nobody has been told.
+const UNTOLD_RISES: &str = "from subscriptions s
+    where pending_amount is not null and status in ('active', 'past_due')
+        and not cancel_at_period_end
+        and not exists (select from events where notice =
+            'price_rise ' || s.id || ' ' || s.next_billing_date || ' ' || s.pending_amount)";
+
+async fn first_price_rise(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
+    let sql = format!("select min(next_billing_date) {UNTOLD_RISES}");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
+}
+
+async fn price_rises(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
+    let sql = format!(
+        "insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
+            after, created_at)
+         select new_event_id(), 'subscription.price_rise_upcoming', 'subscription', id, id, id,
+            'price_rise ' || id || ' ' || next_billing_date || ' ' || pending_amount, 'scheduler',
+            to_jsonb(due), $2
+         from (select s.* {UNTOLD_RISES} and next_billing_date <= $1
+            order by next_billing_date limit $3) as due
+         on conflict (notice) do nothing"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
+    query.execute(&ctx.pool).await.map(|done| done.rows_affected())
 }
 
 async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {

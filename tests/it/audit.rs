@@ -24,7 +24,7 @@ async fn each_change_names_the_key_the_request_the_reason_and_both_sides() {
     let key = card.data(201)["billingKey"].as_str().unwrap().to_owned();
     let made = call(post.clone(), "/billing/subscribe", &monthly(&key)).await.data(201);
     let id = made["id"].as_str().unwrap();
-    let change = json!({"amount": 12_000});
+    let change = json!({"amount": 9000});
     call(reqwest::Method::PATCH, &format!("/billing/subscription/{id}"), &change).await.data(200);
     let cancel = json!({"subscriptionId": id, "reason": "고객 요청"});
     call(post, "/billing/cancel", &cancel).await.data(200);
@@ -36,7 +36,7 @@ async fn each_change_names_the_key_the_request_the_reason_and_both_sides() {
         actions.iter().filter(|action| !action.ends_with("upcoming")).copied().collect();
     assert_eq!(without_notice, expected);
     let updated = trail.iter().find(|e| e["action"] == "subscription.updated").unwrap();
-    assert_eq!(updated["changes"], json!({"amount": {"before": 9900, "after": 12_000}}));
+    assert_eq!(updated["changes"], json!({"amount": {"before": 9900, "after": 9000}}));
     assert_eq!(updated["requestId"], "order-77");
     let actor = updated["actor"].as_str().unwrap();
     assert!(actor.len() == 12 && !KEY.contains(actor), "{actor}");

@@ -127,6 +127,7 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("RETRY_DAYS", "28", DAYS),
         ("RETRY_DAYS", "1,1", DAYS),
         ("RENEWAL_NOTICE_DAYS", "61", "a whole number from 0 to 60"),
+        ("PRICE_RISE_FALLBACK", "s3cret", "keep_price or end"),
         ("MERCHANT_WEBHOOK_URL", "s3cret", URL),
         ("MERCHANT_WEBHOOK_SECRET", "s3cret", "whsec_ and at least 24 bytes in base64"),
         ("SDK_EXAMPLE_ENABLED", "s3cret", SWITCH),

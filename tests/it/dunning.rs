@@ -149,6 +149,7 @@ async fn a_new_amount_does_not_change_what_the_open_period_asks_for() {
     let change = json!({"amount": 20_000, "productName": "새 상품"});
     app.change(&id, &change).await.data(200);
     app.advance_days(1).await;
+    app.consent(&id, 20_000).await.data(201);
     let next = app.subscription(&id).await["nextBillingDate"].clone();
     app.advance_to_charge(&next).await;
     app.advance_days(1).await;

@@ -66,6 +66,9 @@ async fn a_retry_is_foretold_with_the_amount_of_the_first_attempt() {
     let (id, _) = renewed_with(&app, SHORT_AT_FIRST).await;
     let late = app.subscription(&id).await;
     app.change(&id, &json!({"amount": 20_000})).await.data(200);
+    let retry_day = &late["retry"]["nextAt"].as_str().unwrap()[..10];
+    app.advance_to(&format!("{retry_day}T00:00:00+09:00")).await;
+    app.consent(&id, 20_000).await.data(201);
     let next: NaiveDate = late["nextBillingDate"].as_str().unwrap().parse().unwrap();
     let path = format!("/billing/forecast?until={next}&subscriptionId={}", id.as_str().unwrap());
     let foretold = app.get(&path).await.data(200)["items"].as_array().unwrap().clone();

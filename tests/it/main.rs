@@ -46,6 +46,7 @@ mod orders;
 mod overload;
 mod pace;
 mod postgres;
+mod price_rises;
 mod pro_rata;
 mod process;
 mod proof;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 36] = [
+const ROUTES: [(&str, &[&str]); 38] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -22,6 +22,8 @@ const ROUTES: [(&str, &[&str]); 36] = [
     ("/billing/refund/{id}/resolve", &["post"]),
     ("/billing/refunds", &["get"]),
     ("/billing/subscription/{id}", &["get", "patch"]),
+    ("/billing/subscription/{id}/consent", &["post"]),
+    ("/billing/subscription/{id}/consents", &["get"]),
     ("/billing/subscription/{id}/pause", &["post"]),
     ("/billing/subscription/{id}/resume", &["post"]),
     ("/billing/subscriptions", &["get"]),
@@ -87,7 +89,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 29 { Value::Null } else { json!([{}]) };
+        let own = if n < 31 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }

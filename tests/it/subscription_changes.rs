@@ -113,7 +113,7 @@ async fn each_field_can_be_changed_and_counts_from_the_next_period_on() {
     let other_card = app.register("4242424242424242").await;
     let mut expected = made.clone();
     for (field, value) in [
-        ("amount", json!(12_900)),
+        ("amount", json!(8900)),
         ("planId", json!("yearly")),
         ("productName", json!("연간 구독")),
         ("metadata", json!({"grade": "gold"})),
@@ -138,7 +138,7 @@ async fn each_field_can_be_changed_and_counts_from_the_next_period_on() {
     app.advance_to_charge(&moved["nextBillingDate"]).await;
     let charged = app.ledger().await;
     assert_eq!(charged.len(), 1);
-    assert_eq!(charged[0]["amount"], 12_900);
+    assert_eq!(charged[0]["amount"], 8900);
     assert_eq!(charged[0]["productName"], "연간 구독");
     assert_eq!(app.charged_on().await, [next]);
 }

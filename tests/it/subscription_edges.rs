@@ -93,7 +93,7 @@ async fn while_a_period_is_being_charged_it_is_not_charged_again_nor_its_card_de
         let key = made["billingKey"].as_str().unwrap();
         assert_eq!(app.delete(&format!("/billing/key/{key}")).await.status, 409);
         let changed = app.change(&made["id"], &json!({"amount": 20_000})).await.data(200);
-        assert_eq!(changed["amount"], 20_000);
+        assert_eq!((&changed["amount"], &changed["pendingAmount"]), (&json!(9900), &json!(20_000)));
         let pending = app.get("/billing/payments?status=pending").await.data(200);
         assert_eq!(pending["items"][0]["status"], "pending");
         assert_eq!(pending["items"][0]["period"]["start"], made["nextBillingDate"]);
@@ -102,10 +102,12 @@ async fn while_a_period_is_being_charged_it_is_not_charged_again_nor_its_card_de
     let paid = paid.data(200);
     assert_eq!((&paid["amount"], &paid["status"]), (&json!(9900), &json!("approved")));
     let now = app.subscription(&made["id"]).await;
-    assert_eq!((&now["amount"], &now["status"]), (&json!(20_000), &json!("active")));
+    assert_eq!((&now["pendingAmount"], &now["status"]), (&json!(20_000), &json!("active")));
     assert_eq!(now["currentPeriod"]["start"], made["nextBillingDate"]);
     app.pay_period(&made["id"]).await.fails(409, "already_charged");
     assert_eq!(app.ledger().await.len(), 1);
+    app.advance_days(2).await;
+    app.consent(&made["id"], 20_000).await.data(201);
     app.advance_to_charge(&now["nextBillingDate"]).await;
     assert_eq!(app.pay_period(&made["id"]).await.data(200)["amount"], 20_000);
 }

@@ -95,12 +95,16 @@ async fn a_preview_shows_what_would_be_and_leaves_everything_as_it_was() {
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
     let id = made["id"].as_str().unwrap();
     let before = (app.subscription(&made["id"]).await, app.events().await);
-    let change = json!({"amount": 12_000, "cycleDay": 31, "planId": "yearly"});
+    let consent = json!({"method": "checkbox"});
+    let change = json!({"amount": 12_000, "cycleDay": 31, "planId": "yearly", "consent": consent});
     let path = format!("/billing/subscription/{id}");
     let shown = app.patch(&format!("{path}?preview=true"), &change).await.data(200);
     assert_eq!((app.subscription(&made["id"]).await, app.events().await), before);
     assert_eq!(app.patch(&format!("{path}?preview=false"), &change).await.data(200), shown);
-    assert_eq!(shown["amount"], 12_000);
+    assert_eq!((&shown["amount"], &shown["pendingAmount"]), (&json!(9900), &json!(12_000)));
+    assert_eq!(shown["pendingFrom"], shown["nextBillingDate"]);
+    let consents = app.get(&format!("{path}/consents")).await.data(200);
+    assert_eq!(consents["items"].as_array().unwrap().len(), 1, "none of the preview");
     let wrong = app.patch(&format!("{path}?preview=maybe"), &change).await;
     assert_eq!(wrong.error(400), invalid(&[("preview", "true 또는 false여야 합니다.")]));
 }
@@ -113,7 +117,7 @@ async fn an_idempotency_key_tells_a_preview_from_the_change_itself() {
     for query in ["?preview=true", ""] {
         let call = app.request(reqwest::Method::PATCH, &format!("{path}{query}"));
         let call = call.header("Idempotency-Key", "change-1").json(&json!({"amount": 12_000}));
-        assert_eq!(app.send(call).await.data(200)["amount"], 12_000);
+        assert_eq!(app.send(call).await.data(200)["pendingAmount"], 12_000);
     }
-    assert_eq!(app.subscription(&made["id"]).await["amount"], 12_000);
+    assert_eq!(app.subscription(&made["id"]).await["pendingAmount"], 12_000);
 }

@@ -48,11 +48,16 @@ async fn a_subscription_keeps_its_tax_free_part_and_a_retry_the_one_of_its_first
     assert_eq!(made["taxFreeAmount"], 900);
     app.advance_to_charge(&made["nextBillingDate"]).await;
     let change = json!({"taxFreeAmount": 1000, "amount": 20_000});
-    assert_eq!(app.change(&made["id"], &change).await.data(200)["taxFreeAmount"], 1000);
-    let wrong = app.change(&made["id"], &json!({"amount": 999})).await;
+    let changed = app.change(&made["id"], &change).await.data(200);
+    assert_eq!(
+        (&changed["taxFreeAmount"], &changed["pendingTaxFreeAmount"]),
+        (&json!(900), &json!(1000))
+    );
+    let wrong = app.change(&made["id"], &json!({"amount": 899})).await;
     let above = invalid(&[("taxFreeAmount", "amount를 넘을 수 없습니다.")]);
     assert_eq!(wrong.error(400), above);
     app.advance_days(1).await;
+    app.consent(&made["id"], 20_000).await.data(201);
     let now = app.subscription(&made["id"]).await;
     app.advance_to_charge(&now["nextBillingDate"]).await;
     let mixed = |part: &str| (json!("02"), json!(part));
@@ -61,7 +66,7 @@ async fn a_subscription_keeps_its_tax_free_part_and_a_retry_the_one_of_its_first
     let whole = app.change(&made["id"], &json!({"amount": 5000, "taxFreeAmount": 5000})).await;
     assert_eq!(whole.data(200)["taxFreeAmount"], 5000);
     let risen = app.change(&made["id"], &json!({"amount": 6000})).await.data(200);
-    assert_eq!(risen["taxFreeAmount"], 6000, "a tax-free subscription stays one");
+    assert_eq!(risen["pendingTaxFreeAmount"], 6000, "a tax-free subscription stays one");
 }
 
 #[tokio::test(flavor = "multi_thread")]

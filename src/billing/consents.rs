@@ -1,0 +1,235 @@
+//! The customers' consents to price rises: evidence, never altered.
+//!
+//! Source: 전자상거래 등에서의 소비자보호에 관한 법률 제13조 제6항, in force since 2025-02-14.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use super::store::{self, Subscription};
+use super::subscriptions::locked;
+use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::clock::rfc3339_kst;
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
+use crate::ids::{ConsentId, SubscriptionId};
+use crate::money::Won;
+use crate::payments::standing::Status;
+
+/// How and when the customer consented.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Given {
+    /// How, at most 50 characters: `checkbox`, `phone`.
+    #[schema(value_type = String, example = "checkbox")]
+    method: Method,
+    /// What proves it, at most 1000 characters.
+    #[schema(value_type = Option<String>)]
+    evidence: Option<Evidence>,
+    /// Left out: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    consented_at: Option<DateTime<Utc>>,
+}
+
+struct Method(String);
+
+impl FromField for Method {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 50).map(Self)
+    }
+}
+
+struct Evidence(String);
+
+impl FromField for Evidence {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        text(value, 1000).map(Self)
+    }
+}
+
+impl FromFields for Given {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let method = f.required("method");
+        let evidence = f.optional("evidence");
+        Some(Self { evidence, consented_at: f.optional("consentedAt"), method: method? })
+    }
+}
+
+/// A consent to the rise that is pending.
+#[derive(ToSchema)]
+pub struct ConsentRequest {
+    /// The pending amount in won.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Won,
+    #[serde(flatten)]
+    given: Given,
+}
+
+impl FromFields for ConsentRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let amount = f.required("amount");
+        let given = Given::from_fields(f);
+        Some(Self { amount: amount?, given: given? })
+    }
+}
+
+/// A row of `price_consents`.
+#[derive(sqlx::FromRow)]
+pub struct Consent {
+    id: ConsentId,
+    subscription_id: SubscriptionId,
+    old_amount: Won,
+    new_amount: Won,
+    effective_date: NaiveDate,
+    consented_at: DateTime<Utc>,
+    method: String,
+    evidence: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+/// The record of a consent to a price rise.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentBody {
+    id: String,
+    subscription_id: String,
+    /// Won.
+    old_amount: i64,
+    /// Won.
+    new_amount: i64,
+    /// The billing date from which the new amount was to hold, as it stood then.
+    effective_date: NaiveDate,
+    consented_at: String,
+    method: String,
+    #[schema(required)]
+    evidence: Option<String>,
+    created_at: String,
+}
+
+impl From<Consent> for ConsentBody {
+    fn from(consent: Consent) -> Self {
+        Self {
+            id: consent.id.to_string(),
+            subscription_id: consent.subscription_id.to_string(),
+            old_amount: consent.old_amount.get(),
+            new_amount: consent.new_amount.get(),
+            effective_date: consent.effective_date,
+            consented_at: rfc3339_kst(consent.consented_at),
+            method: consent.method,
+            evidence: consent.evidence,
+            created_at: rfc3339_kst(consent.created_at),
+        }
+    }
+}
+
+/// Records the customer's consent to the pending price rise, with what proves it. It holds when it
+/// was given within the 30 days before the day of the rise (전자상거래법 제13조 제6항).
+#[utoipa::path(
+    post, path = "/billing/subscription/{id}/consent", tag = "billing",
+    request_body = ConsentRequest, params(("id" = String, Path)),
+    responses(
+        (status = 201, description = "Recorded", body = Success<ConsentBody>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn record(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Body(request): Body<ConsentRequest>,
+) -> Answer {
+    let (mut tx, s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    if s.standing.status == Status::Canceled || s.pending_amount.is_none() {
+        let reason = Text::new("예정된 가격 인상이 없습니다.", "No price rise is pending.");
+        return Err(ApiError::from(Code::SubscriptionNotActive).with_detail("amount", reason));
+    }
+    if s.pending_amount != Some(request.amount) {
+        let reason = Text::new("pendingAmount와 같아야 합니다.", "Has to equal pendingAmount.");
+        return Err(ApiError::invalid_field("amount", reason));
+    }
+    let consent = write(&ctx, &mut tx, &s, (request.given, "consentedAt")).await?;
+    tx.commit().await?;
+    Ok(answer::with_status(StatusCode::CREATED, ConsentBody::from(consent)))
+}
+
+/// Writes a consent that came with the change itself.
+pub async fn write_given(
+    ctx: &Context,
+    db: &mut PgConnection,
+    s: &Subscription,
+    given: Given,
+) -> Result<(), ApiError> {
+    write(ctx, db, s, (given, "consent.consentedAt")).await.map(drop)
+}
+
+async fn write(
+    ctx: &Context,
+    db: &mut PgConnection,
+    s: &Subscription,
+    (given, field): (Given, &str),
+) -> Result<Consent, ApiError> {
+    let now = ctx.clock.now();
+    let consented_at = given.consented_at.unwrap_or(now);
+    if consented_at > now {
+        let reason = Text::new("미래일 수 없습니다.", "May not be in the future.");
+        return Err(ApiError::invalid_field(field, reason));
+    }
+    let Some((amount, rise)) = s.pending_amount.zip(s.pending_rise) else {
+        let ko = "예정된 가격 인상이 있을 때만 쓸 수 있습니다.";
+        let reason = Text::new(ko, "Only while a price rise is pending.");
+        return Err(ApiError::invalid_field("consent", reason));
+    };
+    let query = sqlx::query_as(
+        "insert into price_consents (id, subscription_id, rise, old_amount, new_amount,
+            effective_date, consented_at, method, evidence, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *",
+    );
+    let query = query.bind(ConsentId::new()).bind(s.id).bind(rise).bind(s.amount).bind(amount);
+    let query = query.bind(s.standing.next_billing_date).bind(consented_at);
+    let query = query.bind(given.method.0).bind(given.evidence.map(|e| e.0)).bind(now);
+    Ok(query.fetch_one(db).await?)
+}
+
+/// The consents to price rises of a subscription, newest first.
+#[utoipa::path(
+    get, path = "/billing/subscription/{id}/consents", tag = "billing",
+    params(
+        ("id" = String, Path),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<ConsentBody>>),
+        (status = "4XX", description = "The request was refused", body = ErrorBody),
+    )
+)]
+pub async fn list(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Query(paging): Query<Paging>,
+) -> Answer {
+    let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
+    let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    let rows = consents_of(&ctx.pool, found.id, paging).await?;
+    Ok(answer::ok(paging.page(rows, |c| c.id.0, ConsentBody::from)))
+}
+
+async fn consents_of(
+    pool: &PgPool,
+    id: SubscriptionId,
+    paging: Paging,
+) -> sqlx::Result<Vec<Consent>> {
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new("select * from price_consents where subscription_id = ");
+    sql.push_bind(id);
+    if let Some(before) = paging.before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(paging.fetch());
+    sql.build_query_as().fetch_all(pool).await
+}
