@@ -91,9 +91,9 @@ impl FromFields for PreviewRequest {
 /// Changes a subscription from the next period on. A new `cycleDay` moves the next billing date to
 /// the first such day on or after it: no day is paid for twice. A retry of the open period still
 /// asks for the old amount. A higher `amount` is pending until the next period, and holds then when
-/// the customer has consented to it in time (`consent`, or `POST …/consent`). A new `billingKey` settles a period that is past due or unpaid at once;
-/// `status` tells whether it could be charged. With `preview=true` nothing is changed or charged: the
-/// answer is the subscription as it would be.
+/// the customer has consented to it in time (`consent`, or `POST …/consent`). A new `billingKey`
+/// settles a period that is past due or unpaid at once; `status` tells whether it could be charged.
+/// With `preview=true` nothing is changed or charged: the answer is the subscription as it would be.
 #[utoipa::path(
     patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
     params(("id" = String, Path), ("preview" = Option<bool>, Query)),

@@ -1,7 +1,7 @@
-//! Notices ahead of time: a renewal or a price rise to come, a card about to expire. Each is an event, given once.
+//! Notices ahead of time: a renewal or a price rise to come, a card about to expire. Each is an
+//! event, given once.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-
 use sqlx::AssertSqlSafe;
 
 use crate::clock::kst;
