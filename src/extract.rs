@@ -260,6 +260,22 @@ impl<T: FromField> FromField for InQuery<T> {
     }
 }
 
+/// A whole number from 1 to `MAX`.
+pub struct UpTo<const MAX: i16>(pub i16);
+
+impl<const MAX: i16> FromField for UpTo<MAX> {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let wrong = || {
+            Text::new(
+                format!("1 이상 {MAX} 이하의 정수여야 합니다."),
+                format!("Has to be a whole number from 1 to {MAX}."),
+            )
+        };
+        let number = value.as_i64().and_then(|n| i16::try_from(n).ok());
+        number.filter(|n| (1..=MAX).contains(n)).map(Self).ok_or_else(wrong)
+    }
+}
+
 impl FromField for NaiveDate {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong =

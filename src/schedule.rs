@@ -1,4 +1,4 @@
-//! Dates of a monthly subscription. Pure: dates in, dates out.
+//! Dates of a subscription. Pure: dates in, dates out.
 //!
 //! The anchor day is remembered as it was asked for. A month that is too short bills on its last
 //! day: anchor 31 bills on 28 or 29 February, 31 March, 30 April.
@@ -10,7 +10,11 @@ use crate::clock::kst_instant;
 use crate::error::Text;
 use crate::extract::FromField;
 
-/// Day of the month on which a subscription is billed, 1 to 31.
+mod cadence;
+
+pub use cadence::{Cadence, Interval};
+
+/// Day of the month on which a subscription is billed, 1 to 31; with weeks, of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct AnchorDay(i16);
@@ -50,6 +54,12 @@ impl RetryDays {
     /// All of them; none = no retry.
     pub fn all(&self) -> &[i16] {
         &self.0
+    }
+
+    /// Those of them that come before the shortest period of this cadence ends.
+    pub fn within(&self, cadence: Cadence) -> Self {
+        let last = cadence.last_day_of_each();
+        Self(self.0.iter().copied().filter(|day| *day <= last).collect())
     }
 
     /// The day of the retry after `made` retries, when the first attempt was on `base`.
@@ -100,24 +110,6 @@ impl AnchorDay {
         self.on_or_after(date.succ_opt().unwrap_or(NaiveDate::MAX))
     }
 
-    /// The period that is billed on `date`.
-    pub fn period_from(self, date: NaiveDate) -> Period {
-        Period { start: date, end: self.after(date) }
-    }
-
-    /// The latest period that began on or before `today`, not before the one billed on `due`:
-    /// after an outage of months only the latest period is billed, never a burst.
-    pub fn latest_period(self, due: NaiveDate, today: NaiveDate) -> Period {
-        let mut period = self.period_from(due);
-        if period.end <= today {
-            let this_month = self.in_month_of(today);
-            let start =
-                if this_month <= today { this_month } else { self.in_month_of(last_month(today)) };
-            period = self.period_from(start);
-        }
-        period
-    }
-
     fn in_month_of(self, date: NaiveDate) -> NaiveDate {
         let wanted = u32::try_from(self.0).unwrap_or(1);
         let first = date.with_day(1).unwrap_or(date);
@@ -147,10 +139,6 @@ pub fn midnight(date: NaiveDate) -> DateTime<Utc> {
 
 fn next_month(date: NaiveDate) -> NaiveDate {
     date.with_day(1).unwrap_or(date) + Months::new(1)
-}
-
-fn last_month(date: NaiveDate) -> NaiveDate {
-    date.with_day(1).unwrap_or(date) - Months::new(1)
 }
 
 #[cfg(test)]
@@ -187,22 +175,6 @@ mod tests {
         assert_eq!(anchor(15).on_or_after(date("2026-11-16")), date("2026-12-15"));
     }
 
-    #[test]
-    fn after_an_outage_only_the_latest_period_is_billed() {
-        let cases = [
-            (15, "2026-01-15", "2026-01-15", "2026-01-15"),
-            (15, "2026-01-15", "2026-02-14", "2026-01-15"),
-            (15, "2026-01-15", "2026-02-15", "2026-02-15"),
-            (15, "2026-01-15", "2026-07-01", "2026-06-15"),
-            (31, "2026-01-31", "2026-02-27", "2026-01-31"),
-            (31, "2026-01-31", "2026-05-01", "2026-04-30"),
-        ];
-        for (day, due, today, start) in cases {
-            let period = anchor(day).latest_period(date(due), date(today));
-            assert_eq!(period.start, date(start), "{day} due {due} on {today}");
-        }
-    }
-
     proptest! {
         #[test]
         fn every_month_is_billed_once(day in 1i64..=31, offset in 0u64..27_000) {
@@ -212,14 +184,6 @@ mod tests {
             prop_assert_eq!(months(next) - months(start), 1);
             let last_day = next_month(next).pred_opt().unwrap().day();
             prop_assert_eq!(i64::from(next.day()), day.min(i64::from(last_day)));
-        }
-
-        #[test]
-        fn the_latest_period_contains_today(day in 1i64..=31, due in 0u64..400, later in 0u64..400) {
-            let due = anchor(day).on_or_after(date("2026-01-01") + chrono::Days::new(due));
-            let today = due + chrono::Days::new(later);
-            let period = anchor(day).latest_period(due, today);
-            prop_assert!(due <= period.start && period.start <= today && today < period.end);
         }
     }
 }

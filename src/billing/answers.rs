@@ -68,6 +68,11 @@ pub struct SubscriptionBody {
     amount: i64,
     product_name: String,
     cycle_day: i16,
+    /// `week`, `month` or `year`; with `intervalCount` only when it is not once a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval_count: Option<i16>,
     /// `null` while nothing is going to be billed: paused, unpaid, canceled.
     #[schema(required)]
     next_billing_date: Option<NaiveDate>,
@@ -116,6 +121,7 @@ impl SubscriptionBody {
     pub fn new(rules: &Rules, s: Subscription) -> Self {
         let billed = matches!(s.standing.status, Status::Active | Status::PastDue)
             && !s.standing.cancel_at_period_end;
+        let cadence = s.standing.cadence;
         let retry_at = s.standing.retry_at.filter(|_| s.standing.status == Status::PastDue);
         let pending = s.pending_amount.filter(|_| s.standing.status != Status::Canceled);
         let pending_tax_free = s.pending_tax_free_amount.filter(|part| *part > 0);
@@ -127,7 +133,9 @@ impl SubscriptionBody {
             plan_id: s.plan_id,
             amount: s.amount.get(),
             product_name: s.product_name,
-            cycle_day: s.standing.cycle_day.get(),
+            cycle_day: cadence.anchor.get(),
+            interval: (!cadence.is_monthly()).then(|| cadence.interval.name()),
+            interval_count: (!cadence.is_monthly()).then_some(cadence.count),
             next_billing_date: billed.then_some(s.standing.next_billing_date),
             current_period: s.standing.period().into(),
             cancel_at_period_end: s.standing.cancel_at_period_end,

@@ -34,6 +34,7 @@ pub struct UpdateRequest {
     plan_id: Option<PlanId>,
     #[schema(value_type = Option<String>)]
     product_name: Option<ProductName>,
+    /// Day of the month; with `interval` `week` the day of the week, 1 (Monday) to 7.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 31)]
     cycle_day: Option<AnchorDay>,
     #[schema(value_type = Option<String>)]
@@ -136,8 +137,10 @@ pub async fn update(
 /// Changes all but the card; what is left is the consent to be recorded.
 fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<Option<Given>, ApiError> {
     if let Some(day) = request.cycle_day {
-        s.standing.cycle_day = day;
-        s.standing.next_billing_date = day.on_or_after(s.standing.next_billing_date);
+        let cadence = &mut s.standing.cadence;
+        cadence.fits(day).map_err(|reason| ApiError::invalid_field("cycleDay", reason))?;
+        cadence.anchor = day;
+        s.standing.next_billing_date = cadence.first_on_or_after(s.standing.next_billing_date);
     }
     if let Some(ends) = request.cancel_at_period_end {
         s.standing.cancel_at_period_end = ends;

@@ -189,8 +189,8 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
     let query = sqlx::query(
         "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
             product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at, retry_days, tax_free_amount)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     );
     query
         .bind(s.id)
@@ -199,7 +199,7 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.billing_key_id)
         .bind(s.amount)
         .bind(&s.product_name)
-        .bind(s.standing.cycle_day)
+        .bind(s.standing.cadence.anchor)
         .bind(s.standing.status)
         .bind(s.standing.period_start)
         .bind(s.standing.next_billing_date)
@@ -208,6 +208,8 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.created_at)
         .bind(&s.standing.retry_days)
         .bind(s.tax_free_amount)
+        .bind(s.standing.cadence.interval)
+        .bind(s.standing.cadence.count)
         .execute(db)
         .await
         .map(drop)
@@ -230,7 +232,7 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
         .bind(s.billing_key_id)
         .bind(s.amount)
         .bind(&s.product_name)
-        .bind(s.standing.cycle_day)
+        .bind(s.standing.cadence.anchor)
         .bind(&s.metadata)
         .bind(s.canceled_at)
         .bind(&s.cancel_reason)

@@ -28,7 +28,7 @@ use crate::payments::fields::TaxFree;
 use crate::payments::order::State as PaymentState;
 use crate::payments::standing::{Standing, Status};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
-use crate::schedule::{AnchorDay, Period, RetryDays, Rules};
+use crate::schedule::{AnchorDay, Cadence, Interval, Period, RetryDays, Rules};
 
 const ONE_LIVE: &str = "subscriptions_one_live";
 
@@ -47,9 +47,16 @@ pub struct SubscribeRequest {
     amount: Won,
     #[schema(value_type = String, example = "월간 구독")]
     product_name: ProductName,
-    /// Anchor day; short months bill on their last day.
+    /// Anchor day; short months bill on their last day. With `interval` `week` it is the day of the
+    /// week, 1 (Monday) to 7 (Sunday).
     #[schema(value_type = i64, minimum = 1, maximum = 31, example = 15)]
-    pub(crate) cycle_day: AnchorDay,
+    cycle_day: AnchorDay,
+    /// `week`, `month` or `year`; default: `month`.
+    #[schema(value_type = Option<String>, example = "month")]
+    interval: Interval,
+    /// How many of them lie between two charges: up to 52 weeks, 24 months or 5 years; default: 1.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 52)]
+    interval_count: i16,
     /// Default: tomorrow.
     pub(crate) start_date: Option<NaiveDate>,
     /// Charge the first period at once.
@@ -72,7 +79,7 @@ impl FromFields for SubscribeRequest {
         let plan_id = f.required("planId");
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
-        let cycle_day = f.required("cycleDay");
+        let cadence = Cadence::from_fields(f);
         let tax_free_amount = TaxFree::of(f, amount);
         Some(Self {
             start_date: f.optional("startDate"),
@@ -85,8 +92,17 @@ impl FromFields for SubscribeRequest {
             plan_id: plan_id?,
             amount: amount?,
             product_name: product_name?,
-            cycle_day: cycle_day?,
+            cycle_day: cadence?.anchor,
+            interval: cadence?.interval,
+            interval_count: cadence?.count,
         })
+    }
+}
+
+impl SubscribeRequest {
+    /// The billing dates it asks for.
+    pub(crate) fn cadence(&self) -> Cadence {
+        Cadence { interval: self.interval, count: self.interval_count, anchor: self.cycle_day }
     }
 }
 
@@ -192,9 +208,9 @@ pub fn draft(
     let from = if request.charge_now { start.max(tomorrow) } else { start };
     let mut standing = Standing {
         status: if request.charge_now { Status::Incomplete } else { Status::Active },
-        cycle_day: request.cycle_day,
+        cadence: request.cadence(),
         period_start: today,
-        next_billing_date: request.cycle_day.on_or_after(from),
+        next_billing_date: request.cadence().first_on_or_after(from),
         retry_attempt: 0,
         retry_base: None,
         retry_at: None,

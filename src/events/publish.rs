@@ -62,7 +62,10 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
         }
         "subscription" => {
-            let sql = "select r.* from jsonb_populate_record(null::subscriptions, $1) as r";
+            // A row of before these columns came has them as they were filled then.
+            let sql = r#"select r.* from jsonb_populate_record(null::subscriptions,
+                '{"tax_free_amount": 0, "billing_interval": "month", "interval_count": 1}'::jsonb || $1
+            ) as r"#;
             json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
         }
         "refund" => {

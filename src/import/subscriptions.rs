@@ -13,7 +13,7 @@ use crate::billing::subscribe::{SubscribeRequest, draft, exists, within_ten_year
 use crate::error::Text;
 use crate::extract::{Fields, FromFields};
 use crate::ids::SubscriptionId;
-use crate::schedule::AnchorDay;
+use crate::schedule::Cadence;
 
 /// What a line says.
 struct SubscriptionRow {
@@ -37,7 +37,7 @@ pub(super) async fn take(
 ) -> Result<String, Refusal> {
     let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells))?;
     let mut problems = Vec::new();
-    if let Err(reason) = billed_on(request.cycle_day, desk.clock.today(), next_billing_date) {
+    if let Err(reason) = billed_on(request.cadence(), desk.clock.today(), next_billing_date) {
         problems.push(format!("nextBillingDate: {}", reason.en));
     }
     let key = store::hold_key(db, request.billing_key).await?;
@@ -69,14 +69,14 @@ fn typed(mut cells: Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Says what is wrong with the day of the first charge.
-fn billed_on(anchor: AnchorDay, today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
+fn billed_on(cadence: Cadence, today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
     within_ten_years(today, day)?;
-    let billed = anchor.on_or_after(day);
+    let billed = cadence.first_on_or_after(day);
     if billed == day {
         return Ok(());
     }
     Err(Text::new(
         format!("결제일(cycleDay)에 맞지 않습니다. 맞는 날은 {billed}입니다."),
-        format!("Is no day on which cycleDay {} bills; {billed} is.", anchor.get()),
+        format!("Is no day on which cycleDay {} bills; {billed} is.", cadence.anchor.get()),
     ))
 }

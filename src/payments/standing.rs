@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use super::order::Outcome;
 use crate::clock::kst;
 use crate::kiwoom::codes::Verdict;
-use crate::schedule::{AnchorDay, Period, RetryDays, Rules, due_at, midnight};
+use crate::schedule::{Cadence, Period, RetryDays, Rules, due_at, midnight};
 
 /// Status of a subscription, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -34,8 +34,9 @@ pub enum Status {
 pub struct Standing {
     /// Its status.
     pub status: Status,
-    /// The anchor day.
-    pub cycle_day: AnchorDay,
+    /// Its billing dates.
+    #[sqlx(flatten)]
+    pub cadence: Cadence,
     /// First day of the current period.
     pub period_start: NaiveDate,
     /// First day of the next one.
@@ -105,9 +106,10 @@ impl Standing {
         Period { start: self.period_start, end: self.next_billing_date }
     }
 
-    /// The retry days that hold for it.
-    pub fn retry_days<'a>(&'a self, rules: &'a Rules) -> &'a RetryDays {
-        self.retry_days.as_ref().unwrap_or(&rules.retry_days)
+    /// The retry days that hold for it, its own or the service's. Days that would come after its
+    /// shortest period are left out: with weekly billing those beyond 6.
+    pub fn retry_days(&self, rules: &Rules) -> RetryDays {
+        self.retry_days.as_ref().unwrap_or(&rules.retry_days).within(self.cadence)
     }
 
     /// Until when the customer should keep access though the period is not paid: the last retry, or
@@ -132,7 +134,7 @@ impl Standing {
         let next_period_due = now >= due_at(self.next_billing_date, rules.charge_hour);
         match self.status {
             Status::Active | Status::PastDue if next_period_due => Due::Charge(
-                self.cycle_day.latest_period(self.next_billing_date, kst(now).date_naive()),
+                self.cadence.latest_period(self.next_billing_date, kst(now).date_naive()),
             ),
             Status::PastDue if self.retry_at.is_some_and(|at| now >= at) => {
                 Due::Charge(self.period())
@@ -194,7 +196,7 @@ impl Standing {
         self.status = Status::Active;
         self.resume_on = None;
         let paid_until = self.next_billing_date.max(today);
-        self.next_billing_date = self.cycle_day.on_or_after(paid_until);
+        self.next_billing_date = self.cadence.first_on_or_after(paid_until);
     }
 
     /// The standing after `attempt` ended in `outcome` at `now`.
@@ -270,7 +272,7 @@ impl Standing {
         // Paying an old period does not bill the ones in between: billing goes on at the next anchor.
         let today = kst(now).date_naive();
         if self.status == Status::Unpaid && self.next_billing_date <= today {
-            self.next_billing_date = self.cycle_day.after(today);
+            self.next_billing_date = self.cadence.latest_period(self.next_billing_date, today).end;
         }
         if self.status != Status::Paused {
             self.status = Status::Active;

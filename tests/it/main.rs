@@ -31,6 +31,7 @@ mod forecast;
 mod hostile_text;
 mod idempotency;
 mod import;
+mod intervals;
 mod kept_keys;
 mod lists;
 mod lost;

@@ -1,6 +1,7 @@
 //! Tests of the module above.
 
 use super::*;
+use crate::schedule::{AnchorDay, Interval};
 
 fn rules() -> Rules {
     Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() }
@@ -13,7 +14,7 @@ fn date(text: &str) -> NaiveDate {
 fn active() -> Standing {
     Standing {
         status: Status::Active,
-        cycle_day: AnchorDay::new(15).unwrap(),
+        cadence: Cadence::monthly(AnchorDay::new(15).unwrap()),
         period_start: date("2026-11-25"),
         next_billing_date: date("2026-12-15"),
         retry_attempt: 0,
@@ -177,4 +178,34 @@ fn it_ends_with_its_period_when_asked_to() {
     let end = midnight(date("2026-12-15"));
     assert_eq!(ending.next_moment(&rules()), Some(end));
     assert_eq!(ending.due(&rules(), end), Due::Cancel);
+}
+
+#[test]
+fn weekly_retries_end_before_the_week_does() {
+    let anchor = AnchorDay::new(2).unwrap();
+    let every = |count| Standing {
+        cadence: Cadence { interval: Interval::Week, count, anchor },
+        retry_days: RetryDays::new(vec![2, 6, 7, 13, 14]),
+        next_billing_date: date("2026-12-15"),
+        ..active()
+    };
+    assert_eq!(every(1).retry_days(&rules()).all(), [2, 6]);
+    assert_eq!(every(2).retry_days(&rules()).all(), [2, 6, 7, 13]);
+    let soft = declined(Verdict::RetryLater);
+    let first = run(&every(1), &soft, ten("2026-12-15"));
+    assert_eq!(first.access_until(&rules()), Some(ten("2026-12-21")));
+    let second = run(&first, &soft, ten("2026-12-17"));
+    let unpaid = run(&second, &soft, ten("2026-12-21"));
+    assert_eq!((unpaid.status, unpaid.next_attempt_at), (Status::Unpaid, None));
+}
+
+#[test]
+fn an_old_debt_paid_late_goes_on_in_step() {
+    let quarterly = Cadence { count: 3, ..active().cadence };
+    let start = Standing { cadence: quarterly, ..active() };
+    let unpaid = run(&start, &declined(Verdict::Never), ten("2026-12-15"));
+    assert_eq!(unpaid.next_billing_date, date("2027-03-15"));
+    let attempt = Attempt { period: unpaid.period(), by_merchant: true };
+    let paid = unpaid.after(attempt, &approved(), &rules(), ten("2027-04-20"));
+    assert_eq!(paid.next_billing_date, date("2027-06-15"));
 }

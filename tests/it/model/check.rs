@@ -93,7 +93,7 @@ fn schedule(world: &World, index: usize) -> Result<(), String> {
         ensure(attempted.contains(&expected), || {
             format!("subscription {index} has no attempt for {expected}: {standing:?}")
         })?;
-        expected = standing.cycle_day.after(expected);
+        expected = standing.cadence.next(expected);
     }
     Ok(())
 }

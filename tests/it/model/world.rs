@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::clock::kst;
 use kiwoom_billing::payments::standing::{Standing, Status};
-use kiwoom_billing::schedule::{AnchorDay, RetryDays, Rules};
+use kiwoom_billing::schedule::{AnchorDay, Cadence, RetryDays, Rules};
 
 use super::rows::{
     Call, Counters, Flow, Gateway, Mail, Payment, Proc, Refund, Sabotage, Step, Sub,
@@ -194,7 +194,7 @@ impl World {
         let today = kst(self.now).date_naive();
         for sub in &mut self.subs {
             let due = sub.standing.next_billing_date;
-            let latest = sub.standing.cycle_day.latest_period(due, today);
+            let latest = sub.standing.cadence.latest_period(due, today);
             sub.passed_over |= due <= today && latest.start != due;
         }
         for proc in &mut self.procs {
@@ -225,7 +225,7 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
     let next = cycle_day.after(today);
     let mut standing = Standing {
         status: Status::Active,
-        cycle_day,
+        cadence: Cadence::monthly(cycle_day),
         period_start: today,
         next_billing_date: next,
         retry_attempt: 0,
