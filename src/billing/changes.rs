@@ -1,6 +1,7 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -8,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::answers::{SubscriptionBody, subscription_answer};
 use super::due::{By, charge_due};
+use super::limits::{Limit, TotalCycles, check_limit};
 use super::store::{self, Subscription};
 use super::subscribe::{Metadata, PlanId, exists};
 use super::subscriptions::{locked, save};
@@ -48,10 +50,17 @@ pub struct UpdateRequest {
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<TaxFree>,
+    /// A day after today: no period that would begin on it or later is charged. In place of the
+    /// `totalCycles` there were.
+    end_date: Option<NaiveDate>,
+    /// So many more periods are charged, then it ends. In place of the `endDate` there was.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 600)]
+    total_cycles: Option<TotalCycles>,
 }
 
 impl FromFields for UpdateRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
+        check_limit(f);
         Some(Self {
             amount: f.optional("amount"),
             plan_id: f.optional("planId"),
@@ -62,6 +71,8 @@ impl FromFields for UpdateRequest {
             metadata: f.optional("metadata"),
             cancel_at_period_end: f.optional("cancelAtPeriodEnd"),
             tax_free_amount: f.optional("taxFreeAmount"),
+            end_date: f.optional("endDate"),
+            total_cycles: f.optional("totalCycles"),
         })
     }
 }
@@ -112,7 +123,7 @@ pub async fn update(
     if let Some(key) = request.billing_key {
         s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
     }
-    apply(&mut s, request)?;
+    apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
     if preview {
         tx.rollback().await?;
@@ -125,12 +136,15 @@ pub async fn update(
     Ok(subscription_answer(&ctx, s))
 }
 
-fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<(), ApiError> {
+fn apply(s: &mut Subscription, request: UpdateRequest, today: NaiveDate) -> Result<(), ApiError> {
     if let Some(day) = request.cycle_day {
         let cadence = &mut s.standing.cadence;
         cadence.fits(day).map_err(|reason| ApiError::invalid_field("cycleDay", reason))?;
         cadence.anchor = day;
-        s.standing.next_billing_date = cadence.first_on_or_after(s.standing.next_billing_date);
+        s.standing.move_to(s.standing.next_billing_date);
+    }
+    if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
+        limit.set(&mut s.standing, today)?;
     }
     if let Some(ends) = request.cancel_at_period_end {
         s.standing.cancel_at_period_end = ends;

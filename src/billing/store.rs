@@ -185,8 +185,10 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
     let query = sqlx::query(
         "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
             product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count,
+            trial_end, end_date, cycles_left)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+            $18, $19, $20)",
     );
     query
         .bind(s.id)
@@ -206,6 +208,9 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.tax_free_amount)
         .bind(s.standing.cadence.interval)
         .bind(s.standing.cadence.count)
+        .bind(s.standing.trial_end)
+        .bind(s.standing.end_date)
+        .bind(s.standing.cycles_left)
         .execute(db)
         .await
         .map(drop)
@@ -218,7 +223,8 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
             product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9,
             retry_days = $10, status = $11, period_start = $12, next_billing_date = $13,
             retry_attempt = $14, retry_base = $15, retry_at = $16, next_attempt_at = $17,
-            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, leased_until = null
+            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20,
+            trial_end = $21, end_date = $22, cycles_left = $23, leased_until = null
          where id = $1",
     );
     query
@@ -242,6 +248,9 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
         .bind(s.standing.cancel_at_period_end)
         .bind(s.standing.resume_on)
         .bind(s.tax_free_amount)
+        .bind(s.standing.trial_end)
+        .bind(s.standing.end_date)
+        .bind(s.standing.cycles_left)
         .execute(db)
         .await
         .map(drop)

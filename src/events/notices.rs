@@ -48,6 +48,7 @@ async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
     let query = sqlx::query_scalar(
         "select min(next_billing_date) from subscriptions
          where status = 'active' and not cancel_at_period_end
+            and cycles_left is distinct from 0 and (next_billing_date < end_date) is not false
             and renewal_noticed is distinct from next_billing_date",
     );
     query.fetch_one(&ctx.pool).await
@@ -66,6 +67,8 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
         "with due as (
             select id from subscriptions
             where status = 'active' and not cancel_at_period_end
+                and cycles_left is distinct from 0
+                and (next_billing_date < end_date) is not false
                 and renewal_noticed is distinct from next_billing_date
                 and next_billing_date <= $1
             order by next_billing_date limit $3 for update skip locked),
