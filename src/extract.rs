@@ -261,6 +261,7 @@ impl<T: FromField> FromField for InQuery<T> {
 }
 
 /// A whole number from 1 to `MAX`.
+#[derive(Clone, Copy)]
 pub struct UpTo<const MAX: i16>(pub i16);
 
 impl<const MAX: i16> FromField for UpTo<MAX> {

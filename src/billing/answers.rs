@@ -88,6 +88,15 @@ pub struct SubscriptionBody {
     /// Only while it is paused until a date.
     #[serde(skip_serializing_if = "Option::is_none")]
     resumes_on: Option<NaiveDate>,
+    /// The first billing date, while the trial lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_end: Option<NaiveDate>,
+    /// No period that would begin on this day or later is charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_date: Option<NaiveDate>,
+    /// With `totalCycles`: how many periods are still to be charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycles_left: Option<i16>,
     /// Only when part of the amount is tax-free.
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_free_amount: Option<i64>,
@@ -120,7 +129,7 @@ impl SubscriptionBody {
     /// The subscription under the service's rules.
     pub fn new(rules: &Rules, s: Subscription) -> Self {
         let billed = matches!(s.standing.status, Status::Active | Status::PastDue)
-            && !s.standing.cancel_at_period_end;
+            && !s.standing.is_last_period();
         let cadence = s.standing.cadence;
         let retry_at = s.standing.retry_at.filter(|_| s.standing.status == Status::PastDue);
         let pending = s.pending_amount.filter(|_| s.standing.status != Status::Canceled);
@@ -146,6 +155,9 @@ impl SubscriptionBody {
             retry_days: s.standing.retry_days(rules).all().to_vec(),
             access_until: s.standing.access_until(rules).map(rfc3339_kst),
             resumes_on: s.standing.resume_on.filter(|_| s.standing.status == Status::Paused),
+            trial_end: s.standing.trial_end(),
+            end_date: s.standing.end_date,
+            cycles_left: s.standing.cycles_left,
             tax_free_amount: Some(s.tax_free_amount).filter(|part| *part > 0),
             pending_amount: pending.map(Won::get),
             pending_from: pending.filter(|_| billed).map(|_| s.standing.next_billing_date),

@@ -1,6 +1,7 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 use super::answers::{SubscriptionBody, subscription_answer};
 use super::consents::{self, Given};
 use super::due::{By, charge_due};
+use super::limits::{Limit, TotalCycles, check_limit};
 use super::rises::reprice;
 use super::store::{self, Subscription};
 use super::subscribe::{Metadata, PlanId, exists};
@@ -52,10 +54,17 @@ pub struct UpdateRequest {
     tax_free_amount: Option<TaxFree>,
     /// The customer's consent to the higher `amount`.
     consent: Option<Given>,
+    /// A day after today: no period that would begin on it or later is charged. In place of the
+    /// `totalCycles` there were.
+    end_date: Option<NaiveDate>,
+    /// So many more periods are charged, then it ends. In place of the `endDate` there was.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 600)]
+    total_cycles: Option<TotalCycles>,
 }
 
 impl FromFields for UpdateRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
+        check_limit(f);
         Some(Self {
             amount: f.optional("amount"),
             plan_id: f.optional("planId"),
@@ -67,6 +76,8 @@ impl FromFields for UpdateRequest {
             cancel_at_period_end: f.optional("cancelAtPeriodEnd"),
             tax_free_amount: f.optional("taxFreeAmount"),
             consent: f.object("consent"),
+            end_date: f.optional("endDate"),
+            total_cycles: f.optional("totalCycles"),
         })
     }
 }
@@ -118,7 +129,7 @@ pub async fn update(
     if let Some(key) = request.billing_key {
         s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
     }
-    let consent = apply(&mut s, request)?;
+    let consent = apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
     if let Some(given) = consent {
         consents::write_given(&ctx, &mut tx, &s, given).await?;
@@ -135,12 +146,19 @@ pub async fn update(
 }
 
 /// Changes all but the card; what is left is the consent to be recorded.
-fn apply(s: &mut Subscription, request: UpdateRequest) -> Result<Option<Given>, ApiError> {
+fn apply(
+    s: &mut Subscription,
+    request: UpdateRequest,
+    today: NaiveDate,
+) -> Result<Option<Given>, ApiError> {
     if let Some(day) = request.cycle_day {
         let cadence = &mut s.standing.cadence;
         cadence.fits(day).map_err(|reason| ApiError::invalid_field("cycleDay", reason))?;
         cadence.anchor = day;
-        s.standing.next_billing_date = cadence.first_on_or_after(s.standing.next_billing_date);
+        s.standing.move_to(s.standing.next_billing_date);
+    }
+    if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
+        limit.set(&mut s.standing, today)?;
     }
     if let Some(ends) = request.cancel_at_period_end {
         s.standing.cancel_at_period_end = ends;

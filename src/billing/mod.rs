@@ -9,6 +9,7 @@ mod export;
 mod forecast;
 pub(crate) mod keys;
 mod leases;
+mod limits;
 mod payments;
 mod proof;
 mod quote;

@@ -189,8 +189,10 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
     let query = sqlx::query(
         "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
             product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count,
+            trial_end, end_date, cycles_left)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+            $18, $19, $20)",
     );
     query
         .bind(s.id)
@@ -210,6 +212,9 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.tax_free_amount)
         .bind(s.standing.cadence.interval)
         .bind(s.standing.cadence.count)
+        .bind(s.standing.trial_end)
+        .bind(s.standing.end_date)
+        .bind(s.standing.cycles_left)
         .execute(db)
         .await
         .map(drop)
@@ -223,7 +228,8 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
             retry_days = $10, status = $11, period_start = $12, next_billing_date = $13,
             retry_attempt = $14, retry_base = $15, retry_at = $16, next_attempt_at = $17,
             cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, pending_amount = $21,
-            pending_tax_free_amount = $22, pending_rise = $23, leased_until = null
+            pending_tax_free_amount = $22, pending_rise = $23, trial_end = $24, end_date = $25,
+            cycles_left = $26, leased_until = null
          where id = $1",
     );
     query
@@ -250,6 +256,9 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
         .bind(s.pending_amount)
         .bind(s.pending_tax_free_amount)
         .bind(s.pending_rise)
+        .bind(s.standing.trial_end)
+        .bind(s.standing.end_date)
+        .bind(s.standing.cycles_left)
         .execute(db)
         .await
         .map(drop)

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::answers::SubscriptionBody;
 use super::due::order_no;
 use super::keys::{open_card, usable_key};
+use super::limits::{FreeCycles, Limit, TotalCycles, Trial, TrialDays, check_limit, check_trial};
 use super::store::{self, Subscription};
 use crate::answer::{self, Answer, Success};
 use crate::clock::Clock;
@@ -62,6 +63,18 @@ pub struct SubscribeRequest {
     /// Charge the first period at once.
     #[schema(value_type = Option<bool>)]
     charge_now: bool,
+    /// So many days after the start are free, and those up to the next `cycleDay`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 730)]
+    trial_days: Option<TrialDays>,
+    /// So many intervals are free; not together with `trialDays`, neither with `chargeNow`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 24)]
+    free_cycles: Option<FreeCycles>,
+    /// A day after today: no period that would begin on it or later is charged; the subscription
+    /// ends with the last one.
+    end_date: Option<NaiveDate>,
+    /// It ends after so many charged periods; not together with `endDate`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 600)]
+    total_cycles: Option<TotalCycles>,
     /// Days after the first declined attempt of a period; default: `RETRY_DAYS`, `[]` = no retry.
     #[schema(value_type = Option<Vec<i16>>)]
     retry_days: Option<RetryDays>,
@@ -81,9 +94,17 @@ impl FromFields for SubscribeRequest {
         let product_name = f.required("productName");
         let cadence = Cadence::from_fields(f);
         let tax_free_amount = TaxFree::of(f, amount);
+        let start_date = f.optional("startDate");
+        let charge_now = f.optional("chargeNow").unwrap_or(false);
+        check_trial(f, charge_now);
+        check_limit(f);
         Some(Self {
-            start_date: f.optional("startDate"),
-            charge_now: f.optional("chargeNow").unwrap_or(false),
+            start_date,
+            charge_now,
+            trial_days: f.optional("trialDays"),
+            free_cycles: f.optional("freeCycles"),
+            end_date: f.optional("endDate"),
+            total_cycles: f.optional("totalCycles"),
             retry_days: f.optional("retryDays"),
             tax_free_amount,
             metadata: f.optional("metadata").unwrap_or_default(),
@@ -204,13 +225,16 @@ pub fn draft(
     let tomorrow = today.succ_opt().unwrap_or(today);
     let start = request.start_date.unwrap_or(tomorrow);
     within_ten_years(today, start).map_err(|r| ApiError::invalid_field("startDate", r))?;
+    let cadence = request.cadence();
     // A first charge made now covers the time up to the first billing date after today.
     let from = if request.charge_now { start.max(tomorrow) } else { start };
+    let trial = Trial::of(request.trial_days, request.free_cycles);
+    let trial_end = trial.map(|trial| trial.first_charge(cadence, from));
     let mut standing = Standing {
         status: if request.charge_now { Status::Incomplete } else { Status::Active },
-        cadence: request.cadence(),
+        cadence,
         period_start: today,
-        next_billing_date: request.cadence().first_on_or_after(from),
+        next_billing_date: trial_end.unwrap_or_else(|| cadence.first_on_or_after(from)),
         retry_attempt: 0,
         retry_base: None,
         retry_at: None,
@@ -218,7 +242,16 @@ pub fn draft(
         cancel_at_period_end: false,
         retry_days: request.retry_days.clone(),
         resume_on: None,
+        trial_end,
+        end_date: None,
+        cycles_left: None,
     };
+    if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
+        limit.set(&mut standing, today)?;
+    }
+    if request.charge_now {
+        standing.cycles_left = standing.cycles_left.map(|left| left - 1);
+    }
     standing.next_attempt_at = standing.next_moment(rules);
     Ok(Subscription {
         id,

@@ -1,5 +1,5 @@
-//! Notices ahead of time: a renewal or a price rise to come, a card about to expire. Each is an
-//! event, given once.
+//! Notices ahead of time: a renewal, a price rise or the end of a trial to come, a card about to
+//! expire. Each is an event, given once.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use sqlx::AssertSqlSafe;
@@ -10,8 +10,8 @@ use crate::schedule::due_at;
 
 /// Days before the last day of the month on the card.
 const EXPIRY_DAYS: i64 = 30;
-/// Days before the day of a price rise.
-const PRICE_RISE_DAYS: i64 = 7;
+/// Days before a price rises or a trial ends (전자상거래법 제13조 제6항 asks for a consent then).
+const AHEAD_DAYS: i64 = 7;
 const BATCH: i64 = 500;
 
 /// Gives the notices that are due, at `CHARGE_HOUR` of their day.
@@ -19,7 +19,9 @@ pub async fn give(ctx: &Context) -> sqlx::Result<()> {
     if let Some(days) = renewal_days(ctx) {
         while renewals(ctx, reached(ctx, days)).await? == BATCH.unsigned_abs() {}
     }
-    while price_rises(ctx, reached(ctx, PRICE_RISE_DAYS)).await? == BATCH.unsigned_abs() {}
+    for ahead in AHEAD {
+        while ahead.tell(ctx, reached(ctx, AHEAD_DAYS)).await? == BATCH.unsigned_abs() {}
+    }
     while expiries(ctx, reached(ctx, EXPIRY_DAYS)).await? == BATCH.unsigned_abs() {}
     Ok(())
 }
@@ -31,8 +33,11 @@ pub async fn next(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
         None => None,
     };
     let expiry = first_expiry(ctx).await?.map(|date| moment(ctx, date, EXPIRY_DAYS));
-    let rise = first_price_rise(ctx).await?.map(|date| moment(ctx, date, PRICE_RISE_DAYS));
-    Ok([renewal, rise, expiry].into_iter().flatten().min())
+    let mut moments = vec![renewal, expiry];
+    for ahead in AHEAD {
+        moments.push(ahead.first(ctx).await?.map(|date| moment(ctx, date, AHEAD_DAYS)));
+    }
+    Ok(moments.into_iter().flatten().min())
 }
 
 /// `RENEWAL_NOTICE_DAYS`; 0 = no notice.
@@ -54,36 +59,66 @@ async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
     let query = sqlx::query_scalar(
         "select min(next_billing_date) from subscriptions
          where status = 'active' and not cancel_at_period_end
+            and cycles_left is distinct from 0 and (next_billing_date < end_date) is not false
             and renewal_noticed is distinct from next_billing_date",
     );
     query.fetch_one(&ctx.pool).await
 }
 
-/// The pending rises of which nobody has been told.
-const UNTOLD_RISES: &str = "from subscriptions s
-    where pending_amount is not null and status in ('active', 'past_due')
-        and not cancel_at_period_end
-        and not exists (select from events where notice =
-            'price_rise ' || s.id || ' ' || s.next_billing_date || ' ' || s.pending_amount)";
-
-async fn first_price_rise(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-    let sql = format!("select min(next_billing_date) {UNTOLD_RISES}");
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
+/// A change to come on the next billing date of a subscription, told of a week before.
+struct Ahead {
+    /// Type of the event, after `subscription.`.
+    kind: &'static str,
+    /// SQL over the row `s`: names the change, so that it is told of once.
+    key: &'static str,
+    /// SQL: which subscriptions have such a change ahead.
+    condition: &'static str,
 }
 
-async fn price_rises(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
-    let sql = format!(
-        "insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
-            after, created_at)
-         select new_event_id(), 'subscription.price_rise_upcoming', 'subscription', id, id, id,
-            'price_rise ' || id || ' ' || next_billing_date || ' ' || pending_amount, 'scheduler',
-            to_jsonb(due), $2
-         from (select s.* {UNTOLD_RISES} and next_billing_date <= $1
-            order by next_billing_date limit $3) as due
-         on conflict (notice) do nothing"
-    );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
-    query.execute(&ctx.pool).await.map(|done| done.rows_affected())
+const AHEAD: [Ahead; 2] = [
+    Ahead {
+        kind: "price_rise_upcoming",
+        key: "'price_rise ' || s.id || ' ' || s.next_billing_date || ' ' || s.pending_amount",
+        condition: "pending_amount is not null and status in ('active', 'past_due')
+            and not cancel_at_period_end",
+    },
+    Ahead {
+        kind: "trial_ending",
+        key: "'trial ' || s.id || ' ' || s.trial_end",
+        condition: "period_start < trial_end and status = 'active' and not cancel_at_period_end",
+    },
+];
+
+impl Ahead {
+    /// The subscriptions of which nobody has been told.
+    fn untold(&self) -> String {
+        let Self { key, condition, .. } = self;
+        format!(
+            "from subscriptions s where {condition}
+                and not exists (select from events where notice = {key})"
+        )
+    }
+
+    async fn first(&self, ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
+        let sql = format!("select min(next_billing_date) {}", self.untold());
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
+    }
+
+    async fn tell(&self, ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
+        let Self { kind, key, .. } = self;
+        let sql = format!(
+            "insert into events (id, type, object, object_id, subscription_id, stream, notice,
+                actor, after, created_at)
+             select new_event_id(), 'subscription.{kind}', 'subscription', id, id, id, {key},
+                'scheduler', to_jsonb(s), $2
+             from (select * {} and next_billing_date <= $1
+                order by next_billing_date limit $3) as s
+             on conflict (notice) do nothing",
+            self.untold()
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
+        query.execute(&ctx.pool).await.map(|done| done.rows_affected())
+    }
 }
 
 async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
@@ -99,6 +134,8 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
         "with due as (
             select id from subscriptions
             where status = 'active' and not cancel_at_period_end
+                and cycles_left is distinct from 0
+                and (next_billing_date < end_date) is not false
                 and renewal_noticed is distinct from next_billing_date
                 and next_billing_date <= $1
             order by next_billing_date limit $3 for update skip locked),

@@ -249,7 +249,7 @@ pub async fn save_standing(
     let query = sqlx::query(
         "update subscriptions set status = $2, period_start = $3, next_billing_date = $4,
             retry_attempt = $5, retry_base = $6, retry_at = $7, next_attempt_at = $8,
-            cancel_at_period_end = $9, leased_until = null
+            cancel_at_period_end = $9, cycles_left = $10, leased_until = null
          where id = $1",
     );
     query
@@ -262,6 +262,7 @@ pub async fn save_standing(
         .bind(standing.retry_at)
         .bind(standing.next_attempt_at)
         .bind(standing.cancel_at_period_end)
+        .bind(standing.cycles_left)
         .execute(db)
         .await
         .map(drop)

@@ -55,6 +55,12 @@ pub struct Standing {
     pub retry_days: Option<RetryDays>,
     /// While it is paused: the day on which it goes on by itself.
     pub resume_on: Option<NaiveDate>,
+    /// With a trial: the first billing date.
+    pub trial_end: Option<NaiveDate>,
+    /// No period that would begin on this day or later is charged.
+    pub end_date: Option<NaiveDate>,
+    /// How many periods are still to be charged; without it there is no such limit.
+    pub cycles_left: Option<i16>,
 }
 
 /// The attempt that was made.
@@ -119,8 +125,42 @@ impl Standing {
         let last = self.retry_days(rules).last(base).map(|day| due_at(day, rules.charge_hour));
         // The retry that is planned is made, whatever became of the days since.
         let last = last.max(self.retry_at)?;
-        let end = self.cancel_at_period_end.then(|| midnight(self.next_billing_date));
-        Some(end.map_or(last, |end| last.min(end)))
+        Some(self.end().map_or(last, |end| last.min(midnight(end))))
+    }
+
+    /// Whether it ends with the current period.
+    pub fn is_last_period(&self) -> bool {
+        self.cancel_at_period_end
+            || self.cycles_left == Some(0)
+            || self.is_beyond_end(self.next_billing_date)
+    }
+
+    /// Its trial, until the first billing date is charged: that date.
+    pub fn trial_end(&self) -> Option<NaiveDate> {
+        self.trial_end.filter(|end| self.period_start < *end && self.status != Status::Canceled)
+    }
+
+    /// Moves the next billing date to the first anchor day on or after `date`, and with it the end
+    /// of a trial.
+    pub fn move_to(&mut self, date: NaiveDate) {
+        self.next_billing_date = self.cadence.first_on_or_after(date);
+        if self.trial_end().is_some() {
+            self.trial_end = Some(self.next_billing_date);
+        }
+    }
+
+    fn is_beyond_end(&self, day: NaiveDate) -> bool {
+        self.end_date.is_some_and(|end| day >= end)
+    }
+
+    /// The day on which it ends, when no charge comes before.
+    fn end(&self) -> Option<NaiveDate> {
+        if self.is_last_period() {
+            return Some(self.next_billing_date);
+        }
+        // Nothing is charged by itself before that day passes.
+        let waits = matches!(self.status, Status::Paused | Status::Unpaid);
+        self.end_date.filter(|_| waits)
     }
 
     /// What is due at `now`.
@@ -128,14 +168,16 @@ impl Standing {
         if self.status == Status::Canceled || self.status == Status::Incomplete {
             return Due::Nothing;
         }
-        if self.cancel_at_period_end && now >= midnight(self.next_billing_date) {
+        if self.end().is_some_and(|end| now >= midnight(end)) {
             return Due::Cancel;
         }
         let next_period_due = now >= due_at(self.next_billing_date, rules.charge_hour);
         match self.status {
-            Status::Active | Status::PastDue if next_period_due => Due::Charge(
-                self.cadence.latest_period(self.next_billing_date, kst(now).date_naive()),
-            ),
+            Status::Active | Status::PastDue if next_period_due => {
+                let today = kst(now).date_naive();
+                let period = self.cadence.latest_period(self.next_billing_date, today);
+                if self.is_beyond_end(period.start) { Due::Cancel } else { Due::Charge(period) }
+            }
             Status::PastDue if self.retry_at.is_some_and(|at| now >= at) => {
                 Due::Charge(self.period())
             }
@@ -151,7 +193,7 @@ impl Standing {
 
     /// The next moment at which [`Self::due`] says something else than nothing.
     pub fn next_moment(&self, rules: &Rules) -> Option<DateTime<Utc>> {
-        let end = self.cancel_at_period_end.then(|| midnight(self.next_billing_date));
+        let end = self.end().map(midnight);
         let next_period = due_at(self.next_billing_date, rules.charge_hour);
         match self.status {
             Status::Canceled | Status::Incomplete => None,
@@ -196,7 +238,7 @@ impl Standing {
         self.status = Status::Active;
         self.resume_on = None;
         let paid_until = self.next_billing_date.max(today);
-        self.next_billing_date = self.cadence.first_on_or_after(paid_until);
+        self.move_to(paid_until);
     }
 
     /// The standing after `attempt` ended in `outcome` at `now`.
@@ -247,7 +289,12 @@ impl Standing {
     fn due_again(&mut self, at: DateTime<Utc>) {
         match (self.status, self.retry_base) {
             (Status::PastDue, Some(_)) => self.retry_at = self.retry_at.or(Some(at)),
-            (Status::Active | Status::PastDue, None) => self.next_billing_date = self.period_start,
+            (Status::Active | Status::PastDue, None) => {
+                if self.next_billing_date > self.period_start {
+                    self.cycles_left = self.cycles_left.map(|left| left + 1);
+                }
+                self.next_billing_date = self.period_start;
+            }
             (
                 Status::Active
                 | Status::Paused
@@ -263,6 +310,9 @@ impl Standing {
         if period.start > self.period_start {
             self.clear_retry();
             self.retry_base = None;
+        }
+        if period.start >= self.next_billing_date {
+            self.cycles_left = self.cycles_left.map(|left| (left - 1).max(0));
         }
         self.period_start = period.start;
         self.next_billing_date = self.next_billing_date.max(period.end);

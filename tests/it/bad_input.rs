@@ -1,7 +1,6 @@
 //! Bad input: what every refusal has in common, and the proof that it changed nothing.
 
 use kiwoom_billing::events::notices;
-use kiwoom_billing::events::publish::publish;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sqlx::AssertSqlSafe;
@@ -93,12 +92,7 @@ impl TestApp {
     /// events.
     async fn settle_events(&self) {
         notices::give(&self.service.ctx).await.unwrap();
-        let left = "select count(*) from events where position is null";
-        while sqlx::query_scalar::<_, i64>(left).fetch_one(&self.service.ctx.pool).await.unwrap()
-            > 0
-        {
-            publish(&self.service.ctx).await.unwrap();
-        }
+        self.until_published().await;
     }
 
     /// Sends `base` once for each case, with that one field wrong, and compares the whole error.

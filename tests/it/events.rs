@@ -1,6 +1,7 @@
 //! Events: written with the change, read by cursor, delivered in order whatever the receiver does.
 
 use chrono::{Days, Months};
+use kiwoom_billing::events::publish::publish;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, steady};
@@ -10,12 +11,34 @@ use crate::receiver::{Mood, Receiver};
 use crate::subscriptions::{APPROVED, SHORT_AT_FIRST, STOLEN};
 
 impl TestApp {
+    /// Day and amount of each charge that the events tell of, in order of time.
+    pub async fn told(&self) -> Vec<(String, i64)> {
+        let events = self.events_of("&type=payment.approved").await;
+        let told = |event: &Value| {
+            let day = event["timestamp"].as_str().unwrap()[..10].to_owned();
+            (day, event["data"]["amount"].as_i64().unwrap())
+        };
+        let mut told: Vec<_> = events.iter().map(told).collect();
+        told.sort();
+        told
+    }
+
+    /// Waits until every event has its position.
+    pub async fn until_published(&self) {
+        let pool = &self.service.ctx.pool;
+        let left = "select count(*) from events where position is null";
+        while sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() > 0 {
+            publish(&self.service.ctx).await.unwrap();
+        }
+    }
+
     /// All events, read by cursor in small pages.
     pub async fn events(&self) -> Vec<Value> {
         self.events_of("").await
     }
 
     pub async fn events_of(&self, filter: &str) -> Vec<Value> {
+        self.until_published().await;
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = self.get(&format!("/events?limit=7{filter}{cursor}")).await.data(200);

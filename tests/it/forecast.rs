@@ -55,6 +55,7 @@ async fn two_years_of_every_anchor_are_charged_as_foretold() {
     let total: i64 = foretold.iter().map(|item| item["total"].as_i64().unwrap()).sum();
     app.advance_to(&format!("{until}T23:59:59+09:00")).await;
     let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
     assert_eq!(charges(&foretold), charged);
     assert_eq!(total, charged.iter().map(|c| c.1).sum::<i64>());
     assert!(charged.len() >= 6 * 23, "{}", charged.len());

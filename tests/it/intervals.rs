@@ -61,6 +61,7 @@ async fn three_years_of_weeks_quarters_and_years_are_charged_as_foretold() {
     let foretold = charges(&forecast(&app, until).await);
     app.advance_to(&format!("{until}T23:59:59+09:00")).await;
     let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
     assert_eq!(foretold, charged);
 
     let days = by_amount(&charged);

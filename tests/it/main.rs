@@ -65,6 +65,7 @@ mod subscription_turns;
 mod subscriptions;
 mod takeover;
 mod tax;
+mod terms;
 mod time_travel;
 mod unknown;
 mod window_flow;

@@ -83,6 +83,7 @@ async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foret
     assert!(foretold.len() >= 24 && foretold.iter().all(|charge| charge.1 == 12_000));
     app.two_years_on().await;
     let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
     assert_eq!(charged[0].1, 9900);
     assert_eq!(charged[1..], foretold);
     let after = app.subscription(id).await;
@@ -105,6 +106,7 @@ async fn without_consent_the_old_price_stays() {
     let foretold = charges(&forecast(&app, app.today() + Months::new(24)).await);
     app.two_years_on().await;
     let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
     assert_eq!(charged[1..], foretold);
     assert!(charged.len() >= 24 && charged.iter().all(|charge| charge.1 == 9900));
     assert_eq!(foretold[0].0, next.to_string());

@@ -38,6 +38,7 @@ async fn paused_until_a_date_it_goes_on_by_itself_and_two_years_are_as_foretold(
     assert!(date(&resumed["nextBillingDate"]) >= until);
     app.advance_to(&format!("{end}T23:59:59+09:00")).await;
     let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
     assert_eq!(charged[1..], foretold);
     assert!(foretold.len() >= 18 && date(&json!(foretold[0].0)) >= until, "{foretold:?}");
     let told = app.events_of("&type=subscription.resumed").await;

@@ -24,6 +24,9 @@ fn active() -> Standing {
         cancel_at_period_end: false,
         retry_days: None,
         resume_on: None,
+        trial_end: None,
+        end_date: None,
+        cycles_left: None,
     }
 }
 
@@ -208,4 +211,43 @@ fn an_old_debt_paid_late_goes_on_in_step() {
     let attempt = Attempt { period: unpaid.period(), by_merchant: true };
     let paid = unpaid.after(attempt, &approved(), &rules(), ten("2027-04-20"));
     assert_eq!(paid.next_billing_date, date("2027-06-15"));
+}
+
+#[test]
+fn a_number_of_periods_is_counted_as_they_are_entered() {
+    let two = Standing { cycles_left: Some(2), ..active() };
+    let not_sent = run(&two, &Outcome::NotSent, ten("2026-12-15"));
+    assert_eq!(not_sent.cycles_left, Some(2), "nothing was entered");
+    let soft = declined(Verdict::RetryLater);
+    let first = run(&two, &soft, ten("2026-12-15"));
+    let retried = run(&first, &soft, ten("2026-12-16"));
+    assert_eq!((first.cycles_left, retried.cycles_left), (Some(1), Some(1)));
+    let at = ten("2027-01-15");
+    let unknown = run(&retried, &Outcome::Unknown, at);
+    assert_eq!((unknown.cycles_left, unknown.is_last_period()), (Some(0), true));
+    assert_eq!(unknown.due(&rules(), midnight(date("2027-02-15"))), Due::Cancel);
+    let attempt = Attempt { period: unknown.period(), by_merchant: false };
+    let mut again = unknown.after(attempt, &Outcome::NotSent, &rules(), at);
+    assert_eq!(again.cycles_left, Some(1), "given back");
+    again = again.after(attempt, &Outcome::NotSent, &rules(), at);
+    assert_eq!(again.cycles_left, Some(1), "once");
+    let paid = run(&again, &approved(), at + NOT_SENT_PAUSE);
+    assert_eq!((paid.cycles_left, paid.next_billing_date), (Some(0), date("2027-02-15")));
+    assert_eq!(paid.next_attempt_at, Some(midnight(date("2027-02-15"))));
+}
+
+#[test]
+fn no_period_begins_on_the_end_date_or_later() {
+    let until = |end: &str| Standing { end_date: Some(date(end)), ..active() };
+    assert!(until("2026-12-15").is_last_period() && !until("2026-12-16").is_last_period());
+    let paid = run(&until("2027-01-15"), &approved(), ten("2026-12-15"));
+    assert_eq!(paid.due(&rules(), midnight(date("2027-01-15"))), Due::Cancel);
+    let missed = ten("2027-03-20");
+    assert_eq!(until("2027-03-01").due(&rules(), missed), Due::Cancel, "all of it was missed");
+    let paused = Standing { status: Status::Paused, ..until("2027-03-01") };
+    let end = midnight(date("2027-03-01"));
+    assert_eq!(paused.next_moment(&rules()), Some(end));
+    assert_eq!(paused.due(&rules(), end), Due::Cancel);
+    let unpaid = run(&until("2027-03-01"), &declined(Verdict::Never), ten("2026-12-15"));
+    assert_eq!((unpaid.status, unpaid.next_attempt_at), (Status::Unpaid, Some(end)));
 }

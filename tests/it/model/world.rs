@@ -235,6 +235,9 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
         cancel_at_period_end: false,
         retry_days: None,
         resume_on: None,
+        trial_end: None,
+        end_date: None,
+        cycles_left: None,
     };
     standing.next_attempt_at = standing.next_moment(rules);
     Sub {
