@@ -62,10 +62,7 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
         }
         "subscription" => {
-            // A row of before these columns came has them as they were filled then.
-            let sql = r#"select r.* from jsonb_populate_record(null::subscriptions,
-                '{"tax_free_amount": 0, "billing_interval": "month", "interval_count": 1}'::jsonb || $1
-            ) as r"#;
+            let sql = "select r.* from jsonb_populate_record(null::subscriptions, $1) as r";
             json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
         }
         "refund" => {
@@ -76,7 +73,7 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             let sql = "select r.* from jsonb_populate_record(null::payments, $1) as r";
             let payment: Payment = read(db, sql, row).await?;
             if object == "order" {
-                let refunds = list_refunds(&ctx.pool, Some(payment.id), None, None, 1000).await?;
+                let refunds = list_refunds(db, Some(payment.id), None, None, 1000).await?;
                 json(OrderBody::new(ctx, payment, &refunds))
             } else {
                 json(PaymentBody::new(ctx, payment))

@@ -1,7 +1,7 @@
 //! Lists of payments and refunds, newest first.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{Payment, Refund, RefundState};
@@ -64,7 +64,7 @@ pub async fn list(
 
 /// Refunds, newest first, older than `before`.
 pub async fn list_refunds(
-    pool: &PgPool,
+    db: impl PgExecutor<'_>,
     payment: Option<PaymentId>,
     state: Option<RefundState>,
     before: Option<Uuid>,
@@ -81,5 +81,5 @@ pub async fn list_refunds(
         sql.push(" and id < ").push_bind(before);
     }
     sql.push(" order by id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await
+    sql.build_query_as().fetch_all(db).await
 }
