@@ -44,7 +44,7 @@ pub struct Page<T> {
 /// `limit` (1 to 100, default 20) and `cursor` of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Paging {
-    limit: usize,
+    limit: Limit,
     /// Only what is older than this.
     pub before: Option<Uuid>,
 }
@@ -52,38 +52,53 @@ pub struct Paging {
 impl Paging {
     /// One more than the page holds, to see whether there is a next one.
     pub fn fetch(self) -> i64 {
-        i64::try_from(self.limit + 1).unwrap_or(101)
+        self.limit.fetch()
+    }
+
+    /// The page of `rows`, which were fetched with [`Self::fetch`].
+    pub fn page<R, T>(
+        self,
+        rows: Vec<R>,
+        id: impl Fn(&R) -> Uuid,
+        view: impl Fn(R) -> T,
+    ) -> Page<T> {
+        self.limit.page(rows, |row| id(row).simple().to_string(), view)
+    }
+}
+
+impl FromFields for Paging {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let limit = f.optional("limit").unwrap_or_default();
+        Some(Self { limit, before: f.optional::<Cursor>("cursor").map(|cursor| cursor.0) })
+    }
+}
+
+/// How many rows a page holds: 1 to 100, default 20.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit(usize);
+
+impl Limit {
+    /// For SQL.
+    pub fn rows(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(20)
+    }
+
+    /// One more than the page holds, to see whether there is a next one.
+    pub fn fetch(self) -> i64 {
+        self.rows() + 1
     }
 
     /// The page of `rows`, which were fetched with [`Self::fetch`].
     pub fn page<R, T>(
         self,
         mut rows: Vec<R>,
-        id: impl Fn(&R) -> Uuid,
+        cursor: impl Fn(&R) -> String,
         view: impl Fn(R) -> T,
     ) -> Page<T> {
-        let more = rows.len() > self.limit;
-        rows.truncate(self.limit);
-        let last = rows.last().filter(|_| more);
-        let next_cursor = last.map(|row| id(row).simple().to_string());
+        let more = rows.len() > self.0;
+        rows.truncate(self.0);
+        let next_cursor = rows.last().filter(|_| more).map(cursor);
         Page { items: rows.into_iter().map(view).collect(), next_cursor }
-    }
-}
-
-impl FromFields for Paging {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
-        let limit = f.optional::<Limit>("limit").unwrap_or_default().0;
-        Some(Self { limit, before: f.optional::<Cursor>("cursor").map(|cursor| cursor.0) })
-    }
-}
-
-/// How many rows a page holds: 1 to 100, default 20.
-pub struct Limit(usize);
-
-impl Limit {
-    /// For SQL.
-    pub fn rows(&self) -> i64 {
-        i64::try_from(self.0).unwrap_or(20)
     }
 }
 
@@ -111,14 +126,13 @@ struct Cursor(Uuid);
 impl FromField for Cursor {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let uuid = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
-        let wrong = || {
-            Text::new(
-                "nextCursor로 받은 값이어야 합니다.",
-                "Has to be a nextCursor of an earlier page.",
-            )
-        };
-        uuid.map(Self).ok_or_else(wrong)
+        uuid.map(Self).ok_or_else(wrong_cursor)
     }
+}
+
+/// Why a cursor is refused that is none of ours.
+pub fn wrong_cursor() -> Text {
+    Text::new("nextCursor로 받은 값이어야 합니다.", "Has to be a nextCursor of an earlier page.")
 }
 
 /// What handlers return.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
+use crate::database::private::PrivateServer;
 use crate::service::{self, Service};
 use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
 
@@ -27,14 +29,19 @@ pub async fn serve(config: Config) -> Done {
     Ok(())
 }
 
-/// Brings the schema up to date.
-pub async fn migrate(config: Config) -> Done {
-    telemetry::init(&config);
-    let (pool, private) = database::open(&config).await?;
+/// Leaves the database, and stops the private server of development.
+async fn close(pool: &PgPool, private: Option<PrivateServer>) {
     pool.close().await;
     if let Some(private) = private {
         private.stop().await;
     }
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(config: Config) -> Done {
+    telemetry::init(&config);
+    let (pool, private) = database::open(&config).await?;
+    close(&pool, private).await;
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
     Ok(())
 }
@@ -55,10 +62,7 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     let (last, unknown) = timeline::last_known(&pool).await?;
     println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
     println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
-    pool.close().await;
-    if let Some(private) = private {
-        private.stop().await;
-    }
+    close(&pool, private).await;
     Ok(())
 }
 
@@ -75,10 +79,7 @@ pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
     };
     let (pool, private) = database::open(&config).await?;
     let imported = desk.import(&pool, sheet).await;
-    pool.close().await;
-    if let Some(private) = private {
-        private.stop().await;
-    }
+    close(&pool, private).await;
     if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
 }
 

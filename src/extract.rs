@@ -249,14 +249,20 @@ impl FromField for Won {
     }
 }
 
-/// A whole number in a query, where every value is text: digits alone.
+/// A whole number or a truth in a query, where every value is text: digits alone, `true`, `false`.
 pub struct InQuery<T>(pub T);
 
 impl<T: FromField> FromField for InQuery<T> {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let digits = value.as_str().filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
-        let number = digits.and_then(|t| t.parse::<i64>().ok());
-        T::from_field(&Value::from(number)).map(Self)
+        let meant = match value.as_str() {
+            Some("true") => Value::from(true),
+            Some("false") => Value::from(false),
+            text => {
+                let digits = text.filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
+                Value::from(digits.and_then(|t| t.parse::<i64>().ok()))
+            }
+        };
+        T::from_field(&meant).map(Self)
     }
 }
 

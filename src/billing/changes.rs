@@ -2,14 +2,13 @@
 
 use axum::extract::State;
 use chrono::NaiveDate;
-use serde_json::Value;
-use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use super::answers::{SubscriptionBody, subscription_answer};
 use super::consents::{self, Given};
 use super::due::{By, charge_due};
+use super::keys::usable;
 use super::limits::{Limit, TotalCycles, check_limit};
 use super::rises::reprice;
 use super::store::{self, Subscription};
@@ -17,8 +16,8 @@ use super::subscribe::{Metadata, PlanId, exists};
 use super::subscriptions::{locked, save};
 use crate::answer::{Answer, Success};
 use crate::context::{AppState, Context};
-use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::error::{ApiError, Code, ErrorBody};
+use crate::extract::{Body, Fields, FromFields, InQuery, PathId, Query};
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::ProductName;
 use crate::money::Won;
@@ -85,18 +84,9 @@ impl FromFields for UpdateRequest {
 /// Whether only to show what would be.
 pub struct PreviewRequest(bool);
 
-struct Flag(bool);
-
-impl FromField for Flag {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("true 또는 false여야 합니다.", "Has to be true or false.");
-        value.as_str().and_then(|text| text.parse().ok()).map(Self).ok_or_else(wrong)
-    }
-}
-
 impl FromFields for PreviewRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
-        Some(Self(f.optional::<Flag>("preview").is_some_and(|flag| flag.0)))
+        Some(Self(f.optional::<InQuery<bool>>("preview").is_some_and(|preview| preview.0)))
     }
 }
 
@@ -127,7 +117,7 @@ pub async fn update(
     let new_card = request.billing_key.is_some_and(|key| key != s.billing_key_id);
     let owed = matches!(s.standing.status, Status::PastDue | Status::Unpaid);
     if let Some(key) = request.billing_key {
-        s.billing_key_id = active_key_of(&mut tx, key, &s.customer_id).await?;
+        s.billing_key_id = usable(store::hold_key(&mut tx, key).await?, &s.customer_id)?.id;
     }
     let consent = apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
@@ -182,14 +172,4 @@ async fn settle_open_period(ctx: &Context, s: Subscription) -> Result<Subscripti
         tracing::warn!(%id, ?code, "the open period was not charged to the new card");
     }
     Ok(store::find_subscription(&ctx.pool, id).await?.unwrap_or(s))
-}
-
-async fn active_key_of(
-    db: &mut PgConnection,
-    id: BillingKeyId,
-    customer_id: &str,
-) -> Result<BillingKeyId, ApiError> {
-    let key = store::hold_key(db, id).await?.filter(|k| k.customer_id == customer_id);
-    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
-    if key.is_active() { Ok(key.id) } else { Err(Code::BillingKeyInactive.into()) }
 }

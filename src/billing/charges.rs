@@ -87,7 +87,7 @@ impl FromFields for PayRequest {
         let billing_key = f.required("billingKey");
         let customer_id = f.required("customerId");
         let amount = f.required("amount");
-        let tax_free_amount = TaxFree::of(f, amount);
+        let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         let product_name = f.required("productName");
         Some(Self::OneOff(OneOff {
             order_id: f.optional("orderId"),

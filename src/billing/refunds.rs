@@ -61,10 +61,7 @@ impl FromFields for RefundRequest {
             let ko = "amount와 proRata 중 하나만 보낼 수 있습니다.";
             f.refuse("proRata", Text::new(ko, "Send amount or proRata, not both."));
         }
-        let tax_free_amount = f.optional::<TaxFree>("taxFreeAmount").map(|t| t.0);
-        if amount.zip(tax_free_amount).is_some_and(|(amount, part)| part > amount.get()) {
-            f.refuse("taxFreeAmount", TaxFree::above_amount());
-        }
+        let tax_free_amount = TaxFree::of(f, amount);
         Some(Self {
             amount,
             pro_rata,

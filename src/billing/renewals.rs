@@ -85,8 +85,8 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     }
 }
 
-/// Nothing to charge: ends what was to end, resumes what was paused until now, and puts the next moment right. While a charge is under
-/// way there is no next moment, and its outcome will set one.
+/// Nothing to charge: ends what was to end, resumes what was paused until now, and puts the next
+/// moment right. While a charge is under way there is no next moment, and its outcome will set one.
 async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let id = lease.id;
     let mut tx = ctx.begin().await?;

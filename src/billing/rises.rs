@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::error::Text;
 use crate::money::Won;
 use crate::payments::fields::TaxFree;
-use crate::payments::standing::Status;
 
 /// 전자상거래법 제13조 제6항: days before the rise.
 const CONSENT_DAYS: i64 = 30;
@@ -76,10 +75,7 @@ pub async fn settle_rise(
         }
         OnTheDay::Charge(_) => {}
         OnTheDay::End => {
-            s.standing.status = Status::Canceled;
-            s.standing.retry_attempt = 0;
-            s.standing.retry_at = None;
-            s.canceled_at = Some(ctx.clock.now());
+            s.cancel(ctx.clock.now());
             s.cancel_reason = Some(NO_CONSENT.to_owned());
             tracing::info!(id = %s.id, "ended: no consent to its price rise");
         }

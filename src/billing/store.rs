@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::answer::Paging;
 use crate::ids::{BillingKeyId, SubscriptionId};
 use crate::money::Won;
-use crate::payments::standing::Standing;
+use crate::payments::standing::{Standing, Status};
 use crate::payments::store::Payment;
 use crate::payments::terms::Terms;
 
@@ -65,6 +65,14 @@ pub struct ChargeTerms<'a> {
 }
 
 impl Subscription {
+    /// Ends it now; planned charges and retries are void.
+    pub fn cancel(&mut self, now: DateTime<Utc>) {
+        self.standing.status = Status::Canceled;
+        self.standing.retry_attempt = 0;
+        self.standing.retry_at = None;
+        self.canceled_at = Some(now);
+    }
+
     /// The terms of a charge, given the attempts already made for its period, newest first: a retry
     /// asks for what the first attempt asked for, whatever was changed since.
     pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> ChargeTerms<'a> {
@@ -304,7 +312,8 @@ pub async fn list_subscriptions(
     let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
     if filter.billed_only {
-        sql.push(" and (status in ('active', 'past_due') or status = 'paused' and resume_on is not null)");
+        sql.push(" and (status in ('active', 'past_due')");
+        sql.push(" or status = 'paused' and resume_on is not null)");
     }
     if let Some(id) = filter.id {
         sql.push(" and id = ").push_bind(id);

@@ -93,7 +93,7 @@ impl FromFields for SubscribeRequest {
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let cadence = Cadence::from_fields(f);
-        let tax_free_amount = TaxFree::of(f, amount);
+        let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         let start_date = f.optional("startDate");
         let charge_now = f.optional("chargeNow").unwrap_or(false);
         check_trial(f, charge_now);

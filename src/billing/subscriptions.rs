@@ -135,10 +135,7 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
     if request.at_period_end {
         s.standing.cancel_at_period_end = true;
     } else {
-        s.standing.status = Status::Canceled;
-        s.canceled_at = Some(ctx.clock.now());
-        s.standing.retry_attempt = 0;
-        s.standing.retry_at = None;
+        s.cancel(ctx.clock.now());
     }
     s.cancel_reason = request.reason.map(|r| r.0).or(s.cancel_reason);
     save(&ctx, &mut tx, &mut s).await?;

@@ -65,7 +65,7 @@ impl FromFields for PrepareRequest {
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let customer_name = f.required("customerName");
-        let tax_free_amount = TaxFree::of(f, amount);
+        let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         Some(Self {
             customer_id: f.optional("customerId"),
             customer_email: f.optional("customerEmail"),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::publish::publish;
 use super::read::Position;
 use super::store::{self, Event, Filter, From as Direction};
-use crate::answer::{self, Answer, Limit, Success};
+use crate::answer::{self, Answer, Limit, Page, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
 use crate::error::{ErrorBody, Text};
@@ -33,7 +33,7 @@ const HIDDEN: [&str; 10] = [
 /// A change.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AuditBody {
+pub struct AuditBody {
     id: String,
     at: String,
     /// Id of the API key, `open` (no keys in development), `scheduler` or `kiwoompay`.
@@ -95,20 +95,10 @@ fn camel_case(name: &str) -> String {
     })
 }
 
-/// A part of the trail.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditPage {
-    items: Vec<AuditBody>,
-    /// Hand it back as `cursor` for the next page; `null` on the last one.
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
-
 /// What to list.
 pub struct AuditRequest {
     filter: Filter,
-    limit: i64,
+    limit: Limit,
     before: i64,
 }
 
@@ -119,7 +109,7 @@ impl FromFields for AuditRequest {
             actor: f.optional::<ActorName>("actor").map(|actor| actor.0),
             ..Filter::default()
         };
-        let limit = f.optional::<Limit>("limit").unwrap_or_default().rows();
+        let limit = f.optional("limit").unwrap_or_default();
         let before = f.optional::<Position>("cursor").map_or(i64::MAX, |cursor| cursor.0);
         Some(Self { filter, limit, before })
     }
@@ -154,20 +144,15 @@ impl FromField for ActorName {
         ("cursor" = Option<String>, Query),
     ),
     responses(
-        (status = 200, description = "A page", body = Success<AuditPage>),
+        (status = 200, description = "A page", body = Success<Page<AuditBody>>),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditRequest>) -> Answer {
     publish(&ctx).await?;
     let from = Direction::Before(request.before);
-    let mut events = store::list(&ctx.pool, &request.filter, from, request.limit + 1).await?;
-    let limit = usize::try_from(request.limit).unwrap_or(20);
-    let more = events.len() > limit;
-    events.truncate(limit);
-    let last = events.last().filter(|_| more).and_then(|event| event.position);
-    Ok(answer::ok(AuditPage {
-        items: events.into_iter().map(AuditBody::from).collect(),
-        next_cursor: last.map(|position| position.to_string()),
-    }))
+    let limit = request.limit;
+    let events = store::list(&ctx.pool, &request.filter, from, limit.fetch()).await?;
+    let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
+    Ok(answer::ok(limit.page(events, cursor, AuditBody::from)))
 }

@@ -55,14 +55,15 @@ fn reached(ctx: &Context, days: i64) -> NaiveDate {
     kst(ctx.clock.now() - hours).date_naive() + Duration::days(days)
 }
 
+/// SQL: the subscriptions with a renewal ahead of which nobody has been told.
+const UNTOLD_RENEWALS: &str = "from subscriptions
+    where status = 'active' and not cancel_at_period_end
+        and cycles_left is distinct from 0 and (next_billing_date < end_date) is not false
+        and renewal_noticed is distinct from next_billing_date";
+
 async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-    let query = sqlx::query_scalar(
-        "select min(next_billing_date) from subscriptions
-         where status = 'active' and not cancel_at_period_end
-            and cycles_left is distinct from 0 and (next_billing_date < end_date) is not false
-            and renewal_noticed is distinct from next_billing_date",
-    );
-    query.fetch_one(&ctx.pool).await
+    let sql = format!("select min(next_billing_date) {UNTOLD_RENEWALS}");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
 }
 
 /// A change to come on the next billing date of a subscription, told of a week before.
@@ -130,14 +131,9 @@ async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
 }
 
 async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
-    let query = sqlx::query(
+    let sql = format!(
         "with due as (
-            select id from subscriptions
-            where status = 'active' and not cancel_at_period_end
-                and cycles_left is distinct from 0
-                and (next_billing_date < end_date) is not false
-                and renewal_noticed is distinct from next_billing_date
-                and next_billing_date <= $1
+            select id {UNTOLD_RENEWALS} and next_billing_date <= $1
             order by next_billing_date limit $3 for update skip locked),
          told as (
             update subscriptions set renewal_noticed = next_billing_date
@@ -146,9 +142,9 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
             after, created_at)
          select new_event_id(), 'subscription.renewal_upcoming', 'subscription', id, id, id,
             'renewal ' || id || ' ' || next_billing_date, 'scheduler', to_jsonb(told), $2
-         from told on conflict (notice) do nothing",
+         from told on conflict (notice) do nothing"
     );
-    let query = query.bind(until).bind(ctx.clock.now()).bind(BATCH);
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
     query.execute(&ctx.pool).await.map(|done| done.rows_affected())
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::publish::publish;
 use super::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
-use crate::answer::{self, Answer, Limit, Success};
+use crate::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
 use crate::error::{ApiError, Code, ErrorBody, Text};
@@ -88,13 +88,7 @@ pub struct Position(pub i64);
 impl FromField for Position {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let position = value.as_str().and_then(|text| text.parse().ok()).filter(|n| *n >= 0);
-        let wrong = || {
-            Text::new(
-                "nextCursor로 받은 값이어야 합니다.",
-                "Has to be a nextCursor of an earlier page.",
-            )
-        };
-        position.map(Self).ok_or_else(wrong)
+        position.map(Self).ok_or_else(wrong_cursor)
     }
 }
 

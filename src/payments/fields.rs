@@ -20,10 +20,10 @@ impl FromField for Reason {
 pub struct TaxFree(pub i64);
 
 impl TaxFree {
-    /// `taxFreeAmount` of a request for `amount`: 0 when left out, refused above the amount.
-    pub fn of(f: &mut Fields, amount: Option<Won>) -> i64 {
-        let part = f.optional::<Self>("taxFreeAmount").map_or(0, |t| t.0);
-        if amount.is_some_and(|amount| part > amount.get()) {
+    /// `taxFreeAmount` of a request for `amount`, refused above the amount.
+    pub fn of(f: &mut Fields, amount: Option<Won>) -> Option<i64> {
+        let part = f.optional::<Self>("taxFreeAmount").map(|t| t.0);
+        if amount.zip(part).is_some_and(|(amount, part)| part > amount.get()) {
             f.refuse("taxFreeAmount", Self::above_amount());
         }
         part
