@@ -1,4 +1,5 @@
-//! The customers' consents to price rises: evidence, never altered.
+//! The customers' consents to price rises and to the first charge after a free time: evidence, never
+//! altered.
 //!
 //! Source: 전자상거래 등에서의 소비자보호에 관한 법률 제13조 제6항, in force since 2025-02-14.
 
@@ -11,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use super::rises::awaited;
 use super::store::{self, Subscription};
 use super::subscriptions::locked;
 use crate::answer::{self, Answer, Page, Paging, Success};
@@ -61,10 +63,10 @@ impl FromFields for Given {
     }
 }
 
-/// A consent to the rise that is pending.
+/// A consent to the rise, or the first charge after a free time, that is to come.
 #[derive(ToSchema)]
 pub struct ConsentRequest {
-    /// The pending amount in won.
+    /// `pendingAmount` in won; in a free time `amount`.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Won,
     #[serde(flatten)]
@@ -84,7 +86,7 @@ impl FromFields for ConsentRequest {
 pub struct Consent {
     id: ConsentId,
     subscription_id: SubscriptionId,
-    old_amount: Won,
+    old_amount: i64,
     new_amount: Won,
     effective_date: NaiveDate,
     consented_at: DateTime<Utc>,
@@ -99,7 +101,7 @@ pub struct Consent {
 pub struct ConsentBody {
     id: String,
     subscription_id: String,
-    /// Won.
+    /// Won; 0 at the end of a free time.
     old_amount: i64,
     /// Won.
     new_amount: i64,
@@ -117,7 +119,7 @@ impl From<Consent> for ConsentBody {
         Self {
             id: consent.id.to_string(),
             subscription_id: consent.subscription_id.to_string(),
-            old_amount: consent.old_amount.get(),
+            old_amount: consent.old_amount,
             new_amount: consent.new_amount.get(),
             effective_date: consent.effective_date,
             consented_at: rfc3339_kst(consent.consented_at),
@@ -128,8 +130,9 @@ impl From<Consent> for ConsentBody {
     }
 }
 
-/// Records the customer's consent to the pending price rise, with what proves it. It holds when it
-/// was given within the 30 days before the day of the rise (전자상거래법 제13조 제6항).
+/// Records the customer's consent to the pending price rise, or to the first charge after a free
+/// time, with what proves it. It holds when it was given within the 30 days before that day
+/// (전자상거래법 제13조 제6항).
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/consent", tag = "billing",
     request_body = ConsentRequest, params(("id" = String, Path)),
@@ -144,13 +147,16 @@ pub async fn record(
     Body(request): Body<ConsentRequest>,
 ) -> Answer {
     let (mut tx, s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    if s.standing.status == Status::Canceled || s.pending_amount.is_none() {
-        let reason = Text::new("예정된 가격 인상이 없습니다.", "No price rise is pending.");
+    let rise = awaited(&s).filter(|_| s.standing.status != Status::Canceled);
+    let Some(rise) = rise else {
+        let ko = "예정된 가격 인상이나 유료 전환이 없습니다.";
+        let reason = Text::new(ko, "No price rise and no first charge is to come.");
         return Err(ApiError::from(Code::SubscriptionNotActive).with_detail("amount", reason));
-    }
-    if s.pending_amount != Some(request.amount) {
-        let reason = Text::new("pendingAmount와 같아야 합니다.", "Has to equal pendingAmount.");
-        return Err(ApiError::invalid_field("amount", reason));
+    };
+    if rise.new_amount != request.amount {
+        let ko = format!("청구될 금액 {}원과 같아야 합니다.", rise.new_amount);
+        let en = format!("Has to equal the amount to come, {}.", rise.new_amount);
+        return Err(ApiError::invalid_field("amount", Text::new(ko, en)));
     }
     let consent = write(&ctx, &mut tx, &s, (request.given, "consentedAt")).await?;
     tx.commit().await?;
@@ -179,23 +185,27 @@ async fn write(
         let reason = Text::new("미래일 수 없습니다.", "May not be in the future.");
         return Err(ApiError::invalid_field(field, reason));
     }
-    let Some((amount, rise)) = s.pending_amount.zip(s.pending_rise) else {
-        let ko = "예정된 가격 인상이 있을 때만 쓸 수 있습니다.";
-        let reason = Text::new(ko, "Only while a price rise is pending.");
-        return Err(ApiError::invalid_field("consent", reason));
-    };
+    let rise = awaited(s).ok_or_else(not_awaited)?;
     let query = sqlx::query_as(
         "insert into price_consents (id, subscription_id, rise, old_amount, new_amount,
             effective_date, consented_at, method, evidence, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *",
     );
-    let query = query.bind(ConsentId::new()).bind(s.id).bind(rise).bind(s.amount).bind(amount);
+    let query = query.bind(ConsentId::new()).bind(s.id).bind(rise.id);
+    let query = query.bind(rise.old_amount).bind(rise.new_amount);
     let query = query.bind(s.standing.next_billing_date).bind(consented_at);
     let query = query.bind(given.method.0).bind(given.evidence.map(|e| e.0)).bind(now);
     Ok(query.fetch_one(db).await?)
 }
 
-/// The consents to price rises of a subscription, newest first.
+/// A consent came with a request after which nothing waits for one.
+pub fn not_awaited() -> ApiError {
+    let ko = "예정된 가격 인상이나 유료 전환이 있을 때만 쓸 수 있습니다.";
+    let reason = Text::new(ko, "Only while a price rise or a first charge is to come.");
+    ApiError::invalid_field("consent", reason)
+}
+
+/// The consents to price rises and to a first charge of a subscription, newest first.
 #[utoipa::path(
     get, path = "/billing/subscription/{id}/consents", tag = "billing",
     params(

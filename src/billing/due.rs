@@ -154,9 +154,12 @@ async fn intend(
         return Err(ApiError::from(code).into());
     }
     if earlier.is_empty() {
-        let outcome = settle_rise(ctx, &mut tx, &mut locked, period.start).await?;
-        if outcome == OnTheDay::End {
-            return Err(end(tx, locked).await?.into());
+        match settle_rise(ctx, &mut tx, &mut locked, period.start).await? {
+            OnTheDay::Charge(_) => {}
+            OnTheDay::StayFree => return Err(uncharged(tx, &locked, Code::AlreadyCharged).await?),
+            OnTheDay::End => {
+                return Err(uncharged(tx, &locked, Code::SubscriptionNotActive).await?);
+            }
         }
     }
     locked.standing.next_attempt_at = None;
@@ -165,12 +168,15 @@ async fn intend(
     Ok(intended.map_err(ApiError::from)?.commit(ctx).await?)
 }
 
-/// Stores that the subscription is over, in place of its charge.
-async fn end(mut tx: PgTransaction<'_>, mut s: Subscription) -> sqlx::Result<ApiError> {
-    s.standing.next_attempt_at = None;
-    store::save_subscription(&mut tx, &s).await?;
+/// Stores what became of the subscription in place of its charge.
+async fn uncharged(
+    mut tx: PgTransaction<'_>,
+    s: &Subscription,
+    code: Code,
+) -> sqlx::Result<NotCharged> {
+    store::save_subscription(&mut tx, s).await?;
     tx.commit().await?;
-    Ok(Code::SubscriptionNotActive.into())
+    Ok(ApiError::from(code).into())
 }
 
 async fn lock(

@@ -108,7 +108,7 @@ async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Res
         _ => Vec::new(),
     };
     let (retries, others) = planned.split_at(usize::from(!earlier.is_empty()));
-    // The first new period settles a pending price rise.
+    // The first new period settles a price rise. What is free today stays so until a consent comes.
     let from_then_on = match others.first() {
         Some(first) => on_the_day(ctx, &mut db, &s, first.period.start).await?,
         None => OnTheDay::End,

@@ -1,8 +1,8 @@
-//! Price rises: a higher amount waits for its day.
+//! Price rises: a higher amount, and the first charge after a free time, wait for their day.
 //!
 //! Source: 전자상거래 등에서의 소비자보호에 관한 법률 제13조 제6항, in force since 2025-02-14: the
-//! customer's consent within the 30 days before a recurring charge rises. Without such a consent
-//! `PRICE_RISE_FALLBACK` says what becomes of the rise.
+//! customer's consent within the 30 days before a recurring charge rises, or what was free is charged
+//! for. Without such a consent `PRICE_RISE_FALLBACK` says what becomes of the rise.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnection;
@@ -18,7 +18,8 @@ use crate::payments::fields::TaxFree;
 
 /// 전자상거래법 제13조 제6항: days before the rise.
 const CONSENT_DAYS: i64 = 30;
-const NO_CONSENT: &str = "가격 인상 미동의";
+const NOT_TO_RISE: &str = "가격 인상 미동의";
+const NOT_TO_PAY: &str = "유료 전환 미동의";
 
 /// Whether a consent given then holds for a rise on the day `start`: within the 30 days before it,
 /// counted in days of Korea (전자상거래법 제13조 제6항).
@@ -27,40 +28,64 @@ pub fn is_in_time(consented_at: DateTime<Utc>, start: NaiveDate) -> bool {
     (0..=CONSENT_DAYS).contains(&days)
 }
 
-/// What the first charge of a new period does with a pending rise.
+/// A rise that waits for its day and for a consent.
+pub struct Rise {
+    /// Tells it from the rises before it: a consent is to one of them.
+    pub id: Uuid,
+    /// What is charged now in won: nothing in a free time.
+    pub old_amount: i64,
+    /// What is to be charged from the day on.
+    pub new_amount: Won,
+}
+
+/// The rise that is to come: to the pending amount, or from nothing at the end of a free time.
+pub fn awaited(s: &Subscription) -> Option<Rise> {
+    if s.standing.trial_end().is_some() {
+        return Some(Rise { id: s.id.0, old_amount: 0, new_amount: s.amount });
+    }
+    let (new_amount, id) = s.pending_amount.zip(s.pending_rise)?;
+    Some(Rise { id, old_amount: s.amount.get(), new_amount })
+}
+
+/// What becomes of the first charge of a new period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTheDay {
-    /// Asks for this amount.
+    /// It asks for this amount.
     Charge(Won),
-    /// Is not made: the subscription ends.
+    /// It is not made: the free time goes on for another interval.
+    StayFree,
+    /// It is not made: the subscription ends.
     End,
 }
 
-/// What the period that begins on `start` would be charged, by what has been consented to by now.
+/// What becomes of the period that begins on `start`, by what has been consented to by now.
 pub async fn on_the_day(
     ctx: &Context,
     db: &mut PgConnection,
     s: &Subscription,
     start: NaiveDate,
 ) -> sqlx::Result<OnTheDay> {
-    let Some((amount, rise)) = s.pending_amount.zip(s.pending_rise) else {
+    let Some(rise) = awaited(s) else {
         return Ok(OnTheDay::Charge(s.amount));
     };
     let query = sqlx::query_scalar(
         "select consented_at from price_consents
-         where subscription_id = $1 and rise = $2 and new_amount = $3",
+         where subscription_id = $1 and rise = $2 and new_amount >= $3",
     );
-    let query = query.bind(s.id).bind(rise).bind(amount);
+    let query = query.bind(s.id).bind(rise.id).bind(rise.new_amount);
     let consents: Vec<DateTime<Utc>> = query.fetch_all(db).await?;
     Ok(match ctx.config.schedule.price_rise_fallback {
-        _ if consents.into_iter().any(|at| is_in_time(at, start)) => OnTheDay::Charge(amount),
+        _ if consents.into_iter().any(|at| is_in_time(at, start)) => {
+            OnTheDay::Charge(rise.new_amount)
+        }
+        PriceRiseFallback::KeepPrice if rise.old_amount == 0 => OnTheDay::StayFree,
         PriceRiseFallback::KeepPrice => OnTheDay::Charge(s.amount),
         PriceRiseFallback::End => OnTheDay::End,
     })
 }
 
-/// Brings a pending rise to its end on the day: applied, dropped, or the subscription canceled with
-/// it. The caller stores the row, which it has locked.
+/// Brings a rise to its end on the day: applied, dropped, put off with the end of a free time, or
+/// the subscription canceled with it. The caller stores the row, which it has locked.
 pub async fn settle_rise(
     ctx: &Context,
     db: &mut PgConnection,
@@ -74,9 +99,14 @@ pub async fn settle_rise(
             s.tax_free_amount = s.pending_tax_free_amount.unwrap_or(s.tax_free_amount);
         }
         OnTheDay::Charge(_) => {}
+        OnTheDay::StayFree => {
+            s.standing.stay_free(start, ctx.rules());
+            tracing::info!(id = %s.id, "stays free: no consent to its first charge");
+        }
         OnTheDay::End => {
+            let free = s.standing.trial_end().is_some();
             s.cancel(ctx.clock.now());
-            s.cancel_reason = Some(NO_CONSENT.to_owned());
+            s.cancel_reason = Some(if free { NOT_TO_PAY } else { NOT_TO_RISE }.to_owned());
             tracing::info!(id = %s.id, "ended: no consent to its price rise");
         }
     }
@@ -85,7 +115,8 @@ pub async fn settle_rise(
 }
 
 /// A lower or equal amount holds at once and drops a pending rise; a higher one waits for its day.
-/// The tax-free part goes with the amount that will hold.
+/// In a free time any amount holds at once: what waits for its day is the first charge. The tax-free
+/// part goes with the amount that will hold.
 pub fn reprice(
     s: &mut Subscription,
     amount: Option<Won>,
@@ -93,7 +124,8 @@ pub fn reprice(
 ) -> Result<(), Text> {
     let present = (s.amount, s.tax_free_amount);
     let pending = s.pending_amount.zip(s.pending_tax_free_amount);
-    let rises = amount.map_or(pending.is_some(), |amount| amount > s.amount);
+    let is_free = s.standing.trial_end().is_some();
+    let rises = !is_free && amount.map_or(pending.is_some(), |amount| amount > s.amount);
     let (old, old_part) = pending.filter(|_| rises).unwrap_or(present);
     let new = amount.unwrap_or(old);
     // What is wholly tax-free stays so.

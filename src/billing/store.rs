@@ -70,6 +70,7 @@ impl Subscription {
         self.standing.status = Status::Canceled;
         self.standing.retry_attempt = 0;
         self.standing.retry_at = None;
+        self.standing.next_attempt_at = None;
         self.canceled_at = Some(now);
     }
 

@@ -9,9 +9,11 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use super::answers::SubscriptionBody;
+use super::consents::{self, Given};
 use super::due::order_no;
 use super::keys::{open_card, usable_key};
 use super::limits::{FreeCycles, Limit, TotalCycles, Trial, TrialDays, check_limit, check_trial};
+use super::rises::awaited;
 use super::store::{self, Subscription};
 use crate::answer::{self, Answer, Success};
 use crate::clock::Clock;
@@ -83,6 +85,9 @@ pub struct SubscribeRequest {
     tax_free_amount: i64,
     #[schema(value_type = Option<Object>)]
     metadata: Metadata,
+    /// The customer's consent to be charged `amount` when the free time ends. It holds when that is
+    /// within 30 days.
+    pub(crate) consent: Option<Given>,
 }
 
 impl FromFields for SubscribeRequest {
@@ -108,6 +113,7 @@ impl FromFields for SubscribeRequest {
             retry_days: f.optional("retryDays"),
             tax_free_amount,
             metadata: f.optional("metadata").unwrap_or_default(),
+            consent: f.object("consent"),
             billing_key: billing_key?,
             customer_id: customer_id?,
             plan_id: plan_id?,
@@ -180,7 +186,7 @@ fn has_nul(value: &Value) -> bool {
 pub async fn subscribe(
     State(ctx): State<AppState>,
     new: NewId,
-    Body(request): Body<SubscribeRequest>,
+    Body(mut request): Body<SubscribeRequest>,
 ) -> Answer {
     let id = SubscriptionId(new.id);
     if new.resumed
@@ -189,6 +195,9 @@ pub async fn subscribe(
         return Ok(answer);
     }
     let subscription = draft(&ctx.clock, ctx.rules(), id, &request)?;
+    if request.consent.is_some() && awaited(&subscription).is_none() {
+        return Err(consents::not_awaited());
+    }
     if request.charge_now {
         return charge_first(&ctx, PaymentId(new.id), subscription).await;
     }
@@ -196,6 +205,9 @@ pub async fn subscribe(
     let mut tx = ctx.begin().await?;
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
+    if let Some(given) = request.consent.take() {
+        consents::write_given(&ctx, &mut tx, &subscription, given).await?;
+    }
     tx.commit().await?;
     Ok(created(&ctx, subscription))
 }

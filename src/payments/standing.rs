@@ -149,6 +149,12 @@ impl Standing {
         }
     }
 
+    /// Puts the end of its trial off: the period that would begin on `start` is free too.
+    pub fn stay_free(&mut self, start: NaiveDate, rules: &Rules) {
+        self.move_to(self.cadence.next(start));
+        self.next_attempt_at = self.next_moment(rules);
+    }
+
     fn is_beyond_end(&self, day: NaiveDate) -> bool {
         self.end_date.is_some_and(|end| day >= end)
     }

@@ -7,6 +7,7 @@ use crate::app::TestApp;
 use crate::bad_input::invalid;
 use crate::dunning::renewed_with;
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST};
+use crate::walk::Walk;
 
 pub async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
     let path = format!("/billing/forecast?until={until}&limit=100");
@@ -35,7 +36,7 @@ pub async fn charged(app: &TestApp) -> Vec<(String, i64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_every_anchor_are_charged_as_foretold() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let key = app.register(APPROVED).await;
     for day in [1, 15, 28, 29, 30, 31] {
         app.subscribe(&key, day).await;

@@ -10,6 +10,7 @@ use crate::app::TestApp;
 use crate::bad_input::invalid;
 use crate::forecast::{charged, charges, forecast};
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
+use crate::walk::Walk;
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 
@@ -43,7 +44,7 @@ fn by_amount(charges: &[(String, i64)]) -> BTreeMap<i64, Vec<NaiveDate>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_years_of_weeks_quarters_and_years_are_charged_as_foretold() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let key = app.register(APPROVED).await;
     let in_months = [(3, "month", 31), (6, "month", 30), (12, "month", 1), (1, "year", 15)];
     for (amount, (count, interval, day)) in (100..).zip(in_months) {

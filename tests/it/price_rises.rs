@@ -8,6 +8,7 @@ use crate::bad_input::invalid;
 use crate::dunning::renewed_with;
 use crate::forecast::{charged, charges, forecast};
 use crate::subscriptions::{APPROVED, SHORT_AT_FIRST};
+use crate::walk::Walk;
 
 const UPCOMING: &str = "&type=subscription.price_rise_upcoming";
 
@@ -25,7 +26,7 @@ impl TestApp {
         self.post(&format!("/billing/subscription/{}/consent", id.as_str().unwrap()), body).await
     }
 
-    async fn consents(&self, id: &Value) -> Vec<Value> {
+    pub async fn consents(&self, id: &Value) -> Vec<Value> {
         let path = format!("/billing/subscription/{}/consents", id.as_str().unwrap());
         self.get(&path).await.data(200)["items"].as_array().unwrap().clone()
     }
@@ -52,7 +53,7 @@ impl TestApp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foretold() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
     let id = &made["id"];
     app.advance_to_charge(&made["nextBillingDate"]).await;
@@ -100,7 +101,7 @@ async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foret
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_the_old_price_stays() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let (id, next) = app.soon_renewed().await;
     app.raise(&id, 12_000).await;
     let foretold = charges(&forecast(&app, app.today() + Months::new(24)).await);
@@ -117,7 +118,7 @@ async fn without_consent_the_old_price_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_it_ends_on_the_day_where_that_is_the_fallback() {
-    let app = TestApp::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
+    let app = Walk::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
     let (id, next) = app.soon_renewed().await;
     app.raise(&id, 12_000).await;
     let until = app.today() + Months::new(24);
@@ -130,6 +131,7 @@ async fn without_consent_it_ends_on_the_day_where_that_is_the_fallback() {
     );
     assert_eq!(ended["canceledAt"].as_str().unwrap()[..13], format!("{next}T10"));
     assert_eq!((&ended["amount"], ended.get("pendingAmount")), (&json!(9900), None));
+    assert_eq!(app.told().await, charged(&app).await);
     assert_eq!(app.ledger().await.len(), 1);
     let told = app.events_of("&type=subscription.canceled").await;
     assert_eq!(told.len(), 1);
@@ -246,7 +248,7 @@ async fn a_consent_is_checked_and_refused_where_nothing_rises() {
     let id = &made["id"];
     app.consent(id, 12_000).await.fails(409, "subscription_not_active");
     let lower = json!({"amount": 9000, "consent": {"method": "checkbox"}});
-    let only = "예정된 가격 인상이 있을 때만 쓸 수 있습니다.";
+    let only = "예정된 가격 인상이나 유료 전환이 있을 때만 쓸 수 있습니다.";
     assert_eq!(app.change(id, &lower).await.error(400), invalid(&[("consent", only)]));
     assert_eq!(app.subscription(id).await, made, "nothing of it was done");
 
@@ -264,8 +266,8 @@ async fn a_consent_is_checked_and_refused_where_nothing_rises() {
     app.raise(id, 12_000).await;
     let future = format!("{}T00:00:00+09:00", app.today() + Days::new(1));
     for (field, value, reason) in [
-        ("amount", json!(12_001), "pendingAmount와 같아야 합니다."),
-        ("amount", json!(9900), "pendingAmount와 같아야 합니다."),
+        ("amount", json!(12_001), "청구될 금액 12000원과 같아야 합니다."),
+        ("amount", json!(9900), "청구될 금액 12000원과 같아야 합니다."),
         ("consentedAt", json!(future), "미래일 수 없습니다."),
         ("consentedAt", json!("어제"), "RFC 3339 시각이어야 합니다."),
         ("method", json!("가".repeat(51)), "50자를 넘을 수 없습니다."),

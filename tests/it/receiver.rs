@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 use standardwebhooks::Webhook;
@@ -39,14 +40,14 @@ struct Books {
 pub struct Receiver {
     address: SocketAddr,
     books: Arc<Mutex<Books>>,
-    server: JoinHandle<()>,
+    server: Arc<Mutex<JoinHandle<()>>>,
 }
 
 impl Receiver {
     pub async fn start() -> Self {
         let books = Arc::default();
         let (address, server) = serve("127.0.0.1:0".parse().unwrap(), Arc::clone(&books)).await;
-        Self { address, books, server }
+        Self { address, books, server: Arc::new(Mutex::new(server)) }
     }
 
     /// The settings of a service that delivers to it.
@@ -59,8 +60,13 @@ impl Receiver {
 
     /// A service that delivers to it.
     pub async fn app(&self) -> TestApp {
+        self.app_with(&[]).await
+    }
+
+    /// With these settings besides.
+    pub async fn app_with(&self, settings: &[(&str, &str)]) -> TestApp {
         let [(url, at), (secret, value)] = self.settings();
-        TestApp::with(&[(url, &at), (secret, &value)]).await
+        TestApp::with(&[settings, &[(url, &at), (secret, &value)]].concat()).await
     }
 
     /// How the next deliveries fare; `None` is taken as it should be.
@@ -80,11 +86,18 @@ impl Receiver {
         self.books.lock().unwrap().calls
     }
 
-    /// Is gone for a while, and back at the same address.
-    pub async fn restart(&mut self) {
-        self.server.abort();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        self.server = serve(self.address, Arc::clone(&self.books)).await.1;
+    /// Once called so often it is gone for a while, and back at the same address.
+    pub fn restarts_after(&self, calls: usize) -> JoinHandle<()> {
+        let (address, books, server) = (self.address, self.books.clone(), self.server.clone());
+        tokio::spawn(async move {
+            while books.lock().unwrap().calls < calls {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            server.lock().unwrap().abort();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let back = serve(address, books).await.1;
+            *server.lock().unwrap() = back;
+        })
     }
 
     /// Waits until everything is delivered. Tries that are planned for later are made now.
@@ -131,7 +144,8 @@ async fn take(
         assert_eq!(event["id"], headers["webhook-id"].to_str().unwrap());
         (mood, event)
     };
-    let mut answer = HeaderMap::new();
+    // A connection that was kept would outlive a restart.
+    let mut answer = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
     let status = match mood {
         Some(Mood::Fails | Mood::TakesAndFails) => StatusCode::INTERNAL_SERVER_ERROR,
         Some(Mood::Redirects) => {

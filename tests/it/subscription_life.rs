@@ -7,6 +7,7 @@ use crate::app::TestApp;
 use crate::bad_input::invalid;
 use crate::forecast::{charged, charges, forecast};
 use crate::subscriptions::APPROVED;
+use crate::walk::Walk;
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
@@ -21,7 +22,7 @@ impl TestApp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_until_a_date_it_goes_on_by_itself_and_two_years_are_as_foretold() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 31).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
     let first = date(&made["nextBillingDate"]);

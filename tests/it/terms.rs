@@ -8,6 +8,7 @@ use crate::app::TestApp;
 use crate::bad_input::invalid;
 use crate::forecast::{charged, charges, forecast};
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
+use crate::walk::Walk;
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 
@@ -30,9 +31,20 @@ fn days_of(charges: &[(String, i64)], amount: i64) -> Vec<String> {
     charges.iter().filter(|c| c.1 == amount).map(|c| c.0.clone()).collect()
 }
 
+fn id(subscription: &Value) -> &str {
+    subscription["id"].as_str().unwrap()
+}
+
+/// Those of `made`, the first to end its free time first.
+fn by_trial_end(made: &[Value], which: &[usize]) -> Vec<Value> {
+    let mut trials: Vec<Value> = which.iter().map(|n| made[*n].clone()).collect();
+    trials.sort_by_key(|trial| date(&trial["trialEnd"]));
+    trials
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
-    let app = TestApp::start().await;
+    let app = Walk::start().await;
     let key = app.register(APPROVED).await;
     let today = app.today();
     let plain = app.post(SUBSCRIBE, &with(&key, 1, &json!({}))).await.data(201);
@@ -45,7 +57,8 @@ async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
         json!({"endDate": last + Days::new(1)}),
         json!({"totalCycles": 1}),
         json!({"chargeNow": true, "totalCycles": 3}),
-        json!({"cycleDay": 2, "interval": "week", "freeCycles": 2, "totalCycles": 10}),
+        json!({"cycleDay": 2, "interval": "week", "freeCycles": 2, "totalCycles": 10,
+            "consent": {"method": "checkbox"}}),
         json!({"cycleDay": 3, "interval": "week", "intervalCount": 2, "trialDays": 30,
             "endDate": today + Months::new(12)}),
         json!({"endDate": today + Days::new(1)}),
@@ -58,6 +71,14 @@ async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
     let until = today + Months::new(24);
     let mut foretold = charges(&forecast(&app, until).await);
     foretold.extend(at_once);
+    // Too long before the end of their free time: the customers consent later.
+    for trial in by_trial_end(&made, &[0, 1, 7]) {
+        let soon = date(&trial["trialEnd"]) - Days::new(20);
+        app.advance_to(&format!("{soon}T12:00:00+09:00")).await;
+        app.consent(&trial["id"], trial["amount"].as_i64().unwrap()).await.data(201);
+        let path = format!("/billing/forecast?until={until}&subscriptionId={}", id(&trial));
+        foretold.extend(charges(app.get(&path).await.data(200)["items"].as_array().unwrap()));
+    }
     foretold.sort();
     app.advance_to(&format!("{until}T23:59:59+09:00")).await;
     let charged = charged(&app).await;
@@ -89,6 +110,8 @@ async fn the_end_of_a_trial_is_told_of_once_a_week_before() {
     let key = app.register(APPROVED).await;
     let body = with(&key, 9900, &json!({"trialDays": 60}));
     let made = app.post(SUBSCRIBE, &body).await.data(201);
+    app.advance_to(&format!("{}T00:00:00+09:00", date(&made["trialEnd"]) - Days::new(30))).await;
+    app.consent(&made["id"], 9900).await.data(201);
     app.post(SUBSCRIBE, &with(&key, 1, &json!({}))).await.data(201);
     app.advance_days(200).await;
     let told = app.events_of("&type=subscription.trial_ending").await;
@@ -109,6 +132,8 @@ async fn the_trial_and_the_end_are_shown_and_the_end_can_be_changed() {
     assert_eq!((made["cyclesLeft"].as_i64(), made.get("endDate")), (Some(2), None));
     let moved = app.change(&made["id"], &json!({"cycleDay": 20})).await.data(200);
     assert_eq!(moved["trialEnd"], moved["nextBillingDate"]);
+    app.advance_to(&format!("{}T00:00:00+09:00", date(&moved["trialEnd"]) - Days::new(30))).await;
+    app.consent(&made["id"], 1).await.data(201);
     app.advance_to_charge(&moved["nextBillingDate"]).await;
     let paid = app.subscription(&made["id"]).await;
     assert_eq!((paid.get("trialEnd"), paid["cyclesLeft"].as_i64()), (None, Some(1)));
