@@ -2,10 +2,11 @@
 
 use super::read::Reader;
 
-/// What becomes of a price rise that the customer has not consented to by its day.
+/// What becomes of a price rise, or of the first charge after a free time, that the customer has not
+/// consented to by its day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PriceRiseFallback {
-    /// `keep_price`: the rise is dropped, the old amount charged.
+    /// `keep_price`: the rise is dropped, the old amount charged; what was free stays free.
     KeepPrice,
     /// `end`: the subscription ends, nothing is charged.
     End,

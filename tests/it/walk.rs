@@ -27,13 +27,13 @@ impl Walk {
         Self::with(&[]).await
     }
 
-    /// With these settings besides. Of three deliveries one goes wrong, until a hundred are made.
+    /// With these settings besides. Of three deliveries one goes wrong, until sixty are made.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let receiver = Receiver::start().await;
         let app = receiver.app_with(settings).await;
         let bad = [Mood::Fails, Mood::TakesAndFails, Mood::Redirects];
         let mood = |n: usize| if n == 1 { Mood::Hangs } else { bad[n / 3 % 3] };
-        receiver.moods((0..100).map(|n| (n % 3 == 1).then(|| mood(n))));
+        receiver.moods((0..60).map(|n| (n % 3 == 1).then(|| mood(n))));
         let restart = receiver.restarts_after(4);
         Self { app, receiver, restart }
     }
