@@ -68,6 +68,40 @@ async fn the_date_of_a_pause_can_be_changed_taken_away_and_is_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_years_of_changes_are_charged_as_foretold_after_each() {
+    let app = Walk::start().await;
+    let made = app.subscribe(&app.register(APPROVED).await, 31).await;
+    let id = &made["id"];
+    let other = app.register(APPROVED).await;
+    // Each stands for so many months, and until three days after a charge; 0: for ten days.
+    let changes = [
+        (3, json!({"amount": 8000, "taxFreeAmount": 3000})),
+        (3, json!({"cycleDay": 5, "planId": "moved"})),
+        (4, json!({"amount": 12_000, "consent": {"method": "phone"}})),
+        (3, json!({"billingKey": other})),
+        (0, json!({"cancelAtPeriodEnd": true})),
+        (3, json!({"cancelAtPeriodEnd": false, "totalCycles": 12})),
+        (3, json!({"cycleDay": 29, "amount": 11_000, "retryDays": [2]})),
+        (3, json!({"totalCycles": 2})),
+    ];
+    let mut foretold = Vec::new();
+    for (months, change) in changes {
+        let changed = app.change(id, &change).await.data(200);
+        let until = match months {
+            0 => app.today() + Days::new(10),
+            _ => date(&changed["nextBillingDate"]) + Months::new(months) + Days::new(3),
+        };
+        foretold.extend(charges(&forecast(&app, until).await));
+        app.advance_to(&format!("{until}T23:59:59+09:00")).await;
+    }
+    assert_eq!(app.status(id).await, "canceled");
+    assert!(foretold.len() >= 24, "{foretold:?}");
+    let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
+    assert_eq!(foretold, charged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_at_the_period_s_end_can_be_taken_back() {
     let app = TestApp::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
