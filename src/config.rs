@@ -2,6 +2,7 @@
 //!
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
+mod limits;
 mod merchant_webhook;
 mod price_rise;
 mod read;
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
@@ -50,8 +52,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `PG_BIN_DIR`: where the private server's programs are, when they are not found by themselves.
     pub pg_bin_dir: Option<PathBuf>,
-    /// `API_KEYS`: empty only in development, where it opens the API.
+    /// `API_KEYS`: those of the database (`kiwoom-billing keys`) come beside them.
     pub api_keys: Vec<SecretString>,
+    /// `AUTH_FAILURES_PER_MINUTE`, `REGISTER_*_PER_HOUR`.
+    pub limits: Limits,
     /// `BILLING_KEY_SECRET`: 32 bytes as 64 hexadecimal digits; development makes its own.
     pub billing_key_secret: Option<SecretString>,
     /// `BILLING_KEY_SECRET_OLD`: read with, never written with.
@@ -111,6 +115,16 @@ pub enum Gateway {
         /// `KIWOOM_TEST_AUTH_KEY` or `KIWOOM_PROD_AUTH_KEY`.
         auth_key: SecretString,
     },
+}
+
+impl Gateway {
+    /// The built-in one, or one that stands alone: plain http is for nothing else.
+    pub fn is_sandbox(&self) -> bool {
+        match self {
+            Self::Sandbox => true,
+            Self::Remote { base_url, .. } => base_url.scheme() == "http",
+        }
+    }
 }
 
 /// Which easy-pay methods the contract has.
@@ -186,7 +200,8 @@ fn build(r: &mut Reader) -> Option<Config> {
         database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
-        api_keys: r.api_keys(production),
+        api_keys: r.api_keys(),
+        limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),
         billing_key_secret: r.billing_key_secret("BILLING_KEY_SECRET", production),
         billing_key_secret_old: r.billing_key_secret("BILLING_KEY_SECRET_OLD", false),
         easypay: EasyPayConfig {
@@ -251,10 +266,7 @@ fn log_filter(r: &mut Reader) -> String {
 
 fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     let gateway = gateway(r, production);
-    let sandboxed = match &gateway {
-        Some(Gateway::Remote { base_url, .. }) => base_url.scheme() == "http",
-        Some(Gateway::Sandbox) | None => true,
-    };
+    let sandboxed = gateway.as_ref().is_none_or(Gateway::is_sandbox);
     let known = ["1", "2", "13", "14", "18"];
     let bill_type = r.text("KIWOOM_BILL_TYPE").unwrap_or_else(|| "14".to_owned());
     if !known.contains(&bill_type.as_str()) {

@@ -29,11 +29,10 @@ fn production() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-const MISSING: [&str; 5] = [
+const MISSING: [&str; 4] = [
     "KIWOOM_CPID is missing: it takes the merchant id from KiwoomPay, at most 20 letters and digits",
     "KIWOOM_PROD_AUTH_KEY is missing: it takes the authentication key (연동키): 64 hexadecimal digits",
     "DATABASE_URL is missing: it takes postgres://user:password@host:5432/database",
-    "API_KEYS is missing: it takes keys of at least 24 visible ASCII characters, separated by commas",
     "BILLING_KEY_SECRET is missing: it takes 64 hexadecimal digits, as `openssl rand -hex 32` prints \
      them",
 ];
@@ -96,6 +95,10 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("DATABASE_MAX_CONNECTIONS", "1e2", "a whole number from 2 to 1000"),
         ("API_KEYS", "s3cret", KEYS),
         ("API_KEYS", "0123456789abcdef01234567,s3cret", KEYS),
+        ("AUTH_FAILURES_PER_MINUTE", "-1", "a whole number from 0 to 1000000"),
+        ("REGISTER_CUSTOMER_PER_HOUR", "ten", "a whole number from 0 to 1000000"),
+        ("REGISTER_ADDRESS_PER_HOUR", "1.5", "a whole number from 0 to 1000000"),
+        ("REGISTER_KEY_PER_HOUR", "1000001", "a whole number from 0 to 1000000"),
         ("BILLING_KEY_SECRET", "s3cret", SECRET),
         ("BILLING_KEY_SECRET_OLD", "s3cret", SECRET),
         (
