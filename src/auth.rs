@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,27 +21,24 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Layer: lets a request through when its key is good and may do what is asked for. Of any other
 /// nothing is read, done or kept.
-pub async fn require_key(
-    State(ctx): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match admit(&ctx, &request).await {
+pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match admit(&ctx, &parts).await {
         Ok(id) => {
-            request.extensions_mut().insert(id);
-            next.run(request).await
+            parts.extensions.insert(id);
+            next.run(Request::from_parts(parts, body)).await
         }
         Err(error) => {
-            idempotency::discard_body(request.into_body()).await;
+            idempotency::discard_body(body).await;
             error.into_response()
         }
     }
 }
 
-async fn admit(ctx: &Context, request: &Request) -> Result<ApiKeyId, ApiError> {
+async fn admit(ctx: &Context, request: &Parts) -> Result<ApiKeyId, ApiError> {
     let caller = identify(ctx, request).await?;
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let scope = needed(request.method(), route);
+    let route = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let scope = needed(&request.method, route);
     if caller.may(scope) {
         return Ok(caller.id);
     }
@@ -50,11 +48,11 @@ async fn admit(ctx: &Context, request: &Request) -> Result<ApiKeyId, ApiError> {
 
 /// A good key is always let in. Who fails too often is told so, without a look into the database: a
 /// key that was made less than five seconds ago is then not known yet.
-async fn identify(ctx: &Context, request: &Request) -> Result<Caller, ApiError> {
-    let (headers, extensions) = (request.headers(), request.extensions());
-    let origin = || Origin::of(&ctx.config.trusted_proxies, headers, extensions);
+async fn identify(ctx: &Context, request: &Parts) -> Result<Caller, ApiError> {
+    let origin = || Origin::of(&ctx.config.trusted_proxies, &request.headers, &request.extensions);
     let may_look_up = || ctx.auth_failures.wait(origin()).is_none();
-    let refused = match ctx.api_keys.identify(presented(headers), may_look_up).await? {
+    let key = presented(&request.headers);
+    let refused = match ctx.api_keys.identify(key, may_look_up).await? {
         Ok(caller) => return Ok(caller),
         Err(refused) => refused,
     };

@@ -41,8 +41,8 @@ impl<K: Hash + Eq> Limit<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let full_at = match self.full_at.get(who) {
-            Some(full_at) => *full_at,
+        let full_at = match self.full_at.get(who).copied() {
+            Some(full_at) => full_at,
             None if self.has_room(now) => return None,
             None => self.others_full_at?,
         };
