@@ -17,7 +17,7 @@ use crate::error::{ApiError, Code, Text};
 use crate::idempotency;
 use crate::limit::Limit;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Layer: lets a request through when its key is good and may do what is asked for. Of any other
 /// nothing is read, done or kept.

@@ -14,7 +14,7 @@ use crate::config::Limits;
 use crate::error::{ApiError, Code, Text};
 use crate::limit::Limit;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// `REGISTER_*_PER_HOUR`.
 pub struct Registrations(Mutex<Counts>);

@@ -65,7 +65,7 @@ pub struct ApiError {
     details: Vec<Detail>,
     gateway: Option<GatewayAnswer>,
     retry_after_secs: Option<u64>,
-    text: Option<Text>,
+    text: Option<Box<Text>>,
 }
 
 impl From<Code> for ApiError {
@@ -103,7 +103,7 @@ impl ApiError {
 
     /// The same error in other words than those of its code.
     pub fn with_text(self, text: Text) -> Self {
-        Self { text: Some(text), ..self }
+        Self { text: Some(Box::new(text)), ..self }
     }
 
     /// The same error with `Retry-After`, in whole seconds.
@@ -140,7 +140,7 @@ impl ApiError {
 
     fn into_envelope(self, request_id: &str, english: bool) -> Response {
         let (status, code, ko, en) = self.code.row();
-        let text = self.text.unwrap_or_else(|| Text::new(ko, en));
+        let text = self.text.map_or_else(|| Text::new(ko, en), |text| *text);
         let details = self.details.into_iter();
         let body = ErrorBody {
             success: false,

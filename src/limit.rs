@@ -77,10 +77,10 @@ impl<K: Hash + Eq> Limit<K> {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn minutes(n: u64) -> Duration {
-        Duration::from_secs(60 * n)
+        Duration::from_mins(n)
     }
 
     /// How many get through now.
