@@ -39,6 +39,7 @@ async fn failing_too_often_is_limited_for_each_address_and_a_good_key_always_pas
     ];
     let app = TestApp::with(&settings).await;
     let good = app.key(&[Scope::Read]).await;
+    ask(&app, "8.8.4.4", &good).await.data(200);
     let limited = r#"kiwoom_billing_auth_failures_total{reason="limited"}"#;
     let before = metric(&app, limited).await;
     for n in 0..5 {
