@@ -35,6 +35,7 @@ mod import;
 mod intervals;
 mod kept_keys;
 mod key_rotation;
+mod key_secrecy;
 mod lists;
 mod lost;
 mod lost_commits;
