@@ -95,10 +95,6 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("DATABASE_MAX_CONNECTIONS", "1e2", "a whole number from 2 to 1000"),
         ("API_KEYS", "s3cret", KEYS),
         ("API_KEYS", "0123456789abcdef01234567,s3cret", KEYS),
-        ("AUTH_FAILURES_PER_MINUTE", "-1", "a whole number from 0 to 1000000"),
-        ("REGISTER_CUSTOMER_PER_HOUR", "ten", "a whole number from 0 to 1000000"),
-        ("REGISTER_ADDRESS_PER_HOUR", "1.5", "a whole number from 0 to 1000000"),
-        ("REGISTER_KEY_PER_HOUR", "1000001", "a whole number from 0 to 1000000"),
         ("BILLING_KEY_SECRET", "s3cret", SECRET),
         ("BILLING_KEY_SECRET_OLD", "s3cret", SECRET),
         (
@@ -149,6 +145,30 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     let found: BTreeSet<_> =
         read(&everything).expect_err("all wrong").iter().map(|p| p.name).collect();
     assert_eq!(found, named);
+}
+
+#[test]
+fn limits_are_whole_numbers_and_those_of_registrations_are_off_with_a_sandbox() {
+    for (name, value) in [
+        ("AUTH_FAILURES_PER_MINUTE", "-1"),
+        ("REGISTER_CUSTOMER_PER_HOUR", "ten"),
+        ("REGISTER_ADDRESS_PER_HOUR", "1.5"),
+        ("REGISTER_KEY_PER_HOUR", "1000001"),
+    ] {
+        let accepted = format!("{name} is wrong: it takes a whole number from 0 to 1000000");
+        assert_eq!(problems(&[(name, value)]), [accepted]);
+    }
+    let limits = |settings: &[(&str, &str)]| {
+        let limits = read(settings).unwrap().limits;
+        let by_customer = limits.register_customer_per_hour;
+        let by_address = limits.register_address_per_hour;
+        let by_key = limits.register_key_per_hour;
+        (limits.auth_failures_per_minute, by_customer, by_address, by_key)
+    };
+    assert_eq!(limits(&[]), (30, 0, 0, 0));
+    assert_eq!(limits(&[("KIWOOM_BASE_URL", "http://127.0.0.1:4000/sandbox")]), (30, 0, 0, 0));
+    assert_eq!(limits(&production()), (30, 10, 600, 600));
+    assert_eq!(limits(&[("REGISTER_KEY_PER_HOUR", "7")]), (30, 0, 0, 7));
 }
 
 #[test]
