@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// thousands of customers within some minutes.
 const MAX_KNOWN: usize = 10_000;
 
+/// Between two looks for full buckets: each looks at all of them.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub struct Limit<K> {
     /// From one to the next; nothing is limited when it is zero.
@@ -25,6 +28,7 @@ pub struct Limit<K> {
     /// When each bucket is full again.
     full_at: HashMap<K, Instant>,
     others_full_at: Option<Instant>,
+    swept_at: Option<Instant>,
 }
 
 impl<K: Hash + Eq> Limit<K> {
@@ -32,7 +36,7 @@ impl<K: Hash + Eq> Limit<K> {
     pub fn new(count: u32, period: Duration) -> Self {
         let interval = period.checked_div(count).unwrap_or_default();
         let burst = period.saturating_sub(interval);
-        Self { interval, burst, full_at: HashMap::new(), others_full_at: None }
+        Self { interval, burst, full_at: HashMap::new(), others_full_at: None, swept_at: None }
     }
 
     /// How long `who` has to wait; `None` when there is room now. Takes nothing.
@@ -66,8 +70,10 @@ impl<K: Hash + Eq> Limit<K> {
 
     /// Whether one more can be told apart, after those with a full bucket were forgotten.
     fn has_room(&mut self, now: Instant) -> bool {
-        if self.full_at.len() >= MAX_KNOWN {
+        let swept_lately = self.swept_at.is_some_and(|at| now < at + SWEEP_PAUSE);
+        if self.full_at.len() >= MAX_KNOWN && !swept_lately {
             self.full_at.retain(|_, full_at| *full_at > now);
+            self.swept_at = Some(now);
         }
         self.full_at.len() < MAX_KNOWN
     }
