@@ -3,7 +3,7 @@
 use axum::http::Extensions;
 use chrono::{DateTime, Utc};
 
-use crate::auth::ApiKeyId;
+use crate::api_keys::ApiKeyId;
 use crate::request_id::RequestId;
 
 tokio::task_local! {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response as HttpResponse};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Info, SecurityRequirement};
+use utoipa::openapi::{Content, Info, Ref, Response, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
+use crate::api_keys::needed;
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::kiwoom::notification::mask_cards;
@@ -79,13 +81,13 @@ async fn method_not_allowed() -> ApiError {
     Code::MethodNotAllowed.into()
 }
 
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+fn panicked(_: Box<dyn std::any::Any + Send>) -> HttpResponse {
     tracing::error!("a request ended in a panic");
     ApiError::from(Code::Internal).into_response()
 }
 
 /// One line and one count for each request: the path only, never query, headers or body.
-async fn measure(request: Request, next: Next) -> Response {
+async fn measure(request: Request, next: Next) -> HttpResponse {
     let method = request.method().clone();
     let path = mask_cards(request.uri().path());
     let started = tokio::time::Instant::now();
@@ -107,7 +109,7 @@ fn describe(
 ) -> utoipa::openapi::OpenApi {
     let mut doc = ApiDoc::openapi();
     doc.info = Info::new("kiwoom-billing", env!("CARGO_PKG_VERSION"));
-    doc.merge(keyed);
+    doc.merge(with_scopes(keyed));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
     let components = doc.components.get_or_insert_default();
@@ -116,6 +118,28 @@ fn describe(
     let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
     doc.merge(without_key(open));
+    doc
+}
+
+/// Each operation's scope, as the 403 that a key without it gets.
+fn with_scopes(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for (path, item) in &mut doc.paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let scope = needed(&method, path).name();
+            let text = format!("`insufficient_scope`: the API key needs the scope `{scope}`");
+            let content = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+            let response = Response::builder().description(text);
+            let response = response.content("application/json", content).build();
+            operation.responses.responses.insert("403".to_owned(), response.into());
+        }
+    }
     doc
 }
 

@@ -1,40 +1,80 @@
-//! The caller's API key: `Authorization: Bearer <key>` or `X-API-Key: <key>`.
+//! Who calls, and whether that caller may: `Authorization: Bearer <key>` or `X-API-Key: <key>`.
 
-use axum::extract::{Request, State};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
-use crate::context::AppState;
-use crate::error::{ApiError, Code};
+use crate::address::Origin;
+use crate::api_keys::{ApiKeyId, Caller, Refused, Scope, needed};
+use crate::context::{AppState, Context};
+use crate::error::{ApiError, Code, Text};
 use crate::idempotency;
+use crate::limit::Limit;
 
-/// Whose request it is: the beginning of the key's hash. The key itself goes no further.
-#[derive(Clone, Debug)]
-pub struct ApiKeyId(pub String);
+const MINUTE: Duration = Duration::from_mins(1);
 
-/// Layer: lets a request through when it carries one of `API_KEYS`, or when there are none
-/// (development only; the settings refuse that in production).
-pub async fn require_key(
-    State(ctx): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let keys = &ctx.config.api_keys;
-    let caller = if keys.is_empty() {
-        Some("open".to_owned())
-    } else {
-        presented(request.headers()).and_then(|key| identify(keys, key))
+/// Layer: lets a request through when its key is good and may do what is asked for. Of any other
+/// nothing is read, done or kept.
+pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match admit(&ctx, &parts).await {
+        Ok(id) => {
+            parts.extensions.insert(id);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(error) => {
+            idempotency::discard_body(body).await;
+            error.into_response()
+        }
+    }
+}
+
+async fn admit(ctx: &Context, request: &Parts) -> Result<ApiKeyId, ApiError> {
+    let caller = identify(ctx, request).await?;
+    let route = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let scope = needed(&request.method, route);
+    if caller.may(scope) {
+        return Ok(caller.id);
+    }
+    tracing::warn!(api_key = caller.id.0, scope = scope.name(), route, "API key without the scope");
+    Err(insufficient_scope(scope))
+}
+
+/// A good key is always let in. Who fails too often is told so, without a look into the database: a
+/// key that was made less than five seconds ago is then not known yet.
+async fn identify(ctx: &Context, request: &Parts) -> Result<Caller, ApiError> {
+    let origin = || Origin::of(&ctx.config.trusted_proxies, &request.headers, &request.extensions);
+    let may_look_up = || ctx.auth_failures.wait(origin()).is_none();
+    let key = presented(&request.headers);
+    let refused = match ctx.api_keys.identify(key, may_look_up).await? {
+        Ok(caller) => return Ok(caller),
+        Err(refused) => refused,
     };
-    let Some(id) = caller else {
-        idempotency::discard_body(request.into_body()).await;
-        return ApiError::from(Code::Unauthorized).into_response();
+    let origin = origin();
+    if let Some(wait) = ctx.auth_failures.wait(origin) {
+        count("limited");
+        return Err(too_many_failures(wait));
+    }
+    ctx.auth_failures.take(origin);
+    let reason = match refused {
+        Refused::NoKey => "no_key",
+        Refused::Unknown => "unknown",
+        Refused::WrongSecret => "wrong_secret",
+        Refused::Ended => "ended",
     };
-    request.extensions_mut().insert(ApiKeyId(id));
-    next.run(request).await
+    count(reason);
+    tracing::warn!(reason, client = %origin.0, "API key refused");
+    Err(Code::Unauthorized.into())
+}
+
+fn count(reason: &'static str) {
+    metrics::counter!("kiwoom_billing_auth_failures_total", "reason" => reason).increment(1);
 }
 
 fn presented(headers: &HeaderMap) -> Option<&str> {
@@ -45,12 +85,36 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     bearer.map(|(_, key)| key.trim()).or(own)
 }
 
-/// Compares hashes in constant time, all keys every time.
-fn identify(keys: &[SecretString], presented: &str) -> Option<String> {
-    let presented = Sha256::digest(presented);
-    keys.iter().fold(None, |found, key| {
-        let key = Sha256::digest(key.expose_secret());
-        let same: bool = key.ct_eq(&presented).into();
-        found.or(same.then(|| hex::encode(&key[..6])))
-    })
+fn insufficient_scope(scope: Scope) -> ApiError {
+    let name = scope.name();
+    ApiError::from(Code::InsufficientScope).with_text(Text::new(
+        format!("API 키에 {name} 권한이 없습니다."),
+        format!("The API key lacks the scope {name}."),
+    ))
+}
+
+fn too_many_failures(wait: Duration) -> ApiError {
+    let text = Text::new(
+        "이 주소에서 잘못된 API 키로 너무 많이 요청했습니다. 잠시 뒤에 다시 시도하세요.",
+        "Too many requests from this address without a good API key. Try again later.",
+    );
+    ApiError::from(Code::RateLimited).with_text(text).with_retry_after(wait)
+}
+
+/// `AUTH_FAILURES_PER_MINUTE` for each origin.
+pub struct Failures(Mutex<Limit<Origin>>);
+
+impl Failures {
+    /// So many a minute; 0 = no limit.
+    pub fn new(per_minute: u32) -> Self {
+        Self(Mutex::new(Limit::new(per_minute, MINUTE)))
+    }
+
+    fn wait(&self, origin: Origin) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(&origin, Instant::now())
+    }
+
+    fn take(&self, origin: Origin) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(origin, Instant::now());
+    }
 }

@@ -1,5 +1,7 @@
 //! What the subcommands do.
 
+pub mod keys;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -151,7 +153,7 @@ fn greet(service: &Service) {
         println!("  결제 예제 {base}/easypay/sdk-example");
         println!("  샌드박스 {base}/sandbox  (테스트 카드, 원장, 시계)");
     }
-    if config.api_keys.is_empty() {
-        println!("  API_KEYS가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
+    if service.ctx.api_keys.is_open() {
+        println!("  API 키가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
     }
 }

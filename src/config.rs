@@ -2,6 +2,8 @@
 //!
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
+mod kiwoom;
+mod limits;
 mod merchant_webhook;
 mod price_rise;
 mod read;
@@ -15,6 +17,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
@@ -50,8 +53,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `PG_BIN_DIR`: where the private server's programs are, when they are not found by themselves.
     pub pg_bin_dir: Option<PathBuf>,
-    /// `API_KEYS`: empty only in development, where it opens the API.
+    /// `API_KEYS`: those of the database (`kiwoom-billing keys`) come beside them.
     pub api_keys: Vec<SecretString>,
+    /// `AUTH_FAILURES_PER_MINUTE`, `REGISTER_*_PER_HOUR`.
+    pub limits: Limits,
     /// `BILLING_KEY_SECRET`: 32 bytes as 64 hexadecimal digits; development makes its own.
     pub billing_key_secret: Option<SecretString>,
     /// `BILLING_KEY_SECRET_OLD`: read with, never written with.
@@ -111,6 +116,16 @@ pub enum Gateway {
         /// `KIWOOM_TEST_AUTH_KEY` or `KIWOOM_PROD_AUTH_KEY`.
         auth_key: SecretString,
     },
+}
+
+impl Gateway {
+    /// The built-in one, or one that stands alone: plain http is for nothing else.
+    pub fn is_sandbox(&self) -> bool {
+        match self {
+            Self::Sandbox => true,
+            Self::Remote { base_url, .. } => base_url.scheme() == "http",
+        }
+    }
 }
 
 /// Which easy-pay methods the contract has.
@@ -176,7 +191,7 @@ fn build(r: &mut Reader) -> Option<Config> {
     let environment = environment(r).unwrap_or(Environment::Development);
     let production = environment == Environment::Production;
     let host = IpAddr::from(if production { [0, 0, 0, 0] } else { [127, 0, 0, 1] });
-    let kiwoom = kiwoom(r, production);
+    let kiwoom = kiwoom::read(r, production);
     let config = Config {
         environment,
         host: r.parsed("HOST", "an IP address", host),
@@ -186,7 +201,8 @@ fn build(r: &mut Reader) -> Option<Config> {
         database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
-        api_keys: r.api_keys(production),
+        api_keys: r.api_keys(),
+        limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),
         billing_key_secret: r.billing_key_secret("BILLING_KEY_SECRET", production),
         billing_key_secret_old: r.billing_key_secret("BILLING_KEY_SECRET_OLD", false),
         easypay: EasyPayConfig {
@@ -247,59 +263,4 @@ fn log_filter(r: &mut Reader) -> String {
         r.wrong::<()>("RUST_LOG", "error, warn, info, debug, trace, or a filter of these");
     }
     text
-}
-
-fn kiwoom(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
-    let gateway = gateway(r, production);
-    let sandboxed = match &gateway {
-        Some(Gateway::Remote { base_url, .. }) => base_url.scheme() == "http",
-        Some(Gateway::Sandbox) | None => true,
-    };
-    let known = ["1", "2", "13", "14", "18"];
-    let bill_type = r.text("KIWOOM_BILL_TYPE").unwrap_or_else(|| "14".to_owned());
-    if !known.contains(&bill_type.as_str()) {
-        r.wrong::<()>("KIWOOM_BILL_TYPE", "one of 1, 2, 13, 14, 18");
-    }
-    let sdk_mode = if production { "REAL" } else { "DEV" };
-    let sdk_mode = r.text("KIWOOM_SDK_MODE").unwrap_or_else(|| sdk_mode.to_owned());
-    let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
-    let rate_per_sec = r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
-    Some(KiwoomConfig {
-        gateway: gateway?,
-        bill_type,
-        sdk_mode,
-        timeout: Duration::from_secs(timeout_secs),
-        rate_per_sec,
-    })
-}
-
-/// In development the sandbox takes KiwoomPay's place until CPID and key are both there.
-fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
-    let base_url = r.base_url(production);
-    let key_name = if production { "KIWOOM_PROD_AUTH_KEY" } else { "KIWOOM_TEST_AUTH_KEY" };
-    let cpid = r.cpid(production);
-    let auth_key = r.auth_key(key_name, production);
-    let (api, agent) = if production {
-        ("https://api.kiwoompay.co.kr", "https://agent.kiwoompay.co.kr")
-    } else {
-        ("https://apitest.kiwoompay.co.kr", "https://agenttest.kiwoompay.co.kr")
-    };
-    let (cpid, auth_key) = match (cpid, auth_key, &base_url) {
-        (Some(cpid), Some(key), _) => (cpid, key),
-        // Another process's sandbox: it has the built-in sandbox's merchant.
-        (None, None, Some(url)) if !production && url.scheme() == "http" => {
-            (crate::sandbox::CPID.to_owned(), SecretString::from(crate::sandbox::AUTH_KEY))
-        }
-        (_, _, None) if !production => return Some(Gateway::Sandbox),
-        (_, _, Some(_)) if !production => {
-            return r.wrong("KIWOOM_BASE_URL", "a gateway only together with KIWOOM_CPID and key");
-        }
-        _ => return None,
-    };
-    let agent_url = match &base_url {
-        Some(url) if url.scheme() == "http" => url.clone(),
-        _ => Url::parse(agent).ok()?,
-    };
-    let base_url = base_url.or_else(|| Url::parse(api).ok())?;
-    Some(Gateway::Remote { base_url, agent_url, cpid, auth_key })
 }

@@ -9,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
+use crate::api_keys::ApiKeys;
+use crate::auth::Failures;
+use crate::card_testing::Registrations;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::instance::Instance;
@@ -27,6 +30,12 @@ pub struct Context {
     pub config: Config,
     /// Connections to PostgreSQL. None is held while the gateway is called.
     pub pool: PgPool,
+    /// Who may call.
+    pub api_keys: ApiKeys,
+    /// Who tried to without a good key.
+    pub auth_failures: Failures,
+    /// Who registers how many cards.
+    pub registrations: Registrations,
     /// The time.
     pub clock: Clock,
     /// Where browsers reach the service, without a slash at the end.

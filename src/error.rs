@@ -5,6 +5,8 @@
 
 mod code;
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -62,7 +64,8 @@ pub struct ApiError {
     code: Code,
     details: Vec<Detail>,
     gateway: Option<GatewayAnswer>,
-    retry_after_secs: Option<u32>,
+    retry_after_secs: Option<u64>,
+    text: Option<Box<Text>>,
 }
 
 impl From<Code> for ApiError {
@@ -72,7 +75,7 @@ impl From<Code> for ApiError {
             Code::DatabaseUnavailable | Code::ShuttingDown => Some(5),
             _ => None,
         };
-        Self { code, details: Vec::new(), gateway: None, retry_after_secs }
+        Self { code, details: Vec::new(), gateway: None, retry_after_secs, text: None }
     }
 }
 
@@ -96,6 +99,17 @@ impl ApiError {
     pub fn with_detail(mut self, field: &str, reason: Text) -> Self {
         self.details.push(Detail { field: field.to_owned(), reason });
         self
+    }
+
+    /// The same error in other words than those of its code.
+    pub fn with_text(self, text: Text) -> Self {
+        Self { text: Some(Box::new(text)), ..self }
+    }
+
+    /// The same error with `Retry-After`, in whole seconds.
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after_secs: Some(secs.max(1)), ..self }
     }
 
     /// What is wrong with which fields.
@@ -126,12 +140,13 @@ impl ApiError {
 
     fn into_envelope(self, request_id: &str, english: bool) -> Response {
         let (status, code, ko, en) = self.code.row();
+        let text = self.text.map_or_else(|| Text::new(ko, en), |text| *text);
         let details = self.details.into_iter();
         let body = ErrorBody {
             success: false,
             error: ErrorContent {
                 code,
-                message: if english { en } else { ko },
+                message: text.pick(english),
                 request_id: request_id.to_owned(),
                 details: details
                     .map(|d| FieldProblem { field: d.field, reason: d.reason.pick(english) })
@@ -211,7 +226,7 @@ pub struct ErrorBody {
 #[serde(rename_all = "camelCase")]
 struct ErrorContent {
     code: &'static str,
-    message: &'static str,
+    message: String,
     request_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<FieldProblem>,

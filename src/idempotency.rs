@@ -24,7 +24,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::actor::Actor;
-use crate::auth::ApiKeyId;
+use crate::api_keys::ApiKeyId;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
 use crate::instance;

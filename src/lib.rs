@@ -11,7 +11,9 @@ pub mod service;
 
 // What every request passes through.
 pub mod actor;
+pub mod address;
 pub mod answer;
+pub mod api_keys;
 pub mod app;
 pub mod auth;
 pub mod error;
@@ -29,6 +31,7 @@ pub mod scheduler;
 pub mod webhook;
 
 // Money: the core that the features share, the gateway, and when it may be called.
+pub mod card_testing;
 pub mod kiwoom;
 pub mod pace;
 pub mod payments;
@@ -39,6 +42,7 @@ pub mod clock_file;
 pub mod database;
 pub mod ids;
 pub mod instance;
+pub mod limit;
 pub mod money;
 pub mod schedule;
 pub mod secret_file;

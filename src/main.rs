@@ -1,10 +1,11 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | sandbox | simulate | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kiwoom_billing::{commands, config::Config, simulate};
+use kiwoom_billing::commands::{self, keys::KeysCommand};
+use kiwoom_billing::{config::Config, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
@@ -32,6 +33,11 @@ enum Command {
         dry_run: bool,
         /// Billing keys or subscriptions; its first line says which
         file: PathBuf,
+    },
+    /// Make, list and revoke the API keys of the callers
+    Keys {
+        #[command(subcommand)]
+        what: KeysCommand,
     },
     /// Run the sandbox gateway alone
     Sandbox {
@@ -67,6 +73,7 @@ async fn main() -> ExitCode {
             commands::resume_charging(config, reason.as_deref()).await
         }
         Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
+        Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
         Command::Simulate(options) => commands::simulate(&options).await,
         Command::Health => commands::health(config).await,

@@ -14,6 +14,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use crate::api_keys::ApiKeys;
+use crate::auth::Failures;
+use crate::card_testing::Registrations;
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
@@ -47,6 +50,13 @@ pub enum StartError {
     /// A query at start.
     #[error("the database refused a query at start: {0}")]
     Query(#[from] sqlx::Error),
+    /// Production without any key.
+    #[error(
+        "운영 환경에는 API 키가 있어야 합니다: `kiwoom-billing keys new`로 만들거나 API_KEYS를 설정해 \
+         주세요 (production needs an API key: make one with `kiwoom-billing keys new --name <name> \
+         --scopes <scopes>`, or set API_KEYS)"
+    )]
+    NoApiKey,
     /// `BILLING_KEY_SECRET`.
     #[error("BILLING_KEY_SECRET: {0}")]
     Secret(#[from] VaultError),
@@ -84,6 +94,10 @@ impl Service {
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
         let (pool, private) = database::open(&config).await?;
+        let api_keys = ApiKeys::open(&pool, &config).await?;
+        if config.is_production() && !api_keys.has_usable() {
+            return Err(StartError::NoApiKey);
+        }
         let stop = CancellationToken::new();
         // Not `stop`: the calls that shutdown waits for are still this process's.
         let ended = CancellationToken::new();
@@ -98,6 +112,9 @@ impl Service {
         let ctx = Arc::new(Context {
             kiwoom,
             pace,
+            api_keys,
+            auth_failures: Failures::new(config.limits.auth_failures_per_minute),
+            registrations: Registrations::new(config.limits),
             sdk_url: sdk_url(&config, &public_url),
             public_url,
             vault: vault(&config)?,

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -30,9 +31,21 @@ const HELD: &[(&str, LevelFilter)] = &[
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
+    let ansi = std::io::stdout().is_terminal();
+    start(config, BoxMakeWriter::new(std::io::stdout), ansi);
+}
+
+/// Starts the log of a command whose standard output is for another program.
+pub fn init_on_stderr(config: &Config) {
+    let ansi = std::io::stderr().is_terminal();
+    start(config, BoxMakeWriter::new(std::io::stderr), ansi);
+}
+
+fn start(config: &Config, writer: BoxMakeWriter, ansi: bool) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(&config.log_filter))
-        .with_ansi(std::io::stdout().is_terminal());
+        .with_writer(writer)
+        .with_ansi(ansi);
     let started = match config.log_format {
         LogFormat::Json => {
             builder.json().flatten_event(true).finish().with(held()).try_init().is_ok()

@@ -3,13 +3,16 @@
 //! Card number, password and birth date exist only in the request; KiwoomPay's AUTOKEY is stored
 //! encrypted and never leaves the service.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
 use super::answers::BillingKeyBody;
 use super::store::{self, BillingKey, Deleted};
+use crate::address::Origin;
 use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::api_keys::ApiKeyId;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
 use crate::extract::{Body, Fields, FromFields, PathId, Query};
@@ -71,12 +74,16 @@ impl FromFields for RegisterRequest {
     responses(
         (status = 201, description = "Registered", body = Success<BillingKeyBody>),
         (status = 402, description = "`card_refused`", body = ErrorBody),
+        (status = 429, description = "`rate_limited`: too many registrations of the customer, the \
+            address or the API key; `Retry-After` says when to try again", body = ErrorBody),
         (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was done", body = ErrorBody),
     )
 )]
 pub async fn register(
     State(ctx): State<AppState>,
+    Extension(caller): Extension<ApiKeyId>,
+    origin: Origin,
     new: NewId,
     Body(request): Body<RegisterRequest>,
 ) -> Answer {
@@ -86,6 +93,7 @@ pub async fn register(
     {
         return Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)));
     }
+    ctx.registrations.admit(request.customer_id.as_str(), origin, &caller)?;
     let key = register_card(&ctx, id, &request).await?;
     let mut tx = ctx.begin().await?;
     store::insert_key(&mut tx, &key).await?;

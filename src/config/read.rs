@@ -124,16 +124,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn api_keys(&mut self, required: bool) -> Vec<SecretString> {
+    pub(super) fn api_keys(&mut self) -> Vec<SecretString> {
         let accepted = format!(
             "keys of at least {MIN_API_KEY_LENGTH} visible ASCII characters, separated by commas"
         );
-        let Some(text) = self.text("API_KEYS") else {
-            if required {
-                self.missing::<()>("API_KEYS", &accepted);
-            }
-            return Vec::new();
-        };
+        let Some(text) = self.text("API_KEYS") else { return Vec::new() };
         let keys: Vec<&str> = text.split(',').map(str::trim).collect();
         let good =
             |k: &&str| k.len() >= MIN_API_KEY_LENGTH && k.bytes().all(|b| b.is_ascii_graphic());

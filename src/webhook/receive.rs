@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::ingest::{self, Verdict};
 use super::source::{self, Rules};
 use crate::actor::Actor;
+use crate::address;
 use crate::context::{AppState, Context};
 use crate::idempotency::MAX_BODY_BYTES;
 
@@ -64,16 +65,14 @@ async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response 
 
 async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter();
-    // A header that is no text is an entry that cannot be read.
-    let forwarded: Vec<&str> = forwarded.map(|v| v.to_str().unwrap_or("?")).collect();
+    let forwarded = address::forwarded(&parts.headers);
     let rules = Rules {
         allowed: &ctx.config.webhook_allowed_ips,
         trusted_proxies: &ctx.config.trusted_proxies,
         allow_loopback: !ctx.config.is_production(),
     };
     if !source::is_allowed(rules, peer.ip(), &forwarded) {
-        let client = source::client(rules.trusted_proxies, peer.ip(), &forwarded);
+        let client = address::client(rules.trusted_proxies, peer.ip(), &forwarded);
         let client = client.map(|ip| ip.to_string());
         tracing::warn!(client, "notification from an address that is not allowed");
         return match ingest::refuse_source(ctx).await {

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::address::{client, contains};
+
 /// Who is let in.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
@@ -19,34 +21,6 @@ pub struct Rules<'a> {
 pub fn is_allowed(rules: Rules<'_>, peer: IpAddr, forwarded: &[&str]) -> bool {
     let Some(client) = client(rules.trusted_proxies, peer, forwarded) else { return false };
     contains(rules.allowed, client) || rules.allow_loopback && client.is_loopback()
-}
-
-/// The address of the client: the peer, unless that is a trusted proxy. Then the list is read from
-/// right to left, and the first address that is no trusted proxy is the client: what stands
-/// further left was written by the client itself. `None` when that entry cannot be read.
-pub fn client(trusted: &[IpNet], peer: IpAddr, forwarded: &[&str]) -> Option<IpAddr> {
-    let mut client = peer.to_canonical();
-    let entries = forwarded.iter().flat_map(|header| header.split(','));
-    let entries: Vec<&str> = entries.map(str::trim).filter(|e| !e.is_empty()).collect();
-    for entry in entries.into_iter().rev() {
-        if !contains(trusted, client) {
-            break;
-        }
-        client = address(entry)?;
-    }
-    Some(client)
-}
-
-/// An address with or without a port; IPv6 may stand in brackets; IPv4 in IPv6 is IPv4.
-fn address(entry: &str) -> Option<IpAddr> {
-    let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    let plain = bare.parse::<IpAddr>().ok();
-    let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
-    plain.or_else(with_port).map(|ip| ip.to_canonical())
-}
-
-fn contains(networks: &[IpNet], ip: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&ip))
 }
 
 #[cfg(test)]

@@ -29,11 +29,10 @@ fn production() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-const MISSING: [&str; 5] = [
+const MISSING: [&str; 4] = [
     "KIWOOM_CPID is missing: it takes the merchant id from KiwoomPay, at most 20 letters and digits",
     "KIWOOM_PROD_AUTH_KEY is missing: it takes the authentication key (연동키): 64 hexadecimal digits",
     "DATABASE_URL is missing: it takes postgres://user:password@host:5432/database",
-    "API_KEYS is missing: it takes keys of at least 24 visible ASCII characters, separated by commas",
     "BILLING_KEY_SECRET is missing: it takes 64 hexadecimal digits, as `openssl rand -hex 32` prints \
      them",
 ];
@@ -146,6 +145,30 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     let found: BTreeSet<_> =
         read(&everything).expect_err("all wrong").iter().map(|p| p.name).collect();
     assert_eq!(found, named);
+}
+
+#[test]
+fn limits_are_whole_numbers_and_those_of_registrations_are_off_with_a_sandbox() {
+    for (name, value) in [
+        ("AUTH_FAILURES_PER_MINUTE", "-1"),
+        ("REGISTER_CUSTOMER_PER_HOUR", "ten"),
+        ("REGISTER_ADDRESS_PER_HOUR", "1.5"),
+        ("REGISTER_KEY_PER_HOUR", "1000001"),
+    ] {
+        let accepted = format!("{name} is wrong: it takes a whole number from 0 to 1000000");
+        assert_eq!(problems(&[(name, value)]), [accepted]);
+    }
+    let limits = |settings: &[(&str, &str)]| {
+        let limits = read(settings).unwrap().limits;
+        let by_customer = limits.register_customer_per_hour;
+        let by_address = limits.register_address_per_hour;
+        let by_key = limits.register_key_per_hour;
+        (limits.auth_failures_per_minute, by_customer, by_address, by_key)
+    };
+    assert_eq!(limits(&[]), (30, 0, 0, 0));
+    assert_eq!(limits(&[("KIWOOM_BASE_URL", "http://127.0.0.1:4000/sandbox")]), (30, 0, 0, 0));
+    assert_eq!(limits(&production()), (30, 10, 600, 600));
+    assert_eq!(limits(&[("REGISTER_KEY_PER_HOUR", "7")]), (30, 0, 0, 7));
 }
 
 #[test]

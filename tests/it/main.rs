@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod anchors;
+mod api_keys;
 mod app;
 mod audit;
 mod auth;
@@ -33,6 +34,8 @@ mod idempotency;
 mod import;
 mod intervals;
 mod kept_keys;
+mod key_rotation;
+mod key_secrecy;
 mod lists;
 mod lost;
 mod lost_commits;
@@ -51,8 +54,10 @@ mod price_rises;
 mod pro_rata;
 mod process;
 mod proof;
+mod rate_limits;
 mod receiver;
 mod replicas;
+mod scopes;
 mod searcher;
 mod secrecy;
 mod senders;

@@ -1,0 +1,104 @@
+//! `kiwoom-billing keys …`: the API keys of the callers.
+
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+
+use super::{Done, close};
+use crate::api_keys::{NewKey, Row, Scope, is_id, store};
+use crate::clock::rfc3339_kst;
+use crate::config::Config;
+use crate::{database, telemetry};
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Make an API key; it is printed this once, and nothing else on standard output
+    New {
+        /// Your word for it, such as the program that uses it; 1 to 100 characters
+        #[arg(long, value_parser = name)]
+        name: String,
+        /// What it may do: one or several of these, with commas
+        #[arg(long, required = true, value_delimiter = ',')]
+        scopes: Vec<Scope>,
+        /// Days after which it lets nobody in; left out: never
+        #[arg(long, value_parser = clap::value_parser!(i32).range(1..=3650))]
+        expires_days: Option<i32>,
+    },
+    /// List the API keys, without their secrets
+    List,
+    /// Let an API key in no more; within five seconds in every process
+    Revoke {
+        /// Its public id, `kbk_` and 12 digits; not the key
+        id: String,
+    },
+}
+
+/// Does it. The service may be running, and learns of it by itself.
+pub async fn run(config: Config, what: KeysCommand) -> Done {
+    telemetry::init_on_stderr(&config);
+    let (pool, private) = database::open(&config).await?;
+    let done = match what {
+        KeysCommand::New { name, scopes, expires_days } => {
+            new(&pool, &name, &scopes, expires_days).await
+        }
+        KeysCommand::List => list(&pool).await,
+        KeysCommand::Revoke { id } => revoke(&pool, &id).await,
+    };
+    close(&pool, private).await;
+    done
+}
+
+async fn new(pool: &PgPool, name: &str, scopes: &[Scope], expires_days: Option<i32>) -> Done {
+    let key = NewKey::make();
+    let expires_at = store::insert(pool, &key, name, scopes, expires_days).await?;
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    tracing::info!(api_key = key.id, name, scopes = scopes.join(","), "API key made");
+    eprintln!("API 키를 만들었습니다. 지금 한 번만 보여 줍니다 (made; it is shown this once):");
+    eprintln!("  {}  {name}  {}  {}", key.id, scopes.join(","), until(expires_at));
+    println!("{}", key.text.expose_secret());
+    Ok(())
+}
+
+async fn list(pool: &PgPool) -> Done {
+    println!("{:16}  {:7}  {:26}  {:29}  expires  name", "id", "state", "scopes", "made");
+    for row in store::all(pool).await? {
+        let Row { id, name, scopes, created_at, expires_at, revoked_at, usable, .. } = row;
+        let state = match (usable, revoked_at) {
+            (true, _) => "usable",
+            (false, Some(_)) => "revoked",
+            (false, None) => "expired",
+        };
+        let (scopes, made) = (scopes.join(","), rfc3339_kst(created_at));
+        println!("{id}  {state:7}  {scopes:26}  {made}  {}  {name}", until(expires_at));
+    }
+    Ok(())
+}
+
+async fn revoke(pool: &PgPool, id: &str) -> Done {
+    // Not repeated in a message: it may be the whole key.
+    if !is_id(id) {
+        return Err(
+            "공개 ID(kbk_와 16진수 12자리)를 적어 주세요 (a public id is needed: kbk_ and \
+                    12 hexadecimal digits, as `keys list` shows it)"
+                .into(),
+        );
+    }
+    let Some(since) = store::revoke(pool, id).await? else {
+        return Err(format!("{id}: 없는 API 키입니다 (there is no such API key)").into());
+    };
+    tracing::info!(api_key = id, "API key revoked");
+    eprintln!("{id}: {}부터 쓸 수 없습니다 (revoked since then)", rfc3339_kst(since));
+    Ok(())
+}
+
+fn until(expires_at: Option<DateTime<Utc>>) -> String {
+    expires_at.map_or_else(|| "-".to_owned(), rfc3339_kst)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let good = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let good = good && !text.trim().is_empty();
+    good.then(|| text.to_owned()).ok_or_else(|| "1 to 100 characters".to_owned())
+}
