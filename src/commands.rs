@@ -4,6 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use sqlx::PgPool;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
 use crate::service::{self, Service};
+use crate::vault::{self, Rotated};
 use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
@@ -71,16 +73,49 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
 pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
     telemetry::init(&config);
     let sheet = import::Sheet::read(file)?;
-    let desk = import::Desk {
-        vault: service::vault(&config)?,
-        clock: service::clock(&config)?,
-        rules: config.schedule.rules.clone(),
-        dry_run,
-    };
+    let clock = service::clock(&config)?;
     let (pool, private) = database::open(&config).await?;
-    let imported = desk.import(&pool, sheet).await;
+    let imported = async {
+        let vault = service::vault(&config, &pool).await?;
+        let rules = config.schedule.rules.clone();
+        import::Desk { vault, clock, rules, dry_run }.import(&pool, sheet).await
+    };
+    let imported = imported.await;
     close(&pool, private).await;
     if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
+}
+
+/// Encrypts every billing key with a new data key while the services go on; an error when one could
+/// not be read.
+pub async fn rotate_keys(config: Config) -> Done {
+    telemetry::init(&config);
+    let (pool, private) = database::open(&config).await?;
+    let mut told = Instant::now();
+    let tell = |done: &Rotated| {
+        if told.elapsed() >= Duration::from_secs(1) {
+            told = Instant::now();
+            eprintln!("빌링키 {0}개 완료 ({0} billing keys so far)", done.billing_keys);
+        }
+    };
+    let rotated = async {
+        let vault = service::vault(&config, &pool).await?;
+        Ok::<_, Box<dyn Error + Send + Sync>>(vault::rotate(&pool, &vault, tell).await?)
+    };
+    let rotated = rotated.await;
+    close(&pool, private).await;
+    let Rotated { data_key, resumed, billing_keys, unreadable, left, forgotten } = rotated?;
+    if resumed {
+        println!("중단된 교체를 이어서 마쳤습니다 (went on with a rotation that was cut short).");
+    }
+    println!("새 데이터 키 (data key): {data_key}");
+    println!("다시 암호화한 빌링키 (billing keys encrypted again): {billing_keys}");
+    println!("이전 키로 남은 빌링키 (billing keys of older data keys left): {left}");
+    println!("삭제한 데이터 키 (data keys deleted): {forgotten}");
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = unreadable.into_iter().map(|id| format!("bk_{id}")).collect();
+    Err(format!("읽을 수 없는 빌링키 (billing keys that cannot be read): {}", ids.join(", ")).into())
 }
 
 /// Runs the sandbox alone, with books of its own.
@@ -126,7 +161,7 @@ pub async fn health(config: Config) -> Done {
     let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
     let url = format!("http://{}/health/ready", SocketAddr::new(host, config.port));
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let response = client.get(&url).timeout(std::time::Duration::from_secs(3)).send().await?;
+    let response = client.get(&url).timeout(Duration::from_secs(3)).send().await?;
     if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
 }
 

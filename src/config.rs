@@ -2,6 +2,7 @@
 //!
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
+mod billing_key_secret;
 mod merchant_webhook;
 mod price_rise;
 mod read;
@@ -52,9 +53,9 @@ pub struct Config {
     pub pg_bin_dir: Option<PathBuf>,
     /// `API_KEYS`: empty only in development, where it opens the API.
     pub api_keys: Vec<SecretString>,
-    /// `BILLING_KEY_SECRET`: 32 bytes as 64 hexadecimal digits; development makes its own.
+    /// `BILLING_KEY_SECRET`, or what `BILLING_KEY_SECRET_FILE` holds; development makes its own.
     pub billing_key_secret: Option<SecretString>,
-    /// `BILLING_KEY_SECRET_OLD`: read with, never written with.
+    /// `BILLING_KEY_SECRET_OLD`, or `BILLING_KEY_SECRET_OLD_FILE`: read with, never written with.
     pub billing_key_secret_old: Option<SecretString>,
     /// The gateway settings (`KIWOOM_*`).
     pub kiwoom: KiwoomConfig,
@@ -187,8 +188,8 @@ fn build(r: &mut Reader) -> Option<Config> {
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
         api_keys: r.api_keys(production),
-        billing_key_secret: r.billing_key_secret("BILLING_KEY_SECRET", production),
-        billing_key_secret_old: r.billing_key_secret("BILLING_KEY_SECRET_OLD", false),
+        billing_key_secret: billing_key_secret::present(r, production),
+        billing_key_secret_old: billing_key_secret::old(r),
         easypay: EasyPayConfig {
             kakaopay: r.switch("KAKAOPAY_ENABLED", false),
             naverpay: r.switch("NAVERPAY_ENABLED", false),

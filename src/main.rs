@@ -1,4 +1,4 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | sandbox | simulate | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +33,11 @@ enum Command {
         /// Billing keys or subscriptions; its first line says which
         file: PathBuf,
     },
+    /// Keys that encrypt
+    Keys {
+        #[command(subcommand)]
+        what: KeysCommand,
+    },
     /// Run the sandbox gateway alone
     Sandbox {
         /// Port to listen on, on 127.0.0.1
@@ -43,6 +48,12 @@ enum Command {
     Simulate(simulate::Options),
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Encrypt every billing key with a new data key, while the services go on
+    Rotate,
 }
 
 #[tokio::main]
@@ -67,6 +78,7 @@ async fn main() -> ExitCode {
             commands::resume_charging(config, reason.as_deref()).await
         }
         Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
+        Command::Keys { what: KeysCommand::Rotate } => commands::rotate_keys(config).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
         Command::Simulate(options) => commands::simulate(&options).await,
         Command::Health => commands::health(config).await,
