@@ -115,7 +115,8 @@ pub async fn rotate_keys(config: Config) -> Done {
         return Ok(());
     }
     let ids: Vec<_> = unreadable.into_iter().map(|id| format!("bk_{id}")).collect();
-    Err(format!("읽을 수 없는 빌링키 (billing keys that cannot be read): {}", ids.join(", ")).into())
+    Err(format!("읽을 수 없는 빌링키 (billing keys that cannot be read): {}", ids.join(", "))
+        .into())
 }
 
 /// Runs the sandbox alone, with books of its own.

@@ -20,7 +20,8 @@ pub fn read(path: &Path) -> io::Result<SecretString> {
     let file = File::open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & OTHERS != 0 {
-        let text = format!("its mode is {mode:03o}: others may use it; chmod {:03o}", mode & !OTHERS);
+        let text =
+            format!("its mode is {mode:03o}: others may use it; chmod {:03o}", mode & !OTHERS);
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
@@ -56,8 +57,8 @@ fn create(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use secrecy::ExposeSecret;
+    use std::collections::BTreeSet;
 
     use super::*;
 

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use bodies::BodyKey;
 use key::Key;
-pub use rotate::{Rotated, RotateError, rotate};
+pub use rotate::{RotateError, Rotated, rotate};
 use secrets::Secrets;
 pub use unlock::unlock;
 
@@ -153,12 +153,7 @@ fn place(row: Uuid) -> Vec<u8> {
     [row.as_bytes(), &b"billing_keys.autokey"[..]].concat()
 }
 
-fn seal_with(
-    id: i32,
-    key: &Key,
-    row: Uuid,
-    autokey: &SecretString,
-) -> Result<Sealed, VaultError> {
+fn seal_with(id: i32, key: &Key, row: Uuid, autokey: &SecretString) -> Result<Sealed, VaultError> {
     let autokey = key.encrypt(&place(row), autokey.expose_secret().as_bytes())?;
     Ok(Sealed { autokey, data_key: Some(id) })
 }
