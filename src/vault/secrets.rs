@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::VaultError;
 use super::bodies::BodyKey;
 use super::key::{KEY_BYTES, KEY_ID_BYTES, Key, KeyId};
-use super::store::Wrapped;
+use super::store::DataKey;
 
 /// The present secret and the one before.
 pub(super) struct Secrets {
@@ -47,22 +47,22 @@ impl Secrets {
     }
 
     /// A data key's bytes, encrypted with the present secret.
-    pub(super) fn wrap(&self, row: &Wrapped, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
+    pub(super) fn wrap(&self, row: &DataKey, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
         self.present.key.encrypt(&row.place(), bytes)
     }
 
     /// Whether it is the secret before the present one that reads it.
-    pub(super) fn is_old(&self, row: &Wrapped) -> bool {
+    pub(super) fn is_old(&self, row: &DataKey) -> bool {
         !row.wrapped.starts_with(&self.present.key.id())
     }
 
     /// A data key's bytes.
-    pub(super) fn unwrap_bytes(&self, row: &Wrapped) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub(super) fn unwrap_bytes(&self, row: &DataKey) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         self.decrypt(&row.place(), &row.wrapped)
     }
 
     /// A data key.
-    pub(super) fn unwrap(&self, row: &Wrapped) -> Result<Key, VaultError> {
+    pub(super) fn unwrap(&self, row: &DataKey) -> Result<Key, VaultError> {
         Key::new(row.id.to_be_bytes(), &self.unwrap_bytes(row)?)
     }
 

@@ -23,13 +23,13 @@ pub(super) const REQUEST_BODIES: &str = "request_bodies";
 
 /// A row of `data_keys`, encrypted as it is kept.
 #[derive(sqlx::FromRow)]
-pub(super) struct Wrapped {
+pub(super) struct DataKey {
     pub id: i32,
     pub purpose: String,
     pub wrapped: Vec<u8>,
 }
 
-impl Wrapped {
+impl DataKey {
     /// Its associated data: what it is, what for, and the row.
     pub fn place(&self) -> Vec<u8> {
         let what = [&b"data_keys.wrapped."[..], self.purpose.as_bytes()].concat();
@@ -57,11 +57,11 @@ pub(super) async fn earlier(db: &mut PgConnection, ids: &[KeyId]) -> sqlx::Resul
     query.bind(ids.iter().map(|id| id.to_vec()).collect::<Vec<_>>()).fetch_one(db).await
 }
 
-pub(super) async fn all(db: &mut PgConnection) -> sqlx::Result<Vec<Wrapped>> {
+pub(super) async fn all(db: &mut PgConnection) -> sqlx::Result<Vec<DataKey>> {
     sqlx::query_as("select id, purpose, wrapped from data_keys order by id").fetch_all(db).await
 }
 
-pub(super) async fn find(db: impl PgExecutor<'_>, id: i32) -> sqlx::Result<Option<Wrapped>> {
+pub(super) async fn find(db: impl PgExecutor<'_>, id: i32) -> sqlx::Result<Option<DataKey>> {
     let query = sqlx::query_as("select id, purpose, wrapped from data_keys where id = $1");
     query.bind(id).fetch_optional(db).await
 }
@@ -88,7 +88,7 @@ pub(super) async fn next_id(db: &mut PgConnection) -> sqlx::Result<i32> {
 
 /// Stores a new data key, which takes the place of the current one, if there is one. One statement:
 /// the next to encrypt waits for no more than that.
-pub(super) async fn insert(db: &mut PgConnection, key: &Wrapped) -> sqlx::Result<()> {
+pub(super) async fn insert(db: &mut PgConnection, key: &DataKey) -> sqlx::Result<()> {
     let query = sqlx::query(
         "with retired as (
             update data_keys set retired_at = now() where purpose = $2 and retired_at is null
@@ -99,7 +99,7 @@ pub(super) async fn insert(db: &mut PgConnection, key: &Wrapped) -> sqlx::Result
     query.bind(key.id).bind(&key.purpose).bind(&key.wrapped).execute(db).await.map(drop)
 }
 
-pub(super) async fn rewrap(db: &mut PgConnection, key: &Wrapped) -> sqlx::Result<()> {
+pub(super) async fn rewrap(db: &mut PgConnection, key: &DataKey) -> sqlx::Result<()> {
     let query = sqlx::query("update data_keys set wrapped = $2 where id = $1");
     query.bind(key.id).bind(&key.wrapped).execute(db).await.map(drop)
 }

@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::key::{self, Key};
 use super::secrets::Secrets;
-use super::store::{BILLING_KEYS, REQUEST_BODIES, Wrapped};
+use super::store::{BILLING_KEYS, DataKey, REQUEST_BODIES};
 use super::{Sealed, VaultError, place, seal_with};
 
 const AUTOKEY: &str = "C20229S2A4020";
@@ -20,8 +20,8 @@ fn data_key(id: i32) -> Key {
     Key::new(id.to_be_bytes(), &key::generate()[..]).unwrap()
 }
 
-fn wrapped(id: i32, secrets: &Secrets, bytes: &[u8]) -> Wrapped {
-    let mut row = Wrapped { id, purpose: BILLING_KEYS.to_owned(), wrapped: Vec::new() };
+fn wrapped(id: i32, secrets: &Secrets, bytes: &[u8]) -> DataKey {
+    let mut row = DataKey { id, purpose: BILLING_KEYS.to_owned(), wrapped: Vec::new() };
     row.wrapped = secrets.wrap(&row, bytes).unwrap();
     row
 }
@@ -81,9 +81,9 @@ fn a_data_key_is_read_in_its_own_row_for_its_own_purpose_with_the_present_or_old
 
     let stranger = Secrets::new(&secret("c"), None).unwrap();
     assert!(matches!(stranger.unwrap(&row), Err(VaultError::OtherSecret)));
-    let moved = Wrapped { id: 8, purpose: BILLING_KEYS.to_owned(), wrapped: row.wrapped.clone() };
+    let moved = DataKey { id: 8, purpose: BILLING_KEYS.to_owned(), wrapped: row.wrapped.clone() };
     assert!(matches!(first.unwrap(&moved), Err(VaultError::Tampered)));
-    let other = Wrapped { purpose: REQUEST_BODIES.to_owned(), ..row };
+    let other = DataKey { purpose: REQUEST_BODIES.to_owned(), ..row };
     assert!(matches!(first.unwrap(&other), Err(VaultError::Tampered)));
 }
 

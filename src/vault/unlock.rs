@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use super::bodies::BodyKey;
 use super::key::{self, Key};
 use super::secrets::Secrets;
-use super::store::{self, BILLING_KEYS, REQUEST_BODIES, Wrapped};
+use super::store::{self, BILLING_KEYS, DataKey, REQUEST_BODIES};
 use super::{Vault, VaultError};
 
 /// The vault of this database with `BILLING_KEY_SECRET` and `BILLING_KEY_SECRET_OLD`. The first
@@ -59,9 +59,9 @@ pub(super) async fn make(
     db: &mut PgConnection,
     secrets: &Secrets,
     purpose: &str,
-) -> Result<Wrapped, VaultError> {
+) -> Result<DataKey, VaultError> {
     let id = store::next_id(db).await?;
-    let mut row = Wrapped { id, purpose: purpose.to_owned(), wrapped: Vec::new() };
+    let mut row = DataKey { id, purpose: purpose.to_owned(), wrapped: Vec::new() };
     row.wrapped = secrets.wrap(&row, &key::generate()[..])?;
     store::insert(db, &row).await?;
     Ok(row)

@@ -252,3 +252,39 @@ async fn a_billing_key_that_cannot_be_read_is_named_and_the_others_are_rotated()
     refused.fails(500, "internal_error");
     assert_eq!(world.ledger().await.len(), 1);
 }
+
+/// A registration stands between encrypting and its commit when a rotation begins: the new data key
+/// comes after it, so that no value of the old one can come after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_begins_when_registrations_under_way_are_stored() {
+    let world = World::start().await;
+    let service = world.service("service", &[(SECRET, FIRST)]).await;
+    register(&service).await;
+    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    sqlx::query("lock table billing_keys in share mode").execute(&mut *tx).await.unwrap();
+    let until_waiting = async |wanted| {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+            and cardinality(pg_blocking_pids(pid)) > 0";
+        while world.count(waiting).await < wanted {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let body = card_of("user-late");
+    let registration = service.post("/billing/register", &body);
+    let rotation = async {
+        until_waiting(1).await;
+        world.rotate().await
+    };
+    let watch = async {
+        until_waiting(2).await;
+        let data_keys = "select count(*) from data_keys where purpose = 'billing_keys'";
+        assert_eq!(world.count(data_keys).await, 1);
+        tx.rollback().await.unwrap();
+    };
+    let (registered, told, ()) = tokio::join!(registration, rotation, watch);
+    let late = registered.data(201)["billingKey"].as_str().unwrap().to_owned();
+    assert!(told.contains("(billing keys encrypted again): 2"), "{told}");
+    assert_eq!(world.old_rows().await, 0);
+    service.post("/billing/pay", &charge(&late, "user-late")).await.data(200);
+}
