@@ -232,9 +232,9 @@ async fn a_secret_comes_from_a_file_that_others_may_not_use() {
     let service = world.service("again", &[(SECRET, FIRST)]).await;
     pays(&service, &key).await;
 
-    let made = world.dir.join("billing_key_secret");
-    std::fs::write(&made, FIRST).unwrap();
-    std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let own = world.dir.join("billing_key_secret");
+    std::fs::write(&own, FIRST).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o644)).unwrap();
     let refused = world.run(&[], &[]).await;
     assert_eq!(refused.status.code(), Some(1), "{}", printed(&refused));
     assert!(printed(&refused).contains("billing_key_secret: its mode is 644"));
