@@ -1,11 +1,13 @@
 //! What the subcommands do.
 
 pub mod keys;
+mod rotate;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use sqlx::PgPool;
@@ -73,14 +75,14 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
 pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
     telemetry::init(&config);
     let sheet = import::Sheet::read(file)?;
-    let desk = import::Desk {
-        vault: service::vault(&config)?,
-        clock: service::clock(&config)?,
-        rules: config.schedule.rules.clone(),
-        dry_run,
-    };
+    let clock = service::clock(&config)?;
     let (pool, private) = database::open(&config).await?;
-    let imported = desk.import(&pool, sheet).await;
+    let imported = async {
+        let vault = service::vault(&config, &pool).await?;
+        let rules = config.schedule.rules.clone();
+        import::Desk { vault, clock, rules, dry_run }.import(&pool, sheet).await
+    };
+    let imported = imported.await;
     close(&pool, private).await;
     if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
 }
@@ -128,7 +130,7 @@ pub async fn health(config: Config) -> Done {
     let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
     let url = format!("http://{}/health/ready", SocketAddr::new(host, config.port));
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let response = client.get(&url).timeout(std::time::Duration::from_secs(3)).send().await?;
+    let response = client.get(&url).timeout(Duration::from_secs(3)).send().await?;
     if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
+mod billing_key_secret;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
@@ -57,9 +58,9 @@ pub struct Config {
     pub api_keys: Vec<SecretString>,
     /// `AUTH_FAILURES_PER_MINUTE`, `REGISTER_*_PER_HOUR`.
     pub limits: Limits,
-    /// `BILLING_KEY_SECRET`: 32 bytes as 64 hexadecimal digits; development makes its own.
+    /// `BILLING_KEY_SECRET`, or what `BILLING_KEY_SECRET_FILE` holds; development makes its own.
     pub billing_key_secret: Option<SecretString>,
-    /// `BILLING_KEY_SECRET_OLD`: read with, never written with.
+    /// `BILLING_KEY_SECRET_OLD`, or `BILLING_KEY_SECRET_OLD_FILE`: read with, never written with.
     pub billing_key_secret_old: Option<SecretString>,
     /// The gateway settings (`KIWOOM_*`).
     pub kiwoom: KiwoomConfig,
@@ -203,8 +204,8 @@ fn build(r: &mut Reader) -> Option<Config> {
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
         api_keys: r.api_keys(),
         limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),
-        billing_key_secret: r.billing_key_secret("BILLING_KEY_SECRET", production),
-        billing_key_secret_old: r.billing_key_secret("BILLING_KEY_SECRET_OLD", false),
+        billing_key_secret: billing_key_secret::present(r, production),
+        billing_key_secret_old: billing_key_secret::old(r),
         easypay: EasyPayConfig {
             kakaopay: r.switch("KAKAOPAY_ENABLED", false),
             naverpay: r.switch("NAVERPAY_ENABLED", false),

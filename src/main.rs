@@ -34,7 +34,7 @@ enum Command {
         /// Billing keys or subscriptions; its first line says which
         file: PathBuf,
     },
-    /// Make, list and revoke the API keys of the callers
+    /// Make, list and revoke API keys of the callers; encrypt the billing keys anew
     Keys {
         #[command(subcommand)]
         what: KeysCommand,

@@ -1,13 +1,33 @@
 //! A random secret in a file that only its owner can read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aes_gcm::aead::{Generate, Key};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+/// Longer than any secret, and than what an editor adds to it.
+const MAX_BYTES: usize = 1024;
+/// What others may do with a file.
+const OTHERS: u32 = 0o007;
+
+/// The secret in `path`, without white space around it. An error that names the mode when others
+/// than the file's owner and group may use it.
+pub fn read(path: &Path) -> io::Result<SecretString> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        let text =
+            format!("its mode is {mode:03o}: others may use it; chmod {:03o}", mode & !OTHERS);
+        return Err(io::Error::new(ErrorKind::PermissionDenied, text));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
+    file.take(MAX_BYTES as u64).read_to_string(&mut text)?;
+    Ok(SecretString::from(text.trim()))
+}
 
 /// The 64 hexadecimal digits in `path`; made there first when there is no such file. Of several
 /// processes that start at once, one makes it and all read it.
@@ -15,8 +35,7 @@ pub fn read_or_create(path: &Path) -> io::Result<SecretString> {
     if !path.exists() {
         create(path)?;
     }
-    let text = Zeroizing::new(fs::read_to_string(path)?);
-    Ok(SecretString::from(text.trim()))
+    read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// The file appears under its name only when it is whole.
@@ -38,10 +57,8 @@ fn create(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::os::unix::fs::PermissionsExt;
-
     use secrecy::ExposeSecret;
+    use std::collections::BTreeSet;
 
     use super::*;
 

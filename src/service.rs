@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sqlx::PgPool;
 use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
@@ -28,7 +29,7 @@ use crate::kiwoom::{Contract, KiwoomClient};
 use crate::pace::Pace;
 use crate::sandbox::{self, Sandbox};
 use crate::timeline::Guard;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{self, Vault, VaultError};
 use crate::{
     app, clock_file, events, idempotency, payments, scheduler, secret_file, serve, telemetry,
 };
@@ -58,7 +59,7 @@ pub enum StartError {
     )]
     NoApiKey,
     /// `BILLING_KEY_SECRET`.
-    #[error("BILLING_KEY_SECRET: {0}")]
+    #[error(transparent)]
     Secret(#[from] VaultError),
     /// `DATA_DIR`.
     #[error("DATA_DIR: {0}")]
@@ -89,11 +90,12 @@ impl Service {
     /// Starts everything; when it returns the service answers requests.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         telemetry::metrics();
+        let (pool, private) = database::open(&config).await?;
+        let vault = vault(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
         let listener = serve::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
-        let (pool, private) = database::open(&config).await?;
         let api_keys = ApiKeys::open(&pool, &config).await?;
         if config.is_production() && !api_keys.has_usable() {
             return Err(StartError::NoApiKey);
@@ -117,7 +119,7 @@ impl Service {
             registrations: Registrations::new(config.limits),
             sdk_url: sdk_url(&config, &public_url),
             public_url,
-            vault: vault(&config)?,
+            vault,
             pool,
             clock,
             instance,
@@ -267,13 +269,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Development without `BILLING_KEY_SECRET` keeps a secret of its own in `DATA_DIR`.
-pub(crate) fn vault(config: &Config) -> Result<Vault, StartError> {
+/// The vault of the database. Development without `BILLING_KEY_SECRET` keeps a secret of its own in
+/// `DATA_DIR`.
+pub(crate) async fn vault(config: &Config, pool: &PgPool) -> Result<Vault, StartError> {
     let made = match &config.billing_key_secret {
         Some(secret) => secret.clone(),
         None => development_secret(&config.data_dir).map_err(StartError::DataDir)?,
     };
-    Ok(Vault::new(&made, config.billing_key_secret_old.as_ref())?)
+    Ok(vault::unlock(pool, &made, config.billing_key_secret_old.as_ref()).await?)
 }
 
 fn development_secret(data_dir: &Path) -> io::Result<SecretString> {

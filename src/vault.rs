@@ -1,132 +1,163 @@
 //! KiwoomPay's billing keys (AUTOKEY) at rest: AES-256-GCM.
 //!
-//! A stored value is the key's id (4 bytes), a fresh nonce (12 bytes) and the ciphertext; the row's
-//! id is associated data, so that a value copied to another row cannot be read.
+//! Data keys (table `data_keys`) encrypt billing keys, and `BILLING_KEY_SECRET` encrypts the data
+//! keys. A stored value is the data key's id (4 bytes), a fresh nonce (12 bytes) and the ciphertext.
+//! The row's id and the column are associated data: a value copied elsewhere cannot be read. An
+//! earlier version encrypted with the secret itself; such values are read and no longer written.
 
-use aes_gcm::aead::{Aead, Generate, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
-use hmac::{Hmac, Mac};
+mod bodies;
+mod key;
+mod rotate;
+mod secrets;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unlock;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use sqlx::PgExecutor;
+use sqlx::postgres::PgConnection;
 use thiserror::Error;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-const KEY_ID_BYTES: usize = 4;
-const NONCE_BYTES: usize = 12;
+use bodies::BodyKey;
+use key::Key;
+pub use rotate::{RotateError, Rotated, rotate};
+use secrets::Secrets;
+pub use unlock::unlock;
 
 /// Why a stored value cannot be read, or a secret cannot be used.
 #[derive(Debug, Error)]
 pub enum VaultError {
     /// Not 64 hexadecimal digits.
-    #[error("the secret has to be 64 hexadecimal digits")]
+    #[error("BILLING_KEY_SECRET has to be 64 hexadecimal digits")]
     Secret,
     /// Encrypted with a secret that is neither the present nor the old one.
-    #[error("the value was encrypted with another secret")]
+    #[error(
+        "BILLING_KEY_SECRET이 이 데이터베이스의 것이 아닙니다. 비밀을 바꾸는 중이면 이전 값을 \
+         BILLING_KEY_SECRET_OLD에 두십시오 (BILLING_KEY_SECRET is not this database's; while you \
+         change it, BILLING_KEY_SECRET_OLD takes the one before)"
+    )]
     OtherSecret,
-    /// Changed, truncated, or copied from another row.
+    /// Values of the earlier version that neither secret reads.
+    #[error(
+        "빌링키 {0}개가 BILLING_KEY_SECRET이 아닌 값으로 직접 암호화되어 있습니다. 그 값을 \
+         BILLING_KEY_SECRET_OLD에 두고 `kiwoom-billing keys rotate`를 실행하십시오 ({0} billing keys \
+         are still encrypted with another secret itself: set BILLING_KEY_SECRET_OLD to it and run \
+         `kiwoom-billing keys rotate`)"
+    )]
+    Earlier(i64),
+    /// Changed, truncated, or copied from another row or column.
     #[error("the value has been tampered with")]
     Tampered,
+    /// The database.
+    #[error("the database refused a query about data keys: {0}")]
+    Database(#[from] sqlx::Error),
 }
 
-/// Encrypts with the present secret, decrypts with the present or the old one.
+/// An AUTOKEY as `billing_keys` keeps it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Sealed {
+    /// Key id, nonce and ciphertext.
+    pub autokey: Vec<u8>,
+    /// The data key; `None` for a value of the earlier version.
+    pub data_key: Option<i32>,
+}
+
+/// Encrypts and decrypts with the data keys. Those that other processes make are learnt when they
+/// are met.
 pub struct Vault {
-    present: Key,
-    old: Option<Key>,
-}
-
-struct Key {
-    id: [u8; KEY_ID_BYTES],
-    cipher: Aes256Gcm,
-    bodies: Zeroizing<Vec<u8>>,
+    secrets: Secrets,
+    bodies: BodyKey,
+    data_keys: RwLock<BTreeMap<i32, Arc<Key>>>,
 }
 
 impl Vault {
-    /// Takes `BILLING_KEY_SECRET` and `BILLING_KEY_SECRET_OLD`.
-    pub fn new(present: &SecretString, old: Option<&SecretString>) -> Result<Self, VaultError> {
-        Ok(Self { present: Key::new(present)?, old: old.map(Key::new).transpose()? })
-    }
-
-    /// The bytes to store in `row`.
-    pub fn seal(&self, row: Uuid, secret: &SecretString) -> Result<Vec<u8>, VaultError> {
-        let nonce = Nonce::<<Aes256Gcm as aes_gcm::aead::AeadCore>::NonceSize>::generate();
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: row.as_bytes() };
-        let sealed = self.present.cipher.encrypt(&nonce, payload);
-        let sealed = sealed.map_err(|_| VaultError::Tampered)?;
-        Ok([&self.present.id[..], &nonce[..], &sealed[..]].concat())
+    /// What to store in `row`. The data key stays the current one until the transaction of `db`
+    /// ends: once `keys rotate` has retired it, nothing more is encrypted with it.
+    pub async fn seal(
+        &self,
+        db: &mut PgConnection,
+        row: Uuid,
+        autokey: &SecretString,
+    ) -> Result<Sealed, VaultError> {
+        let current = store::hold_current(db).await?;
+        match self.data_key(db, current).await {
+            Ok(key) => seal_with(current, &key, row, autokey),
+            // Rotated under a secret that this process was not started with: a card that is
+            // registered by now must not be lost.
+            Err(VaultError::OtherSecret) => {
+                tracing::error!("a data key of another secret: restart with BILLING_KEY_SECRET");
+                let (id, key) = self.newest().ok_or(VaultError::OtherSecret)?;
+                seal_with(id, &key, row, autokey)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads what was stored in `row`.
-    pub fn open(&self, row: Uuid, stored: &[u8]) -> Result<SecretString, VaultError> {
-        let (id, rest) = stored.split_at_checked(KEY_ID_BYTES).ok_or(VaultError::Tampered)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES).ok_or(VaultError::Tampered)?;
-        let mut keys = std::iter::once(&self.present).chain(&self.old);
-        let key = keys.find(|k| k.id == id).ok_or(VaultError::OtherSecret)?;
-        let nonce = Nonce::try_from(nonce).map_err(|_| VaultError::Tampered)?;
-        let payload = Payload { msg: sealed, aad: row.as_bytes() };
-        let plain = key.cipher.decrypt(&nonce, payload).map_err(|_| VaultError::Tampered)?;
-        String::from_utf8(plain).map(SecretString::from).map_err(|_| VaultError::Tampered)
+    pub async fn open(
+        &self,
+        db: impl PgExecutor<'_>,
+        row: Uuid,
+        stored: &Sealed,
+    ) -> Result<SecretString, VaultError> {
+        let plain = match stored.data_key {
+            Some(id) => self.data_key(db, id).await?.decrypt(&place(row), &stored.autokey)?,
+            None => self.secrets.decrypt(row.as_bytes(), &stored.autokey)?,
+        };
+        text(&plain)
     }
 
     /// Tells request bodies apart without keeping a hash that could be guessed: a plain hash of a
     /// registration would give the card number away to whoever tries all numbers.
     pub fn body_mac(&self, body: &[u8]) -> Vec<u8> {
-        self.present.mac(body).finalize().into_bytes().to_vec()
+        self.bodies.mac(body)
     }
 
-    /// Whether `stored` is of this body, made with the present or the old secret.
+    /// Whether `stored` is of this body.
     pub fn is_body(&self, stored: &[u8], body: &[u8]) -> bool {
-        let mut keys = std::iter::once(&self.present).chain(&self.old);
-        keys.any(|key| key.mac(body).verify_slice(stored).is_ok())
-    }
-}
-
-impl Key {
-    fn new(secret: &SecretString) -> Result<Self, VaultError> {
-        let bytes = Zeroizing::new(decode(secret)?);
-        let mut id = [0; KEY_ID_BYTES];
-        id.copy_from_slice(&Sha256::digest(&bytes[..])[..KEY_ID_BYTES]);
-        let cipher = Aes256Gcm::new_from_slice(&bytes).map_err(|_| VaultError::Secret)?;
-        let bodies = Sha256::digest([b"request bodies", &bytes[..]].concat()).to_vec();
-        Ok(Self { id, cipher, bodies: Zeroizing::new(bodies) })
+        self.bodies.is_of(stored, body) || self.secrets.is_body(stored, body)
     }
 
-    fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
-        match Hmac::<Sha256>::new_from_slice(&self.bodies) {
-            Ok(mac) => mac.chain_update(body),
-            Err(_) => unreachable!("HMAC takes keys of any length"),
+    async fn data_key(&self, db: impl PgExecutor<'_>, id: i32) -> Result<Arc<Key>, VaultError> {
+        if let Some(key) = self.held(id) {
+            return Ok(key);
         }
+        let wrapped = store::find(db, id).await?.ok_or(VaultError::Tampered)?;
+        let key = Arc::new(self.secrets.unwrap(&wrapped)?);
+        self.learn(id, key.clone());
+        Ok(key)
+    }
+
+    fn held(&self, id: i32) -> Option<Arc<Key>> {
+        self.data_keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    fn learn(&self, id: i32, key: Arc<Key>) {
+        self.data_keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, key);
+    }
+
+    fn newest(&self) -> Option<(i32, Arc<Key>)> {
+        let keys = self.data_keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.last_key_value().map(|(id, key)| (*id, key.clone()))
     }
 }
 
-fn decode(secret: &SecretString) -> Result<Vec<u8>, VaultError> {
-    let bytes = hex::decode(secret.expose_secret()).map_err(|_| VaultError::Secret)?;
-    if bytes.len() == 32 { Ok(bytes) } else { Err(VaultError::Secret) }
+/// The associated data of a value: its row and its column.
+fn place(row: Uuid) -> Vec<u8> {
+    [row.as_bytes(), &b"billing_keys.autokey"[..]].concat()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn seal_with(id: i32, key: &Key, row: Uuid, autokey: &SecretString) -> Result<Sealed, VaultError> {
+    let autokey = key.encrypt(&place(row), autokey.expose_secret().as_bytes())?;
+    Ok(Sealed { autokey, data_key: Some(id) })
+}
 
-    fn secret(digit: &str) -> SecretString {
-        digit.repeat(64).into()
-    }
-
-    #[test]
-    fn reads_back_only_in_its_own_row_and_with_its_own_secret() {
-        let (row, other_row) = (Uuid::now_v7(), Uuid::now_v7());
-        let vault = Vault::new(&secret("a"), None).unwrap();
-        let sealed = vault.seal(row, &"C20229S2A4020".into()).unwrap();
-        assert_eq!(vault.open(row, &sealed).unwrap().expose_secret(), "C20229S2A4020");
-        assert!(matches!(vault.open(other_row, &sealed), Err(VaultError::Tampered)));
-        assert_ne!(sealed, vault.seal(row, &"C20229S2A4020".into()).unwrap(), "fresh nonce");
-
-        let rotated = Vault::new(&secret("b"), Some(&secret("a"))).unwrap();
-        assert!(rotated.open(row, &sealed).is_ok());
-        let mac = vault.body_mac(b"{}");
-        assert!(rotated.is_body(&mac, b"{}") && !rotated.is_body(&mac, b"{ }"));
-        let stranger = Vault::new(&secret("c"), None).unwrap();
-        assert!(matches!(stranger.open(row, &sealed), Err(VaultError::OtherSecret)));
-        assert!(matches!(vault.open(row, b"short"), Err(VaultError::Tampered)));
-    }
+fn text(plain: &Zeroizing<Vec<u8>>) -> Result<SecretString, VaultError> {
+    std::str::from_utf8(plain).map(SecretString::from).map_err(|_| VaultError::Tampered)
 }

@@ -140,13 +140,14 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
     if find(&ctx.pool, &taken).await?.is_some() {
         return Err(Code::OrderExists.into());
     }
+    let card = open_card(ctx, key).await?;
     let draft = Draft {
         id,
         order_no,
         amount: order.amount,
         tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
-        card: open_card(ctx, key)?,
+        card,
         period: None,
         initiated_by: InitiatedBy::Merchant,
     };

@@ -99,7 +99,7 @@ pub async fn charge_due(
     due_period(ctx, &mut db, &found, by).await?;
     drop(db);
     let key = store::find_key(&ctx.pool, found.billing_key_id).await?;
-    let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?)?;
+    let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?).await?;
     let turn = turn(ctx, by).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
     let draft = |s: &Subscription, period, earlier: &[Payment]| {

@@ -23,6 +23,7 @@ use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
 use crate::kiwoom::{GatewayError, KEYGEN, Registered, Registration};
 use crate::payments::answers::not_sent;
 use crate::payments::charge::Card;
+use crate::vault::VaultError;
 
 /// A card and its holder.
 #[derive(ToSchema)]
@@ -94,19 +95,13 @@ pub async fn register(
         return Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)));
     }
     ctx.registrations.admit(request.customer_id.as_str(), origin, &caller)?;
-    let key = register_card(&ctx, id, &request).await?;
-    let mut tx = ctx.begin().await?;
-    store::insert_key(&mut tx, &key).await?;
-    tx.commit().await?;
+    let registered = register_card(&ctx, &request).await?;
+    let key = keep(&ctx, id, &request, registered).await?;
     metrics::counter!("kiwoom_billing_registrations_total").increment(1);
     Ok(answer::with_status(StatusCode::CREATED, BillingKeyBody::from(key)))
 }
 
-async fn register_card(
-    ctx: &Context,
-    id: BillingKeyId,
-    request: &RegisterRequest,
-) -> Result<BillingKey, ApiError> {
+async fn register_card(ctx: &Context, request: &RegisterRequest) -> Result<Registered, ApiError> {
     // A number of its own for each call: a registration may be repeated, an order number may not.
     let order_no = OrderNo::made(format!("KEY{}", uuid::Uuid::now_v7().simple()));
     let registration = Registration {
@@ -118,24 +113,34 @@ async fn register_card(
         customer_id: &request.customer_id,
     };
     let turn = ctx.pace.interactive(KEYGEN).await?;
-    let registered = ctx.kiwoom.register(turn, registration).await.map_err(refused)?;
+    ctx.kiwoom.register(turn, registration).await.map_err(refused)
+}
+
+/// Stores what KiwoomPay has registered.
+async fn keep(
+    ctx: &Context,
+    id: BillingKeyId,
+    request: &RegisterRequest,
+    registered: Registered,
+) -> Result<BillingKey, ApiError> {
     let Registered { autokey, company_code } = registered;
-    let autokey = ctx.vault.seal(id.0, &autokey).map_err(|error| {
-        tracing::error!(%error, "billing key not encrypted");
-        ApiError::from(Code::Internal)
-    })?;
-    Ok(BillingKey {
+    let mut tx = ctx.begin().await?;
+    let sealed = ctx.vault.seal(&mut tx, id.0, &autokey).await;
+    let key = BillingKey {
         id,
         customer_id: request.customer_id.as_str().to_owned(),
         customer_name: request.customer_name.as_str().to_owned(),
         customer_email: request.customer_email.as_ref().map(|e| e.as_str().to_owned()),
-        autokey,
+        sealed: sealed.map_err(|error| unusable("billing key not encrypted", id, error))?,
         card_company_code: company_code,
         card_number_masked: request.card_number.masked(),
         status: "active".to_owned(),
         created_at: ctx.clock.now(),
         card_expires: request.expire_date.last_day(),
-    })
+    };
+    store::insert_key(&mut tx, &key).await?;
+    tx.commit().await?;
+    Ok(key)
 }
 
 /// No money moves in a registration, so a lost answer is "nothing was charged, safe to retry".
@@ -226,10 +231,18 @@ pub fn usable(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey
 }
 
 /// The key with its AUTOKEY readable, for one charge.
-pub fn open_card(ctx: &Context, key: BillingKey) -> Result<Card, ApiError> {
-    let autokey = ctx.vault.open(key.id.0, &key.autokey).map_err(|error| {
-        tracing::error!(billing_key = %key.id, %error, "billing key not readable");
-        ApiError::from(Code::Internal)
-    })?;
+pub async fn open_card(ctx: &Context, key: BillingKey) -> Result<Card, ApiError> {
+    let opened = ctx.vault.open(&ctx.pool, key.id.0, &key.sealed).await;
+    let autokey = opened.map_err(|error| unusable("billing key not readable", key.id, error))?;
     Ok(Card { id: key.id, autokey, customer_id: key.customer_id, customer_name: key.customer_name })
+}
+
+fn unusable(what: &str, billing_key: BillingKeyId, error: VaultError) -> ApiError {
+    match error {
+        VaultError::Database(error) => error.into(),
+        error => {
+            tracing::error!(%billing_key, %error, "{what}");
+            Code::Internal.into()
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::money::Won;
 use crate::payments::standing::{Standing, Status};
 use crate::payments::store::Payment;
 use crate::payments::terms::Terms;
+use crate::vault::Sealed;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -21,7 +22,8 @@ pub struct BillingKey {
     pub customer_id: String,
     pub customer_name: String,
     pub customer_email: Option<String>,
-    pub autokey: Vec<u8>,
+    #[sqlx(flatten)]
+    pub sealed: Sealed,
     pub card_company_code: String,
     pub card_number_masked: String,
     pub status: String,
@@ -95,20 +97,21 @@ impl Subscription {
 pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result<()> {
     let query = sqlx::query(
         "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
-            card_company_code, card_number_masked, status, created_at, card_expires)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            card_company_code, card_number_masked, status, created_at, card_expires, data_key)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     );
     query
         .bind(key.id)
         .bind(&key.customer_id)
         .bind(&key.customer_name)
         .bind(&key.customer_email)
-        .bind(&key.autokey)
+        .bind(&key.sealed.autokey)
         .bind(&key.card_company_code)
         .bind(&key.card_number_masked)
         .bind(&key.status)
         .bind(key.created_at)
         .bind(key.card_expires)
+        .bind(key.sealed.data_key)
         .execute(db)
         .await
         .map(drop)
@@ -135,12 +138,6 @@ pub async fn keys_of_card(
         "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
     );
     query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
-}
-
-/// The key that was made last.
-pub async fn newest_key(db: &mut PgConnection) -> sqlx::Result<Option<BillingKey>> {
-    let query = sqlx::query_as("select * from billing_keys order by id desc limit 1");
-    query.fetch_optional(db).await
 }
 
 pub async fn list_keys(

@@ -297,7 +297,7 @@ pub fn within_ten_years(today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
 /// approved. When it is declined, both go.
 async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) -> Answer {
     let key = usable_key(ctx, subscription.billing_key_id, &subscription.customer_id).await?;
-    let card = open_card(ctx, key)?;
+    let card = open_card(ctx, key).await?;
     let turn = ctx.pace.interactive(BATCH).await?;
     let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
     let mut tx = ctx.begin().await?;

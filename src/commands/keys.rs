@@ -1,10 +1,11 @@
-//! `kiwoom-billing keys …`: the API keys of the callers.
+//! `kiwoom-billing keys …`: the API keys of the callers, and the key that encrypts billing keys.
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
+use super::rotate::rotate;
 use super::{Done, close};
 use crate::api_keys::{NewKey, Row, Scope, is_id, store};
 use crate::clock::rfc3339_kst;
@@ -33,6 +34,8 @@ pub enum KeysCommand {
         /// Its public id, `kbk_` and 12 digits; not the key
         id: String,
     },
+    /// Encrypt every billing key with a new data key, while the services go on
+    Rotate,
 }
 
 /// Does it. The service may be running, and learns of it by itself.
@@ -45,6 +48,7 @@ pub async fn run(config: Config, what: KeysCommand) -> Done {
         }
         KeysCommand::List => list(&pool).await,
         KeysCommand::Revoke { id } => revoke(&pool, &id).await,
+        KeysCommand::Rotate => rotate(&config, &pool).await,
     };
     close(&pool, private).await;
     done

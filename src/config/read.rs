@@ -138,20 +138,6 @@ impl<'a> Reader<'a> {
         keys.into_iter().map(SecretString::from).collect()
     }
 
-    pub(super) fn billing_key_secret(
-        &mut self,
-        name: &'static str,
-        required: bool,
-    ) -> Option<SecretString> {
-        const ACCEPTED: &str = "64 hexadecimal digits, as `openssl rand -hex 32` prints them";
-        match self.text(name) {
-            Some(t) if is_hex(&t, 64) => Some(t.into()),
-            Some(_) => self.wrong(name, ACCEPTED),
-            None if required => self.missing(name, ACCEPTED),
-            None => None,
-        }
-    }
-
     pub(super) fn cpid(&mut self, required: bool) -> Option<String> {
         const ACCEPTED: &str = "the merchant id from KiwoomPay, at most 20 letters and digits";
         match self.text("KIWOOM_CPID") {
@@ -233,6 +219,6 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn is_hex(text: &str, length: usize) -> bool {
+pub(super) fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -17,8 +17,9 @@ use crate::error::{ErrorBody, Text};
 use crate::extract::{Fields, FromField, FromFields, Query, text};
 
 /// How the work is shared out, and secrets: not the caller's.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 11] = [
     "autokey",
+    "data_key",
     "leased_by",
     "leased_until",
     "next_attempt_at",

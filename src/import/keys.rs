@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 
-use super::{Desk, Failure, Refusal};
+use super::{Desk, Refusal};
 use crate::billing::store::{self, BillingKey};
 use crate::error::Text;
 use crate::extract::{Fields, FromField, FromFields, text};
@@ -129,7 +129,7 @@ pub(super) async fn take(
         customer_id: row.customer_id.as_str().to_owned(),
         customer_name: row.customer_name.as_str().to_owned(),
         customer_email: row.customer_email.map(|e| e.as_str().to_owned()),
-        autokey: desk.vault.seal(id.0, &row.autokey.0)?,
+        sealed: desk.vault.seal(db, id.0, &row.autokey.0).await?,
         card_company_code: row.card_company_code.0,
         card_number_masked: row.card_number.0,
         status: "active".to_owned(),
@@ -149,7 +149,7 @@ async fn known(
 ) -> Result<Option<BillingKeyId>, Refusal> {
     let keys = store::keys_of_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
     for key in keys {
-        let autokey = vault.open(key.id.0, &key.autokey)?;
+        let autokey = vault.open(&mut *db, key.id.0, &key.sealed).await?;
         if autokey.expose_secret() == row.autokey.0.expose_secret() {
             return Ok(Some(key.id));
         }
@@ -157,21 +157,9 @@ async fn known(
     Ok(None)
 }
 
-/// Refuses to seal keys with a secret that is not the service's: it could not read them.
-pub(super) async fn check_secret(db: &mut PgConnection, vault: &Vault) -> Result<(), Failure> {
-    if let Some(key) = store::newest_key(db).await? {
-        vault.open(key.id.0, &key.autokey).map_err(|error| unreadable(&error))?;
-    }
-    Ok(())
-}
-
-fn unreadable(error: &VaultError) -> Failure {
-    format!("a billing key cannot be read with BILLING_KEY_SECRET: {error}").into()
-}
-
 impl From<VaultError> for Refusal {
     fn from(error: VaultError) -> Self {
-        Self::Import(unreadable(&error))
+        Self::Import(format!("a billing key cannot be read or encrypted: {error}").into())
     }
 }
 

@@ -107,6 +107,10 @@ impl TestApp {
     pub async fn replica(&self, settings: &[(&str, &str)]) -> Self {
         let mut all = self.settings.clone();
         let data_dir = self.data_dir.join("replica");
+        // Replicas share the secret; in development it is made in the first one's folder.
+        if let Ok(secret) = std::fs::read_to_string(self.data_dir.join("billing_key_secret")) {
+            all.insert("BILLING_KEY_SECRET".to_owned(), secret);
+        }
         all.insert("DATA_DIR".to_owned(), data_dir.display().to_string());
         all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         Self::launch(all, data_dir).await

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use kiwoom_billing::config::{Config, Problem};
@@ -227,6 +229,30 @@ fn settings_do_not_print_their_secrets() {
     for secret in [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+#[test]
+fn a_secret_is_set_once_and_its_file_is_named_without_what_it_holds() {
+    let path = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
+    let file = path.to_str().unwrap();
+    for name in ["BILLING_KEY_SECRET", "BILLING_KEY_SECRET_OLD"] {
+        let file_name = format!("{name}_FILE");
+        let set = |value: &str| problems(&[(&file_name, file), (name, value)]);
+        let wrong = format!("{file_name} is wrong: it takes");
+        assert_eq!(set(HEX), [format!("{wrong} a path only when {name} is not set")]);
+        let missing = "a file that only its owner and group may use (No such file or directory \
+            (os error 2))";
+        assert_eq!(set(""), [format!("{wrong} {missing}")]);
+        std::fs::write(&path, "s3cret").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let digits = "a file with 64 hexadecimal digits, as `openssl rand -hex 32` prints them";
+        assert_eq!(set(""), [format!("{wrong} {digits}")]);
+        std::fs::write(&path, format!("{HEX}\r\n")).unwrap();
+        assert!(read(&[(&file_name, file)]).is_ok());
+        std::fs::remove_file(&path).unwrap();
+    }
+    let production: Vec<_> = production().into_iter().filter(|s| s.1 != HEX).collect();
+    assert_eq!(problems(&production).len(), 2, "the gateway's key, and this one");
 }
 
 /// The lines of `.env.example` that set something, with the text after `=`.

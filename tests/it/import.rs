@@ -265,6 +265,6 @@ async fn a_file_of_another_kind_is_refused_as_a_whole() {
     std::fs::remove_file(world.dir.join("billing_key_secret")).unwrap();
     let told = world.import_file(&[], &file);
     assert_eq!(told.lines(1, &secret), Vec::<&str>::new());
-    assert!(told.errors.contains("with BILLING_KEY_SECRET"), "{}", told.errors);
+    assert!(told.errors.contains("BILLING_KEY_SECRET is not this database's"), "{}", told.errors);
     assert_eq!(world.rows().await, (1, 0));
 }

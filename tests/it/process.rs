@@ -188,6 +188,11 @@ impl Process {
         reply(request.send().await?).await
     }
 
+    pub async fn delete(&self, path: &str) -> Reply {
+        let response = self.client.delete(format!("{}{path}", self.base)).send().await.unwrap();
+        reply(response).await.unwrap()
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.try_post(path, &[], body).await.unwrap()
     }
