@@ -17,8 +17,8 @@ use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 use crate::api_keys::needed;
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
-use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
+use crate::shown_path::shown_path;
 use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]
@@ -89,7 +89,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> HttpResponse {
 /// One line and one count for each request: the path only, never query, headers or body.
 async fn measure(request: Request, next: Next) -> HttpResponse {
     let method = request.method().clone();
-    let path = mask_cards(request.uri().path());
+    let path = shown_path(request.headers(), request.uri());
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use crate::address::Origin;
-use crate::api_keys::{ApiKeyId, Caller, Refused, Scope, needed};
+use crate::api_keys::{self, ApiKeyId, Caller, Refused, Scope, needed};
+use crate::config::MIN_API_KEY_LENGTH;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
 use crate::idempotency;
@@ -75,6 +76,13 @@ async fn identify(ctx: &Context, request: &Parts) -> Result<Caller, ApiError> {
 
 fn count(reason: &'static str) {
     metrics::counter!("kiwoom_billing_auth_failures_total", "reason" => reason).increment(1);
+}
+
+/// Whether the API key that the request presents, or any that the service could have made, stands in
+/// `text`. Who sends it there has mixed up two values: it is not kept, logged or sent back.
+pub fn holds_key(headers: &HeaderMap, text: &str) -> bool {
+    let presented = presented(headers).filter(|key| key.len() >= MIN_API_KEY_LENGTH);
+    api_keys::is_in(text) || presented.is_some_and(|key| text.contains(key))
 }
 
 fn presented(headers: &HeaderMap) -> Option<&str> {

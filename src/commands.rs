@@ -17,8 +17,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
+use crate::kiwoom::card_text::holds_card;
 use crate::service::{self, Service};
-use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
+use crate::{
+    clock_file, database, import, sandbox, self_check, simulate, telemetry, timeline,
+};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -53,6 +56,9 @@ pub async fn migrate(config: Config) -> Done {
 /// Lets scheduled charging go on after a restore or a failover of the database.
 pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     telemetry::init(&config);
+    if reason.is_some_and(holds_card) {
+        return Err("the reason is kept: it may not contain a card number".into());
+    }
     let (pool, private) = database::open(&config).await?;
     let resumed = timeline::resume(&pool, reason).await?;
     match &resumed {
@@ -114,6 +120,11 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
 /// Runs the simulation; an error when a rule about money was broken.
 pub async fn simulate(options: &simulate::Options) -> Done {
     if simulate::run(options).await? { Ok(()) } else { Err("rules about money were broken".into()) }
+}
+
+/// Runs the checks that were asked for; an error when one found something.
+pub async fn self_check(options: &self_check::Options) -> Done {
+    if self_check::run(options).await? { Ok(()) } else { Err("the self-check failed".into()) }
 }
 
 /// Sets the clock and writes it down, for the services that share the folder.

@@ -21,7 +21,7 @@ use url::Url;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
-pub use read::Problem;
+pub use read::{MIN_API_KEY_LENGTH, Problem};
 use read::Reader;
 
 use crate::schedule::Rules;

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
+use crate::config::MIN_API_KEY_LENGTH;
 use crate::error::{ApiError, Code, Detail, Text};
 use crate::money::{MAX_WON, Won};
 
@@ -188,9 +189,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// A name nobody knows may be no name at all but a card number that slipped there. Answers are kept
-/// under an `Idempotency-Key`, so with as many digits as a birth date has it is shown without them.
+/// A name nobody knows may be no name at all but a card number or a key that slipped there. Answers
+/// are kept under an `Idempotency-Key`, so with as many digits as a birth date has it is shown
+/// without them, and as long as an API key it is shown as its length.
 fn without_data(name: &str) -> String {
+    let length = name.chars().count();
+    if length >= MIN_API_KEY_LENGTH {
+        return "*".repeat(length.min(100));
+    }
     let digits = name.chars().filter(char::is_ascii_digit).count();
     if digits < 6 {
         return name.to_owned();

@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -25,11 +26,13 @@ use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::api_keys::ApiKeyId;
+use crate::auth::holds_key;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
 use crate::instance;
-use crate::kiwoom::notification::mask_cards;
+use crate::kiwoom::card_text::{self, holds_card};
 use crate::payments::recovery;
+use crate::shown_path::shown_path;
 
 /// Largest request body in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -80,7 +83,31 @@ struct Scope {
     method: String,
     path: String,
     key: String,
-    body: Bytes,
+    /// The body; in front of it what of the address is not in `path`.
+    asked: Bytes,
+}
+
+impl Scope {
+    /// The table holds no query, only that there was one, and nothing secret of the path: what is
+    /// left out has to be the same all the same, as the body has to.
+    fn new(parts: &Parts, key: String, body: &Bytes) -> Self {
+        let api_key_id = parts.extensions.get::<ApiKeyId>().map(|id| id.0.clone());
+        let whole = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let path = shown_path(&parts.headers, &parts.uri);
+        let asked = if path == whole {
+            body.clone()
+        } else {
+            [whole.as_bytes(), b"\n", body].concat().into()
+        };
+        let mark = if parts.uri.query().is_some() { "?" } else { "" };
+        Self {
+            api_key_id: api_key_id.unwrap_or_default(),
+            method: parts.method.to_string(),
+            path: path + mark,
+            key,
+            asked,
+        }
+    }
 }
 
 /// Layer: see the module.
@@ -105,13 +132,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
         Ok(key) => key,
         Err(error) => return error.into_response(),
     };
-    let scope = key.map(|key| Scope {
-        api_key_id: parts.extensions.get::<ApiKeyId>().map_or_else(String::new, |k| k.0.clone()),
-        method: parts.method.to_string(),
-        path: mask_cards(parts.uri.path_and_query().map_or("", |whole| whole.as_str())),
-        key,
-        body: body.clone(),
-    });
+    let scope = key.map(|key| Scope::new(&parts, key, &body));
     let actor = Actor::of(&parts.extensions);
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
@@ -124,8 +145,9 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     };
     match tasks.spawn(actor.acts(work).in_current_span()).await {
         Ok(response) => response,
-        Err(error) => {
-            tracing::error!(%error, "a request ended in a panic");
+        Err(_) => {
+            // The error repeats the panic's message, which may hold data of the request.
+            tracing::error!("a request ended in a panic");
             ApiError::from(Code::Internal).into_response()
         }
     }
@@ -176,7 +198,7 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
     );
     let insert = insert.bind(id).bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
     let insert =
-        insert.bind(&scope.key).bind(ctx.vault.body_mac(&scope.body)).bind(ctx.instance.number());
+        insert.bind(&scope.key).bind(ctx.vault.body_mac(&scope.asked)).bind(ctx.instance.number());
     if let Some(claim) = insert.fetch_optional(&ctx.pool).await? {
         return Ok(Begun::Fresh(claim));
     }
@@ -184,7 +206,7 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
         // Its first request was turned away without an answer worth keeping, just now.
         return Err(Code::RequestInProgress.into());
     };
-    if !ctx.vault.is_body(&row.body_mac, &scope.body) {
+    if !ctx.vault.is_body(&row.body_mac, &scope.asked) {
         return Err(Code::IdempotencyKeyReused.into());
     }
     if let (Some(status), Some(body)) = (row.status, row.body) {
@@ -266,7 +288,16 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get(HEADER) else { return Ok(None) };
     let bytes = value.as_bytes();
     if (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
-        return Ok(Some(String::from_utf8_lossy(bytes).into_owned()));
+        let key = String::from_utf8_lossy(bytes).into_owned();
+        if holds_card(&key) {
+            return Err(ApiError::invalid_field("Idempotency-Key", card_text::refusal()));
+        }
+        if holds_key(headers, &key) {
+            let ko = "API 키를 넣을 수 없습니다.";
+            let reason = Text::new(ko, "May not contain an API key.");
+            return Err(ApiError::invalid_field("Idempotency-Key", reason));
+        }
+        return Ok(Some(key));
     }
     let reason = Text::new(
         "공백 없는 ASCII 문자 1~255자여야 합니다.",

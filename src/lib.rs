@@ -21,6 +21,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod request_id;
+pub mod shown_path;
 
 // Features.
 pub mod billing;
@@ -53,5 +54,7 @@ pub mod vault;
 // KiwoomPay's side of the wire, for development and tests.
 pub mod sandbox;
 
-// The proof: everything at once, with faults, and a verdict.
+// The proofs, with real processes: of the money, with faults and a verdict; of what is kept secret.
+pub mod process;
+pub mod self_check;
 pub mod simulate;

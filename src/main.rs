@@ -1,11 +1,12 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate |
+//! self-check | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kiwoom_billing::commands::{self, keys::KeysCommand};
-use kiwoom_billing::{config::Config, simulate};
+use kiwoom_billing::{config::Config, self_check, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
@@ -47,12 +48,16 @@ enum Command {
     },
     /// Run services, faults and kills against the sandbox, and end with a verdict on the money
     Simulate(simulate::Options),
+    /// Look for leaks of secrets, with real processes and a private database
+    SelfCheck(self_check::Options),
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // A core file would hold what is in memory: cards under way and keys.
+    drop(rlimit::setrlimit(rlimit::Resource::CORE, 0, 0));
     // No `.env` is fine.
     drop(dotenvy::dotenv());
     let arguments = Arguments::parse();
@@ -76,6 +81,7 @@ async fn main() -> ExitCode {
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
         Command::Simulate(options) => commands::simulate(&options).await,
+        Command::SelfCheck(options) => commands::self_check(&options).await,
         Command::Health => commands::health(config).await,
     };
     match done {

@@ -1,11 +1,14 @@
 //! The id of a request: the caller's own `X-Request-Id` when it is sane, else a new one.
 
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
+
+use crate::auth::holds_key;
+use crate::kiwoom::card_text::holds_card;
 
 /// The header that carries it, both ways.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,7 +28,7 @@ impl RequestId {
 
 /// Layer: gives the request its id, runs it in a span with that id, and sends the id back.
 pub async fn assign(mut request: Request, next: Next) -> Response {
-    let id = sane(request.headers().get(HEADER)).unwrap_or_else(|| Uuid::now_v7().to_string());
+    let id = sane(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
     let header = HeaderValue::from_str(&id).ok();
     let span = tracing::info_span!("request", id);
     request.extensions_mut().insert(RequestId(id));
@@ -36,10 +39,12 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Letters, digits and `-_.:`: nothing that could break a log line or a header.
-fn sane(value: Option<&HeaderValue>) -> Option<String> {
-    let text = value?.to_str().ok()?;
+/// Letters, digits and `-_.:`: nothing that could break a log line or a header. An id is logged and
+/// kept with every change: one that holds a card number or an API key is not taken.
+fn sane(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(HEADER)?.to_str().ok()?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     (1..=MAX_LENGTH).contains(&text.len()).then_some(())?;
-    text.chars().all(allowed).then(|| text.to_owned())
+    let secret = holds_card(text) || holds_key(headers, text);
+    (text.chars().all(allowed) && !secret).then(|| text.to_owned())
 }

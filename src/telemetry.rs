@@ -1,6 +1,8 @@
 //! Logs and metrics.
 
+use std::any::Any;
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -53,8 +55,20 @@ fn start(config: &Config, writer: BoxMakeWriter, ansi: bool) {
         LogFormat::Pretty => builder.with_target(false).finish().with(held()).try_init().is_ok(),
     };
     if started {
+        std::panic::set_hook(Box::new(panicked));
         tracing::debug!("log started");
     }
+}
+
+/// Logs where a panic was. Its message only when that is a text of the program itself: one that was
+/// made at run time may repeat what was being read, as that of a text cut within a character does.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string);
+    tracing::error!(at, text = fixed_text(panic.payload()), "panic");
+}
+
+fn fixed_text(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)")
 }
 
 /// A filter of its own: a directive for one module of a library cannot undo it.
@@ -73,4 +87,21 @@ pub fn metrics() -> &'static PrometheusHandle {
         }
         handle
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_whose_message_was_made_at_run_time_tells_nothing() {
+        let card = "카4111111111111111".to_owned();
+        let cut = catch_unwind(|| card[..1].len()).unwrap_err();
+        assert!(cut.downcast_ref::<String>().is_some_and(|message| message.contains(&card)));
+        assert_eq!(fixed_text(&*cut), "(message withheld)");
+        let fixed = catch_unwind(|| panic!("no such state")).unwrap_err();
+        assert_eq!(fixed_text(&*fixed), "no such state");
+    }
 }

@@ -54,6 +54,13 @@ pub fn is_id(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|digits| digits.len() == ID_DIGITS && is_hex(digits))
 }
 
+/// Whether a key, good or not, stands anywhere in this.
+pub fn is_in(text: &str) -> bool {
+    const LENGTH: usize = PREFIX.len() + ID_DIGITS + 1 + SECRET_DIGITS;
+    let mut starts = text.match_indices(PREFIX);
+    starts.any(|(at, _)| text.get(at..at + LENGTH).is_some_and(|t| Presented::parse(t).is_some()))
+}
+
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

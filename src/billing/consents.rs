@@ -21,6 +21,7 @@ use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
 use crate::ids::{ConsentId, SubscriptionId};
+use crate::kiwoom::card_text::without_card;
 use crate::money::Won;
 use crate::payments::standing::Status;
 
@@ -43,7 +44,7 @@ struct Method(String);
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 50).map(Self)
+        text(value, 50).and_then(without_card).map(Self)
     }
 }
 
@@ -51,7 +52,7 @@ struct Evidence(String);
 
 impl FromField for Evidence {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 1000).map(Self)
+        text(value, 1000).and_then(without_card).map(Self)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::extract::{Body, Fields, FromField, FromFields, text};
 use crate::idempotency::NewId;
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::BATCH;
+use crate::kiwoom::card_text::{self, json_holds_card, without_card};
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::money::Won;
 use crate::payments::answers::{PaymentBody, not_sent, payment_answer};
@@ -138,7 +139,7 @@ pub struct PlanId(pub String);
 
 impl FromField for PlanId {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 100).map(Self)
+        text(value, 100).and_then(without_card).map(Self)
     }
 }
 
@@ -156,6 +157,9 @@ impl FromField for Metadata {
         if has_nul(value) {
             let ko = "제어 문자를 쓸 수 없습니다.";
             return Err(Text::new(ko, "May not contain control characters."));
+        }
+        if json_holds_card(value) {
+            return Err(card_text::refusal());
         }
         Ok(Self(object.clone()))
     }

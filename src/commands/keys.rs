@@ -10,6 +10,7 @@ use super::{Done, close};
 use crate::api_keys::{NewKey, Row, Scope, is_id, store};
 use crate::clock::rfc3339_kst;
 use crate::config::Config;
+use crate::kiwoom::card_text::holds_card;
 use crate::{database, telemetry};
 
 /// What to do with keys.
@@ -104,5 +105,8 @@ fn until(expires_at: Option<DateTime<Utc>>) -> String {
 fn name(text: &str) -> Result<String, String> {
     let good = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     let good = good && !text.trim().is_empty();
+    if holds_card(text) {
+        return Err("it may not contain a card number".to_owned());
+    }
     good.then(|| text.to_owned()).ok_or_else(|| "1 to 100 characters".to_owned())
 }

@@ -12,7 +12,7 @@ use url::{Host, Url};
 use crate::schedule::RetryDays;
 
 /// Shortest API key: 24 characters of base64 carry more than 128 bits.
-const MIN_API_KEY_LENGTH: usize = 24;
+pub const MIN_API_KEY_LENGTH: usize = 24;
 
 /// One wrong or missing setting. Never holds the value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

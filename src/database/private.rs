@@ -133,6 +133,11 @@ impl PrivateServer {
         format!("postgres://{SUPERUSER}@localhost/{database}?host={socket}")
     }
 
+    /// All of a database as SQL, as `pg_dump` writes it.
+    pub async fn dump(&self, database: &str) -> Result<Vec<u8>, PrivateServerError> {
+        self.cluster.dump(&binaries::find(None, self.cluster.version()).await?, database).await
+    }
+
     /// The server's Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.cluster.socket_dir.join(format!(".s.PGSQL.{PORT}"))

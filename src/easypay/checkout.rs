@@ -16,6 +16,7 @@ use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId};
 use crate::idempotency::NewId;
 use crate::ids::PaymentId;
+use crate::kiwoom::card_text::without_card;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
 use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
 use crate::money::Won;
@@ -99,7 +100,7 @@ pub struct ReturnUrl(String);
 
 impl FromField for ReturnUrl {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let text = String::from_field(value)?;
+        let text = without_card(String::from_field(value)?)?;
         let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
         if plain && Url::parse(&text).is_ok_and(|u| web(&u)) {

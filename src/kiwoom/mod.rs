@@ -10,6 +10,7 @@
 //! Names on the wire are upper case and stay inside this module.
 
 pub mod card;
+pub mod card_text;
 pub mod charset;
 mod client;
 pub mod codes;

@@ -72,6 +72,9 @@ const CANCELLATIONS: &[(&str, &str)] = &[
     ("PAYCOCANCEL", "PAYCO"),
 ];
 
+/// A longer name is none of KiwoomPay's.
+const MAX_NAME_BYTES: usize = 40;
+
 /// The names and values of a notification, before they are given meaning.
 pub type Fields = Vec<(String, String)>;
 
@@ -138,7 +141,7 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
         (Some(_), _) => Event::Canceled,
         (None, Some(code)) if code != codes::SUCCESS => {
             let message = get("ERRORMESSAGE").or_else(|| get("RES_MSG")).unwrap_or_default();
-            Event::Failed { code, message }
+            Event::Failed { code: mask_cards(&code), message: mask_cards(&message) }
         }
         (None, _) => Event::Paid,
     };
@@ -197,9 +200,14 @@ impl Notification {
 }
 
 /// The fields as text to keep, with card numbers masked: CARDNO always, and anywhere else digits
-/// that could be one.
+/// that could be one. All names of KiwoomPay are in capitals: what comes under another is somebody's
+/// request that went astray, and nothing of it is kept.
 pub fn masked(fields: &Fields) -> String {
+    let theirs = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_- ".contains(&b);
     let pairs = fields.iter().map(|(name, value)| {
+        if name.len() > MAX_NAME_BYTES || !name.bytes().all(theirs) {
+            return "***".to_owned();
+        }
         let value = if name == "CARDNO" { mask_all_digits(value) } else { mask_cards(value) };
         // A body that is no form at all comes as a name without a value.
         format!("{}={value}", mask_cards(name))

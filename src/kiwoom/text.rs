@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::card_text::without_card;
 use super::charset;
 use crate::error::Text;
 use crate::extract::{FromField, text};
@@ -80,7 +81,7 @@ impl OrderNo {
 
 impl FromField for OrderNo {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let text = text(value, 50)?;
+        let text = without_card(text(value, 50)?)?;
         if is_order_no(&text) {
             return Ok(Self(text));
         }
@@ -98,7 +99,7 @@ pub fn is_order_no(text: &str) -> bool {
 }
 
 fn wire_text(value: &Value, max_bytes: usize) -> Result<String, Text> {
-    let text = text(value, max_bytes)?;
+    let text = without_card(text(value, max_bytes)?)?;
     if text.contains('|') {
         return Err(Text::new("'|' 문자를 쓸 수 없습니다.", "May not contain '|'."));
     }

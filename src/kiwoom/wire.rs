@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::charset;
 use super::error::GatewayError;
+use super::notification::mask_cards;
 use crate::clock::kst_instant;
 use crate::money::Won;
 
@@ -65,10 +66,11 @@ impl Answer {
         }
     }
 
-    /// RESULTCODE and ERRORMESSAGE.
+    /// RESULTCODE and ERRORMESSAGE, which are stored and shown: a card number that KiwoomPay repeats
+    /// in them is masked.
     pub(super) fn result(&self) -> Option<(String, String)> {
         let message = self.get("ERRORMESSAGE").unwrap_or_default();
-        self.get("RESULTCODE").map(|code| (code, message))
+        self.get("RESULTCODE").map(|code| (mask_cards(&code), mask_cards(&message)))
     }
 }
 

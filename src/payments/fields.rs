@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::error::Text;
 use crate::extract::{Fields, FromField, text};
+use crate::kiwoom::card_text::without_card;
 use crate::money::{MAX_WON, Won};
 
 /// Why something is done, at most 200 characters.
@@ -12,7 +13,7 @@ pub struct Reason(pub String);
 
 impl FromField for Reason {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 200).map(Self)
+        text(value, 200).and_then(without_card).map(Self)
     }
 }
 

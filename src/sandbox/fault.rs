@@ -128,6 +128,11 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub struct Faults(VecDeque<Fault>);
 
+/// The names of all kinds of faults.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(name, _)| *name)
+}
+
 impl Step {
     /// The step's name in faults and counters.
     pub fn name(self) -> &'static str {

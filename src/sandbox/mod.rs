@@ -53,6 +53,7 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
 use crate::clock::Clock;
+pub use fault::kinds as fault_kinds;
 
 /// The sandbox merchant's id. Ids of test contracts begin with `CT`.
 pub const CPID: &str = "CTSANDBOX";

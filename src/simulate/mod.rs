@@ -16,7 +16,6 @@ mod menu;
 mod merchant;
 mod moment;
 mod plan;
-mod process;
 mod rare;
 mod reach;
 mod tap;
@@ -25,12 +24,13 @@ mod verdict;
 mod world;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 
 use clap::Args;
 
 use menu::Menu;
 use world::World;
+
+use crate::process::Failure;
 
 /// What to simulate.
 #[derive(Args, Clone, Debug)]
@@ -57,8 +57,6 @@ pub struct Options {
 
 /// How often each thing happened.
 pub type Counters = BTreeMap<String, u64>;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs it and prints the verdict. `Ok(false)` when a rule about money was broken.
 pub async fn run(options: &Options) -> Result<bool, Failure> {

@@ -10,7 +10,6 @@ use reqwest::Client;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::process::{Process, Recipe, free_port};
 use super::reach::Reach;
 use super::tap::{self, Side};
 use super::trap::{Blow, Struck, Traps};
@@ -18,6 +17,7 @@ use super::{Counters, Failure};
 use crate::clock::Clock;
 use crate::database::MIGRATIONS;
 use crate::database::private::{DATABASE, PrivateServer};
+use crate::process::{Process, Recipe, free_port};
 
 /// `KIWOOM_TIMEOUT_SECS` of the services.
 const GATEWAY_TIMEOUT_SECS: u64 = 1;

@@ -18,8 +18,9 @@ use sha2::{Digest, Sha256};
 
 use super::store::{self, Entry};
 use crate::context::Context;
+use crate::kiwoom::card_text::holds_card;
 use crate::kiwoom::codes;
-use crate::kiwoom::notification::{self, Event, Fields, Notification};
+use crate::kiwoom::notification::{self, Event, Fields, Notification, mask_cards};
 use crate::payments::learn::{self, Learnt, Told};
 use crate::payments::order::{Outcome, State};
 use crate::payments::settle::{self, SettleError};
@@ -104,6 +105,7 @@ pub async fn refuse_source(ctx: &Context) -> sqlx::Result<()> {
 }
 
 async fn take(ctx: &Context, fields: &Fields, told: &Notification) -> sqlx::Result<Verdict> {
+    let told = &named_safely(ctx, told.clone()).await?;
     let entry = Entry {
         fingerprint: &told.fingerprint(),
         kind: match told.event {
@@ -128,6 +130,21 @@ async fn take(ctx: &Context, fields: &Fields, told: &Notification) -> sqlx::Resu
     let verdict = apply(ctx, kept.id, told).await?;
     store::set_verdict(&ctx.pool, kept.id, verdict).await?;
     Ok(verdict)
+}
+
+/// A card number in the place of an order number or a transaction id is masked, unless an order of
+/// ours has that number.
+async fn named_safely(ctx: &Context, told: Notification) -> sqlx::Result<Notification> {
+    if !holds_card(&told.order_no) && !holds_card(&told.transaction_id) {
+        return Ok(told);
+    }
+    let ours = find(&ctx.pool, &PaymentRef::OrderNo(told.order_no.clone())).await?.is_some();
+    let masked = |text: String| if ours { text } else { mask_cards(&text) };
+    Ok(Notification {
+        order_no: masked(told.order_no),
+        transaction_id: masked(told.transaction_id),
+        ..told
+    })
 }
 
 async fn apply(ctx: &Context, id: uuid::Uuid, told: &Notification) -> sqlx::Result<Verdict> {

@@ -33,6 +33,10 @@ impl Binaries {
         self.dir.join("initdb")
     }
 
+    pub fn pg_dump(&self) -> PathBuf {
+        self.dir.join("pg_dump")
+    }
+
     pub fn pg_ctl(&self) -> PathBuf {
         self.dir.join("pg_ctl")
     }

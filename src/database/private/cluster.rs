@@ -131,6 +131,25 @@ impl Cluster {
         let _ = tokio::process::Command::from(command).status().await;
     }
 
+    /// A database as `pg_dump` writes it.
+    pub async fn dump(
+        &self,
+        binaries: &Binaries,
+        database: &str,
+    ) -> Result<Vec<u8>, PrivateServerError> {
+        let program = binaries.pg_dump();
+        let mut command = self.command(&program);
+        command.arg("--username").arg(SUPERUSER).arg("--port").arg(PORT.to_string());
+        command.arg("--host").arg(&self.socket_dir).arg(database);
+        let output = tokio::process::Command::from(command).output().await;
+        let output = output.map_err(|source| PrivateServerError::io(&program, source))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(PrivateServerError::io(&program, io::Error::other(told)))
+    }
+
     /// The error for a server that ended before it was ready, with the end of its log.
     pub fn did_not_start(&self) -> PrivateServerError {
         let text = fs::read(&self.log).unwrap_or_default();

@@ -1,12 +1,16 @@
-//! One process of this program, started again whenever it has ended.
+//! One process of this program, for the commands that watch others: simulate and self-check.
 
+use std::error::Error;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What ends a run.
+pub type Failure = Box<dyn Error + Send + Sync>;
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -72,6 +76,12 @@ impl Process {
             tokio::time::sleep(POLL).await;
         }
         Some(began.elapsed())
+    }
+
+    /// SIGTERM: it is to end by itself.
+    pub fn terminate(&self) -> Result<(), Failure> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
+        Ok(kill_process(pid, Signal::TERM)?)
     }
 
     /// SIGKILL: the process gets no chance to put anything in order.

@@ -1,0 +1,135 @@
+//! `kiwoom-billing self-check --leaks`: sends marked secrets through everything that the service
+//! takes, lets everything befall it, and then looks for them in all that it has left.
+//!
+//! The routes are those of the service's own description: a new one is covered by itself. At the end
+//! every mark is planted in every place that was searched, and has to be found there: a search that
+//! finds nothing because it is broken fails.
+
+mod blows;
+mod caller;
+mod forms;
+mod marks;
+mod places;
+mod receiver;
+mod report;
+mod routes;
+mod search;
+mod stage;
+mod story;
+mod variants;
+
+use clap::Args;
+use reqwest::Method;
+
+use crate::process::Failure;
+use marks::Marks;
+use report::Report;
+use routes::{Known, Operation};
+use search::Searcher;
+use stage::Stage;
+use story::Story;
+
+/// What to check.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Send marked secrets through every route, error, event and log level, and look for them in
+    /// answers, logs, metrics, deliveries, files and the database
+    #[arg(long, required = true)]
+    pub leaks: bool,
+}
+
+/// Runs it and prints what was done and found. `Ok(false)` when a secret was left somewhere, or
+/// something could not be exercised.
+pub async fn run(_: &Options) -> Result<bool, Failure> {
+    println!("self-check --leaks");
+    let marks = Marks::make();
+    let mut stage = Stage::start(&marks).await?;
+    let mut report = Report::default();
+    let keys = push(&mut stage, &marks, &mut report).await?;
+    search(&mut stage, &marks, &keys, &mut report).await?;
+    let clean = report.print();
+    stage.stop(clean).await;
+    Ok(clean)
+}
+
+/// Sends everything. Returns the secrets of the API keys that were made.
+async fn push(
+    stage: &mut Stage,
+    marks: &Marks,
+    report: &mut Report,
+) -> Result<Vec<String>, Failure> {
+    let doc = stage.callers[0].good(Method::GET, "/openapi.json", None).await.json;
+    let operations = routes::operations(&doc);
+    report.demand(&operations);
+    let mut known = Vec::new();
+    for (n, caller) in stage.callers.iter().enumerate() {
+        let story = Story { caller, marks, sandbox_url: &stage.sandbox_url };
+        let mut own = story.begin().await?;
+        story.operations(&operations, &mut own).await?;
+        let slow = n + 1 == stage.callers.len();
+        report.count("faults of the gateway", story.faults(&mut own, slow).await?);
+        report.count("notifications by hand", story.notifications(&mut own).await?);
+        known.push(own);
+    }
+    report.took("good requests and faults");
+    let marked = stage.callers.iter().zip(&known);
+    let marked = marked.map(|(caller, known)| marked(caller, &operations, known, marks));
+    let counts: Vec<usize> = futures::future::join_all(marked).await;
+    report.count("marked requests", counts.iter().sum());
+    report.took("marked requests");
+    blows::month(stage, marks).await?;
+    let keys = blows::keys(stage).await?;
+    blows::imports(stage, marks).await?;
+    report.count("starts with wrong settings", blows::settings(stage, marks).await?);
+    report.took("commands");
+    blows::outage(stage, &operations, &known[0], marks).await?;
+    for caller in &stage.callers {
+        let shown = caller.good(Method::GET, "/metrics", None).await.text;
+        stage.metrics.extend(shown.bytes());
+    }
+    report.require("a core file would be empty", stage.writes_no_core());
+    report.require("SIGTERM ends the services", stage.terminate().await?);
+    report.took("outage and stop");
+    report.answers(&stage.callers[0].answers().seen);
+    Ok(keys)
+}
+
+async fn marked(
+    caller: &caller::Caller,
+    operations: &[Operation],
+    known: &Known,
+    marks: &Marks,
+) -> usize {
+    let mut count = 0;
+    for operation in operations {
+        for ask in variants::of(operation, known, marks) {
+            caller.ask(ask).await;
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Looks for everything, and then for what it plants itself.
+async fn search(
+    stage: &mut Stage,
+    marks: &Marks,
+    keys: &[String],
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let autokeys = stage.autokeys()?;
+    report.require("KiwoomPay gave out AUTOKEYs", autokeys.len() > stage.callers.len());
+    let searcher = Searcher::new(marks.all(keys, &autokeys))?;
+    report.require("each form of each mark is found", searcher.finds_all_forms());
+    for place in stage.places().await? {
+        report.searched(&searcher, &place);
+    }
+    report.took("search");
+    let values: Vec<&str> = searcher.marks().iter().map(|mark| mark.value.as_str()).collect();
+    stage.plant(&values.join("\n")).await?;
+    for place in stage.places().await? {
+        report.control(&searcher, &place);
+    }
+    report.took("search for what was planted");
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! What a run watches: PostgreSQL, the sandbox, a service for each log level, the merchant's
+//! receiver.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::PgPool;
+
+use super::caller::{Answers, Caller};
+use super::marks::Marks;
+use super::receiver::Receiver;
+use crate::database::MIGRATIONS;
+use crate::database::private::{DATABASE, PrivateServer};
+use crate::process::{Failure, Process, Recipe, free_port};
+
+/// As loud as it gets, also for the parts of libraries that print what they send.
+const LOUD: &str = "trace,hyper=trace,hyper::proto=trace,hyper_util::client=trace,reqwest=trace,\
+    reqwest::connect=trace,sqlx=trace,sqlx::query=trace,sqlx_core=trace,\
+    sqlx_postgres::connection=trace,rustls::client=trace,h2::codec=trace";
+/// The levels, each with a format; the lowest level in both.
+pub const LEVELS: [(&str, &str, &str); 6] = [
+    ("error", "error", "json"),
+    ("warn", "warn", "pretty"),
+    ("info", "info", "json"),
+    ("debug", "debug", "pretty"),
+    ("trace", LOUD, "json"),
+    ("trace", LOUD, "pretty"),
+];
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+
+/// See the module.
+pub struct Stage {
+    /// Where everything is.
+    pub dir: PathBuf,
+    /// How to call the sandbox's own pages.
+    pub sandbox_url: String,
+    /// A caller of each service, in the order of [`LEVELS`].
+    pub callers: Vec<Caller>,
+    /// For looks into the database.
+    pub pool: PgPool,
+    /// The merchant's backend.
+    pub receiver: Receiver,
+    /// What commands have printed.
+    pub printed: Vec<u8>,
+    /// What `GET /metrics` has shown.
+    pub metrics: Vec<u8>,
+    services: Vec<Process>,
+    _sandbox: Process,
+    pub(super) private: Option<PrivateServer>,
+    settings: Vec<(String, String)>,
+}
+
+impl Stage {
+    /// Starts all of it in a new folder.
+    pub async fn start(marks: &Marks) -> Result<Self, Failure> {
+        let name = format!("kiwoom-leaks-{}", uuid::Uuid::now_v7().simple());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(dir.join("service"))?;
+        println!("  everything is in {}", dir.display());
+        let private = PrivateServer::start(&dir, None).await?;
+        let pool = PgPoolOptions::new().max_connections(2).connect_with(private.options(DATABASE));
+        let pool = pool.await?;
+        // Every segment of the write-ahead log is kept for the search.
+        for sql in ["alter system set wal_keep_size = '16GB'", "select pg_reload_conf()"] {
+            sqlx::query(sql).execute(&pool).await?;
+        }
+        MIGRATIONS.run(&pool).await?;
+        let port = free_port()?;
+        let sandbox_url = format!("http://127.0.0.1:{port}/sandbox");
+        let receiver = Receiver::start().await?;
+        let ports = LEVELS.iter().map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
+        let public_url = format!("http://127.0.0.1:{}", ports[0]);
+        let data_dir = dir.join("service").display().to_string();
+        let sandbox = Process::start(Recipe {
+            name: "sandbox".to_owned(),
+            arguments: vec!["sandbox".to_owned(), "--port".to_owned(), port.to_string()],
+            environment: pairs(&[("DATA_DIR", &data_dir), ("PUBLIC_URL", &public_url)]),
+            port,
+            dir: dir.clone(),
+        })?;
+        let with_password =
+            |url: String| url.replacen('@', &format!(":{}@", marks.database_password), 1);
+        let settings = pairs(&[
+            ("DATA_DIR", &data_dir),
+            ("DATABASE_URL", &with_password(private.url(DATABASE))),
+            ("KIWOOM_BASE_URL", &sandbox_url),
+            ("PUBLIC_URL", &public_url),
+            ("API_KEYS", &marks.api_key),
+            ("BILLING_KEY_SECRET", &marks.secret),
+            ("BILLING_KEY_SECRET_OLD", &marks.old_secret),
+            ("MERCHANT_WEBHOOK_URL", &receiver.url),
+            ("MERCHANT_WEBHOOK_SECRET", &format!("whsec_{}", marks.webhook_secret)),
+            ("DATABASE_MAX_CONNECTIONS", "8"),
+            ("AUTH_FAILURES_PER_MINUTE", "0"),
+            ("REGISTER_CUSTOMER_PER_HOUR", "0"),
+            ("REGISTER_ADDRESS_PER_HOUR", "0"),
+            ("REGISTER_KEY_PER_HOUR", "0"),
+            ("KIWOOM_TIMEOUT_SECS", "1"),
+            ("KIWOOM_RATE_PER_SEC", "0"),
+            ("KAKAOPAY_ENABLED", "true"),
+            ("SCHEDULER_INTERVAL_SECS", "1"),
+        ]);
+        let mut stage = Self {
+            dir,
+            sandbox_url,
+            callers: Vec::new(),
+            pool,
+            receiver,
+            printed: Vec::new(),
+            metrics: Vec::new(),
+            services: Vec::new(),
+            _sandbox: sandbox,
+            private: Some(private),
+            settings,
+        };
+        stage.until_answered(&format!("{}/clock", stage.sandbox_url)).await?;
+        stage.start_services(marks, &ports).await?;
+        Ok(stage)
+    }
+
+    async fn start_services(&mut self, marks: &Marks, ports: &[u16]) -> Result<(), Failure> {
+        let answers = Arc::new(Mutex::new(Answers::default()));
+        for ((level, filter, format), port) in LEVELS.into_iter().zip(ports) {
+            let mut environment = self.settings.clone();
+            environment.extend(pairs(&[
+                ("PORT", &port.to_string()),
+                ("RUST_LOG", filter),
+                ("LOG_FORMAT", format),
+            ]));
+            let name = format!("service-{level}-{format}");
+            let dir = self.dir.clone();
+            let recipe = Recipe { name, arguments: vec![], environment, port: *port, dir };
+            self.services.push(Process::start(recipe)?);
+            let base = format!("http://127.0.0.1:{port}");
+            self.until_answered(&format!("{base}/health/ready")).await?;
+            self.callers.push(Caller::new(base, &marks.api_key, &answers)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until an address answers with success.
+    pub async fn until_answered(&self, url: &str) -> Result<(), Failure> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while !client.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if Instant::now() > deadline {
+                return Err(format!("{url} does not answer; see {}", self.dir.display()).into());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Ends PostgreSQL as a power cut does.
+    pub async fn crash_database(&mut self) {
+        if let Some(private) = self.private.take() {
+            private.crash().await;
+        }
+    }
+
+    /// Starts PostgreSQL again.
+    pub async fn revive_database(&mut self) -> Result<(), Failure> {
+        self.private = Some(PrivateServer::start(&self.dir, None).await?);
+        for caller in &self.callers {
+            self.until_answered(&format!("{}/health/ready", caller.base)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command of this program with the services' settings and these besides, and keeps what
+    /// it prints on standard error; both outputs, unless the output is the secret that was asked for.
+    pub async fn run(
+        &mut self,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<(bool, String), Failure> {
+        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        command.args(arguments).env_clear().envs(self.settings.iter().cloned());
+        command.env("RUST_LOG", LOUD).env("RUST_BACKTRACE", "full");
+        command.envs(settings.iter().copied()).current_dir(&self.dir).stdin(Stdio::null());
+        let output = command.output().await?;
+        self.printed.extend(&output.stderr);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !arguments.starts_with(&["keys", "new"]) {
+            self.printed.extend(&output.stdout);
+        }
+        Ok((output.status.success(), text))
+    }
+
+    /// Whether a core file of any service would be empty.
+    pub fn writes_no_core(&self) -> bool {
+        self.services.iter().all(|service| {
+            let limits = std::fs::read_to_string(format!("/proc/{}/limits", service.pid()));
+            let limit = |text: String| {
+                let line = text.lines().find(|line| line.starts_with("Max core file size"))?;
+                Some(line.split_whitespace().skip(4).all(|word| word == "0" || word == "bytes"))
+            };
+            // Not Linux: there is no such file to look into.
+            limits.is_err() || limits.ok().and_then(limit) == Some(true)
+        })
+    }
+
+    /// Tells the services to stop; whether all have in time.
+    pub async fn terminate(&mut self) -> Result<bool, Failure> {
+        let mut ended = true;
+        for service in &self.services {
+            service.terminate()?;
+        }
+        for service in &mut self.services {
+            ended &= service.ended(STOP_TIMEOUT).await.is_some();
+        }
+        Ok(ended)
+    }
+
+    /// Ends all processes; the folder is kept when there is something to look at.
+    pub async fn stop(mut self, clean: bool) {
+        self.services.clear();
+        self.pool.close().await;
+        if let Some(private) = self.private.take() {
+            private.stop().await;
+        }
+        if clean {
+            drop(std::fs::remove_dir_all(&self.dir));
+        }
+    }
+}
+
+fn pairs(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
