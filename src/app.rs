@@ -18,7 +18,7 @@ use crate::api_keys::needed;
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::sandbox::{self, Sandbox};
-use crate::shown_path::shown_path;
+use crate::shown::shown_path;
 use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]

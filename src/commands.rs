@@ -19,9 +19,7 @@ use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
 use crate::kiwoom::card_text::holds_card;
 use crate::service::{self, Service};
-use crate::{
-    clock_file, database, import, sandbox, self_check, simulate, telemetry, timeline,
-};
+use crate::{clock_file, database, import, sandbox, self_check, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 

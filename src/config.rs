@@ -21,8 +21,8 @@ use url::Url;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
-pub use read::{MIN_API_KEY_LENGTH, Problem};
 use read::Reader;
+pub use read::{MIN_API_KEY_LENGTH, Problem};
 
 use crate::schedule::Rules;
 

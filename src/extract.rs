@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
-use crate::config::MIN_API_KEY_LENGTH;
 use crate::error::{ApiError, Code, Detail, Text};
 use crate::money::{MAX_WON, Won};
+use crate::shown::shown_name;
 
 /// A value that one field of a request can hold.
 pub trait FromField: Sized {
@@ -43,7 +43,7 @@ impl Fields {
         let unknown: Vec<String> = unknown.cloned().collect();
         for field in unknown {
             let reason = Text::new("알 수 없는 필드입니다.", "Unknown field.");
-            fields.refuse(&without_data(&field), reason);
+            fields.refuse(&shown_name(&field), reason);
         }
         match result {
             Some(value) if fields.problems.is_empty() => Ok(value),
@@ -109,7 +109,7 @@ impl Fields {
             let read = text(&Value::from(key), 255).and_then(|k| Ok((k, T::from_field(&value)?)));
             match read {
                 Ok(entry) => entries.push(entry),
-                Err(reason) => self.refuse(&without_data(&field), reason),
+                Err(reason) => self.refuse(&shown_name(&field), reason),
             }
         }
         entries
@@ -187,21 +187,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         let id = axum::extract::Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(id.map_or_else(|_| String::new(), |id| id.0)))
     }
-}
-
-/// A name nobody knows may be no name at all but a card number or a key that slipped there. Answers
-/// are kept under an `Idempotency-Key`, so with as many digits as a birth date has it is shown
-/// without them, and as long as an API key it is shown as its length.
-fn without_data(name: &str) -> String {
-    let length = name.chars().count();
-    if length >= MIN_API_KEY_LENGTH {
-        return "*".repeat(length.min(100));
-    }
-    let digits = name.chars().filter(char::is_ascii_digit).count();
-    if digits < 6 {
-        return name.to_owned();
-    }
-    name.chars().map(|c| if c.is_ascii_digit() { '*' } else { c }).collect()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -8,14 +8,15 @@
 //! When a process dies in the middle, the next request with the key finds by that id what was
 //! done, and answers from it instead of doing it again.
 
+mod scope;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -24,15 +25,13 @@ use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use scope::Scope;
+
 use crate::actor::Actor;
-use crate::api_keys::ApiKeyId;
-use crate::auth::holds_key;
 use crate::context::{AppState, Context};
-use crate::error::{ApiError, Code, Text};
+use crate::error::{ApiError, Code};
 use crate::instance;
-use crate::kiwoom::card_text::{self, holds_card};
 use crate::payments::recovery;
-use crate::shown_path::shown_path;
 
 /// Largest request body in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -40,7 +39,6 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// leaves room for requests that do not need it.
 pub const MAX_REQUESTS: usize = 128;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER: &str = "idempotency-key";
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
 /// A sender that never lives: numbers of processes begin at 1.
@@ -78,38 +76,6 @@ struct Claim {
     started_at: DateTime<Utc>,
 }
 
-struct Scope {
-    api_key_id: String,
-    method: String,
-    path: String,
-    key: String,
-    /// The body; in front of it what of the address is not in `path`.
-    asked: Bytes,
-}
-
-impl Scope {
-    /// The table holds no query, only that there was one, and nothing secret of the path: what is
-    /// left out has to be the same all the same, as the body has to.
-    fn new(parts: &Parts, key: String, body: &Bytes) -> Self {
-        let api_key_id = parts.extensions.get::<ApiKeyId>().map(|id| id.0.clone());
-        let whole = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
-        let path = shown_path(&parts.headers, &parts.uri);
-        let asked = if path == whole {
-            body.clone()
-        } else {
-            [whole.as_bytes(), b"\n", body].concat().into()
-        };
-        let mark = if parts.uri.query().is_some() { "?" } else { "" };
-        Self {
-            api_key_id: api_key_id.unwrap_or_default(),
-            method: parts.method.to_string(),
-            path: path + mark,
-            key,
-            asked,
-        }
-    }
-}
-
 /// Layer: see the module.
 pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -128,11 +94,10 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     if ctx.stop.is_cancelled() {
         return ApiError::from(Code::ShuttingDown).into_response();
     }
-    let key = match key(&parts.headers) {
-        Ok(key) => key,
+    let scope = match Scope::of(&parts, &body) {
+        Ok(scope) => scope,
         Err(error) => return error.into_response(),
     };
-    let scope = key.map(|key| Scope::new(&parts, key, &body));
     let actor = Actor::of(&parts.extensions);
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
@@ -282,28 +247,6 @@ async fn finish(
 fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {
     let json = HeaderValue::from_static("application/json");
     (status, [(header::CONTENT_TYPE, json)], body).into_response()
-}
-
-fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get(HEADER) else { return Ok(None) };
-    let bytes = value.as_bytes();
-    if (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
-        let key = String::from_utf8_lossy(bytes).into_owned();
-        if holds_card(&key) {
-            return Err(ApiError::invalid_field("Idempotency-Key", card_text::refusal()));
-        }
-        if holds_key(headers, &key) {
-            let ko = "API 키를 넣을 수 없습니다.";
-            let reason = Text::new(ko, "May not contain an API key.");
-            return Err(ApiError::invalid_field("Idempotency-Key", reason));
-        }
-        return Ok(Some(key));
-    }
-    let reason = Text::new(
-        "공백 없는 ASCII 문자 1~255자여야 합니다.",
-        "Has to be 1 to 255 visible ASCII characters.",
-    );
-    Err(ApiError::invalid_field("Idempotency-Key", reason))
 }
 
 /// Reads a body that nobody wants, keeping none of it: left unread, it would close the connection

@@ -21,7 +21,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod request_id;
-pub mod shown_path;
+pub mod shown;
 
 // Features.
 pub mod billing;

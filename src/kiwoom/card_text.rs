@@ -1,6 +1,8 @@
 //! Card numbers where none belong: in names, reasons, metadata and ids, which are stored, shown and
 //! told to others.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use super::card::passes_luhn;
@@ -9,6 +11,28 @@ use crate::error::Text;
 /// The ways in which digits of a card are grouped when people write them: as one, 16 in fours, 19 in
 /// fours, 15 as American Express prints them, 14 as Diners does.
 const GROUPINGS: [&[usize]; 4] = [&[4, 4, 4, 4], &[4, 4, 4, 4, 3], &[4, 6, 5], &[4, 6, 4]];
+
+/// Lengths of card numbers, and their first four digits from and to (ISO/IEC 7812 ranges in use).
+const ISSUED: [(RangeInclusive<usize>, u32, u32); 13] = [
+    // Diners Club.
+    (14..=14, 3000, 3059),
+    (14..=14, 3600, 3699),
+    (14..=14, 3800, 3999),
+    // American Express.
+    (15..=15, 3400, 3499),
+    (15..=15, 3700, 3799),
+    // Mastercard, JCB, Visa, Mastercard.
+    (16..=16, 2221, 2720),
+    (16..=16, 3528, 3589),
+    (16..=16, 4000, 4999),
+    (16..=16, 5100, 5599),
+    // Discover and Korean issuers; UnionPay.
+    (16..=16, 6000, 6099),
+    (16..=16, 6440, 6599),
+    (16..=19, 6200, 6299),
+    // For use in Korea alone.
+    (16..=16, 9000, 9999),
+];
 
 /// The text, or why it is refused when it holds a card number.
 pub fn without_card(text: String) -> Result<String, Text> {
@@ -54,21 +78,15 @@ fn narrow(c: char) -> char {
     digit.unwrap_or(c)
 }
 
-/// Whether an issuer could have given out this number (ISO/IEC 7812 ranges in use; 9: cards for use
-/// in Korea alone), and Luhn's check.
+/// Whether an issuer could have given out this number, and Luhn's check.
 fn is_card(digits: &str) -> bool {
-    if !(14..=19).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.len() < 14 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
     let start: u32 = digits[..4].parse().unwrap_or(0);
-    let issued = match (digits.len(), start) {
-        (14, 3000..=3059 | 3600..=3699 | 3800..=3999) => true,
-        (15, 3400..=3499 | 3700..=3799) => true,
-        (16, 2221..=2720 | 3528..=3589 | 4000..=4999 | 5100..=5599) => true,
-        (16, 6000..=6099 | 6200..=6299 | 6440..=6599 | 9000..=9999) => true,
-        (17..=19, 6200..=6299) => true,
-        _ => false,
-    };
+    let mut issued = ISSUED.iter();
+    let issued = issued
+        .any(|(length, from, to)| length.contains(&digits.len()) && (*from..=*to).contains(&start));
     issued && passes_luhn(digits)
 }
 

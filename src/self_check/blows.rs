@@ -97,10 +97,7 @@ pub async fn settings(stage: &mut Stage, marks: &Marks) -> Result<usize, Failure
     }
     for arguments in [
         &["keys", "new", "--name", card, "--scopes", "read"][..],
-        &["keys", "new", "--name", "x", "--scopes", card],
         &["resume-charging", "--reason", card],
-        &["import", card],
-        &[card],
     ] {
         stage.run(arguments, &[]).await?;
     }
@@ -110,8 +107,9 @@ pub async fn settings(stage: &mut Stage, marks: &Marks) -> Result<usize, Failure
 /// A month passes: what is due is charged, and some of it declined.
 pub async fn month(stage: &Stage, marks: &Marks) -> Result<(), Failure> {
     let client = reqwest::Client::builder().no_proxy().build()?;
+    let sandbox_url = stage.sandbox_urls.last().ok_or("no sandbox")?;
     let post = async |path: &str, body: serde_json::Value| {
-        let url = format!("{}{path}", stage.sandbox_url);
+        let url = format!("{sandbox_url}{path}");
         client.post(url).json(&body).send().await?.error_for_status()
     };
     let message = format!("{} 한도 초과", marks.echoed_card);
@@ -119,9 +117,10 @@ pub async fn month(stage: &Stage, marks: &Marks) -> Result<(), Failure> {
         "message": message});
     post("/faults", fault).await?;
     post("/clock", json!({"advanceDays": 31})).await?;
+    let pool = stage.pools.last().ok_or("no database")?;
     let due = "select count(*) from payments where initiated_by = 'scheduler'";
     for _ in 0..200 {
-        let charged: i64 = sqlx::query_scalar(due).fetch_one(&stage.pool).await?;
+        let charged: i64 = sqlx::query_scalar(due).fetch_one(pool).await?;
         if charged > 10 {
             return Ok(());
         }

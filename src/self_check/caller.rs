@@ -100,12 +100,7 @@ impl Caller {
     }
 
     /// A POST as it should be; an error when it is answered with another status than these.
-    pub async fn post(
-        &self,
-        path: &str,
-        body: &Value,
-        statuses: &[u16],
-    ) -> Result<Value, Failure> {
+    pub async fn post(&self, path: &str, body: &Value, statuses: &[u16]) -> Result<Value, Failure> {
         let reply = self.good(Method::POST, path, Some(body)).await;
         if statuses.contains(&reply.status) {
             return Ok(reply.json);

@@ -23,7 +23,7 @@ pub fn of(mark: &Mark) -> Vec<Form> {
     let value = mark.value.as_str();
     let mut texts: Vec<(&'static str, String)> = vec![("plain", value.to_owned())];
     texts.extend(base64(value.as_bytes()).map(|text| ("base64", text)));
-    texts.push(("percent-encoded", value.bytes().map(|b| format!("%{b:02x}")).collect()));
+    texts.push(("percent-encoded", percent_encoded(value)));
     if !mark.is_short() {
         texts.push(("reversed", value.chars().rev().collect()));
     }
@@ -38,7 +38,8 @@ pub fn of(mark: &Mark) -> Vec<Form> {
             texts.push(("hashed", URL_SAFE.encode(&hash)));
             raw.push(("hashed", hash));
         }
-        let wide: String = value.bytes().filter_map(|b| char::from_u32(0xfee0 + u32::from(b))).collect();
+        let wide: String =
+            value.bytes().filter_map(|b| char::from_u32(0xfee0 + u32::from(b))).collect();
         raw.push(("EUC-KR", EUC_KR.encode(&wide).0.into_owned()));
         texts.push(("full width", wide));
     }
@@ -47,7 +48,8 @@ pub fn of(mark: &Mark) -> Vec<Form> {
         raw.push(("UTF-16", value.encode_utf16().flat_map(units).collect()));
     }
     // A dump shows bytes as hex, and a text that is in them.
-    let hexed: Vec<Form> = texts.iter().map(|(_, text)| ("hex", hex::encode(text).into_bytes())).collect();
+    let hexed: Vec<Form> =
+        texts.iter().map(|(_, text)| ("hex", hex::encode(text).into_bytes())).collect();
     let texts = texts.into_iter().map(|(name, text)| (name, text.into_bytes()));
     texts.chain(hexed).chain(raw).filter(|(_, bytes)| bytes.len() >= MIN_BYTES).collect()
 }
@@ -66,13 +68,16 @@ fn base64(value: &[u8]) -> impl Iterator<Item = String> {
 }
 
 fn in_fours(digits: &str, separator: &str) -> String {
-    let groups: Vec<&str> = (0..digits.len())
-        .step_by(4)
-        .map(|at| &digits[at..digits.len().min(at + 4)])
-        .collect();
+    let groups: Vec<&str> =
+        (0..digits.len()).step_by(4).map(|at| &digits[at..digits.len().min(at + 4)]).collect();
     groups.join(separator)
 }
 
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Every byte of it as an escape.
+pub fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|b| format!("%{}", hex::encode([b]))).collect::<Vec<_>>().concat()
 }

@@ -9,6 +9,7 @@ mod blows;
 mod caller;
 mod forms;
 mod marks;
+mod notices;
 mod places;
 mod receiver;
 mod report;
@@ -61,20 +62,24 @@ async fn push(
     let doc = stage.callers[0].good(Method::GET, "/openapi.json", None).await.json;
     let operations = routes::operations(&doc);
     report.demand(&operations);
+    let last = stage.callers.len() - 1;
+    let lane = |n: usize| (last - n < 2).then_some(last - n);
+    let merchants = stage.callers.iter().zip(&stage.sandbox_urls).enumerate();
+    let told = merchants.map(|(n, (caller, sandbox_url))| {
+        let story = Story { caller, marks, sandbox_url };
+        let operations = &operations;
+        async move { story.tell(operations, lane(n)).await }
+    });
     let mut known = Vec::new();
-    for (n, caller) in stage.callers.iter().enumerate() {
-        let story = Story { caller, marks, sandbox_url: &stage.sandbox_url };
-        let mut own = story.begin().await?;
-        story.operations(&operations, &mut own).await?;
-        let slow = n + 1 == stage.callers.len();
-        report.count("faults of the gateway", story.faults(&mut own, slow).await?);
-        report.count("notifications by hand", story.notifications(&mut own).await?);
+    for (own, faults, notifications) in futures::future::try_join_all(told).await? {
         known.push(own);
+        report.count("faults of the gateway", faults);
+        report.count("notifications by hand", notifications);
     }
     report.took("good requests and faults");
-    let marked = stage.callers.iter().zip(&known);
-    let marked = marked.map(|(caller, known)| marked(caller, &operations, known, marks));
-    let counts: Vec<usize> = futures::future::join_all(marked).await;
+    let merchants = stage.callers.iter().zip(&known);
+    let sent = merchants.map(|(caller, known)| marked(caller, &operations, known, marks));
+    let counts: Vec<usize> = futures::future::join_all(sent).await;
     report.count("marked requests", counts.iter().sum());
     report.took("marked requests");
     blows::month(stage, marks).await?;
@@ -121,6 +126,7 @@ async fn search(
     report.require("KiwoomPay gave out AUTOKEYs", autokeys.len() > stage.callers.len());
     let searcher = Searcher::new(marks.all(keys, &autokeys))?;
     report.require("each form of each mark is found", searcher.finds_all_forms());
+    let answers = stage.callers[0].answers().bytes.clone();
     for place in stage.places().await? {
         report.searched(&searcher, &place);
     }
@@ -131,5 +137,9 @@ async fn search(
         report.control(&searcher, &place);
     }
     report.took("search for what was planted");
+    if report.failed() {
+        // The one place that is in memory only, beside the others.
+        std::fs::write(stage.dir.join("answers"), answers)?;
+    }
     Ok(())
 }

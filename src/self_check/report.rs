@@ -99,6 +99,11 @@ impl Report {
         self.count("places in which every planted mark was looked for", 1);
     }
 
+    /// Whether anything was found or not done.
+    pub fn failed(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// Prints all of it; whether nothing was found and everything was done.
     pub fn print(&self) -> bool {
         for (what, count) in &self.counts {

@@ -149,7 +149,8 @@ fn body(fields: &[Field], known: &Known) -> Value {
     let needed = fields.iter().filter(|field| field.required);
     let values = needed.map(|field| {
         let value = known.get(field.name.as_str()).unwrap_or(&field.example);
-        let value = if field.within.is_empty() { value.clone() } else { body(&field.within, known) };
+        let value =
+            if field.within.is_empty() { value.clone() } else { body(&field.within, known) };
         (field.name.clone(), value)
     });
     Value::Object(values.collect::<Map<_, _>>())

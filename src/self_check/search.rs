@@ -92,7 +92,7 @@ mod tests {
             ("c6NTMxNDkyODcwNjE3MzU4Mg", "base64"),
             ("%35%33%31%34%39%32%38%37%30%36%31%37%33%35%38%32", "percent-encoded"),
             ("５３１４９２８７０６１７３５８２", "full width"),
-            ("5\03\01\04\09\02\08\07\00\06\01\07\03\05\08\02\0", "UTF-16"),
+            ("\u{0}5.3.1.4.9.2.8.7.0.6.1.7.3.5.8.2".replace('.', "\0").as_str(), "UTF-16"),
         ] {
             assert!(searcher().find(leak.as_bytes()).contains(&(0, form)), "{leak}");
         }

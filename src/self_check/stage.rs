@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 
 use super::caller::{Answers, Caller};
 use super::marks::Marks;
 use super::receiver::Receiver;
-use crate::database::MIGRATIONS;
-use crate::database::private::{DATABASE, PrivateServer};
+use crate::database::private::PrivateServer;
 use crate::process::{Failure, Process, Recipe, free_port};
 
 /// As loud as it gets, also for the parts of libraries that print what they send.
@@ -29,7 +28,7 @@ pub const LEVELS: [(&str, &str, &str); 6] = [
     ("trace", LOUD, "json"),
     ("trace", LOUD, "pretty"),
 ];
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 
@@ -37,12 +36,14 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Stage {
     /// Where everything is.
     pub dir: PathBuf,
-    /// How to call the sandbox's own pages.
-    pub sandbox_url: String,
+    /// Each service has a sandbox of its own, whose faults befall nobody else: the own pages of each.
+    pub sandbox_urls: Vec<String>,
     /// A caller of each service, in the order of [`LEVELS`].
     pub callers: Vec<Caller>,
-    /// For looks into the database.
-    pub pool: PgPool,
+    /// For what concerns PostgreSQL as a whole.
+    pub admin: PgPool,
+    /// For looks into the database of each service.
+    pub pools: Vec<PgPool>,
     /// The merchant's backend.
     pub receiver: Receiver,
     /// What commands have printed.
@@ -50,9 +51,11 @@ pub struct Stage {
     /// What `GET /metrics` has shown.
     pub metrics: Vec<u8>,
     services: Vec<Process>,
-    _sandbox: Process,
+    sandboxes: Vec<Process>,
     pub(super) private: Option<PrivateServer>,
     settings: Vec<(String, String)>,
+    api_key: String,
+    password: String,
 }
 
 impl Stage {
@@ -60,36 +63,17 @@ impl Stage {
     pub async fn start(marks: &Marks) -> Result<Self, Failure> {
         let name = format!("kiwoom-leaks-{}", uuid::Uuid::now_v7().simple());
         let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(dir.join("service"))?;
+        std::fs::create_dir_all(dir.join("data"))?;
         println!("  everything is in {}", dir.display());
         let private = PrivateServer::start(&dir, None).await?;
-        let pool = PgPoolOptions::new().max_connections(2).connect_with(private.options(DATABASE));
-        let pool = pool.await?;
+        let admin = PgPoolOptions::new().max_connections(2);
+        let admin = admin.connect_with(private.options("postgres")).await?;
         // Every segment of the write-ahead log is kept for the search.
         for sql in ["alter system set wal_keep_size = '16GB'", "select pg_reload_conf()"] {
-            sqlx::query(sql).execute(&pool).await?;
+            sqlx::query(sql).execute(&admin).await?;
         }
-        MIGRATIONS.run(&pool).await?;
-        let port = free_port()?;
-        let sandbox_url = format!("http://127.0.0.1:{port}/sandbox");
         let receiver = Receiver::start().await?;
-        let ports = LEVELS.iter().map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
-        let public_url = format!("http://127.0.0.1:{}", ports[0]);
-        let data_dir = dir.join("service").display().to_string();
-        let sandbox = Process::start(Recipe {
-            name: "sandbox".to_owned(),
-            arguments: vec!["sandbox".to_owned(), "--port".to_owned(), port.to_string()],
-            environment: pairs(&[("DATA_DIR", &data_dir), ("PUBLIC_URL", &public_url)]),
-            port,
-            dir: dir.clone(),
-        })?;
-        let with_password =
-            |url: String| url.replacen('@', &format!(":{}@", marks.database_password), 1);
         let settings = pairs(&[
-            ("DATA_DIR", &data_dir),
-            ("DATABASE_URL", &with_password(private.url(DATABASE))),
-            ("KIWOOM_BASE_URL", &sandbox_url),
-            ("PUBLIC_URL", &public_url),
             ("API_KEYS", &marks.api_key),
             ("BILLING_KEY_SECRET", &marks.secret),
             ("BILLING_KEY_SECRET_OLD", &marks.old_secret),
@@ -100,47 +84,84 @@ impl Stage {
             ("REGISTER_CUSTOMER_PER_HOUR", "0"),
             ("REGISTER_ADDRESS_PER_HOUR", "0"),
             ("REGISTER_KEY_PER_HOUR", "0"),
-            ("KIWOOM_TIMEOUT_SECS", "1"),
+            ("KIWOOM_TIMEOUT_SECS", "2"),
             ("KIWOOM_RATE_PER_SEC", "0"),
             ("KAKAOPAY_ENABLED", "true"),
             ("SCHEDULER_INTERVAL_SECS", "1"),
         ]);
         let mut stage = Self {
             dir,
-            sandbox_url,
+            sandbox_urls: Vec::new(),
             callers: Vec::new(),
-            pool,
+            admin,
+            pools: Vec::new(),
             receiver,
             printed: Vec::new(),
             metrics: Vec::new(),
             services: Vec::new(),
-            _sandbox: sandbox,
+            sandboxes: Vec::new(),
             private: Some(private),
             settings,
+            api_key: marks.api_key.clone(),
+            password: marks.database_password.clone(),
         };
-        stage.until_answered(&format!("{}/clock", stage.sandbox_url)).await?;
-        stage.start_services(marks, &ports).await?;
+        let answers = Arc::default();
+        for (level, filter, format) in LEVELS {
+            let log = pairs(&[("RUST_LOG", filter), ("LOG_FORMAT", format)]);
+            stage.start_service(&format!("{level}-{format}"), log, &answers).await?;
+        }
         Ok(stage)
     }
 
-    async fn start_services(&mut self, marks: &Marks, ports: &[u16]) -> Result<(), Failure> {
-        let answers = Arc::new(Mutex::new(Answers::default()));
-        for ((level, filter, format), port) in LEVELS.into_iter().zip(ports) {
-            let mut environment = self.settings.clone();
-            environment.extend(pairs(&[
-                ("PORT", &port.to_string()),
-                ("RUST_LOG", filter),
-                ("LOG_FORMAT", format),
-            ]));
-            let name = format!("service-{level}-{format}");
-            let dir = self.dir.clone();
-            let recipe = Recipe { name, arguments: vec![], environment, port: *port, dir };
-            self.services.push(Process::start(recipe)?);
-            let base = format!("http://127.0.0.1:{port}");
-            self.until_answered(&format!("{base}/health/ready")).await?;
-            self.callers.push(Caller::new(base, &marks.api_key, &answers)?);
-        }
+    /// A service with its sandbox.
+    async fn start_service(
+        &mut self,
+        name: &str,
+        log: Vec<(String, String)>,
+        answers: &Arc<Mutex<Answers>>,
+    ) -> Result<(), Failure> {
+        let (port, sandbox_port) = (free_port()?, free_port()?);
+        let base = format!("http://127.0.0.1:{port}");
+        let sandbox_url = format!("http://127.0.0.1:{sandbox_port}/sandbox");
+        let dir = self.dir.clone();
+        let data_dir = dir.join("data").join(name).display().to_string();
+        let shared = pairs(&[("DATA_DIR", &data_dir), ("PUBLIC_URL", &base)]);
+        self.sandboxes.push(Process::start(Recipe {
+            name: format!("sandbox-{name}"),
+            arguments: vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()],
+            environment: shared.clone(),
+            port: sandbox_port,
+            dir: dir.clone(),
+        })?);
+        self.until_answered(&format!("{sandbox_url}/clock")).await?;
+        let database_url = self.add_database(name).await?;
+        let own = pairs(&[
+            ("DATABASE_URL", &database_url),
+            ("KIWOOM_BASE_URL", &sandbox_url),
+            ("PORT", &port.to_string()),
+        ]);
+        // The last service's sandbox is that of the commands too.
+        self.settings.retain(|(name, _)| !shared.iter().chain(&own).any(|(n, _)| n == name));
+        self.settings.extend(shared.into_iter().chain(own));
+        let environment = [self.settings.clone(), log].concat();
+        let name = format!("service-{name}");
+        let recipe = Recipe { name, arguments: vec![], environment, port, dir };
+        self.services.push(Process::start(recipe)?);
+        self.until_answered(&format!("{base}/health/ready")).await?;
+        self.callers.push(Caller::new(base, &self.api_key, answers)?);
+        self.sandbox_urls.push(sandbox_url);
         Ok(())
+    }
+
+    /// A database of its own, because two sandboxes give out the same transaction ids. Its address
+    /// has a password, which PostgreSQL does not ask for here.
+    async fn add_database(&mut self, name: &str) -> Result<String, Failure> {
+        let private = self.private.as_ref().ok_or("PostgreSQL is away")?;
+        let create = format!("create database \"{name}\"");
+        sqlx::query(AssertSqlSafe(create)).execute(&self.admin).await?;
+        let pool = PgPoolOptions::new().max_connections(2).connect_with(private.options(name));
+        self.pools.push(pool.await?);
+        Ok(private.url(name).replacen('@', &format!(":{}@", self.password), 1))
     }
 
     /// Waits until an address answers with success.
@@ -220,7 +241,9 @@ impl Stage {
     /// Ends all processes; the folder is kept when there is something to look at.
     pub async fn stop(mut self, clean: bool) {
         self.services.clear();
-        self.pool.close().await;
+        for pool in self.pools.iter().chain([&self.admin]) {
+            pool.close().await;
+        }
         if let Some(private) = self.private.take() {
             private.stop().await;
         }

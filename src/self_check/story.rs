@@ -1,21 +1,27 @@
 //! Everything that a merchant does, well: each operation of the API with what it needs, and each
 //! fault of the gateway in each exchange with it.
 
+use chrono::Months;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::caller::{Ask, Caller};
+use super::caller::Caller;
 use super::marks::{CARD_PASSWORD, Marks};
+use super::notices::paid;
 use super::routes::{Known, Operation};
+use crate::clock::Clock;
 use crate::process::Failure;
 use crate::sandbox;
 
 const CUSTOMER: &str = "customer-1";
-const AMOUNT: i64 = 9900;
+pub(super) const AMOUNT: i64 = 9900;
 /// Longer than the services wait for the gateway.
-const DELAY_MS: u64 = 1200;
-/// Kinds of faults that take their time: only the most talkative service meets them.
+const DELAY_MS: u64 = 2200;
+/// On a machine that is busy an answer may be late by itself.
+const TRIES: usize = 5;
+/// Kinds of faults that take their time. Only the most talkative services meet them, each one every
+/// other kind.
 const SLOW: [&str; 4] = ["delay_before", "delay_after", "slow", "huge"];
 
 /// A merchant at one service.
@@ -29,8 +35,21 @@ pub struct Story<'a> {
 }
 
 impl Story<'_> {
+    /// All of it. What is known then, and how many faults and notifications there were.
+    pub async fn tell(
+        &self,
+        operations: &[Operation],
+        lane: Option<usize>,
+    ) -> Result<(Known, usize, usize), Failure> {
+        let mut known = self.begin().await?;
+        self.operations(operations, &mut known).await?;
+        let faults = self.faults(&mut known, lane).await?;
+        let notifications = self.notifications(&mut known).await?;
+        Ok((known, faults, notifications))
+    }
+
     /// Two cards, one of them a company's. What other requests need from then on.
-    pub async fn begin(&self) -> Result<Known, Failure> {
+    async fn begin(&self) -> Result<Known, Failure> {
         let marks = self.marks;
         let corporate = card(&marks.corporate_card, &marks.business_number);
         self.caller.post("/billing/register", &corporate, &[201]).await?;
@@ -48,7 +67,7 @@ impl Story<'_> {
             ("reason", json!("확인")),
             ("used", json!(1)),
             ("total", json!(2)),
-            ("until", json!("2099-12-31")),
+            ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
         ]);
         known.insert("billingKey", json!(self.register().await?));
         Ok(known)
@@ -61,11 +80,7 @@ impl Story<'_> {
     }
 
     /// Each operation with a good request and what it needs.
-    pub async fn operations(
-        &self,
-        operations: &[Operation],
-        known: &mut Known,
-    ) -> Result<(), Failure> {
+    async fn operations(&self, operations: &[Operation], known: &mut Known) -> Result<(), Failure> {
         for operation in operations {
             self.refresh(operation, known).await?;
             let mut asks = vec![operation.good(known, 0)];
@@ -88,10 +103,8 @@ impl Story<'_> {
         known.insert("planId", json!(format!("plan-{unique}")));
         known.insert("orderId", json!(format!("O-{unique}")));
         known.insert("amount", json!(AMOUNT));
-        if path == "/billing/key/{billingKey}" {
-            let old = known.insert("billingKey", json!(self.register().await?));
-            drop(old);
-        }
+        // The subscriptions of another operation use the one that there is.
+        known.insert("billingKey", json!(self.register().await?));
         let needs = |words: &[&str]| words.iter().any(|word| path.contains(word));
         if needs(&["/subscription/", "/cancel", "/payment/", "/refund", "/pay"]) {
             self.subscribe(known).await?;
@@ -106,6 +119,10 @@ impl Story<'_> {
         let subscription = known.get("subscriptionId").and_then(Value::as_str).unwrap_or_default();
         let subscription = format!("/billing/subscription/{subscription}");
         match path {
+            "/easypay/cancel" => {
+                let order = json!({"orderId": known["orderId"]});
+                self.caller.post(path, &order, &[200]).await?;
+            }
             "/billing/subscription/{id}/resume" => {
                 self.caller.post(&format!("{subscription}/pause"), &json!({}), &[200]).await?;
             }
@@ -130,12 +147,20 @@ impl Story<'_> {
 
     /// A subscription whose first period is paid.
     async fn subscribe(&self, known: &mut Known) -> Result<(), Failure> {
-        let body = json!({
-            "billingKey": known["billingKey"], "customerId": CUSTOMER, "planId": known["planId"],
-            "amount": AMOUNT, "productName": "월간 구독", "cycleDay": 15, "chargeNow": true,
-            "metadata": {"source": "self-check"},
-        });
-        let made = self.caller.post("/billing/subscribe", &body, &[201]).await?;
+        let mut made = Err("not tried".into());
+        for n in 0..TRIES {
+            let plan = format!("{}-{n}", text(&known["planId"])?);
+            let body = json!({
+                "billingKey": known["billingKey"], "customerId": CUSTOMER, "planId": plan,
+                "amount": AMOUNT, "productName": "월간 구독", "cycleDay": 15, "chargeNow": true,
+                "metadata": {"source": "self-check"},
+            });
+            made = self.caller.post("/billing/subscribe", &body, &[201]).await;
+            if made.is_ok() {
+                break;
+            }
+        }
+        let made = made?;
         let id = text(&made["data"]["id"])?;
         let list = format!("/billing/payments?subscriptionId={id}");
         let payments = self.caller.good(Method::GET, &list, None).await.json;
@@ -145,7 +170,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn prepare(&self, known: &Known) -> Result<Value, Failure> {
+    pub(super) async fn prepare(&self, known: &Known) -> Result<Value, Failure> {
         let body = json!({
             "orderId": known["orderId"], "amount": AMOUNT, "productName": "주문",
             "customerName": "홍길동",
@@ -154,10 +179,12 @@ impl Story<'_> {
     }
 
     async fn pay(&self, known: &Known, status: u16) -> Result<Value, Failure> {
-        let body = json!({
-            "billingKey": known["billingKey"], "customerId": CUSTOMER, "amount": AMOUNT,
-            "productName": "단건 결제",
-        });
+        let body = single(known);
+        for _ in 1..TRIES {
+            if let Ok(paid) = self.caller.post("/billing/pay", &body, &[status]).await {
+                return Ok(paid);
+            }
+        }
         self.caller.post("/billing/pay", &body, &[status]).await
     }
 
@@ -182,10 +209,12 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Every fault in every exchange; without those that take long unless `slow`. How many.
-    pub async fn faults(&self, known: &mut Known, slow: bool) -> Result<usize, Failure> {
+    /// Every fault in every exchange; of those that take long those of the lane. How many.
+    async fn faults(&self, known: &mut Known, lane: Option<usize>) -> Result<usize, Failure> {
         let mut count = 0;
-        for kind in sandbox::fault_kinds().filter(|kind| slow || !SLOW.contains(kind)) {
+        let place = |kind: &str| SLOW.iter().position(|slow| *slow == kind);
+        let ours = |kind: &&str| place(kind).is_none_or(|at| lane == Some(at % 2));
+        for kind in sandbox::fault_kinds().filter(ours) {
             for on in ["READY", "CARD-KEYGEN", "CARD-BATCH", "CANCEL", "HASH"] {
                 self.meet(known, on, kind).await?;
                 count += 1;
@@ -200,13 +229,7 @@ impl Story<'_> {
         let any = [200, 201, 202, 400, 402, 409, 500, 502, 503];
         let card = card(&self.marks.card, &self.marks.birth_date);
         let (path, body) = match on {
-            "CARD-BATCH" => {
-                let body = json!({
-                    "billingKey": known["billingKey"], "customerId": CUSTOMER, "amount": AMOUNT,
-                    "productName": "단건 결제",
-                });
-                ("/billing/pay", body)
-            }
+            "CARD-BATCH" => ("/billing/pay", single(known)),
             "CANCEL" => {
                 let paid = self.pay(known, 200).await?;
                 let body = json!({"paymentId": paid["data"]["id"], "amount": 1000});
@@ -225,48 +248,6 @@ impl Story<'_> {
         self.fault(on, kind).await?;
         self.caller.post(path, &body, &any).await.map(drop)
     }
-
-    /// Notifications with secrets in them, good and bad, in each way to send one.
-    pub async fn notifications(&self, known: &mut Known) -> Result<usize, Failure> {
-        let marks = self.marks;
-        let mut count = 0;
-        for path in ["/webhook/kiwoom", "/webhook/noti"] {
-            known.insert("orderId", json!(format!("O-{}", Uuid::now_v7().simple())));
-            self.prepare(known).await?;
-            let order = text(&known["orderId"])?;
-            let wrong = paid(&marks.stray_card, marks);
-            let failed = format!(
-                "{}&RESULTCODE=9115&ERRORMESSAGE={}",
-                paid(&order, marks),
-                marks.echoed_card
-            );
-            let own = format!("birthDate={}&apiKey={}", marks.birth_date, marks.wrong_key);
-            for fields in [failed, paid(&order, marks), wrong, own] {
-                let form = "application/x-www-form-urlencoded".to_owned();
-                let pairs = url::form_urlencoded::parse(fields.as_bytes());
-                let object: Value = pairs.map(|(k, v)| (k.into_owned(), json!(v))).collect();
-                let bodies = [
-                    None,
-                    Some((form, fields.clone().into_bytes())),
-                    Some(("application/json".to_owned(), object.to_string().into_bytes())),
-                ];
-                for body in bodies {
-                    count += 1;
-                    self.notify(path, &fields, body).await;
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    async fn notify(&self, path: &str, fields: &str, body: Option<(String, Vec<u8>)>) {
-        let (method, target) = match &body {
-            None => (Method::GET, format!("{path}?{fields}")),
-            Some(_) => (Method::POST, path.to_owned()),
-        };
-        let operation = format!("{method} {path}");
-        self.caller.ask(Ask { operation, method, target, headers: Vec::new(), body }).await;
-    }
 }
 
 /// A registration.
@@ -278,17 +259,14 @@ pub fn card(number: &str, birth_date: &str) -> Value {
     })
 }
 
-/// The notification of a paid order, with a card number that KiwoomPay has not masked.
-fn paid(order: &str, marks: &Marks) -> String {
-    let card = &marks.echoed_card;
-    format!(
-        "PAYMETHOD=KAKAOPAY&CPID={}&DAOUTRX={}&ORDERNO={order}&AMOUNT={AMOUNT}\
-         &SETTDATE=20260205101010&CARDNO={card}&RESERVEDSTRING={card}&PRODUCTNAME=%C7%D1",
-        sandbox::CPID,
-        &Uuid::new_v4().simple().to_string()[..20],
-    )
+/// A single charge.
+fn single(known: &Known) -> Value {
+    json!({
+        "billingKey": known["billingKey"], "customerId": CUSTOMER, "amount": AMOUNT,
+        "productName": "단건 결제",
+    })
 }
 
-fn text(value: &Value) -> Result<String, Failure> {
+pub(super) fn text(value: &Value) -> Result<String, Failure> {
     Ok(value.as_str().ok_or("an answer without what was asked for")?.to_owned())
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::caller::Ask;
+use super::forms::percent_encoded;
 use super::marks::{CARD_PASSWORD, Marks};
 use super::routes::{Field, Known, Operation};
 
@@ -33,7 +34,7 @@ fn in_paths(operation: &Operation, good: &Ask, marks: &Marks) -> Vec<Ask> {
         return Vec::new();
     }
     let mut values: Vec<String> = written(&marks.stray_card).map(|c| c.replace(' ', "%20")).into();
-    values.push(marks.stray_card.bytes().map(|b| format!("%{b:02x}")).collect());
+    values.push(percent_encoded(&marks.stray_card));
     values.push(marks.api_key.clone());
     let asks = values.into_iter().map(|value| {
         let target = operation.path_with(|_| value.clone());
@@ -82,9 +83,9 @@ fn in_headers(good: &Ask, marks: &Marks) -> Vec<Ask> {
         headers.push(("Authorization", key.clone()));
     }
     headers.push(("Authorization", format!("Bearer {}", marks.api_key.to_uppercase())));
-    let asks = headers.into_iter().map(|(name, value)| {
-        Ask { headers: vec![(name.to_owned(), value)], ..good.clone() }
-    });
+    let asks = headers
+        .into_iter()
+        .map(|(name, value)| Ask { headers: vec![(name.to_owned(), value)], ..good.clone() });
     asks.collect()
 }
 
@@ -174,8 +175,9 @@ fn unreadable(good: &Ask, marks: &Marks) -> Vec<Ask> {
         (marks.stray_card.as_str(), whole.into_bytes()),
         ("application/x-www-form-urlencoded", form.into_bytes()),
     ];
-    let asks = bodies.into_iter().map(|(content_type, body)| {
-        Ask { body: Some((content_type.to_owned(), body)), ..good.clone() }
+    let asks = bodies.into_iter().map(|(content_type, body)| Ask {
+        body: Some((content_type.to_owned(), body)),
+        ..good.clone()
     });
     asks.collect()
 }

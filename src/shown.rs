@@ -1,9 +1,10 @@
-//! The path of a request as logs and the table of idempotency keys may hold it.
+//! What of a request may be shown: in logs, in answers, in the table of idempotency keys.
 
 use axum::http::{HeaderMap, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::auth::holds_key;
+use crate::config::MIN_API_KEY_LENGTH;
 use crate::kiwoom::notification::mask_cards;
 
 /// The path without its query. Card numbers in it are masked, however they are percent-encoded; of
@@ -22,6 +23,21 @@ pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     // The stars of the mask, and what ids and order numbers are made of.
     let readable = encoded.map(|s| s.to_string().replace("%2A", "*").replace("%2D", "-"));
     readable.collect::<Vec<_>>().join("/").replace("%5F", "_")
+}
+
+/// A name nobody knows may be no name at all but a card number or a key that slipped there. Answers
+/// are kept under an `Idempotency-Key`, so with as many digits as a birth date has it is shown
+/// without them, and as long as an API key it is shown as its length.
+pub fn shown_name(name: &str) -> String {
+    let length = name.chars().count();
+    if length >= MIN_API_KEY_LENGTH {
+        return "*".repeat(length.min(100));
+    }
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    if digits < 6 {
+        return name.to_owned();
+    }
+    name.chars().map(|c| if c.is_ascii_digit() { '*' } else { c }).collect()
 }
 
 #[cfg(test)]
