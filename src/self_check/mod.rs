@@ -129,6 +129,15 @@ async fn search(
     let answers = stage.callers[0].answers().bytes.clone();
     for place in stage.places().await? {
         report.searched(&searcher, &place);
+        if place.name.starts_with("log, trace") {
+            let text = String::from_utf8_lossy(&place.bytes);
+            report.require("the lowest level is logged", text.contains("log started"));
+            let library = |line: &&str| {
+                let low = line.contains("TRACE") || line.contains("DEBUG");
+                low && ["hyper", "reqwest", "sqlx"].iter().any(|name| line.contains(name))
+            };
+            report.require("libraries are held back", !text.lines().any(|l| library(&l)));
+        }
     }
     report.took("search");
     let values: Vec<&str> = searcher.marks().iter().map(|mark| mark.value.as_str()).collect();
