@@ -84,6 +84,7 @@ impl Service {
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
         let (pool, private) = database::open(&config).await?;
+        database::check(&pool, config.is_production()).await?;
         let stop = CancellationToken::new();
         // Not `stop`: the calls that shutdown waits for are still this process's.
         let ended = CancellationToken::new();
