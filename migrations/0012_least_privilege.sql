@@ -6,15 +6,24 @@ do $$ begin
     execute format('alter function record_event() set search_path = %I, pg_temp', current_schema());
 end $$;
 
+create function refuse() returns trigger language plpgsql as $$
+begin
+    raise exception '%', tg_argv[0];
+end $$;
+
 -- An intent for which nothing was sent is taken back, and a first charge that failed leaves no
 -- subscription; no other row of the books goes.
-create function keep_books() returns trigger language plpgsql as $$
-begin
-    raise exception '% are kept', tg_table_name;
-end $$;
 create trigger payments_are_kept before delete on payments
-    for each row when (old.state not in ('sending', 'unknown')) execute function keep_books();
+    for each row when (old.state not in ('sending', 'unknown'))
+    execute function refuse('payments are kept');
 create trigger refunds_are_kept before delete on refunds
-    for each row when (old.state not in ('sending', 'unknown')) execute function keep_books();
+    for each row when (old.state not in ('sending', 'unknown'))
+    execute function refuse('refunds are kept');
 create trigger subscriptions_are_kept before delete on subscriptions
-    for each row when (old.status <> 'incomplete') execute function keep_books();
+    for each row when (old.status <> 'incomplete')
+    execute function refuse('subscriptions are kept');
+
+-- The service writes notices into the trail by itself; of changes only the trigger tells.
+create trigger events_tell_of_changes before insert on events
+    for each row when (new.notice is null and pg_trigger_depth() = 0)
+    execute function refuse('events tell of changes, and are written by them');

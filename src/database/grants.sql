@@ -21,7 +21,9 @@ grant update (state, sender, transaction_id, failure_code, failure_message, reso
     on refunds to :"role";
 
 -- Append-only: the trail, the customers' consents, the delivery log. An event gets its position and
--- data after the commit, once (events_are_kept).
+-- data after the commit, once (events_are_kept). The trigger that writes it runs as the service,
+-- which writes notices too and so has to have the right; an event that is none is the trigger's
+-- alone (events_tell_of_changes).
 grant select on events to :"role";
 grant insert (id, type, object, object_id, subscription_id, stream, notice, actor, request_id,
     reason, before, after, created_at)

@@ -25,7 +25,8 @@ pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
 
 /// Whether the tables are this role's own, so that it can change them and their triggers.
 pub async fn is_own(pool: &PgPool) -> sqlx::Result<bool> {
-    let query = "select pg_has_role(relowner, 'usage') from pg_class where oid = 'payments'::regclass";
+    let query =
+        "select pg_has_role(relowner, 'usage') from pg_class where oid = 'payments'::regclass";
     sqlx::query_scalar(query).fetch_one(pool).await
 }
 

@@ -33,7 +33,8 @@ fn every_container_is_read_only_without_capabilities_and_without_root() {
     ] {
         assert!(hardened.contains(&line), "{line}: {hardened:?}");
     }
-    let services = COMPOSE.split("\nservices:\n").nth(1).unwrap().split("\nvolumes:").next().unwrap();
+    let services =
+        COMPOSE.split("\nservices:\n").nth(1).unwrap().split("\nvolumes:").next().unwrap();
     let named = services.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> = named.filter_map(|line| line.trim().strip_suffix(':')).collect();
     assert_eq!(names, ["kiwoom-billing", "migrate", "postgres"]);

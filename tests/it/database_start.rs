@@ -1,5 +1,5 @@
-//! How the service and its subcommands begin on a database: who may bring the schema up to date, and
-//! which database is not fit for real money.
+//! How the service begins on a database: who brings the schema up to date, and which database is not
+//! fit for real money.
 
 use std::process::Command;
 
@@ -95,7 +95,8 @@ async fn rights_are_given_to_a_role_that_is_there_and_that_they_restrict() {
     let told = migrate(&owner, &["--grant-to", "nobody_of_the_tests"]).unwrap_err();
     assert!(told.contains("there is no role nobody_of_the_tests"), "{told}");
     let mut db = PgConnection::connect(&owner).await.unwrap();
-    let name: String = sqlx::query_scalar("select current_user::text").fetch_one(&mut db).await.unwrap();
+    let name: String =
+        sqlx::query_scalar("select current_user::text").fetch_one(&mut db).await.unwrap();
     let told = migrate(&owner, &["--grant-to", &name]).unwrap_err();
     assert!(told.contains("no grant restricts"), "{told}");
     let told = migrate(&database, &["--grant-to", SERVICE]).unwrap_err();

@@ -67,6 +67,7 @@ mod subscription_edges;
 mod subscription_life;
 mod subscription_turns;
 mod subscriptions;
+mod supply;
 mod takeover;
 mod tax;
 mod terms;
