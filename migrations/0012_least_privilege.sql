@@ -23,6 +23,15 @@ create trigger subscriptions_are_kept before delete on subscriptions
     for each row when (old.status <> 'incomplete')
     execute function refuse('subscriptions are kept');
 
+-- What was agreed stays: only an order that is not paid may be opened again on other terms. This
+-- looks at statements that name these columns, which are those that open orders.
+create trigger payments_terms_are_kept
+    before update of tax_free_amount, product_name, customer_id, customer_name, customer_email,
+        expires_at
+    on payments for each row
+    when (old.kind <> 'checkout' or old.state not in ('ready', 'expired', 'declined'))
+    execute function refuse('the terms of a payment are kept');
+
 -- The service writes notices into the trail by itself; of changes only the trigger tells.
 create trigger events_tell_of_changes before insert on events
     for each row when (new.notice is null and pg_trigger_depth() = 0)

@@ -11,8 +11,9 @@ use crate::postgres::{SERVICE, as_owner, new_database};
 const CHANGING: [(&str, &str); 5] = [
     (
         "payments",
-        "approved_at auth_number failure_code failure_message late method refunded_amount \
-         refunding_amount resolve_reason sender settled_at state transaction_id",
+        "approved_at auth_number customer_email customer_id customer_name expires_at failure_code \
+         failure_message late method product_name refunded_amount refunding_amount resolve_reason \
+         sender settled_at state tax_free_amount transaction_id",
     ),
     (
         "refunds",
@@ -158,7 +159,20 @@ async fn only_what_was_not_sent_can_be_deleted_from_the_books() {
         assert!(error.to_string().contains(&format!("{table} are kept")), "{error}");
     }
     let path = format!("/billing/payment/{}", paid["id"].as_str().unwrap());
-    assert_eq!(app.get(&path).await.data(200)["refundedAmount"], 1000);
+    assert_eq!(app.get(&path).await.data(200)["refundableAmount"], 8900);
+}
+
+/// An order that is not paid may be opened again on other terms; a payment that was made may not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_terms_of_a_payment_are_kept() {
+    let app = TestApp::start().await;
+    app.pay(&app.register("4111111111111111").await).await.data(200);
+    for column in ["customer_id", "customer_name", "customer_email", "product_name"] {
+        let sql = format!("update payments set {column} = 'another'");
+        let pool = &app.service.ctx.pool;
+        let error = sqlx::query(AssertSqlSafe(sql)).execute(pool).await.unwrap_err();
+        assert!(error.to_string().contains("the terms of a payment are kept"), "{error}");
+    }
 }
 
 /// A temporary table is found before any other, but not by the trigger that writes the trail.
