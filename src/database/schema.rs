@@ -60,7 +60,7 @@ fn is_refused(error: &sqlx::Error) -> bool {
 }
 
 fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
-    let code = error.as_database_error().and_then(|e| e.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| codes.contains(&&*code))
 }
 
