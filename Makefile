@@ -1,7 +1,7 @@
 # `make` lists what there is. GNU make 3.81, as on macOS, is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check
+.PHONY: help run test test-browser check sbom
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /|/' | \
@@ -29,3 +29,6 @@ check: ## Check the format, the lints and the dependencies' licences
 	else \
 		echo 'cargo-deny is not installed: licences, bans and sources are NOT checked.'; \
 	fi
+
+sbom: ## List what the program is made of (CycloneDX): target/sbom/kiwoom-billing.cdx.json
+	@sh scripts/sbom.sh

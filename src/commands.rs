@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
+use crate::error::is_forbidden;
 use crate::service::{self, Service};
 use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
 
@@ -41,12 +42,18 @@ async fn close(pool: &PgPool, private: Option<PrivateServer>) {
     }
 }
 
-/// Brings the schema up to date.
-pub async fn migrate(config: Config) -> Done {
+/// Brings the schema up to date, and gives the role `grant_to` the rights that the service needs.
+pub async fn migrate(config: Config, grant_to: Option<&str>) -> Done {
     telemetry::init(&config);
     let (pool, private) = database::open(&config).await?;
-    close(&pool, private).await;
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
+    if let Some(role) = grant_to {
+        database::grants::grant(&mut *pool.acquire().await?, role).await?;
+        println!(
+            "{role}: 서비스에 필요한 권한만 주었습니다 (has what the service needs, no more)."
+        );
+    }
+    close(&pool, private).await;
     Ok(())
 }
 
@@ -54,7 +61,7 @@ pub async fn migrate(config: Config) -> Done {
 pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     telemetry::init(&config);
     let (pool, private) = database::open(&config).await?;
-    let resumed = timeline::resume(&pool, reason).await?;
+    let resumed = timeline::resume(&pool, reason).await.map_err(for_the_owner)?;
     match &resumed {
         Some((before, now)) => {
             println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
@@ -68,6 +75,16 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
     close(&pool, private).await;
     Ok(())
+}
+
+/// The service's role may not say this.
+fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
+    if !is_forbidden(&error) {
+        return error.into();
+    }
+    "이 역할은 청구 재개를 확정할 수 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 (this role \
+     may not let charging go on: run it with the DATABASE_URL of the tables' owner)"
+        .into()
 }
 
 /// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a

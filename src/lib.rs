@@ -39,6 +39,7 @@ pub mod payments;
 // Leaves.
 pub mod clock;
 pub mod clock_file;
+pub mod core_dumps;
 pub mod database;
 pub mod ids;
 pub mod instance;

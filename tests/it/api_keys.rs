@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::app::{Reply, TestApp, card};
+use crate::postgres::as_owner;
 use crate::process::{Process, World};
 use crate::subscriptions::APPROVED;
 
@@ -22,11 +23,11 @@ pub struct Told {
     pub err: String,
 }
 
-/// `kiwoom-billing keys …` on a database.
+/// `kiwoom-billing keys …` on a database, as its owner: the service may make no keys.
 pub fn keys(database_url: &str, arguments: &[&str]) -> Told {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
     command.arg("keys").args(arguments).env_clear().current_dir(std::env::temp_dir());
-    command.env("DATABASE_URL", database_url).env("RUST_LOG", "trace");
+    command.env("DATABASE_URL", as_owner(database_url)).env("RUST_LOG", "trace");
     let done = command.output().unwrap();
     Told {
         code: done.status.code(),
@@ -51,7 +52,8 @@ impl TestApp {
     /// A key with these scopes, made without the program.
     pub async fn key(&self, scopes: &[Scope]) -> String {
         let key = NewKey::make();
-        store::insert(&self.service.ctx.pool, &key, "test", scopes, None).await.unwrap();
+        let operator = operator(self.setting("DATABASE_URL")).await;
+        store::insert(&operator, &key, "test", scopes, None).await.unwrap();
         key.text.expose_secret().to_owned()
     }
 
@@ -74,14 +76,24 @@ impl TestApp {
     }
 }
 
+pub async fn operator(database_url: &str) -> sqlx::PgPool {
+    sqlx::PgPool::connect(&as_owner(database_url)).await.unwrap()
+}
+
 /// A key made two days ago that expires in so many seconds.
-async fn old_key(pool: &sqlx::PgPool, secs: f64) -> NewKey {
+async fn old_key(database_url: &str, secs: f64) -> NewKey {
     let key = NewKey::make();
     let insert = sqlx::query(
         "insert into api_keys (id, name, secret_hash, scopes, created_at, expires_at) values
          ($1, 'old', $2, '{read}', now() - interval '2 days', now() + make_interval(secs => $3))",
     );
-    insert.bind(&key.id).bind(&key.hash[..]).bind(secs).execute(pool).await.unwrap();
+    insert
+        .bind(&key.id)
+        .bind(&key.hash[..])
+        .bind(secs)
+        .execute(&operator(database_url).await)
+        .await
+        .unwrap();
     key
 }
 
@@ -164,7 +176,7 @@ async fn a_key_expires_by_the_time_of_callers_not_by_the_sandbox_s_clock() {
     app.advance_days(31).await;
     app.with_key(&tomorrow, Method::GET, "/billing/keys").await.data(200);
 
-    let key = old_key(&app.service.ctx.pool, 1.0).await;
+    let key = old_key(&url, 1.0).await;
     app.until_refused(key.text.expose_secret()).await;
     let list = keys(&url, &["list"]).out;
     assert!(list.lines().any(|l| l.starts_with(&key.id) && l.contains("expired")), "{list}");
@@ -221,9 +233,7 @@ async fn production_starts_with_a_key_of_either_kind_and_not_without() {
         command.env("KIWOOM_CPID", "MERCHANT1").env("KIWOOM_PROD_AUTH_KEY", &key);
         command.env("BILLING_KEY_SECRET", &secret).output().unwrap()
     };
-    let pool = sqlx::PgPool::connect(&world.database_url).await.unwrap();
-    old_key(&pool, -1.0).await;
-    pool.close().await;
+    old_key(&world.database_url, -1.0).await;
     let refused = start();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();

@@ -4,7 +4,7 @@
 use kiwoom_billing::api_keys::Scope;
 use sqlx::AssertSqlSafe;
 
-use crate::api_keys::{id, keys};
+use crate::api_keys::{id, keys, operator};
 use crate::app::{TestApp, card};
 use crate::process::World;
 use crate::searcher::Searcher;
@@ -14,7 +14,7 @@ use crate::subscriptions::APPROVED;
 async fn rows_of_keys_are_kept_and_hold_no_secret() {
     let app = TestApp::start().await;
     let key = app.key(&[Scope::Read]).await;
-    let pool = &app.service.ctx.pool;
+    let pool = &operator(app.setting("DATABASE_URL")).await;
     let row: String =
         sqlx::query_scalar("select t::text from api_keys t").fetch_one(pool).await.unwrap();
     assert!(row.contains(id(&key)) && !row.contains(&key[17..]), "{row}");
@@ -62,7 +62,7 @@ async fn no_key_and_no_hash_is_left_in_logs_answers_or_tables() {
     for secret in [key.as_str(), &key[17..], &wrong, &wrong[17..]] {
         assert!(searcher.find(secret).is_empty(), "{secret} in {:?}", searcher.find(secret));
     }
-    let pool = sqlx::PgPool::connect(&world.database_url).await.unwrap();
+    let pool = operator(&world.database_url).await;
     let hash: String = sqlx::query_scalar("select encode(secret_hash, 'hex') from api_keys")
         .fetch_one(&pool)
         .await

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::crash::register;
 use crate::process::{Process, World};
@@ -23,7 +23,7 @@ const CURRENT: &str = "(select id from data_keys where purpose = 'billing_keys'
 
 impl World {
     async fn count(&self, sql: &str) -> i64 {
-        let mut db = PgConnection::connect(&self.database_url).await.unwrap();
+        let mut db = self.owner().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut db).await.unwrap()
     }
 
@@ -102,7 +102,7 @@ impl Load {
 /// A rotation killed in the middle, and the one that goes on with it.
 async fn rotate_with_a_kill(world: &World, held: &[(String, String)]) {
     let ids: Vec<_> = held.iter().map(|(key, _)| format!("'{}'", &key[3..])).collect();
-    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     let lock = format!("select from billing_keys where id in ({}) for update", ids.join(", "));
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
@@ -260,7 +260,7 @@ async fn a_rotation_begins_when_registrations_under_way_are_stored() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
     register(&service).await;
-    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     sqlx::query("lock table billing_keys in share mode").execute(&mut *tx).await.unwrap();
     let until_waiting = async |wanted| {
