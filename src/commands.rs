@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
@@ -26,9 +26,14 @@ type Done = Result<(), Box<dyn Error + Send + Sync>>;
 /// Runs the service until SIGTERM or SIGINT.
 pub async fn serve(config: Config) -> Done {
     telemetry::init(&config);
-    let service = Service::start(config).await?;
+    // From here on: one that came between the first answer and this would end it outright.
+    let mut signals = Signals::listen()?;
+    let service = tokio::select! {
+        started = Service::start(config) => started?,
+        () = signals.received() => return Ok(()),
+    };
     greet(&service);
-    terminated().await?;
+    signals.received().await;
     tracing::info!("stopping: waiting for calls under way");
     service.stop().await;
     Ok(())
@@ -122,9 +127,9 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
     let router = Router::new().nest("/sandbox", sandbox::router(sandbox::open(options)?));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        drop(terminated().await);
-    });
+    let mut signals = Signals::listen()?;
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { signals.received().await });
     Ok(server.await?)
 }
 
@@ -151,14 +156,24 @@ pub async fn health(config: Config) -> Done {
     if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
 }
 
-async fn terminated() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which end nothing outright any more.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Where to look next.

@@ -35,8 +35,8 @@ fn every_container_is_read_only_without_capabilities_and_without_root() {
     }
     let services =
         COMPOSE.split("\nservices:\n").nth(1).unwrap().split("\nvolumes:").next().unwrap();
-    let named = services.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names: Vec<&str> = named.filter_map(|line| line.trim().strip_suffix(':')).collect();
+    let heads = services.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<&str> = heads.filter_map(|line| line.trim().strip_suffix(':')).collect();
     assert_eq!(names, ["kiwoom-billing", "migrate", "postgres"]);
     for name in names {
         let lines = block(services, 2, name);
