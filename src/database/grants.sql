@@ -43,7 +43,7 @@ grant update (status, deleted_at, expiry_noticed) on billing_keys to :"role";
 -- Data keys are made at the first start, and wrapped anew at a start with a new secret. To replace
 -- them and to encrypt billing keys again is the operator's (`kiwoom-billing keys rotate`).
 grant select, insert on data_keys to :"role";
-grant update (wrapped) on data_keys to :"role";
+grant update (wrapped, retired_at) on data_keys to :"role";
 
 -- Made and revoked by the operator (`kiwoom-billing keys`).
 grant select on api_keys to :"role";

@@ -117,9 +117,14 @@ impl TestApp {
         Self::launch(all, data_dir).await
     }
 
+    /// Its database as the owner sees it.
+    pub fn owner_url(&self) -> String {
+        postgres::as_owner(self.setting("DATABASE_URL"))
+    }
+
     /// A connection as the owner of the database, for what the service itself may not do.
     pub async fn owner(&self) -> PgConnection {
-        PgConnection::connect(&postgres::as_owner(self.setting("DATABASE_URL"))).await.unwrap()
+        PgConnection::connect(&self.owner_url()).await.unwrap()
     }
 
     /// The value of a setting, for a process of the same kind.

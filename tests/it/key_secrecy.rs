@@ -4,7 +4,7 @@
 use kiwoom_billing::api_keys::Scope;
 use sqlx::AssertSqlSafe;
 
-use crate::api_keys::{id, keys, operator};
+use crate::api_keys::{id, keys};
 use crate::app::{TestApp, card};
 use crate::process::World;
 use crate::searcher::Searcher;
@@ -14,7 +14,7 @@ use crate::subscriptions::APPROVED;
 async fn rows_of_keys_are_kept_and_hold_no_secret() {
     let app = TestApp::start().await;
     let key = app.key(&[Scope::Read]).await;
-    let pool = &operator(app.setting("DATABASE_URL")).await;
+    let pool = &sqlx::PgPool::connect(&app.owner_url()).await.unwrap();
     let row: String =
         sqlx::query_scalar("select t::text from api_keys t").fetch_one(pool).await.unwrap();
     assert!(row.contains(id(&key)) && !row.contains(&key[17..]), "{row}");
@@ -38,12 +38,12 @@ async fn no_key_and_no_hash_is_left_in_logs_answers_or_tables() {
     let world = World::start().await;
     let log = [("RUST_LOG", "trace,sqlx=trace,hyper=trace"), ("LOG_FORMAT", "json")];
     let service = world.service("service", &log).await;
-    let told = keys(&world.database_url, &["new", "--name", "x", "--scopes", "read,charge"]);
+    let told = keys(&world.owner_url(), &["new", "--name", "x", "--scopes", "read,charge"]);
     let key = told.out.trim_end().to_owned();
     let wrong = format!("{}{}", &key[..80], if key.ends_with('0') { "1" } else { "0" });
     let mut searcher = Searcher::default();
     searcher.add("the program", told.err);
-    searcher.add("the list", keys(&world.database_url, &["list"]).out);
+    searcher.add("the list", keys(&world.owner_url(), &["list"]).out);
     for (key, path) in [
         (&key, "/billing/register"),
         (&key, "/billing/refund"),
@@ -62,7 +62,7 @@ async fn no_key_and_no_hash_is_left_in_logs_answers_or_tables() {
     for secret in [key.as_str(), &key[17..], &wrong, &wrong[17..]] {
         assert!(searcher.find(secret).is_empty(), "{secret} in {:?}", searcher.find(secret));
     }
-    let pool = operator(&world.database_url).await;
+    let pool = sqlx::PgPool::connect(&world.owner_url()).await.unwrap();
     let hash: String = sqlx::query_scalar("select encode(secret_hash, 'hex') from api_keys")
         .fetch_one(&pool)
         .await

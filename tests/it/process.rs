@@ -83,9 +83,14 @@ impl World {
         Process::service(&self.dir, name, &all).await
     }
 
+    /// Its database as the owner sees it.
+    pub fn owner_url(&self) -> String {
+        postgres::as_owner(&self.database_url)
+    }
+
     /// A connection as the owner of the database, for what the service itself may not do.
     pub async fn owner(&self) -> PgConnection {
-        PgConnection::connect(&postgres::as_owner(&self.database_url)).await.unwrap()
+        PgConnection::connect(&self.owner_url()).await.unwrap()
     }
 
     pub async fn ledger(&self) -> Vec<Value> {

@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::app::{card, one_off};
 use crate::crash::{ONCE, register};
-use crate::postgres::as_owner;
 use crate::process::{Process, World};
 
 pub const FIRST: &str = "0011223344556677889900112233445566778899001122334455667788990011";
@@ -32,7 +31,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
         command.args(arguments).env_clear().current_dir(&*self.dir);
         let keys = arguments.first() == Some(&"keys");
-        let url = if keys { as_owner(&self.database_url) } else { self.database_url.clone() };
+        let url = if keys { self.owner_url() } else { self.database_url.clone() };
         command.env("DATA_DIR", &*self.dir).env("DATABASE_URL", url);
         command.env("KIWOOM_BASE_URL", format!("{}/sandbox", self.sandbox.base));
         command.env("PORT", "0").envs(settings.iter().copied());
