@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Info, SecurityRequirement};
@@ -17,7 +19,7 @@ use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
-use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
+use crate::{auth, billing, easypay, events, headers, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -28,6 +30,13 @@ use crate::{auth, billing, easypay, events, health, idempotency, request_id, web
     (name = "operations", description = "Health and metrics"),
 ))]
 struct ApiDoc;
+
+/// What the documentation page may load: its own files. It styles elements by their attributes.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// How much of a path is logged, in characters.
+const MAX_LOGGED_PATH: usize = 256;
 
 /// The whole service.
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
@@ -49,11 +58,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
-    let mut router = Router::new()
-        .merge(keyed)
-        .merge(open)
-        .with_state(ctx)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc).config(docs_config()));
+    let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
     if let Some(sandbox) = sandbox {
         router = router.nest("/sandbox", sandbox::router(sandbox));
     }
@@ -64,11 +69,17 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
+        .layer(from_fn(headers::protect))
 }
 
-/// Without swagger.io's validator, whose badge the page would load and send its own address to.
-fn docs_config() -> swagger_ui::Config<'static> {
-    swagger_ui::Config::default().validator_url("none")
+/// The description and the page that shows it.
+fn docs(doc: utoipa::openapi::OpenApi) -> Router {
+    // Without swagger.io's validator, whose badge the page would load and send its own address to.
+    let config = swagger_ui::Config::default().validator_url("none");
+    let page = SwaggerUi::new("/docs").url("/openapi.json", doc).config(config);
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
+    Router::from(page).layer(policy)
 }
 
 async fn not_found() -> ApiError {
@@ -87,7 +98,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 /// One line and one count for each request: the path only, never query, headers or body.
 async fn measure(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let path = mask_cards(request.uri().path());
+    let path: String = mask_cards(request.uri().path()).chars().take(MAX_LOGGED_PATH).collect();
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());

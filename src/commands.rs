@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
 use crate::service::{self, Service};
-use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
+use crate::{clock_file, database, headers, import, sandbox, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -98,7 +99,9 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
     };
-    let router = Router::new().nest("/sandbox", sandbox::router(sandbox::open(options)?));
+    let router = Router::new()
+        .nest("/sandbox", sandbox::router(sandbox::open(options)?))
+        .layer(from_fn(headers::protect));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
     let server = axum::serve(listener, router).with_graceful_shutdown(async {

@@ -1,5 +1,7 @@
 //! Logs and metrics.
 
+mod lines;
+
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
@@ -10,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, LogFormat};
+use lines::Lines;
 
 /// Libraries that print what goes over the wire at their lowest level, and the level that they are
 /// held to whatever `RUST_LOG` says: card data must not reach a log.
@@ -32,7 +35,9 @@ const HELD: &[(&str, LevelFilter)] = &[
 pub fn init(config: &Config) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(&config.log_filter))
-        .with_ansi(std::io::stdout().is_terminal());
+        // Colours are the writer's: nothing else in a line reaches the terminal as a command.
+        .with_ansi(false)
+        .with_writer(Lines { coloured: std::io::stdout().is_terminal() });
     let started = match config.log_format {
         LogFormat::Json => {
             builder.json().flatten_event(true).finish().with(held()).try_init().is_ok()

@@ -1,6 +1,6 @@
 //! May this sender? Pure: addresses in, an answer out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -39,10 +39,11 @@ pub fn client(trusted: &[IpNet], peer: IpAddr, forwarded: &[&str]) -> Option<IpA
 
 /// An address with or without a port; IPv6 may stand in brackets; IPv4 in IPv6 is IPv4.
 fn address(entry: &str) -> Option<IpAddr> {
-    let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    let plain = bare.parse::<IpAddr>().ok();
-    let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
-    plain.or_else(with_port).map(|ip| ip.to_canonical())
+    let plain = entry.parse::<IpAddr>().ok();
+    let inside = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bracketed = || inside?.parse::<Ipv6Addr>().ok().map(IpAddr::from);
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|a| a.ip());
+    plain.or_else(bracketed).or_else(with_port).map(|ip| ip.to_canonical())
 }
 
 fn contains(networks: &[IpNet], ip: IpAddr) -> bool {
@@ -118,6 +119,75 @@ mod tests {
             };
             let actual = is_allowed(rules, peer.parse().unwrap(), forwarded);
             assert_eq!(actual, *expected, "{peer} {forwarded:?} behind {proxies}");
+        }
+    }
+
+    /// Peer, X-Forwarded-For, the address that counts; `-`: none can be told. Trusted are
+    /// 10.0.0.0/8, fd00::/8 and 192.0.2.1.
+    const WHOSE: &[(&str, &[&str], &str)] = &[
+        // A peer that is no proxy of ours speaks for itself.
+        ("8.8.8.8", &[], "8.8.8.8"),
+        ("8.8.8.8", &["10.0.0.1"], "8.8.8.8"),
+        ("8.8.8.8", &["garbage"], "8.8.8.8"),
+        ("2001:db8::1", &["10.0.0.1"], "2001:db8::1"),
+        ("::ffff:8.8.8.8", &["1.1.1.1"], "8.8.8.8"),
+        ("192.0.2.2", &["1.1.1.1"], "192.0.2.2"),
+        ("fe80::1", &["1.1.1.1"], "fe80::1"),
+        // One that is, for the right-most that is none.
+        ("192.0.2.1", &["1.1.1.1"], "1.1.1.1"),
+        ("::ffff:192.0.2.1", &["1.1.1.1"], "1.1.1.1"),
+        ("10.255.255.255", &["1.1.1.1, 2.2.2.2"], "2.2.2.2"),
+        ("10.0.0.1", &["1.1.1.1, 2.2.2.2, 10.1.1.1, fd00::9, 192.0.2.1"], "2.2.2.2"),
+        ("10.0.0.1", &["1.1.1.1", "2.2.2.2, 10.1.1.1", "fd00::9"], "2.2.2.2"),
+        ("10.0.0.1", &["1.1.1.1", "10.1.1.1"], "1.1.1.1"),
+        ("10.0.0.1", &["garbage, 2.2.2.2"], "2.2.2.2"),
+        ("10.0.0.1", &["2.2.2.2, garbage"], "-"),
+        ("10.0.0.1", &["2.2.2.2, garbage, 10.1.1.1"], "-"),
+        ("10.0.0.1", &["\t2.2.2.2 \t"], "2.2.2.2"),
+        ("10.0.0.1", &[",,2.2.2.2,,"], "2.2.2.2"),
+        // When all are ours, the first of them.
+        ("10.0.0.1", &[], "10.0.0.1"),
+        ("10.0.0.1", &["", ","], "10.0.0.1"),
+        ("10.0.0.1", &["10.3.3.3, 10.2.2.2"], "10.3.3.3"),
+        // As it is written.
+        ("10.0.0.1", &["2.2.2.2:80"], "2.2.2.2"),
+        ("10.0.0.1", &["2001:db8::2"], "2001:db8::2"),
+        ("10.0.0.1", &["[2001:db8::2]"], "2001:db8::2"),
+        ("10.0.0.1", &["[2001:DB8:0::2]:80"], "2001:db8::2"),
+        ("10.0.0.1", &["::ffff:2.2.2.2"], "2.2.2.2"),
+        ("10.0.0.1", &["[::ffff:2.2.2.2]:80"], "2.2.2.2"),
+        ("10.0.0.1", &["2001:db8::2:80"], "2001:db8::2:80"),
+        ("10.0.0.1", &["[2.2.2.2]"], "-"),
+        ("10.0.0.1", &["[[::1]]"], "-"),
+        ("10.0.0.1", &["[2001:db8::2"], "-"),
+        ("10.0.0.1", &["2001:db8::2]"], "-"),
+        ("10.0.0.1", &["[2001:db8::2]80"], "-"),
+        ("10.0.0.1", &["2.2.2.2:"], "-"),
+        ("10.0.0.1", &["2.2.2.2:port"], "-"),
+        ("10.0.0.1", &["2.2.2.2:65536"], "-"),
+        ("10.0.0.1", &["2.2.2"], "-"),
+        ("10.0.0.1", &["2.2.2.256"], "-"),
+        ("10.0.0.1", &["02.2.2.2"], "-"),
+        ("10.0.0.1", &["0x2.2.2.2"], "-"),
+        ("10.0.0.1", &["33686018"], "-"),
+        ("10.0.0.1", &["2.2.2.2/32"], "-"),
+        ("10.0.0.1", &["2.2.2.2 2.2.2.2"], "-"),
+        ("10.0.0.1", &["\"2.2.2.2\""], "-"),
+        ("10.0.0.1", &["for=2.2.2.2"], "-"),
+        ("10.0.0.1", &["localhost"], "-"),
+        ("10.0.0.1", &["unknown"], "-"),
+        ("10.0.0.1", &["_secret"], "-"),
+        ("10.0.0.1", &["2．2．2．2"], "-"),
+        ("10.0.0.1", &["2.2.2.2\r\nX-A: b"], "-"),
+    ];
+
+    #[test]
+    fn the_right_most_address_that_is_no_proxy_of_ours_counts() {
+        let trusted = nets("10.0.0.0/8,fd00::/8,192.0.2.1");
+        for (peer, forwarded, expected) in WHOSE {
+            let whose = client(&trusted, peer.parse().unwrap(), forwarded);
+            let whose = whose.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
+            assert_eq!(whose, *expected, "{peer} {forwarded:?}");
         }
     }
 
