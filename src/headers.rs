@@ -1,6 +1,6 @@
 //! What every answer tells a browser: run and load nothing, show it in no frame, guess no type,
-//! keep no copy, tell nobody where you were. `Strict-Transport-Security` is left to whoever does the
-//! TLS in front of the service.
+//! keep no copy, tell nobody where you were. `Strict-Transport-Security` is left to whoever does
+//! the TLS in front of the service.
 
 use axum::extract::Request;
 use axum::http::HeaderValue;

@@ -89,9 +89,9 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// Asks the client to use another connection next time: while draining, so that no request is on its
-/// way on one that closes when the drain is over; and after a body that was not read to its end,
-/// which closes the connection under the next request. HTTP/2 has no such header.
+/// Asks the client to use another connection next time: while draining, so that no request is on
+/// its way on one that closes when the drain is over; and after a body that was not read to its
+/// end, which closes the connection under the next request. HTTP/2 has no such header.
 async fn part(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
     let http1 = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;

@@ -27,7 +27,7 @@ const TEXTS: [&str; 22] = [
     "<!--<script>ran=1</script>-->",
     "{{7*7}}${ran=1}#{ran=1}<%=ran=1%>",
     "\\u003cscript\\u003eran=1\\u003c/script\\u003e",
-    "&lt;script&gt;ran=1&lt;/script&gt;&amp;&#39;",
+    "&lt;script&gt;ran=1&lt;/script&gt;&amp;",
     "상품 \"'<b>굵게</b>'\" 한글",
     "];ran=1;//\\\";ran=1;//",
 ];

@@ -1,5 +1,5 @@
-//! What callers, the gateway and browsers write does not end a line of the log, forge one or command
-//! a terminal: one event, one line, in both formats.
+//! What callers, the gateway and browsers write does not end a line of the log, forge one or
+//! command a terminal: one event, one line, in both formats.
 
 use std::path::Path;
 
@@ -191,7 +191,9 @@ fn request(format: &str, line: &str) -> bool {
         let mut word = || words.next().unwrap_or_default().to_owned();
         let (at, level) = (word(), word());
         let rest = line.split_once(&level).unwrap().1.trim_start();
-        (at, level, rest.split_once("}: ").map_or(rest, |(_, event)| event).to_owned())
+        // The id of a request holds no brace.
+        let event = rest.strip_prefix("request{id=").and_then(|r| r.split_once("}: "));
+        (at, level, event.map_or(rest, |(_, event)| event).to_owned())
     };
     let at = chrono::DateTime::parse_from_rfc3339(&at);
     assert!(at.is_ok_and(|at| at.to_string() > "2026-01-02".to_owned()), "{line:?}");

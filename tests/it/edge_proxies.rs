@@ -1,5 +1,5 @@
-//! Whose address counts: over HTTP, with every way to write a list of addresses, from a peer that is
-//! a proxy of ours and from one that is not.
+//! Whose address counts: over HTTP, with every way to write a list of addresses, from a peer that
+//! is a proxy of ours and from one that is not.
 
 use reqwest::Method;
 

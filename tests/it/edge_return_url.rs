@@ -94,7 +94,8 @@ async fn unmoved(app: &TestApp, what: &str, (path, body): (&str, &Value)) -> Rep
 /// Rows of what could have been charged, given back or kept.
 async fn rows(app: &TestApp) -> (i64, i64, i64, i64) {
     let counts = "select (select count(*) from payments), (select count(*) from refunds),
-        (select count(*) from billing_keys), (select count(*) from payments where state = 'unknown')";
+        (select count(*) from billing_keys),
+        (select count(*) from payments where state = 'unknown')";
     sqlx::query_as(counts).fetch_one(&app.service.ctx.pool).await.unwrap()
 }
 
