@@ -1,6 +1,7 @@
 //! One event, one line: whatever characters a text brings along, it neither ends the line nor
 //! commands the terminal. Done here, behind both formats, so that no call has to think of it.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tracing::{Level, Metadata};
@@ -59,7 +60,8 @@ fn one_line(event: &str) -> String {
     let mut line = String::with_capacity(event.len());
     for c in event.chars() {
         if c.is_control() || is_invisible(c) {
-            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // A string takes it always.
+            let _ = write!(line, "\\u{:04x}", u32::from(c));
         } else {
             line.push(c);
         }

@@ -123,7 +123,7 @@ mod tests {
     }
 
     /// Peer, X-Forwarded-For, the address that counts; `-`: none can be told. Trusted are
-    /// 10.0.0.0/8, fd00::/8 and 192.0.2.1.
+    /// 10.0.0.0/8, `fd00::/8` and 192.0.2.1.
     const WHOSE: &[(&str, &[&str], &str)] = &[
         // A peer that is no proxy of ours speaks for itself.
         ("8.8.8.8", &[], "8.8.8.8"),

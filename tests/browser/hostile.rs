@@ -103,7 +103,7 @@ async fn hostile_texts_stay_texts_in_the_window_the_receipts_and_the_sandbox() {
         shop.browser.leave_frame().await;
         shop.ran_nothing(text).await;
         shop.browser.run("KiwoomPaySDK.f_close()").await;
-        tried += 7;
+        tried += 6;
     }
     let ledger = shop.app.ledger().await;
     assert_eq!(ledger.len(), TEXTS.len());
@@ -129,7 +129,9 @@ async fn hostile_texts_stay_texts_in_the_window_the_receipts_and_the_sandbox() {
         shop.browser.sees(text).await;
     }
     shop.ran_nothing("the sandbox's page").await;
-    println!("{tried} texts in fields");
+    // There each is a product, the order's number, and the same once more in a notification.
+    tried += 3 * TEXTS.len();
+    assert_eq!(tried, 14 * TEXTS.len());
     shop.open_example().await;
     shop.close().await;
 }
@@ -172,7 +174,7 @@ async fn hostile_texts_stay_texts_on_the_example_page() {
         shop.ran_nothing(text).await;
         tried += 9;
     }
-    println!("{tried} texts in fields");
+    assert_eq!(tried, 13 * TEXTS.len());
     shop.close_after_refusals(&["400"]).await;
 }
 
@@ -206,7 +208,7 @@ async fn hostile_queries_do_nothing_on_any_page() {
             tried += 1;
         }
     }
-    println!("{tried} queries");
+    assert_eq!(tried, 6 * 28 + 2 * 4);
     shop.open_example().await;
     shop.close_after_refusals(&["404"]).await;
 }
@@ -216,7 +218,7 @@ async fn hostile_queries_do_nothing_on_any_page() {
 async fn hostile_refusals_stay_texts_in_the_window() {
     let shop = Shop::open().await;
     for text in TEXTS {
-        // An unknown method is named in the refusal.
+        // Eight fields and the name of one. An unknown method is named in the refusal.
         let script = format!(
             "KiwoomPaySDK.f_setInit('DEV', 'FRAME'); KiwoomPaySDK.f_payTotalLink({})",
             json!({"CPID": text, "PAYMETHOD": text, "TYPE": text, "ORDERNO": text, "AMOUNT": text,
@@ -229,7 +231,6 @@ async fn hostile_refusals_stay_texts_in_the_window() {
         shop.browser.leave_frame().await;
         shop.browser.run("KiwoomPaySDK.f_close()").await;
     }
-    println!("{} texts in fields", 8 * TEXTS.len());
     shop.close().await;
 }
 

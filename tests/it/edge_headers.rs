@@ -90,7 +90,8 @@ fn protects(what: &str, reply: &Reply) {
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert_eq!(directive(policy, "default-src"), Some("'none'"), "{what}: {policy}");
     assert_eq!(directive(policy, "base-uri"), Some("'none'"), "{what}: {policy}");
-    let scripts = directive(policy, "script-src").unwrap_or_default();
+    let scripts = ["script-src", "style-src"].map(|d| directive(policy, d).unwrap_or_default());
+    let scripts = scripts.concat();
     for unsafe_source in ["unsafe", "*", "http:", "https:", "data:", "blob:"] {
         assert!(!scripts.contains(unsafe_source), "{what}: {policy}");
     }
@@ -113,7 +114,7 @@ fn protects(what: &str, reply: &Reply) {
 
 #[track_caller]
 fn tells_no_other_origin(what: &str, reply: &Reply) {
-    let names = reply.headers.keys().map(|name| name.as_str());
+    let names = reply.headers.keys().map(reqwest::header::HeaderName::as_str);
     let told: Vec<&str> = names.filter(|name| name.starts_with("access-control")).collect();
     assert!(told.is_empty(), "{what}: {told:?}");
 }

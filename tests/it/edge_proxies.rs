@@ -7,7 +7,8 @@ use crate::app::TestApp;
 use crate::notifications::{answered, paid};
 
 /// Header lines as they come, and whether KiwoomPay is let in when the peer is a proxy of ours (so
-/// are 10.0.0.0/8 and fd00::/8). `K` is an address of KiwoomPay's, `X` a stranger's, `P` a proxy's.
+/// are 10.0.0.0/8 and `fd00::/8`). `K` is an address of KiwoomPay's, `X` a stranger's, `P` a
+/// proxy's.
 const LISTS: [(&[(&str, &str)], bool); 64] = [
     (&[], false),
     (&[("x-forwarded-for", "")], false),
