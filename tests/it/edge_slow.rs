@@ -190,6 +190,10 @@ async fn what_never_ends_is_over_in_ten_seconds_and_changes_nothing() {
         assert!(seen.contains(answer), "{name}: {seen:?}");
         // Closed without a word: HTTP/2's own frames are no answer.
         assert!(!answer.is_empty() || !seen.contains("success"), "{name}: {seen:?}");
+        // The rest of the body would be in the way of the next request.
+        if ["payload_too_large", "request_timeout"].contains(answer) && !name.contains("HTTP/2") {
+            assert!(seen.contains("\r\nconnection: close\r\n"), "{name}: {seen:?}");
+        }
         assert!(!seen.contains(" 200 OK") && !seen.contains("201 Created"), "{name}: {seen:?}");
     }
     assert_eq!(app.everything().await, before);
