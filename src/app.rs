@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Info, Ref, Response, SecurityRequirement};
@@ -19,7 +20,7 @@ use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
-use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
+use crate::{auth, billing, easypay, events, headers, health, idempotency, request_id, webhook};
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -30,6 +31,15 @@ use crate::{auth, billing, easypay, events, health, idempotency, request_id, web
     (name = "operations", description = "Health and metrics"),
 ))]
 struct ApiDoc;
+
+/// What the documentation page may load: its own files, and the one style that its script writes,
+/// by its hash. Another version of the page has another one: the browser test would tell.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// How much of a path is logged, in characters.
+const MAX_LOGGED_PATH: usize = 256;
 
 /// The whole service.
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
@@ -51,11 +61,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
-    let mut router = Router::new()
-        .merge(keyed)
-        .merge(open)
-        .with_state(ctx)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc).config(docs_config()));
+    let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
     if let Some(sandbox) = sandbox {
         router = router.nest("/sandbox", sandbox::router(sandbox));
     }
@@ -66,11 +72,17 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
+        .layer(from_fn(headers::protect))
 }
 
-/// Without swagger.io's validator, whose badge the page would load and send its own address to.
-fn docs_config() -> swagger_ui::Config<'static> {
-    swagger_ui::Config::default().validator_url("none")
+/// The description and the page that shows it.
+fn docs(doc: utoipa::openapi::OpenApi) -> Router {
+    // Without swagger.io's validator, whose badge the page would load and send its own address to.
+    let config = swagger_ui::Config::default().validator_url("none");
+    let page = SwaggerUi::new("/docs").url("/openapi.json", doc).config(config);
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
+    Router::from(page).layer(policy)
 }
 
 async fn not_found() -> ApiError {
@@ -89,7 +101,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> HttpResponse {
 /// One line and one count for each request: the path only, never query, headers or body.
 async fn measure(request: Request, next: Next) -> HttpResponse {
     let method = request.method().clone();
-    let path = mask_cards(request.uri().path());
+    let path: String = mask_cards(request.uri().path()).chars().take(MAX_LOGGED_PATH).collect();
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,7 +20,7 @@ use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
 use crate::error::is_forbidden;
 use crate::service::{self, Service};
-use crate::{clock_file, database, import, sandbox, simulate, telemetry, timeline};
+use crate::{clock_file, database, headers, import, sandbox, simulate, telemetry, timeline};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -124,7 +125,9 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
     };
-    let router = Router::new().nest("/sandbox", sandbox::router(sandbox::open(options)?));
+    let router = Router::new()
+        .nest("/sandbox", sandbox::router(sandbox::open(options)?))
+        .layer(from_fn(headers::protect));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
     let mut signals = Signals::listen()?;

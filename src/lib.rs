@@ -18,6 +18,7 @@ pub mod app;
 pub mod auth;
 pub mod error;
 pub mod extract;
+pub mod headers;
 pub mod health;
 pub mod idempotency;
 pub mod request_id;

@@ -94,15 +94,17 @@ impl FromField for Device {
     }
 }
 
-/// An http or https URL of at most 255 characters.
+/// An http or https URL of at most 255 characters, without what browsers and people read in
+/// different ways: user-info and backslashes.
 pub struct ReturnUrl(String);
 
 impl FromField for ReturnUrl {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let text = String::from_field(value)?;
         let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
-        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
-        if plain && Url::parse(&text).is_ok_and(|u| web(&u)) {
+        let nobody = |u: &Url| u.username().is_empty() && u.password().is_none();
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"|\\".contains(&b));
+        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && nobody(&u)) {
             return Ok(Self(text));
         }
         Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))

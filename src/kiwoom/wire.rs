@@ -56,8 +56,13 @@ impl Answer {
         serde_json::from_str(&text).ok().map(Self)
     }
 
-    /// The value as text; JSON numbers are accepted; absent and empty are the same.
+    /// The value as text; JSON numbers are accepted. Absent, empty and with control characters,
+    /// which none of KiwoomPay's values has and not all of them can be stored, are the same.
     pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !text.chars().any(char::is_control))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
             Value::String(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
             Value::Number(number) => Some(number.to_string()),
@@ -65,11 +70,16 @@ impl Answer {
         }
     }
 
-    /// RESULTCODE and ERRORMESSAGE.
+    /// RESULTCODE and ERRORMESSAGE, which are shown, stored and logged: on one line each, and no
+    /// longer than this many characters.
     pub(super) fn result(&self) -> Option<(String, String)> {
-        let message = self.get("ERRORMESSAGE").unwrap_or_default();
-        self.get("RESULTCODE").map(|code| (code, message))
+        let words = |name, most| self.text(name).map(|text| one_line(&text, most));
+        Some((words("RESULTCODE", 64)?, words("ERRORMESSAGE", 500).unwrap_or_default()))
     }
+}
+
+fn one_line(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
 }
 
 /// `YYYYMMDDhhmmss` in Korea.
