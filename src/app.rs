@@ -7,9 +7,6 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Info, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
@@ -17,17 +14,9 @@ use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::kiwoom::notification::mask_cards;
 use crate::sandbox::{self, Sandbox};
-use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
-
-#[derive(OpenApi)]
-#[openapi(tags(
-    (name = "billing", description = "Card subscriptions and charges"),
-    (name = "easypay", description = "KakaoPay, NaverPay, SamsungPay, Payco in the hosted window"),
-    (name = "events", description = "What happened, for the merchant's backend; the audit trail"),
-    (name = "webhook", description = "Notifications from KiwoomPay"),
-    (name = "operations", description = "Health and metrics"),
-))]
-struct ApiDoc;
+use crate::{
+    auth, billing, description, easypay, events, health, idempotency, request_id, webhook,
+};
 
 /// The whole service.
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
@@ -42,7 +31,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .merge(easypay::pages(&ctx))
         .merge(health::open_routes())
         .split_for_parts();
-    let doc = describe(keyed_doc, open_doc);
+    let doc = description::describe(keyed_doc, open_doc);
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
         .method_not_allowed_fallback(method_not_allowed)
@@ -99,32 +88,4 @@ async fn measure(request: Request, next: Next) -> Response {
         metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());
     }
     response
-}
-
-fn describe(
-    keyed: utoipa::openapi::OpenApi,
-    open: utoipa::openapi::OpenApi,
-) -> utoipa::openapi::OpenApi {
-    let mut doc = ApiDoc::openapi();
-    doc.info = Info::new("kiwoom-billing", env!("CARGO_PKG_VERSION"));
-    doc.merge(keyed);
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
-    let components = doc.components.get_or_insert_default();
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
-    let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
-    doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
-    doc.merge(without_key(open));
-    doc
-}
-
-/// An empty requirement for each operation, in place of the whole document's.
-fn without_key(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    for item in doc.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            operation.security = Some(vec![SecurityRequirement::default()]);
-        }
-    }
-    doc
 }

@@ -14,6 +14,7 @@ pub mod actor;
 pub mod answer;
 pub mod app;
 pub mod auth;
+pub mod description;
 pub mod error;
 pub mod extract;
 pub mod health;

@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 
 use super::store::{self, Subscription};
 use super::subscriptions::locked;
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
 use crate::ids::{ConsentId, SubscriptionId};
@@ -25,12 +26,11 @@ use crate::payments::standing::Status;
 /// How and when the customer consented.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct Given {
     /// How, at most 50 characters: `checkbox`, `phone`.
-    #[schema(value_type = String, example = "checkbox")]
     method: Method,
     /// What proves it, at most 1000 characters.
-    #[schema(value_type = Option<String>)]
     evidence: Option<Evidence>,
     /// Left out: now.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -38,6 +38,9 @@ pub struct Given {
 }
 
 struct Method(String);
+
+described!(Method as "ConsentMethod", values::text(50).examples(["checkbox"]));
+described!(Evidence, values::text(1000));
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -63,19 +66,25 @@ impl FromFields for Given {
 
 /// A consent to the rise that is pending.
 #[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct ConsentRequest {
     /// The pending amount in won.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Won,
-    #[serde(flatten)]
-    given: Given,
+    /// As in `Given`.
+    method: Method,
+    /// As in `Given`.
+    evidence: Option<Evidence>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    consented_at: Option<DateTime<Utc>>,
 }
 
 impl FromFields for ConsentRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let amount = f.required("amount");
-        let given = Given::from_fields(f);
-        Some(Self { amount: amount?, given: given? })
+        let Given { method, evidence, consented_at } = Given::from_fields(f)?;
+        Some(Self { amount: amount?, method, evidence, consented_at })
     }
 }
 
@@ -152,7 +161,9 @@ pub async fn record(
         let reason = Text::new("pendingAmount와 같아야 합니다.", "Has to equal pendingAmount.");
         return Err(ApiError::invalid_field("amount", reason));
     }
-    let consent = write(&ctx, &mut tx, &s, (request.given, "consentedAt")).await?;
+    let ConsentRequest { method, evidence, consented_at, .. } = request;
+    let given = Given { method, evidence, consented_at };
+    let consent = write(&ctx, &mut tx, &s, (given, "consentedAt")).await?;
     tx.commit().await?;
     Ok(answer::with_status(StatusCode::CREATED, ConsentBody::from(consent)))
 }
@@ -201,7 +212,7 @@ async fn write(
     params(
         ("id" = String, Path),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<ConsentBody>>),
