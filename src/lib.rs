@@ -50,5 +50,9 @@ pub mod vault;
 // KiwoomPay's side of the wire, for development and tests.
 pub mod sandbox;
 
+// What only the fuzz targets see.
+#[doc(hidden)]
+pub mod fuzzing;
+
 // The proof: everything at once, with faults, and a verdict.
 pub mod simulate;

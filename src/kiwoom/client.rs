@@ -164,11 +164,7 @@ impl KiwoomClient {
             .with("TAXFREECD", "00")
             .with("DIRECT_YN", "N");
         let answer = self.exchange.send(ticket, &fields).await?;
-        let autokey = answer.get("AUTOKEY").filter(|k| k.len() <= 20);
-        Ok(Registered {
-            autokey: autokey.ok_or_else(|| unknown("the answer has no AUTOKEY"))?.into(),
-            company_code: answer.get("CARDCODE").unwrap_or_default(),
-        })
+        registered(&answer)
     }
 
     /// Step 1 of a charge. The turn is one for [`BATCH`].
@@ -199,13 +195,7 @@ impl KiwoomClient {
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name);
         let answer = self.exchange.send(ticket, &fields).await?;
-        expect_same(&answer, "AMOUNT", &order.amount.to_string())?;
-        expect_same_if_there(&answer, "ORDERNO", order.order_no.as_str())?;
-        Ok(Approval {
-            transaction_id: transaction_id(&answer, "DAOUTRX")?,
-            auth_number: answer.get("AUTHNO"),
-            approved_at: answer.get("AUTHDATE").as_deref().and_then(instant),
-        })
+        approval(&answer, &order.amount.to_string(), order.order_no.as_str())
     }
 
     /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
@@ -229,12 +219,7 @@ impl KiwoomClient {
             .with("CANCELREQ", "Y")
             .with_some("TAXFREEAMT", tax_free.as_deref());
         let answer = self.exchange.send(ticket, &fields).await?;
-        expect_same(&answer, "AMOUNT", &amount)?;
-        expect_same_if_there(&answer, "TRXID", order.transaction_id)?;
-        Ok(Cancellation {
-            transaction_id: answer.get("TRXID"),
-            canceled_at: answer.get("CANCELDATE").as_deref().and_then(instant),
-        })
+        cancellation(&answer, &amount, order.transaction_id)
     }
 
     /// A call that moves no money, retried.
@@ -252,6 +237,46 @@ impl KiwoomClient {
     pub fn cpid(&self) -> &str {
         &self.cpid
     }
+}
+
+/// What a yes to a registration says.
+pub(super) fn registered(answer: &Answer) -> Result<Registered, GatewayError> {
+    // It has to travel back on the wire.
+    let sane = |key: &String| key.len() <= 20 && key.bytes().all(|b| b.is_ascii_graphic());
+    let autokey = answer.get("AUTOKEY").filter(sane);
+    Ok(Registered {
+        autokey: autokey.ok_or_else(|| unknown("the answer has no AUTOKEY"))?.into(),
+        company_code: answer.get("CARDCODE").unwrap_or_default(),
+    })
+}
+
+/// What a yes to a charge says, when it is to the charge of this amount under this number.
+pub(super) fn approval(
+    answer: &Answer,
+    amount: &str,
+    order_no: &str,
+) -> Result<Approval, GatewayError> {
+    expect_same(answer, "AMOUNT", amount)?;
+    expect_same_if_there(answer, "ORDERNO", order_no)?;
+    Ok(Approval {
+        transaction_id: transaction_id(answer, "DAOUTRX")?,
+        auth_number: answer.get("AUTHNO"),
+        approved_at: answer.get("AUTHDATE").as_deref().and_then(instant),
+    })
+}
+
+/// What a yes to a cancellation says, when it is to that of this amount of this transaction.
+pub(super) fn cancellation(
+    answer: &Answer,
+    amount: &str,
+    transaction_id: &str,
+) -> Result<Cancellation, GatewayError> {
+    expect_same(answer, "AMOUNT", amount)?;
+    expect_same_if_there(answer, "TRXID", transaction_id)?;
+    Ok(Cancellation {
+        transaction_id: answer.get("TRXID"),
+        canceled_at: answer.get("CANCELDATE").as_deref().and_then(instant),
+    })
 }
 
 /// At most 20 characters, `?` for what CP949 does not have: the full reason is in our own records.

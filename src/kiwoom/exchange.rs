@@ -9,7 +9,7 @@ use url::Url;
 
 use super::codes;
 use super::error::GatewayError;
-use super::wire::{Answer, Fields};
+use super::wire::{Answer, Fields, UNREADABLE};
 use crate::pace::Turn;
 
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
@@ -166,11 +166,14 @@ impl Exchange {
 }
 
 /// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.
-fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
+pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
     let unknown = |reason: &str| Err(GatewayError::Unknown(reason.to_owned()));
     match (answer.get("TOKEN"), answer.result()) {
         (Some(other), _) if other != token => unknown("the answer has another TOKEN"),
         (_, None) => unknown("the answer has no RESULTCODE"),
+        (_, Some((code, _))) if code.contains(UNREADABLE) => {
+            unknown("the RESULTCODE is not readable")
+        }
         (None, Some((code, _))) if code == codes::SUCCESS => unknown("the answer has no TOKEN"),
         (_, Some((code, _))) if code == codes::SUCCESS => Ok(answer),
         (_, Some((code, message))) => Err(GatewayError::Refused { code, message }),
@@ -219,6 +222,15 @@ mod tests {
     fn exchange(base: &str) -> Exchange {
         let url = Url::parse(base).unwrap();
         Exchange::new(url, "0".repeat(64).into(), Duration::from_secs(1)).unwrap()
+    }
+
+    #[test]
+    fn a_code_that_cannot_be_read_is_neither_a_yes_nor_a_no() {
+        for code in [r"\u00000000", r"0000\u001b", r"91\n15"] {
+            let body = format!(r#"{{"RESULTCODE":"{code}","TOKEN":"T"}}"#);
+            let judged = judge(Answer::parse(body.as_bytes(), None).unwrap(), "T");
+            assert!(matches!(judged, Err(GatewayError::Unknown(_))), "{code}");
+        }
     }
 
     #[test]

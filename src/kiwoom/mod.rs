@@ -15,6 +15,8 @@ mod client;
 pub mod codes;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod notification;
 mod receipt;
 pub mod text;
