@@ -1,7 +1,7 @@
 //! What the fuzz targets in `fuzz/` read answers with: the parsers that stand behind a call, without
 //! the call. Nothing else uses it.
 
-use super::client::{self, Approval, Cancellation, Registered};
+use super::answers::{self, Approval, Cancellation, Registered};
 use super::error::GatewayError;
 use super::exchange::judge;
 use super::wire::Answer;
@@ -18,7 +18,7 @@ pub struct Sent<'a> {
 
 /// The body of an answer to step 2 of a charge, with the charset its header named.
 pub fn charge(body: &[u8], charset: Option<&str>, sent: &Sent) -> Result<Approval, GatewayError> {
-    client::approval(&read(body, charset, sent)?, sent.amount, sent.reference)
+    answers::approval(&read(body, charset, sent)?, sent.amount, sent.reference)
 }
 
 /// The body of an answer to step 2 of a cancellation.
@@ -27,7 +27,7 @@ pub fn cancel(
     charset: Option<&str>,
     sent: &Sent,
 ) -> Result<Cancellation, GatewayError> {
-    client::cancellation(&read(body, charset, sent)?, sent.amount, sent.reference)
+    answers::cancellation(&read(body, charset, sent)?, sent.amount, sent.reference)
 }
 
 /// The body of an answer to step 2 of a registration.
@@ -36,7 +36,7 @@ pub fn register(
     charset: Option<&str>,
     sent: &Sent,
 ) -> Result<Registered, GatewayError> {
-    client::registered(&read(body, charset, sent)?)
+    answers::registered(&read(body, charset, sent)?)
 }
 
 fn read(body: &[u8], charset: Option<&str>, sent: &Sent) -> Result<Answer, GatewayError> {
