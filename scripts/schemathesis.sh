@@ -106,8 +106,8 @@ cp tests/schemathesis/schemathesis.toml "$dir"
 SCHEMATHESIS_HOOKS=$PWD/tests/schemathesis/hooks.py API_KEY=$KEY "$VENV/bin/schemathesis" \
     --config-file "$dir/schemathesis.toml" \
     run "http://127.0.0.1:$port/openapi.json" --checks all "$@"
-if grep -q '"level":"ERROR"' "$dir/service.log"; then
-    echo 'The service logged errors:' >&2
-    grep '"level":"ERROR"' "$dir/service.log" | head -n 20 >&2
+# Lost answers, which prepare.py asks for, are alerts. Any other error is one of the service's own.
+if grep '"level":"ERROR"' "$dir/service.log" | grep -v '"alert":true' | head -n 20 | grep .; then
+    echo 'The service logged the errors above.' >&2
     exit 1
 fi
