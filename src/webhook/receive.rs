@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
     responses(
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable or \
-            another merchant's, 404 no such order, 409 another amount, 405", content(
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
+            or another merchant's, 404 no such order, 409 another amount, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),
         (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
             content_type = "text/html"),
@@ -45,8 +45,8 @@ pub async fn kiwoom(
     responses(
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable or \
-            another merchant's, 404 no such order, 409 another amount, 405", content(
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
+            or another merchant's, 404 no such order, 409 another amount, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),
         (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
             content_type = "text/html"),

@@ -93,7 +93,7 @@ def name_one_payment(body, names):
 
 
 def as_written(value):
-    """JSON Schema takes 9900.0 for a whole number; the service takes only what is written as one."""
+    """9900.0 is a whole number for JSON Schema; the service takes only 9900."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

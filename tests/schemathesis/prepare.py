@@ -53,7 +53,7 @@ def pay(key, order, status=200):
 
 
 def lost(step):
-    """The gateway's next answer to this step gets lost: what was asked for has an unknown outcome."""
+    """The gateway's next answer to this step gets lost: the outcome is unknown."""
     status, answer = call("POST", "/sandbox/faults", {"on": step, "kind": "drop_after"})
     if status >= 300:
         sys.exit(f"/sandbox/faults: {status}: {answer}")
