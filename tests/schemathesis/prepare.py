@@ -5,6 +5,7 @@
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -59,6 +60,16 @@ def lost(step):
         sys.exit(f"/sandbox/faults: {status}: {answer}")
 
 
+def told():
+    """The events; they are told a moment after the change."""
+    for _ in range(100):
+        _, events = call("GET", "/events?limit=100")
+        if events["data"]["items"]:
+            return events["data"]["items"]
+        time.sleep(0.1)
+    sys.exit("/events: nothing was told within 10 seconds")
+
+
 def write(name, values):
     lines = "".join(f'"{value}"\n' for value in values)
     with open(f"{FOLDER}/{name}.dict", "w", encoding="utf-8") as file:
@@ -87,13 +98,12 @@ def main():
         body = {"orderId": order, "amount": 3000, "productName": "상품", "customerName": "홍길동"}
         made(200, "/easypay/prepare", body)
     _, paid = call("GET", "/billing/payments?limit=100")
-    _, events = call("GET", "/events?limit=100")
     write("keys", keys)
     write("subscriptions", subscriptions)
     write("payments", [payment["id"] for payment in paid["data"]["items"]] + ["ORDER-1"])
     write("refunds", refunds)
     write("orders", orders)
-    write("events", [event["id"] for event in events["data"]["items"][:10]])
+    write("events", [event["id"] for event in told()[:10]])
 
 
 main()
