@@ -78,6 +78,7 @@ pub struct SubscribeRequest {
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: i64,
+    /// The merchant's own data: at most 4,096 bytes, without U+0000.
     #[schema(value_type = Option<Object>)]
     metadata: Metadata,
 }

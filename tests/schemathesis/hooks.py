@@ -5,6 +5,7 @@ A request that is meant to be good is made to keep to them; one that is meant to
 alone, and so is every answer.
 """
 
+import json
 from datetime import date, timedelta
 from hashlib import sha256
 
@@ -61,6 +62,10 @@ def keep_rules_between_fields(body):
     amount, part = body.get("amount"), body.get("taxFreeAmount")
     if isinstance(amount, int) and isinstance(part, int):
         body["taxFreeAmount"] = min(part, amount)
+    if isinstance(body.get("metadata"), dict):
+        body["metadata"] = storable(body["metadata"])
+        if len(json.dumps(body["metadata"], ensure_ascii=False).encode()) > 4096:
+            body["metadata"] = {}
     if isinstance(body.get("retryDays"), list):
         body["retryDays"].sort()
     for name, moved in [("startDate", day(30)), ("endDate", day(400)), ("until", day(60))]:
@@ -82,6 +87,17 @@ def keep_rules_between_fields(body):
         body["cycleDay"] = body["cycleDay"] % 7 + 1
     if isinstance(body.get("intervalCount"), int):
         body["intervalCount"] = body["intervalCount"] % 5 + 1
+
+
+def storable(value):
+    """Metadata holds anything but U+0000, at any depth."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return value
 
 
 def name_one_payment(body, names):
