@@ -1,7 +1,7 @@
 # `make` lists what there is. GNU make 3.81, as on macOS, is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check sbom
+.PHONY: help run test test-browser test-api fuzz check sbom
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /|/' | \
@@ -20,6 +20,14 @@ test-browser: ## Run the browser test of the payment page in Chromium
 	cargo build --locked
 	cargo test --locked -p browser-tests
 	@echo 'Pictures of the pages: artifacts/screenshots'
+
+test-api: ## Hold the service to its own /openapi.json with Schemathesis
+	@sh scripts/install-postgres.sh
+	scripts/schemathesis.sh
+
+fuzz: ## Throw changed bytes at what reads the outside world: a minute for each target
+	@sh scripts/install-postgres.sh
+	scripts/fuzz.sh 60
 
 check: ## Check the format, the lints and the dependencies' licences
 	cargo fmt --all --check

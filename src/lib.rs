@@ -16,6 +16,7 @@ pub mod answer;
 pub mod api_keys;
 pub mod app;
 pub mod auth;
+pub mod description;
 pub mod error;
 pub mod extract;
 pub mod headers;
@@ -54,6 +55,10 @@ pub mod vault;
 
 // KiwoomPay's side of the wire, for development and tests.
 pub mod sandbox;
+
+// What only the fuzz targets see.
+#[doc(hidden)]
+pub mod fuzzing;
 
 // The proof: everything at once, with faults, and a verdict.
 pub mod simulate;

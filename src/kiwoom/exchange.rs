@@ -174,7 +174,7 @@ impl Exchange {
 }
 
 /// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.
-fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
+pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
     let unknown = |reason: &str| Err(GatewayError::Unknown(reason.to_owned()));
     match (answer.get("TOKEN"), answer.result()) {
         (Some(other), _) if other != token => unknown("the answer has another TOKEN"),

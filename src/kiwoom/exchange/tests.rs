@@ -147,7 +147,7 @@ fn a_result_code_that_is_none_decides_nothing() {
     };
     assert!(said("0000").is_ok());
     for code in ["9115", "FAIL,FAIL"] {
-        let message = "a b c".to_owned();
+        let message = "a\u{fffd}b\u{fffd}c".to_owned();
         assert_eq!(said(code).unwrap_err(), GatewayError::Refused { code: code.into(), message });
     }
     for none in ["00\n00", "00\u{0}00", "9115\u{1b}[2J", "거절", "a b", &"9".repeat(33)] {
