@@ -263,21 +263,23 @@ async fn a_rotation_begins_when_registrations_under_way_are_stored() {
     let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     sqlx::query("lock table billing_keys in share mode").execute(&mut *tx).await.unwrap();
-    let until_waiting = async |wanted| {
-        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-            and cardinality(pg_blocking_pids(pid)) > 0";
-        while world.count(waiting).await < wanted {
+    let until_waiting = async |what: &str| {
+        let waiting = format!(
+            "select count(*) from pg_stat_activity where datname = current_database()
+                and cardinality(pg_blocking_pids(pid)) > 0 and query like '{what}%'"
+        );
+        while world.count(&waiting).await == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     let body = card_of("user-late");
     let registration = service.post("/billing/register", &body);
     let rotation = async {
-        until_waiting(1).await;
+        until_waiting("insert into billing_keys").await;
         world.rotate().await
     };
     let watch = async {
-        until_waiting(2).await;
+        until_waiting("with retired as").await;
         let data_keys = "select count(*) from data_keys where purpose = 'billing_keys'";
         assert_eq!(world.count(data_keys).await, 1);
         tx.rollback().await.unwrap();
