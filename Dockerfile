@@ -21,6 +21,8 @@ ENV APP_ENV=production \
     PORT=3000 \
     DATA_DIR=/data
 WORKDIR /data
+# Also where another tag of the base image says otherwise.
+USER 65532:65532
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["/usr/local/bin/kiwoom-billing", "health"]

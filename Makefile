@@ -1,7 +1,7 @@
 # `make` lists what there is. GNU make 3.81, as on macOS, is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check
+.PHONY: help run test test-browser test-api fuzz check sbom
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /|/' | \
@@ -21,6 +21,14 @@ test-browser: ## Run the browser test of the payment page in Chromium
 	cargo test --locked -p browser-tests
 	@echo 'Pictures of the pages: artifacts/screenshots'
 
+test-api: ## Hold the service to its own /openapi.json with Schemathesis
+	@sh scripts/install-postgres.sh
+	scripts/schemathesis.sh
+
+fuzz: ## Throw changed bytes at what reads the outside world: a minute for each target
+	@sh scripts/install-postgres.sh
+	scripts/fuzz.sh 60
+
 check: ## Check the format, the lints and the dependencies' licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -29,3 +37,6 @@ check: ## Check the format, the lints and the dependencies' licences
 	else \
 		echo 'cargo-deny is not installed: licences, bans and sources are NOT checked.'; \
 	fi
+
+sbom: ## List what the program is made of (CycloneDX): target/sbom/kiwoom-billing.cdx.json
+	@sh scripts/sbom.sh

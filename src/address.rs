@@ -39,10 +39,11 @@ pub fn contains(networks: &[IpNet], ip: IpAddr) -> bool {
 
 /// An address with or without a port; IPv6 may stand in brackets; IPv4 in IPv6 is IPv4.
 fn address(entry: &str) -> Option<IpAddr> {
-    let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    let plain = bare.parse::<IpAddr>().ok();
+    let plain = entry.parse::<IpAddr>().ok();
+    let inside = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bracketed = || inside?.parse::<Ipv6Addr>().ok().map(IpAddr::from);
     let with_port = || entry.parse::<SocketAddr>().ok().map(|a| a.ip());
-    plain.or_else(with_port).map(|ip| ip.to_canonical())
+    plain.or_else(bracketed).or_else(with_port).map(|ip| ip.to_canonical())
 }
 
 /// Whom a limit counts as one: an IPv4 address, or the /64 of an IPv6 one, all of which its owner

@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Text};
 use crate::extract::{Fields, FromField, FromFields};
 
@@ -121,7 +122,10 @@ impl FromField for Limit {
     }
 }
 
-struct Cursor(Uuid);
+/// Where a page ended.
+pub struct Cursor(Uuid);
+
+described!(Cursor, values::matching("^[0-9a-f]{32}$"));
 
 impl FromField for Cursor {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -4,32 +4,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Method;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response as HttpResponse};
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Info, Ref, Response, SecurityRequirement};
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
-use crate::api_keys::needed;
 use crate::context::AppState;
 use crate::error::{self, ApiError, Code};
 use crate::sandbox::{self, Sandbox};
 use crate::shown::shown_path;
-use crate::{auth, billing, easypay, events, health, idempotency, request_id, webhook};
+use crate::{
+    auth, billing, description, easypay, events, headers, health, idempotency, request_id, webhook,
+};
 
-#[derive(OpenApi)]
-#[openapi(tags(
-    (name = "billing", description = "Card subscriptions and charges"),
-    (name = "easypay", description = "KakaoPay, NaverPay, SamsungPay, Payco in the hosted window"),
-    (name = "events", description = "What happened, for the merchant's backend; the audit trail"),
-    (name = "webhook", description = "Notifications from KiwoomPay"),
-    (name = "operations", description = "Health and metrics"),
-))]
-struct ApiDoc;
+/// What the documentation page may load: its own files, and the one style that its script writes,
+/// by its hash. Another version of the page has another one: the browser test would tell.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// How much of a path is logged, in characters.
+const MAX_LOGGED_PATH: usize = 256;
 
 /// The whole service.
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
@@ -44,18 +42,14 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .merge(easypay::pages(&ctx))
         .merge(health::open_routes())
         .split_for_parts();
-    let doc = describe(keyed_doc, open_doc);
+    let doc = description::describe(keyed_doc, open_doc);
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
-    let mut router = Router::new()
-        .merge(keyed)
-        .merge(open)
-        .with_state(ctx)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", doc).config(docs_config()));
+    let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
     if let Some(sandbox) = sandbox {
         router = router.nest("/sandbox", sandbox::router(sandbox));
     }
@@ -66,11 +60,17 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(error::render))
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
+        .layer(from_fn(headers::protect))
 }
 
-/// Without swagger.io's validator, whose badge the page would load and send its own address to.
-fn docs_config() -> swagger_ui::Config<'static> {
-    swagger_ui::Config::default().validator_url("none")
+/// The description and the page that shows it.
+fn docs(doc: utoipa::openapi::OpenApi) -> Router {
+    // Without swagger.io's validator, whose badge the page would load and send its own address to.
+    let config = swagger_ui::Config::default().validator_url("none");
+    let page = SwaggerUi::new("/docs").url("/openapi.json", doc).config(config);
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
+    Router::from(page).layer(policy)
 }
 
 async fn not_found() -> ApiError {
@@ -81,15 +81,16 @@ async fn method_not_allowed() -> ApiError {
     Code::MethodNotAllowed.into()
 }
 
-fn panicked(_: Box<dyn std::any::Any + Send>) -> HttpResponse {
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a request ended in a panic");
     ApiError::from(Code::Internal).into_response()
 }
 
 /// One line and one count for each request: the path only, never query, headers or body.
-async fn measure(request: Request, next: Next) -> HttpResponse {
+async fn measure(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = shown_path(request.headers(), request.uri());
+    let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
@@ -101,54 +102,4 @@ async fn measure(request: Request, next: Next) -> HttpResponse {
         metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());
     }
     response
-}
-
-fn describe(
-    keyed: utoipa::openapi::OpenApi,
-    open: utoipa::openapi::OpenApi,
-) -> utoipa::openapi::OpenApi {
-    let mut doc = ApiDoc::openapi();
-    doc.info = Info::new("kiwoom-billing", env!("CARGO_PKG_VERSION"));
-    doc.merge(with_scopes(keyed));
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
-    let components = doc.components.get_or_insert_default();
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
-    let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
-    doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
-    doc.merge(without_key(open));
-    doc
-}
-
-/// Each operation's scope, as the 403 that a key without it gets.
-fn with_scopes(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    for (path, item) in &mut doc.paths.paths {
-        let operations = [
-            (Method::GET, &mut item.get),
-            (Method::POST, &mut item.post),
-            (Method::PATCH, &mut item.patch),
-            (Method::DELETE, &mut item.delete),
-        ];
-        for (method, operation) in operations {
-            let Some(operation) = operation else { continue };
-            let scope = needed(&method, path).name();
-            let text = format!("`insufficient_scope`: the API key needs the scope `{scope}`");
-            let content = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-            let response = Response::builder().description(text);
-            let response = response.content("application/json", content).build();
-            operation.responses.responses.insert("403".to_owned(), response.into());
-        }
-    }
-    doc
-}
-
-/// An empty requirement for each operation, in place of the whole document's.
-fn without_key(mut doc: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    for item in doc.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            operation.security = Some(vec![SecurityRequirement::default()]);
-        }
-    }
-    doc
 }

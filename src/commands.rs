@@ -10,25 +10,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Config, Gateway};
 use crate::database::private::PrivateServer;
+use crate::error::is_forbidden;
 use crate::kiwoom::card_text::holds_card;
 use crate::service::{self, Service};
-use crate::{clock_file, database, import, sandbox, self_check, simulate, telemetry, timeline};
+use crate::{
+    clock_file, database, headers, import, sandbox, self_check, simulate, telemetry, timeline,
+};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Runs the service until SIGTERM or SIGINT.
 pub async fn serve(config: Config) -> Done {
     telemetry::init(&config);
-    let service = Service::start(config).await?;
+    // From here on: one that came between the first answer and this would end it outright.
+    let mut signals = Signals::listen()?;
+    let service = tokio::select! {
+        started = Service::start(config) => started?,
+        () = signals.received() => return Ok(()),
+    };
     greet(&service);
-    terminated().await?;
+    signals.received().await;
     tracing::info!("stopping: waiting for calls under way");
     service.stop().await;
     Ok(())
@@ -42,12 +51,18 @@ async fn close(pool: &PgPool, private: Option<PrivateServer>) {
     }
 }
 
-/// Brings the schema up to date.
-pub async fn migrate(config: Config) -> Done {
+/// Brings the schema up to date, and gives the role `grant_to` the rights that the service needs.
+pub async fn migrate(config: Config, grant_to: Option<&str>) -> Done {
     telemetry::init(&config);
     let (pool, private) = database::open(&config).await?;
-    close(&pool, private).await;
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
+    if let Some(role) = grant_to {
+        database::grants::grant(&mut *pool.acquire().await?, role).await?;
+        println!(
+            "{role}: 서비스에 필요한 권한만 주었습니다 (has what the service needs, no more)."
+        );
+    }
+    close(&pool, private).await;
     Ok(())
 }
 
@@ -58,7 +73,7 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
         return Err("the reason is kept: it may not contain a card number".into());
     }
     let (pool, private) = database::open(&config).await?;
-    let resumed = timeline::resume(&pool, reason).await?;
+    let resumed = timeline::resume(&pool, reason).await.map_err(for_the_owner)?;
     match &resumed {
         Some((before, now)) => {
             println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
@@ -72,6 +87,16 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
     close(&pool, private).await;
     Ok(())
+}
+
+/// The service's role may not say this.
+fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
+    if !is_forbidden(&error) {
+        return error.into();
+    }
+    "이 역할은 청구 재개를 확정할 수 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 (this role \
+     may not let charging go on: run it with the DATABASE_URL of the tables' owner)"
+        .into()
 }
 
 /// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
@@ -106,12 +131,14 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
     };
-    let router = Router::new().nest("/sandbox", sandbox::router(sandbox::open(options)?));
+    let router = Router::new()
+        .nest("/sandbox", sandbox::router(sandbox::open(options)?))
+        .layer(from_fn(headers::protect));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        drop(terminated().await);
-    });
+    let mut signals = Signals::listen()?;
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { signals.received().await });
     Ok(server.await?)
 }
 
@@ -143,14 +170,24 @@ pub async fn health(config: Config) -> Done {
     if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
 }
 
-async fn terminated() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which end nothing outright any more.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Where to look next.

@@ -134,7 +134,7 @@ impl ApiError {
         }
         let details = self.details.iter();
         let details: Vec<String> =
-            details.map(|d| format!("{}: {}", d.field, d.reason.en)).collect();
+            details.map(|d| format!("{}: {}", d.field.escape_debug(), d.reason.en)).collect();
         details.join("; ")
     }
 
@@ -254,4 +254,16 @@ pub async fn render(request: Request, next: Next) -> Response {
 fn prefers_english(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
     accepted.is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("en"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_english_is_one_line_whatever_the_field_is_called() {
+        let reason = || Text::new("알 수 없는 필드입니다.", "Unknown field.");
+        let error = ApiError::invalid_field("a\nb\u{7f}", reason()).with_detail("금액", reason());
+        assert_eq!(error.english(), "a\\nb\\u{7f}: Unknown field.; 금액: Unknown field.");
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::FromField;
 
@@ -45,6 +46,8 @@ macro_rules! id {
                 serializer.collect_str(self)
             }
         }
+
+        described!($name, values::text(255).examples([concat!($prefix, "…")]));
 
         impl FromField for $name {
             fn from_field(value: &Value) -> Result<Self, Text> {

@@ -16,8 +16,10 @@ pub mod answer;
 pub mod api_keys;
 pub mod app;
 pub mod auth;
+pub mod description;
 pub mod error;
 pub mod extract;
+pub mod headers;
 pub mod health;
 pub mod idempotency;
 pub mod request_id;
@@ -40,6 +42,7 @@ pub mod payments;
 // Leaves.
 pub mod clock;
 pub mod clock_file;
+pub mod core_dumps;
 pub mod database;
 pub mod ids;
 pub mod instance;
@@ -53,6 +56,10 @@ pub mod vault;
 
 // KiwoomPay's side of the wire, for development and tests.
 pub mod sandbox;
+
+// What only the fuzz targets see.
+#[doc(hidden)]
+pub mod fuzzing;
 
 // The proofs, with real processes: of the money, with faults and a verdict; of what is kept secret.
 pub mod process;

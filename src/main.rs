@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kiwoom_billing::commands::{self, keys::KeysCommand};
-use kiwoom_billing::{config::Config, self_check, simulate};
+use kiwoom_billing::{config::Config, core_dumps, self_check, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
@@ -20,7 +20,11 @@ enum Command {
     /// Run the service (the default)
     Serve,
     /// Bring the database's schema up to date, and exit
-    Migrate,
+    Migrate {
+        /// Role that the service connects as: it is given exactly the rights that it needs
+        #[arg(long, value_name = "ROLE")]
+        grant_to: Option<String>,
+    },
     /// Let scheduled charging go on after the database was restored or failed over
     ResumeCharging {
         /// Why; kept with the confirmation
@@ -56,8 +60,10 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // A core file would hold what is in memory: cards under way and keys.
-    drop(rlimit::setrlimit(rlimit::Resource::CORE, 0, 0));
+    if let Err(error) = core_dumps::off() {
+        eprintln!("코어 덤프를 끌 수 없습니다 (core dumps cannot be turned off): {error}");
+        return ExitCode::FAILURE;
+    }
     // No `.env` is fine.
     drop(dotenvy::dotenv());
     let arguments = Arguments::parse();
@@ -73,7 +79,7 @@ async fn main() -> ExitCode {
     };
     let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(config).await,
-        Command::Migrate => commands::migrate(config).await,
+        Command::Migrate { grant_to } => commands::migrate(config, grant_to.as_deref()).await,
         Command::ResumeCharging { reason } => {
             commands::resume_charging(config, reason.as_deref()).await
         }

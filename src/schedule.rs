@@ -5,8 +5,10 @@
 
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveTime, Utc};
 use serde_json::Value;
+use utoipa::openapi::ArrayBuilder;
 
 use crate::clock::kst_instant;
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::FromField;
 
@@ -72,6 +74,15 @@ impl RetryDays {
         self.after(base, self.0.len().checked_sub(1)?)
     }
 }
+
+described!(
+    RetryDays,
+    ArrayBuilder::new()
+        .items(values::whole(1, 27))
+        .max_items(Some(10))
+        .unique_items(true)
+        .description(Some("Increasing"))
+);
 
 impl FromField for RetryDays {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Version};
+use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -89,12 +89,15 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// While draining, every answer asks the client to use another connection next time: when the drain
-/// is over, no request is on its way on one that closes. HTTP/2 has no such header.
+/// Asks the client to use another connection next time: while draining, so that no request is on
+/// its way on one that closes when the drain is over; and after a body that was not read to its
+/// end, which closes the connection under the next request. HTTP/2 has no such header.
 async fn part(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
     let http1 = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
-    if draining.is_cancelled() && http1 {
+    let unread =
+        matches!(response.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
+    if http1 && (unread || draining.is_cancelled()) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

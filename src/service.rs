@@ -91,6 +91,7 @@ impl Service {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         telemetry::metrics();
         let (pool, private) = database::open(&config).await?;
+        database::check(&pool, config.is_production()).await?;
         let vault = vault(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
         let listener = serve::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;

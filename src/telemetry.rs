@@ -1,18 +1,19 @@
 //! Logs and metrics.
 
+mod lines;
+
 use std::any::Any;
-use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, LogFormat};
+use lines::Lines;
 
 /// Libraries that print what goes over the wire at their lowest level, and the level that they are
 /// held to whatever `RUST_LOG` says: card data must not reach a log.
@@ -33,21 +34,20 @@ const HELD: &[(&str, LevelFilter)] = &[
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
-    let ansi = std::io::stdout().is_terminal();
-    start(config, BoxMakeWriter::new(std::io::stdout), ansi);
+    start(config, Lines::on_stdout());
 }
 
 /// Starts the log of a command whose standard output is for another program.
 pub fn init_on_stderr(config: &Config) {
-    let ansi = std::io::stderr().is_terminal();
-    start(config, BoxMakeWriter::new(std::io::stderr), ansi);
+    start(config, Lines::on_stderr());
 }
 
-fn start(config: &Config, writer: BoxMakeWriter, ansi: bool) {
+fn start(config: &Config, lines: Lines) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(&config.log_filter))
-        .with_writer(writer)
-        .with_ansi(ansi);
+        // Colours are the writer's: nothing else in a line reaches the terminal as a command.
+        .with_ansi(false)
+        .with_writer(lines);
     let started = match config.log_format {
         LogFormat::Json => {
             builder.json().flatten_event(true).finish().with(held()).try_init().is_ok()

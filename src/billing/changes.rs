@@ -28,20 +28,17 @@ use crate::schedule::{AnchorDay, RetryDays};
 /// What to change, from the next period on.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
-    #[schema(value_type = Option<String>)]
     plan_id: Option<PlanId>,
-    #[schema(value_type = Option<String>)]
     product_name: Option<ProductName>,
     /// Day of the month; with `interval` `week` the day of the week, 1 (Monday) to 7.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 31)]
     cycle_day: Option<AnchorDay>,
-    #[schema(value_type = Option<String>)]
     billing_key: Option<BillingKeyId>,
     /// From the next decline on.
-    #[schema(value_type = Option<Vec<i16>>)]
     retry_days: Option<RetryDays>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Metadata>,

@@ -43,29 +43,26 @@ impl ToSchema for PayRequest {}
 /// A single charge of a registered card.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct OneOff {
-    #[schema(value_type = String, example = "bk_…")]
     billing_key: BillingKeyId,
-    #[schema(value_type = String, example = "user123")]
     customer_id: CustomerId,
     /// Won.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
     amount: Won,
-    #[schema(value_type = String, example = "단건 결제")]
     product_name: ProductName,
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: i64,
     /// Unique for ever; left out, the service makes one.
-    #[schema(value_type = Option<String>)]
     order_id: Option<OrderNo>,
 }
 
 /// The period of a subscription.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct OfSubscription {
-    #[schema(value_type = String, example = "sub_…")]
     subscription_id: SubscriptionId,
 }
 

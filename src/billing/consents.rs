@@ -15,9 +15,10 @@ use utoipa::ToSchema;
 use super::rises::awaited;
 use super::store::{self, Subscription};
 use super::subscriptions::locked;
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
 use crate::ids::{ConsentId, SubscriptionId};
@@ -28,12 +29,11 @@ use crate::payments::standing::Status;
 /// How and when the customer consented.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct Given {
     /// How, at most 50 characters: `checkbox`, `phone`.
-    #[schema(value_type = String, example = "checkbox")]
     method: Method,
     /// What proves it, at most 1000 characters.
-    #[schema(value_type = Option<String>)]
     evidence: Option<Evidence>,
     /// Left out: now.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -41,6 +41,9 @@ pub struct Given {
 }
 
 struct Method(String);
+
+described!(Method as "ConsentMethod", values::text(50).examples(["checkbox"]));
+described!(Evidence, values::text(1000));
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -66,19 +69,25 @@ impl FromFields for Given {
 
 /// A consent to the rise, or the first charge after a free time, that is to come.
 #[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct ConsentRequest {
     /// `pendingAmount` in won; in a free time `amount`.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Won,
-    #[serde(flatten)]
-    given: Given,
+    /// As in `Given`.
+    method: Method,
+    /// As in `Given`.
+    evidence: Option<Evidence>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    consented_at: Option<DateTime<Utc>>,
 }
 
 impl FromFields for ConsentRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let amount = f.required("amount");
-        let given = Given::from_fields(f);
-        Some(Self { amount: amount?, given: given? })
+        let Given { method, evidence, consented_at } = Given::from_fields(f)?;
+        Some(Self { amount: amount?, method, evidence, consented_at })
     }
 }
 
@@ -159,7 +168,9 @@ pub async fn record(
         let en = format!("Has to equal the amount to come, {}.", rise.new_amount);
         return Err(ApiError::invalid_field("amount", Text::new(ko, en)));
     }
-    let consent = write(&ctx, &mut tx, &s, (request.given, "consentedAt")).await?;
+    let ConsentRequest { method, evidence, consented_at, .. } = request;
+    let given = Given { method, evidence, consented_at };
+    let consent = write(&ctx, &mut tx, &s, (given, "consentedAt")).await?;
     tx.commit().await?;
     Ok(answer::with_status(StatusCode::CREATED, ConsentBody::from(consent)))
 }
@@ -212,7 +223,7 @@ pub fn not_awaited() -> ApiError {
     params(
         ("id" = String, Path),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<ConsentBody>>),

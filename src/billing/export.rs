@@ -11,13 +11,17 @@ use csv::{IntoInnerError, Terminator, WriterBuilder};
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
+use super::payments::{Moment, StatusFilter};
 use crate::answer::Answer;
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
 use crate::error::ErrorBody;
 use crate::extract::Query;
+use crate::ids::SubscriptionId;
+use crate::kiwoom::text::CustomerId;
 use crate::payments::answers::{payment_method, payment_status};
 use crate::payments::store::{self, Filter, Payment};
+use crate::payments::terms::Terms;
 
 /// Rows read from the database at once.
 const PAGE: i64 = 100;
@@ -49,14 +53,16 @@ const COLUMNS: [&str; 17] = [
 #[utoipa::path(
     get, path = "/billing/payments.csv", tag = "billing",
     params(
-        ("customerId" = Option<String>, Query),
-        ("subscriptionId" = Option<String>, Query),
-        ("status" = Option<String>, Query),
-        ("from" = Option<String>, Query),
-        ("to" = Option<String>, Query),
-        ("minAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("maxAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("metadata" = Option<HashMap<String, String>>, Query, style = DeepObject, explode,
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
+        ("from" = inline(Option<Moment>), Query),
+        ("to" = inline(Option<Moment>), Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
             description = "`metadata[key]=value` of the subscription, at most 5"),
     ),
     responses(

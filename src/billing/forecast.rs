@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::rises::{OnTheDay, on_the_day};
 use super::store::{self, Filter, Subscription};
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, ErrorBody, Text};
@@ -73,11 +73,11 @@ struct ChargeBody {
 #[utoipa::path(
     get, path = "/billing/forecast", tag = "billing",
     params(
-        ("until" = String, Query, description = "YYYY-MM-DD"),
-        ("customerId" = Option<String>, Query),
-        ("subscriptionId" = Option<String>, Query),
+        ("until" = NaiveDate, Query, description = "YYYY-MM-DD"),
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<ForecastBody>>),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::answers::BillingKeyBody;
 use super::store::{self, BillingKey, Deleted};
 use crate::address::Origin;
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::api_keys::ApiKeyId;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
@@ -28,24 +28,18 @@ use crate::vault::VaultError;
 /// A card and its holder.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// 13 to 19 digits; spaces and hyphens allowed.
-    #[schema(value_type = String, example = "4111111111111111")]
     card_number: CardNumber,
     /// YYMM.
-    #[schema(value_type = String, example = "2512")]
     expire_date: ExpireDate,
     /// First two digits of the PIN.
-    #[schema(value_type = String, example = "12")]
     card_password: CardPassword,
     /// YYMMDD, or a 10-digit business number.
-    #[schema(value_type = String, example = "901231")]
     birth_date: BirthDate,
-    #[schema(value_type = String, example = "홍길동")]
     customer_name: CustomerName,
-    #[schema(value_type = String, example = "user123")]
     customer_id: CustomerId,
-    #[schema(value_type = Option<String>)]
     customer_email: Option<Email>,
 }
 
@@ -171,9 +165,9 @@ impl FromFields for ListRequest {
 #[utoipa::path(
     get, path = "/billing/keys", tag = "billing",
     params(
-        ("customerId" = Option<String>, Query),
+        ("customerId" = inline(Option<CustomerId>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<BillingKeyBody>>),

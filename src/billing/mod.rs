@@ -1,24 +1,24 @@
 //! Card subscriptions: `/billing/*`.
 
 pub(crate) mod answers;
-mod changes;
-mod charges;
-mod consents;
+pub(crate) mod changes;
+pub(crate) mod charges;
+pub(crate) mod consents;
 mod due;
 mod export;
 mod forecast;
 pub(crate) mod keys;
 mod leases;
 mod limits;
-mod payments;
+pub(crate) mod payments;
 mod proof;
 mod quote;
-mod refunds;
+pub(crate) mod refunds;
 pub mod renewals;
 mod rises;
 pub(crate) mod store;
 pub(crate) mod subscribe;
-mod subscriptions;
+pub(crate) mod subscriptions;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -5,8 +5,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::context::AppState;
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::ids::SubscriptionId;
@@ -46,7 +47,12 @@ pub struct ListRequest {
     paging: Paging,
 }
 
-struct StatusFilter(&'static str);
+pub(super) struct StatusFilter(&'static str);
+
+described!(
+    StatusFilter as "PaymentStatus",
+    values::one_of(PAYMENT_STATUSES.iter().map(|row| row.0))
+);
 
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -61,7 +67,9 @@ impl FromField for StatusFilter {
 }
 
 /// An instant, or a date that stands for its beginning in Korea.
-struct Moment(DateTime<Utc>);
+pub(super) struct Moment(DateTime<Utc>);
+
+described!(Moment, values::moment());
 
 impl FromField for Moment {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -97,17 +105,19 @@ impl FromFields for ListRequest {
 #[utoipa::path(
     get, path = "/billing/payments", tag = "billing",
     params(
-        ("customerId" = Option<String>, Query),
-        ("subscriptionId" = Option<String>, Query),
-        ("status" = Option<String>, Query),
-        ("from" = Option<String>, Query),
-        ("to" = Option<String>, Query),
-        ("minAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("maxAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("metadata" = Option<HashMap<String, String>>, Query, style = DeepObject, explode,
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
+        ("from" = inline(Option<Moment>), Query),
+        ("to" = inline(Option<Moment>), Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
             description = "`metadata[key]=value` of the subscription, at most 5"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<PaymentBody>>),
@@ -123,15 +133,13 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 /// What a person found out about an unknown payment.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct ResolveRequest {
     /// `approved` or `declined`.
-    #[schema(value_type = String)]
     outcome: Found,
     /// KiwoomPay's transaction id; required when it was approved.
-    #[schema(value_type = Option<String>)]
     transaction_id: Option<TransactionId>,
     /// How it was found out.
-    #[schema(value_type = String)]
     reason: Reason,
 }
 
@@ -140,6 +148,8 @@ enum Found {
     Approved,
     Declined,
 }
+
+described!(Found as "PaymentFound", values::one_of(["approved", "declined"]));
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -156,6 +166,8 @@ impl FromField for Found {
 
 /// At most 20 letters and digits (protocol section 1).
 struct TransactionId(String);
+
+described!(TransactionId, values::matching("^[A-Za-z0-9]{1,20}$"));
 
 impl FromField for TransactionId {
     fn from_field(value: &Value) -> Result<Self, Text> {

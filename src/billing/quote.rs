@@ -93,8 +93,8 @@ impl QuoteBody {
 #[utoipa::path(
     get, path = "/billing/refund-quote", tag = "billing",
     params(
-        ("paymentId" = String, Query),
-        ("asOf" = Option<String>, Query, description = "YYYY-MM-DD; left out = today in Korea"),
+        ("paymentId" = inline(PaymentId), Query),
+        ("asOf" = Option<NaiveDate>, Query, description = "YYYY-MM-DD; left out = today in Korea"),
         ("used" = Option<i64>, Query, minimum = 0, maximum = 1_000_000),
         ("total" = Option<i64>, Query, minimum = 1, maximum = 1_000_000),
     ),

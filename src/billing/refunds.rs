@@ -5,8 +5,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::payments::not_settled;
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::context::AppState;
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::idempotency::NewId;
@@ -22,24 +23,22 @@ use crate::payments::store::{self, PaymentRef, RefundState};
 /// Which payment to refund, and how much.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct RefundRequest {
     /// One of `paymentId`, `orderId` and `transactionId`.
-    #[schema(value_type = Option<String>)]
     payment_id: Option<PaymentId>,
-    #[schema(value_type = Option<String>)]
     order_id: Option<OrderNo>,
+    #[schema(value_type = Option<values::AnyText>)]
     transaction_id: Option<String>,
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
     /// In place of `amount`, what has not been used, as `GET /billing/refund-quote` tells it:
     /// `true` (by days, today), `{"asOf":"YYYY-MM-DD"}` or `{"used":N,"total":M}`.
-    #[schema(value_type = Option<Value>)]
     pro_rata: Option<Basis>,
     /// Tax-free part of the amount in won; left out, the taxable part goes back first.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<i64>,
-    #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
 }
 
@@ -128,6 +127,8 @@ pub struct ListRequest {
     paging: Paging,
 }
 
+described!(RefundState, values::one_of(["pending", "refunded", "declined", "unknown"]));
+
 impl FromField for RefundState {
     fn from_field(value: &Value) -> Result<Self, Text> {
         match value.as_str() {
@@ -155,10 +156,10 @@ impl FromFields for ListRequest {
 #[utoipa::path(
     get, path = "/billing/refunds", tag = "billing",
     params(
-        ("paymentId" = Option<String>, Query),
-        ("status" = Option<String>, Query),
+        ("paymentId" = inline(Option<PaymentId>), Query),
+        ("status" = inline(Option<RefundState>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<RefundBody>>),
@@ -174,13 +175,12 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 
 /// What a person found out about an unknown refund.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", as = RefundResolveRequest)]
+#[serde(deny_unknown_fields)]
 pub struct ResolveRequest {
     /// `refunded` or `declined`.
-    #[schema(value_type = String)]
     outcome: Found,
     /// How it was found out.
-    #[schema(value_type = String)]
     reason: Reason,
 }
 
@@ -189,6 +189,8 @@ enum Found {
     Refunded,
     Declined,
 }
+
+described!(Found as "RefundFound", values::one_of(["refunded", "declined"]));
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -18,6 +18,7 @@ use super::store::{self, Subscription};
 use crate::answer::{self, Answer, Success};
 use crate::clock::Clock;
 use crate::context::{AppState, Context};
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, text};
 use crate::idempotency::NewId;
@@ -39,24 +40,21 @@ const ONE_LIVE: &str = "subscriptions_one_live";
 /// A new subscription.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct SubscribeRequest {
-    #[schema(value_type = String, example = "bk_…")]
     pub(crate) billing_key: BillingKeyId,
-    #[schema(value_type = String, example = "user123")]
     pub(crate) customer_id: CustomerId,
-    #[schema(value_type = String, example = "monthly")]
     plan_id: PlanId,
     /// Won.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
     amount: Won,
-    #[schema(value_type = String, example = "월간 구독")]
     product_name: ProductName,
     /// Anchor day; short months bill on their last day. With `interval` `week` it is the day of the
     /// week, 1 (Monday) to 7 (Sunday).
     #[schema(value_type = i64, minimum = 1, maximum = 31, example = 15)]
     cycle_day: AnchorDay,
     /// `week`, `month` or `year`; default: `month`.
-    #[schema(value_type = Option<String>, example = "month")]
+    #[schema(value_type = Option<Interval>)]
     interval: Interval,
     /// How many of them lie between two charges: up to 52 weeks, 24 months or 5 years; default: 1.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 52)]
@@ -79,11 +77,11 @@ pub struct SubscribeRequest {
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 600)]
     total_cycles: Option<TotalCycles>,
     /// Days after the first declined attempt of a period; default: `RETRY_DAYS`, `[]` = no retry.
-    #[schema(value_type = Option<Vec<i16>>)]
     retry_days: Option<RetryDays>,
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: i64,
+    /// The merchant's own data: at most 4,096 bytes, without U+0000.
     #[schema(value_type = Option<Object>)]
     metadata: Metadata,
     /// The customer's consent to be charged `amount` when the free time ends. It holds when that is
@@ -136,6 +134,8 @@ impl SubscribeRequest {
 
 /// The merchant's id of its plan, at most 100 characters.
 pub struct PlanId(pub String);
+
+described!(PlanId, values::text(100).examples(["monthly"]));
 
 impl FromField for PlanId {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use super::answers::{SubscriptionBody, subscription_answer};
 use super::store::{self, Filter, Subscription};
 use super::subscribe::PlanId;
-use crate::answer::{self, Answer, Page, Paging, Success};
+use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::context::{AppState, Context};
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
 use crate::ids::SubscriptionId;
@@ -43,6 +44,8 @@ const STATUSES: &[&str] = &["active", "past_due", "paused", "unpaid", "canceled"
 
 struct StatusFilter(&'static str);
 
+described!(StatusFilter as "SubscriptionStatus", values::one_of(STATUSES.iter().copied()));
+
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let found = STATUSES.iter().find(|name| value.as_str() == Some(name));
@@ -74,15 +77,17 @@ impl FromFields for ListRequest {
 #[utoipa::path(
     get, path = "/billing/subscriptions", tag = "billing",
     params(
-        ("customerId" = Option<String>, Query),
-        ("planId" = Option<String>, Query),
-        ("status" = Option<String>, Query),
-        ("minAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("maxAmount" = Option<i64>, Query, minimum = 1, description = "Won, included"),
-        ("metadata" = Option<HashMap<String, String>>, Query, style = DeepObject, explode,
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("planId" = inline(Option<PlanId>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
             description = "`metadata[key]=value`, at most 5"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Cursor>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<SubscriptionBody>>),
@@ -97,10 +102,9 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 /// Which subscription to cancel, and when.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct CancelRequest {
-    #[schema(value_type = String, example = "sub_…")]
     subscription_id: SubscriptionId,
-    #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
     /// Let the current period run out.
     #[schema(value_type = Option<bool>)]
@@ -145,9 +149,9 @@ pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelReque
 
 /// Until when to pause.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// The day on which it goes on by itself; left out, it stays paused until it is resumed.
-    #[schema(value_type = Option<String>, example = "2027-03-01")]
     until: Option<NaiveDate>,
 }
 

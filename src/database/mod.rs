@@ -1,6 +1,9 @@
 //! The database: pool, migrations, and in development without `DATABASE_URL` a private server.
 
+mod durability;
+pub mod grants;
 pub mod private;
+mod schema;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -33,6 +36,28 @@ pub enum DatabaseError {
     /// Its schema could not be brought up to date.
     #[error("the migrations failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Its schema is not up to date, and this role may not change it.
+    #[error(
+        "데이터베이스 스키마가 최신이 아니고, {0} 역할은 바꿀 수 없습니다. 소유자 역할로 다음을 실행해 \
+         주세요 (the schema is not up to date and role {0} may not change it; run as the owner): \
+         kiwoom-billing migrate --grant-to {0}"
+    )]
+    Outdated(String),
+    /// This role has no rights to some tables.
+    #[error(
+        "{role} 역할에 권한이 없는 테이블이 있습니다: {tables}. 소유자 역할로 다음을 실행해 주세요 \
+         (role {role} has no rights to these tables; run as the owner): \
+         kiwoom-billing migrate --grant-to {role}"
+    )]
+    NotGranted {
+        /// This role.
+        role: String,
+        /// Their names.
+        tables: String,
+    },
+    /// It may lose what it has committed.
+    #[error("{}", durability::advice(.0))]
+    NotDurable(Vec<String>),
 }
 
 /// Connects to `DATABASE_URL`, or to a private server, and brings the schema up to date.
@@ -46,8 +71,28 @@ pub async fn open(config: &Config) -> Result<(PgPool, Option<PrivateServer>), Da
         }
     };
     let pool = connect(options, config.database_max_connections).await?;
-    MIGRATIONS.run(&pool).await?;
+    schema::bring_up_to_date(&pool).await?;
     Ok((pool, private))
+}
+
+/// Whether the database is fit for the service: where money is real, one that may lose a commit is
+/// not. What is only unwise is warned of.
+pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseError> {
+    let weaknesses = durability::weaknesses(pool).await?;
+    if is_production && !weaknesses.is_empty() {
+        return Err(DatabaseError::NotDurable(weaknesses));
+    }
+    if !weaknesses.is_empty() {
+        tracing::warn!(?weaknesses, "the database may lose what it has committed");
+    }
+    if is_production && schema::is_own(pool).await? {
+        tracing::warn!(
+            "the service runs as the owner of its tables, or as a superuser, and could alter the \
+             books and the trail: run `kiwoom-billing migrate --grant-to <role>` and give the \
+             service that role"
+        );
+    }
+    Ok(())
 }
 
 /// Opens a pool. Statements are never logged with their values, and only at `trace` at all.

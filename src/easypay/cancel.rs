@@ -9,6 +9,7 @@ use super::answers::OrderBody;
 use super::checkout::{find_order, order_body};
 use crate::answer::{self, Answer, Success};
 use crate::context::{AppState, Context};
+use crate::description::values;
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromFields};
 use crate::idempotency::NewId;
@@ -24,16 +25,16 @@ use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
 
 /// Which order to cancel, and how much of it.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", as = OrderCancelRequest)]
+#[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// One of `orderId` and `transactionId`.
-    #[schema(value_type = Option<String>)]
     order_id: Option<OrderNo>,
+    #[schema(value_type = Option<values::AnyText>)]
     transaction_id: Option<String>,
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
-    #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
 }
 

@@ -7,11 +7,13 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::SchemaFormat;
 
 use super::answers::OrderBody;
 use super::methods::{self, Method};
 use crate::answer::{self, Answer, Success};
 use crate::context::{AppState, Context};
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId};
 use crate::idempotency::NewId;
@@ -28,32 +30,24 @@ use crate::payments::store::{self, Kind, Payment, PaymentRef};
 /// An order to be paid in the hosted window.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct PrepareRequest {
-    #[schema(value_type = String, example = "ORDER-20260205-001")]
     order_id: OrderNo,
     /// Won.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
     amount: Won,
-    #[schema(value_type = String, example = "프리미엄 구독")]
     product_name: ProductName,
-    #[schema(value_type = String, example = "홍길동")]
     customer_name: CustomerName,
-    #[schema(value_type = Option<String>)]
     customer_id: Option<CustomerId>,
-    #[schema(value_type = Option<String>)]
     customer_email: Option<Email>,
     /// One method; left out, the window shows those that are switched on.
-    #[schema(value_type = Option<String>)]
     method: Option<Method>,
     /// `P` (PC, the default), `M` (phone) or `W` (web view of an app).
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Device>)]
     device: Device,
     /// Where the browser goes after a payment. It proves nothing.
-    #[schema(value_type = Option<String>)]
     return_url: Option<ReturnUrl>,
-    #[schema(value_type = Option<String>)]
     fail_url: Option<ReturnUrl>,
-    #[schema(value_type = Option<String>)]
     close_url: Option<ReturnUrl>,
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
@@ -84,6 +78,8 @@ impl FromFields for PrepareRequest {
     }
 }
 
+described!(Device, values::one_of(["P", "M", "W"]));
+
 impl FromField for Device {
     fn from_field(value: &Value) -> Result<Self, Text> {
         match value.as_str() {
@@ -95,15 +91,24 @@ impl FromField for Device {
     }
 }
 
-/// An http or https URL of at most 255 characters.
+/// An http or https URL of at most 255 characters, without what browsers and people read in
+/// different ways: user-info and backslashes.
 pub struct ReturnUrl(String);
+
+described!(
+    ReturnUrl,
+    values::matching("^[Hh][Tt][Tt][Pp][Ss]?:[!-{}~]+$")
+        .max_length(Some(255))
+        .format(Some(SchemaFormat::Custom("uri".to_owned())))
+);
 
 impl FromField for ReturnUrl {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let text = without_card(String::from_field(value)?)?;
         let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
-        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
-        if plain && Url::parse(&text).is_ok_and(|u| web(&u)) {
+        let nobody = |u: &Url| u.username().is_empty() && u.password().is_none();
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"|\\".contains(&b));
+        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && nobody(&u)) {
             return Ok(Self(text));
         }
         Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))

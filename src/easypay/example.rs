@@ -2,7 +2,7 @@
 
 use aes_gcm::aead::{Generate, Key};
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::context::AppState;
@@ -16,7 +16,7 @@ const RETURNED: &str = include_str!("returned.html");
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
 )]
 pub async fn show(State(ctx): State<AppState>) -> Response {
-    page(EXAMPLE, &ctx)
+    page(EXAMPLE, &ctx, "'none'")
 }
 
 /// Where the window goes when the merchant named no page of its own. It proves nothing: it only
@@ -27,12 +27,12 @@ pub async fn show(State(ctx): State<AppState>) -> Response {
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
 )]
 pub async fn returned(State(ctx): State<AppState>) -> Response {
-    page(RETURNED, &ctx)
+    page(RETURNED, &ctx, "'self'")
 }
 
 /// The page with a fresh nonce. Scripts and styles without it do not run; nothing is loaded from
-/// elsewhere but the SDK, and nothing framed but the payment window.
-fn page(template: &str, ctx: &AppState) -> Response {
+/// elsewhere but the SDK, and nothing framed but the payment window. `ancestors` may frame the page.
+fn page(template: &str, ctx: &AppState, ancestors: &str) -> Response {
     let nonce = hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16]);
     let body = template.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
     let form_action = ctx.kiwoom.form_action();
@@ -40,14 +40,11 @@ fn page(template: &str, ctx: &AppState) -> Response {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; img-src 'self' data:; form-action 'self' {window}; \
-         frame-src 'self' {window}; frame-ancestors 'self'; base-uri 'none'"
+         frame-src 'self' {window}; frame-ancestors {ancestors}; base-uri 'none'"
     );
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (HeaderName::from_static("referrer-policy"), "no-referrer".to_owned()),
     ];
     (headers, body).into_response()
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::answer::{self, Success};
 use crate::config::EasyPayConfig;
 use crate::context::AppState;
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::FromField;
 
@@ -57,6 +58,8 @@ impl Method {
         }
     }
 }
+
+described!(Method as "EasyPayMethod", values::one_of(ALL.map(Method::code)));
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {

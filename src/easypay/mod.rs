@@ -1,8 +1,8 @@
 //! Easy pay through the hosted window: `/easypay/*`.
 
 pub(crate) mod answers;
-mod cancel;
-mod checkout;
+pub(crate) mod cancel;
+pub(crate) mod checkout;
 mod example;
 mod methods;
 

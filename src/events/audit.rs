@@ -13,6 +13,7 @@ use super::store::{self, Event, Filter, From as Direction};
 use crate::answer::{self, Answer, Limit, Page, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
+use crate::description::values::{self, described};
 use crate::error::{ErrorBody, Text};
 use crate::extract::{Fields, FromField, FromFields, Query, text};
 
@@ -119,6 +120,8 @@ impl FromFields for AuditRequest {
 /// `pay_…`, `sub_…`, `ref_…` or `bk_…`; anything else names nothing.
 struct ObjectId(Uuid);
 
+described!(ObjectId, values::text(100));
+
 impl FromField for ObjectId {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let id = text(value, 100)?;
@@ -128,6 +131,8 @@ impl FromField for ObjectId {
 }
 
 struct ActorName(String);
+
+described!(ActorName, values::text(100));
 
 impl FromField for ActorName {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -139,10 +144,10 @@ impl FromField for ActorName {
 #[utoipa::path(
     get, path = "/audit", tag = "events",
     params(
-        ("objectId" = Option<String>, Query),
-        ("actor" = Option<String>, Query),
+        ("objectId" = inline(Option<ObjectId>), Query),
+        ("actor" = inline(Option<ActorName>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Position>), Query),
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<AuditBody>>),

@@ -10,9 +10,10 @@ use super::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
 use crate::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
+use crate::description::values::{self, described};
 use crate::error::{ApiError, Code, ErrorBody, Text};
 use crate::extract::{Fields, FromField, FromFields, PathId, Query, text};
-use crate::ids::EventId;
+use crate::ids::{EventId, SubscriptionId};
 
 /// An event: in the list, and as the body of its delivery.
 #[derive(Serialize, ToSchema)]
@@ -76,6 +77,8 @@ impl FromFields for ListRequest {
 
 struct Type(String);
 
+described!(Type as "EventType", values::text(60));
+
 impl FromField for Type {
     fn from_field(value: &Value) -> Result<Self, Text> {
         text(value, 60).map(Self)
@@ -87,6 +90,8 @@ const NEVER_REACHED: i64 = 10_000_000_000_000;
 
 /// A place in the stream of events.
 pub struct Position(pub i64);
+
+described!(Position, values::matching("^[0-9]{1,18}$"));
 
 impl FromField for Position {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -103,10 +108,10 @@ impl FromField for Position {
 #[utoipa::path(
     get, path = "/events", tag = "events",
     params(
-        ("cursor" = Option<String>, Query),
+        ("cursor" = inline(Option<Position>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("type" = Option<String>, Query),
-        ("subscriptionId" = Option<String>, Query),
+        ("type" = inline(Option<Type>), Query),
+        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
     ),
     responses(
         (status = 200, description = "Events", body = Success<EventPage>),
@@ -147,6 +152,7 @@ struct DeliveryBody {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryAttemptBody)]
 struct AttemptBody {
     at: String,
     millis: i32,

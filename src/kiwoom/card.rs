@@ -3,8 +3,10 @@
 use chrono::{Months, NaiveDate};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use utoipa::openapi::SchemaFormat;
 use zeroize::Zeroizing;
 
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::FromField;
 
@@ -64,6 +66,24 @@ impl BirthDate {
         self.0.expose_secret()
     }
 }
+
+described!(
+    CardNumber,
+    values::matching("^[ -]*([0-9][ -]*){13,19}$")
+        .format(Some(SchemaFormat::Custom("card-number".to_owned())))
+        .examples(["4111111111111111"])
+);
+described!(ExpireDate, values::matching("^[0-9]{2}(0[1-9]|1[0-2])$").examples(["2512"]));
+described!(CardPassword, values::matching("^[0-9]{2}$").examples(["12"]));
+described!(
+    BirthDate,
+    // A day that is there in one of the two centuries, or ten digits.
+    values::matching(
+        "^([0-9]{2}((0[13578]|1[02])(0[1-9]|[12][0-9]|3[01])|(0[469]|11)(0[1-9]|[12][0-9]|30)|\
+        02(0[1-9]|1[0-9]|2[0-8]))|([02468][048]|[13579][26])0229|[0-9]{10})$"
+    )
+    .examples(["901231"])
+);
 
 impl FromField for CardNumber {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::answers::{self, Approval, Cancellation, Registered};
 use super::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use super::charset;
 use super::codes;
 use super::error::GatewayError;
 use super::exchange::{Exchange, Ticket};
 use super::text::{CustomerId, OrderNo};
-use super::wire::{self, Answer, Fields, instant};
+use super::wire::{self, Answer, Fields};
 use crate::money::Won;
 use crate::pace::Turn;
 
@@ -68,14 +68,6 @@ pub struct Registration<'a> {
     pub customer_id: &'a CustomerId,
 }
 
-/// A registered card.
-pub struct Registered {
-    /// KiwoomPay's billing key.
-    pub autokey: SecretString,
-    /// CARDCODE.
-    pub company_code: String,
-}
-
 /// A charge of a registered card.
 pub struct ChargeOrder<'a> {
     /// Unique number of this attempt.
@@ -94,17 +86,6 @@ pub struct ChargeOrder<'a> {
     pub customer_name: Option<&'a str>,
 }
 
-/// An approved charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approval {
-    /// DAOUTRX.
-    pub transaction_id: String,
-    /// AUTHNO.
-    pub auth_number: Option<String>,
-    /// AUTHDATE; `None` when the answer had none that could be read.
-    pub approved_at: Option<DateTime<Utc>>,
-}
-
 /// A cancellation (refund), whole or partial.
 pub struct CancelOrder<'a> {
     /// DAOUTRX of the payment.
@@ -115,15 +96,6 @@ pub struct CancelOrder<'a> {
     pub tax_free_amount: i64,
     /// For the merchant's own records at KiwoomPay.
     pub reason: &'a str,
-}
-
-/// A cancellation that was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cancellation {
-    /// TRXID as answered.
-    pub transaction_id: Option<String>,
-    /// CANCELDATE.
-    pub canceled_at: Option<DateTime<Utc>>,
 }
 
 impl KiwoomClient {
@@ -164,11 +136,7 @@ impl KiwoomClient {
             .with("TAXFREECD", "00")
             .with("DIRECT_YN", "N");
         let answer = self.exchange.send(ticket, &fields).await?;
-        let autokey = answer.get("AUTOKEY").filter(|k| k.len() <= 20);
-        Ok(Registered {
-            autokey: autokey.ok_or_else(|| unknown("the answer has no AUTOKEY"))?.into(),
-            company_code: answer.get("CARDCODE").unwrap_or_default(),
-        })
+        answers::registered(&answer)
     }
 
     /// Step 1 of a charge. The turn is one for [`BATCH`].
@@ -199,13 +167,7 @@ impl KiwoomClient {
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name);
         let answer = self.exchange.send(ticket, &fields).await?;
-        expect_same(&answer, "AMOUNT", &order.amount.to_string())?;
-        expect_same_if_there(&answer, "ORDERNO", order.order_no.as_str())?;
-        Ok(Approval {
-            transaction_id: transaction_id(&answer, "DAOUTRX")?,
-            auth_number: answer.get("AUTHNO"),
-            approved_at: answer.get("AUTHDATE").as_deref().and_then(instant),
-        })
+        answers::approval(&answer, &order.amount.to_string(), order.order_no.as_str())
     }
 
     /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
@@ -229,12 +191,7 @@ impl KiwoomClient {
             .with("CANCELREQ", "Y")
             .with_some("TAXFREEAMT", tax_free.as_deref());
         let answer = self.exchange.send(ticket, &fields).await?;
-        expect_same(&answer, "AMOUNT", &amount)?;
-        expect_same_if_there(&answer, "TRXID", order.transaction_id)?;
-        Ok(Cancellation {
-            transaction_id: answer.get("TRXID"),
-            canceled_at: answer.get("CANCELDATE").as_deref().and_then(instant),
-        })
+        answers::cancellation(&answer, &amount, order.transaction_id)
     }
 
     /// A call that moves no money, retried.
@@ -259,28 +216,6 @@ fn cancel_reason(reason: &str) -> String {
     let fits =
         |c: char| if c == '|' || charset::encode(&c.to_string()).is_none() { '?' } else { c };
     reason.chars().map(fits).take(MAX_CANCEL_REASON_CHARS).collect()
-}
-
-fn unknown(reason: &str) -> GatewayError {
-    GatewayError::Unknown(reason.to_owned())
-}
-
-fn expect_same(answer: &Answer, name: &str, sent: &str) -> Result<(), GatewayError> {
-    match answer.get(name) {
-        Some(value) if value == sent => Ok(()),
-        Some(_) => Err(GatewayError::Unknown(format!("the answer has another {name}"))),
-        None => Err(GatewayError::Unknown(format!("the answer has no {name}"))),
-    }
-}
-
-fn expect_same_if_there(answer: &Answer, name: &str, sent: &str) -> Result<(), GatewayError> {
-    if answer.get(name).is_some() { expect_same(answer, name, sent) } else { Ok(()) }
-}
-
-/// DAOUTRX: at most 20 letters and digits (protocol section 1). It goes into URLs.
-fn transaction_id(answer: &Answer, name: &str) -> Result<String, GatewayError> {
-    let sane = |id: &String| id.len() <= 20 && id.bytes().all(|b| b.is_ascii_alphanumeric());
-    answer.get(name).filter(sane).ok_or_else(|| unknown("the answer has no DAOUTRX"))
 }
 
 #[cfg(test)]

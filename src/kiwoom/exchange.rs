@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Position, Url};
 
 use super::codes;
 use super::error::GatewayError;
@@ -17,6 +17,10 @@ const TOKEN: HeaderName = HeaderName::from_static("token");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers are well under 1 KiB; more than this is not an answer.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// A longer RETURNURL is none.
+const MAX_RETURN_URL_BYTES: usize = 2048;
+/// A longer RESULTCODE is none; the known ones have four characters.
+const MAX_CODE_BYTES: usize = 32;
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
 const READY_PAUSE: Duration = Duration::from_millis(200);
@@ -117,7 +121,8 @@ impl Exchange {
         read_answer(response).await.map_err(not_sent)
     }
 
-    /// Step 2, once. Only a connection that was never made is [`GatewayError::NotSent`].
+    /// Step 2, once. Only a request that could not be written down and a connection that was never
+    /// made are [`GatewayError::NotSent`].
     pub(super) async fn send(
         &self,
         ticket: Ticket,
@@ -130,7 +135,7 @@ impl Exchange {
         headers.insert(TOKEN, token);
         let request = self.send_client.post(ticket.return_url).headers(headers);
         let response = request.body(fields.encode()?).send().await.map_err(|e| {
-            if e.is_connect() {
+            if e.is_connect() || e.is_builder() {
                 GatewayError::NotSent(describe(&e))
             } else {
                 GatewayError::Unknown(describe(&e))
@@ -148,33 +153,41 @@ impl Exchange {
         Ok(HeaderMap::from_iter([(AUTHORIZATION, key), (CONTENT_TYPE, content_type)]))
     }
 
-    /// RETURNURL comes from the network and the key is sent to it: only https, no user-info, the
-    /// base's own host or a sub-domain of kiwoompay.co.kr, on the usual port; or, where the base
-    /// itself is this machine's sandbox, exactly its origin (protocol section 2).
+    /// RETURNURL comes from the network and the key is sent to it: the base's own origin, or over
+    /// https on the usual port a sub-domain of kiwoompay.co.kr; where the base itself is this
+    /// machine's sandbox, its origin alone. No user-info (protocol section 2).
     fn pinned(&self, text: &str) -> Option<Url> {
-        let url = Url::parse(text).ok().filter(|_| text.bytes().all(|b| b.is_ascii_graphic()))?;
-        let plain = !text.contains('\\') && url.username().is_empty() && url.password().is_none();
-        let same_origin = url.origin() == self.base_url.origin();
-        let kiwoom = url.host_str().is_some_and(|h| h.ends_with(".kiwoompay.co.kr"));
-        let ours = same_origin || kiwoom && url.scheme() == "https" && url.port().is_none();
-        (plain && ours && self.scheme_allowed(&url)).then_some(url)
-    }
-
-    fn scheme_allowed(&self, url: &Url) -> bool {
-        url.scheme() == "https" || self.base_url.scheme() == "http"
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        let url = Url::parse(text).ok().filter(|_| plain && text.len() <= MAX_RETURN_URL_BYTES)?;
+        // The host stands there as it is meant: no escapes, numbers or slashes that become one.
+        let meant = &url[..Position::AfterHost];
+        let written = text.get(..meant.len()).is_some_and(|t| t.eq_ignore_ascii_case(meant));
+        let nobody = url.username().is_empty() && url.password().is_none();
+        let base = &self.base_url;
+        let kiwoom = base.scheme() == "https"
+            && url.port().is_none()
+            && url.host_str().is_some_and(|h| h.ends_with(".kiwoompay.co.kr"));
+        let ours = kiwoom || url.origin() == base.origin();
+        // The origin of `blob:https://…` is the one within.
+        (written && nobody && ours && url.scheme() == base.scheme()).then_some(url)
     }
 }
 
 /// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.
-fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
+pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
     let unknown = |reason: &str| Err(GatewayError::Unknown(reason.to_owned()));
     match (answer.get("TOKEN"), answer.result()) {
         (Some(other), _) if other != token => unknown("the answer has another TOKEN"),
         (_, None) => unknown("the answer has no RESULTCODE"),
+        (_, Some((code, _))) if !is_code(&code) => unknown("the answer's RESULTCODE is none"),
         (None, Some((code, _))) if code == codes::SUCCESS => unknown("the answer has no TOKEN"),
         (_, Some((code, _))) if code == codes::SUCCESS => Ok(answer),
         (_, Some((code, message))) => Err(GatewayError::Refused { code, message }),
     }
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() <= MAX_CODE_BYTES && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 async fn read_answer(mut response: Response) -> Result<Answer, String> {
@@ -213,41 +226,4 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exchange(base: &str) -> Exchange {
-        let url = Url::parse(base).unwrap();
-        Exchange::new(url, "0".repeat(64).into(), Duration::from_secs(1)).unwrap()
-    }
-
-    #[test]
-    fn return_url_is_pinned() {
-        let real = exchange("https://apitest.kiwoompay.co.kr");
-        for good in [
-            "https://apitest.kiwoompay.co.kr/pay/x",
-            "https://apitest.kiwoompay.co.kr:443/pay/x",
-            "https://card.kiwoompay.co.kr/x?a=b",
-        ] {
-            assert!(real.pinned(good).is_some(), "{good}");
-        }
-        for bad in [
-            "http://apitest.kiwoompay.co.kr/pay/x",
-            "https://apitest.kiwoompay.co.kr:8443/x",
-            "https://user@apitest.kiwoompay.co.kr/x",
-            "https://kiwoompay.co.kr.evil.example/x",
-            "https://evilkiwoompay.co.kr/x",
-            "https://evil.example\\.kiwoompay.co.kr/x",
-            "https://127.0.0.1/x",
-            "//card.kiwoompay.co.kr/x",
-            "javascript:alert(1)",
-            "",
-        ] {
-            assert!(real.pinned(bad).is_none(), "{bad}");
-        }
-        let sandbox = exchange("http://127.0.0.1:3000/sandbox");
-        assert!(sandbox.pinned("http://127.0.0.1:3000/sandbox/pay/x").is_some());
-        assert!(sandbox.pinned("http://127.0.0.1:3001/sandbox/pay/x").is_none());
-        assert!(sandbox.pinned("http://localhost:3000/sandbox/pay/x").is_none());
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@
 //!
 //! Names on the wire are upper case and stay inside this module.
 
+mod answers;
 pub mod card;
 pub mod card_text;
 pub mod charset;
@@ -16,15 +17,15 @@ mod client;
 pub mod codes;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod notification;
 mod receipt;
 pub mod text;
 pub mod window;
 mod wire;
 
-pub use client::{
-    Approval, BATCH, CancelOrder, Cancellation, ChargeOrder, Contract, KEYGEN, KiwoomClient,
-    Registered, Registration,
-};
+pub use answers::{Approval, Cancellation, Registered};
+pub use client::{BATCH, CancelOrder, ChargeOrder, Contract, KEYGEN, KiwoomClient, Registration};
 pub use error::GatewayError;
 pub use exchange::Ticket;

@@ -125,7 +125,10 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
         let found = fields.iter().rev().find(|(n, _)| n == name);
         found.map(|(_, v)| v.trim().to_owned()).filter(|v| !v.is_empty())
     };
-    let required = |name: &'static str| get(name).ok_or(Unreadable::Field(name));
+    let required = |name: &'static str| {
+        let plain = get(name).filter(|text| !text.contains(char::is_control));
+        plain.ok_or(Unreadable::Field(name))
+    };
     let kind = required("PAYMETHOD")?;
     let amount = required("AMOUNT")?;
     let digits = amount.len() <= 10 && amount.bytes().all(|b| b.is_ascii_digit());
@@ -174,7 +177,8 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
 /// The method that was paid with, when `kind` is one of a cancellation.
 fn canceled_method(kind: &str) -> Option<&str> {
     let known = CANCELLATIONS.iter().find(|row| row.0 == kind).map(|row| row.1);
-    known.or_else(|| kind.strip_suffix("CANCEL").map(|method| method.trim_end_matches('_')))
+    let separator = |c: char| c == '_' || c.is_whitespace();
+    known.or_else(|| kind.strip_suffix("CANCEL").map(|method| method.trim_end_matches(separator)))
 }
 
 impl Notification {
@@ -203,16 +207,19 @@ impl Notification {
 /// that could be one. All names of KiwoomPay are in capitals: what comes under another is somebody's
 /// request that went astray, and nothing of it is kept.
 pub fn masked(fields: &Fields) -> String {
-    let theirs = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_- ".contains(&b);
+    let theirs = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_- \0".contains(&b);
+    // PostgreSQL cannot keep U+0000. It goes first: taken out later, it would join digits again.
+    let storable = |text: &str| text.replace('\0', "");
     let pairs = fields.iter().map(|(name, value)| {
         if name.len() > MAX_NAME_BYTES || !name.bytes().all(theirs) {
             return "***".to_owned();
         }
-        let value = if name == "CARDNO" { mask_all_digits(value) } else { mask_cards(value) };
+        let (name, value) = (storable(name), storable(value));
+        let value = if name == "CARDNO" { mask_all_digits(&value) } else { mask_cards(&value) };
         // A body that is no form at all comes as a name without a value.
-        format!("{}={value}", mask_cards(name))
+        format!("{}={value}", mask_cards(&name))
     });
-    pairs.collect::<Vec<_>>().join("&").replace('\0', "")
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 fn mask_all_digits(text: &str) -> String {
@@ -231,6 +238,13 @@ fn mask_all_digits(text: &str) -> String {
 /// Masks 13 to 19 digits that pass Luhn's check: one group of digits, or neighbouring groups with
 /// spaces and hyphens between them.
 pub fn mask_cards(text: &str) -> String {
+    let masked = mask_apart(text);
+    // The last digits of one may be the first of another.
+    if masked == text { masked } else { mask_cards(&masked) }
+}
+
+/// Masks those that share no digit with one before them.
+fn mask_apart(text: &str) -> String {
     let groups = digit_groups(text);
     let mut out = String::with_capacity(text.len());
     let (mut copied, mut first) = (0, 0);

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::card_text::without_card;
 use super::charset;
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::{FromField, text};
 
 macro_rules! wire_text {
-    ($name:ident, $max:literal, $what:literal) => {
+    ($name:ident, $max:literal, $example:literal, $what:literal) => {
         #[doc = concat!($what, ", at most ", $max, " bytes in CP949.")]
         #[derive(Clone, Debug, PartialEq, Eq, sqlx::Type, serde::Serialize)]
         #[sqlx(transparent)]
@@ -23,6 +24,8 @@ macro_rules! wire_text {
             }
         }
 
+        described!($name, values::wire_text($max).examples([$example]));
+
         impl FromField for $name {
             fn from_field(value: &Value) -> Result<Self, Text> {
                 wire_text(value, $max).map(Self)
@@ -31,9 +34,9 @@ macro_rules! wire_text {
     };
 }
 
-wire_text!(ProductName, 50, "PRODUCTNAME");
-wire_text!(CustomerId, 50, "USERID: the merchant's id of its customer");
-wire_text!(CustomerName, 50, "USERNAME");
+wire_text!(ProductName, 50, "월간 구독", "PRODUCTNAME");
+wire_text!(CustomerId, 50, "user123", "USERID: the merchant's id of its customer");
+wire_text!(CustomerName, 50, "홍길동", "USERNAME");
 
 /// EMAIL, at most 100 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
@@ -46,6 +49,11 @@ impl Email {
         &self.0
     }
 }
+
+described!(
+    Email,
+    values::matching("^[!-?A-{}~]+@[!-?A-{}~]*[.][!-?A-{}~]*$").max_length(Some(100))
+);
 
 impl FromField for Email {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -78,6 +86,8 @@ impl OrderNo {
         &self.0
     }
 }
+
+described!(OrderNo, values::matching("^[A-Za-z0-9._:=@+-]{1,50}$"));
 
 impl FromField for OrderNo {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -46,6 +46,9 @@ impl Fields {
     }
 }
 
+/// Stands for a character that no answer should have.
+const UNREADABLE: &str = "\u{fffd}";
+
 /// An answer from KiwoomPay.
 #[derive(Debug)]
 pub(super) struct Answer(Map<String, Value>);
@@ -57,20 +60,28 @@ impl Answer {
         serde_json::from_str(&text).ok().map(Self)
     }
 
-    /// The value as text; JSON numbers are accepted; absent and empty are the same.
+    /// The value as text; JSON numbers are accepted; absent and empty are the same. Control
+    /// characters become [`UNREADABLE`], which makes it equal to nothing that was sent: a line break
+    /// would forge a line of the log, and the database refuses U+0000, so that what came of a charge
+    /// could not be recorded.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
-            Value::String(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
+            Value::String(text) => {
+                let text = text.trim().replace(char::is_control, UNREADABLE);
+                Some(text).filter(|t| !t.is_empty())
+            }
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         }
     }
 
-    /// RESULTCODE and ERRORMESSAGE, which are stored and shown: a card number that KiwoomPay repeats
-    /// in them is masked.
+    /// RESULTCODE and ERRORMESSAGE, which are shown, stored and logged: no longer than this many
+    /// characters, and with a card number that KiwoomPay repeats in them masked.
     pub(super) fn result(&self) -> Option<(String, String)> {
-        let message = self.get("ERRORMESSAGE").unwrap_or_default();
-        self.get("RESULTCODE").map(|code| (mask_cards(&code), mask_cards(&message)))
+        let words =
+            |name, most| self.get(name).map(|text| mask_cards(&text).chars().take(most).collect());
+        let message = words("ERRORMESSAGE", 500).unwrap_or_default();
+        Some((words("RESULTCODE", 64)?, message))
     }
 }
 
@@ -93,6 +104,18 @@ pub(super) fn tax_free(part: i64, amount: Won) -> (&'static str, Option<String>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_control_character_comes_out_of_an_answer() {
+        let body =
+            r#"{"RESULTCODE":"91\n15","ERRORMESSAGE":"\u0000no\u001b[1m","AMOUNT":"99\t00"}"#;
+        let answer = Answer::parse(body.as_bytes(), None).unwrap();
+        assert_eq!(
+            answer.result(),
+            Some(("91\u{fffd}15".to_owned(), "\u{fffd}no\u{fffd}[1m".to_owned()))
+        );
+        assert_ne!(answer.get("AMOUNT").as_deref(), Some("9900"));
+    }
 
     #[test]
     fn instants_are_korean() {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::{Fields, FromField, text};
 use crate::kiwoom::card_text::without_card;
@@ -10,6 +11,8 @@ use crate::money::{MAX_WON, Won};
 /// Why something is done, at most 200 characters.
 #[derive(Clone, Debug)]
 pub struct Reason(pub String);
+
+described!(Reason, values::text(200));
 
 impl FromField for Reason {
     fn from_field(value: &Value) -> Result<Self, Text> {

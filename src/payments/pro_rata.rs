@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::store::Payment;
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::FromField;
 use crate::schedule::Period;
@@ -48,6 +49,8 @@ impl Uses {
         (total.0 > 0 && used.0 <= total.0).then_some(Self { used, total })
     }
 }
+
+described!(Basis, values::pro_rata(MAX_USES));
 
 impl FromField for Basis {
     /// `true` (days, today), `{"asOf":date}` or `{"used":n,"total":m}`.

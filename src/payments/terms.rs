@@ -2,6 +2,7 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::{Fields, InQuery};
 use crate::money::Won;
@@ -15,6 +16,8 @@ pub struct Terms {
     max_amount: Option<Won>,
     metadata: Vec<(String, String)>,
 }
+
+described!(Terms, values::pairs(MAX_PAIRS));
 
 impl Terms {
     /// Reads `minAmount` and `maxAmount` (won, both included) and `metadata[key]=value`, at most

@@ -34,15 +34,27 @@ pub fn won(amount: u64) -> String {
     grouped + "원"
 }
 
-/// What a page may load: the sandbox's own scripts and styles. Where its forms lead is left open,
-/// since the window goes on to the merchant's pages.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src data:; base-uri 'none'";
+/// What a page may load: the sandbox's own scripts and styles.
+const OWN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The same for the window: merchants' pages frame it, and its form leads on to theirs.
+const WINDOW: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
+    base-uri 'none'; frame-ancestors *";
 
 /// A page in UTF-8.
 pub fn page(status: StatusCode, html: String) -> Response {
+    with_policy(OWN, status, html)
+}
+
+/// A page of the window, in UTF-8.
+pub fn window(status: StatusCode, html: String) -> Response {
+    with_policy(WINDOW, status, html)
+}
+
+fn with_policy(policy: &'static str, status: StatusCode, html: String) -> Response {
     let page = wire::bytes(status, "text/html; charset=utf-8", html.into_bytes());
-    ([(header::CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, policy)], page).into_response()
 }
 
 #[cfg(test)]

@@ -77,5 +77,5 @@ fn methods(checkout: &Checkout) -> String {
 }
 
 fn page(status: StatusCode, content: &str) -> Response {
-    html::page(status, format!(include_str!("window.html"), content = content))
+    html::window(status, format!(include_str!("window.html"), content = content))
 }

@@ -4,6 +4,7 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde_json::Value;
 
 use super::{AnchorDay, Period};
+use crate::description::values::{self, described};
 use crate::error::Text;
 use crate::extract::{Fields, FromField, UpTo};
 
@@ -46,6 +47,8 @@ impl Interval {
         }
     }
 }
+
+described!(Interval, values::one_of(Interval::ALL.map(Interval::name)));
 
 impl FromField for Interval {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -63,34 +63,45 @@ pub struct Rotated {
 pub async fn rotate(
     pool: &PgPool,
     vault: &Vault,
-    mut progress: impl FnMut(&Rotated),
+    progress: impl FnMut(&Rotated),
 ) -> Result<Rotated, RotateError> {
     let mut db = pool.acquire().await?;
     if !store::lock_rotate(&mut db).await? {
         return Err(RotateError::Busy);
     }
-    let unfinished = store::unfinished(&mut db).await?;
+    let rotated = rotate_locked(&mut db, vault, progress).await;
+    // The server notices only some moments later that a connection was closed.
+    store::unlock_rotate(&mut db).await?;
+    rotated
+}
+
+async fn rotate_locked(
+    db: &mut PgConnection,
+    vault: &Vault,
+    mut progress: impl FnMut(&Rotated),
+) -> Result<Rotated, RotateError> {
+    let unfinished = store::unfinished(db).await?;
     let data_key = match unfinished {
         Some(id) => id,
-        None => unlock::make(&mut db, &vault.secrets, BILLING_KEYS).await?.id,
+        None => unlock::make(db, &vault.secrets, BILLING_KEYS).await?.id,
     };
     let key = vault.data_key(&mut *db, data_key).await?;
     let mut done = Rotated { data_key, resumed: unfinished.is_some(), ..Rotated::default() };
     loop {
         let mut after = Uuid::nil();
-        while let Some(last) = batch(&mut db, vault, &key, after, &mut done).await? {
+        while let Some(last) = batch(db, vault, &key, after, &mut done).await? {
             after = last;
             progress(&done);
         }
         let unreadable = i64::try_from(done.unreadable.len()).unwrap_or(i64::MAX);
-        done.left = store::left(&mut db, data_key).await? - unreadable;
+        done.left = store::left(db, data_key).await? - unreadable;
         if done.left <= 0 {
             break;
         }
         tokio::time::sleep(PAUSE).await;
     }
-    store::finish(&mut db, data_key).await?;
-    done.forgotten = store::forget(&mut db).await?;
+    store::finish(db, data_key).await?;
+    done.forgotten = store::forget(db).await?;
     let Rotated { billing_keys, forgotten, .. } = done;
     tracing::info!(data_key, billing_keys, forgotten, "billing keys encrypted with a new data key");
     Ok(done)

@@ -47,6 +47,11 @@ pub(super) async fn lock_rotate(db: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(ROTATE_LOCK).fetch_one(db).await
 }
 
+pub(super) async fn unlock_rotate(db: &mut PgConnection) -> sqlx::Result<()> {
+    let query = sqlx::query("select pg_advisory_unlock($1)").bind(ROTATE_LOCK);
+    query.execute(db).await.map(drop)
+}
+
 /// How many billing keys of the earlier version begin with none of these ids, and how many there
 /// are in all.
 pub(super) async fn earlier(db: &mut PgConnection, ids: &[KeyId]) -> sqlx::Result<(i64, i64)> {

@@ -13,6 +13,7 @@ use super::source::{self, Rules};
 use crate::actor::Actor;
 use crate::address;
 use crate::context::{AppState, Context};
+use crate::error::ErrorBody;
 use crate::idempotency::MAX_BODY_BYTES;
 
 /// KiwoomPay waits about 9 seconds (protocol section 4); an answer after that is wasted.
@@ -21,8 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// 웹훅 수신: a notification in the query, as a form or as JSON.
 #[utoipa::path(
     method(get, post), path = "/webhook/kiwoom", tag = "webhook",
-    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
-        content_type = "text/html"))
+    responses(
+        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+            content_type = "text/html"),
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
+            or another merchant's, 404 no such order, 409 another amount, 405", content(
+                (String = "text/html"), (ErrorBody = "application/json"))),
+        (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
+            content_type = "text/html"),
+    )
 )]
 pub async fn kiwoom(
     State(ctx): State<AppState>,
@@ -35,8 +43,15 @@ pub async fn kiwoom(
 /// 통지전문 수신: the same as `/webhook/kiwoom`.
 #[utoipa::path(
     method(get, post), path = "/webhook/noti", tag = "webhook",
-    responses((status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
-        content_type = "text/html"))
+    responses(
+        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+            content_type = "text/html"),
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
+            or another merchant's, 404 no such order, 409 another amount, 405", content(
+                (String = "text/html"), (ErrorBody = "application/json"))),
+        (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
+            content_type = "text/html"),
+    )
 )]
 pub async fn noti(
     state: State<AppState>,

@@ -5,6 +5,7 @@
 
 mod driver;
 mod form;
+mod hostile;
 mod layout;
 mod payment;
 mod service;

@@ -5,12 +5,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use kiwoom_billing::api_keys::{NewKey, Scope, store};
+use kiwoom_billing::database::private::{DATABASE, PrivateServer};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use crate::app::{Reply, TestApp, card};
-use crate::process::{Process, World};
+use crate::database_start::migrate;
+use crate::process::{Folder, Process};
 use crate::subscriptions::APPROVED;
 
 pub const OF_SETTINGS: &str = "key-of-the-settings-0123456789";
@@ -22,7 +25,7 @@ pub struct Told {
     pub err: String,
 }
 
-/// `kiwoom-billing keys …` on a database.
+/// `kiwoom-billing keys …` on a database, named as its owner: the service may make no keys.
 pub fn keys(database_url: &str, arguments: &[&str]) -> Told {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
     command.arg("keys").args(arguments).env_clear().current_dir(std::env::temp_dir());
@@ -51,7 +54,8 @@ impl TestApp {
     /// A key with these scopes, made without the program.
     pub async fn key(&self, scopes: &[Scope]) -> String {
         let key = NewKey::make();
-        store::insert(&self.service.ctx.pool, &key, "test", scopes, None).await.unwrap();
+        let owner = sqlx::PgPool::connect(&self.owner_url()).await.unwrap();
+        store::insert(&owner, &key, "test", scopes, None).await.unwrap();
         key.text.expose_secret().to_owned()
     }
 
@@ -75,13 +79,19 @@ impl TestApp {
 }
 
 /// A key made two days ago that expires in so many seconds.
-async fn old_key(pool: &sqlx::PgPool, secs: f64) -> NewKey {
+async fn old_key(database_url: &str, secs: f64) -> NewKey {
     let key = NewKey::make();
     let insert = sqlx::query(
         "insert into api_keys (id, name, secret_hash, scopes, created_at, expires_at) values
          ($1, 'old', $2, '{read}', now() - interval '2 days', now() + make_interval(secs => $3))",
     );
-    insert.bind(&key.id).bind(&key.hash[..]).bind(secs).execute(pool).await.unwrap();
+    insert
+        .bind(&key.id)
+        .bind(&key.hash[..])
+        .bind(secs)
+        .execute(&mut PgConnection::connect(database_url).await.unwrap())
+        .await
+        .unwrap();
     key
 }
 
@@ -89,7 +99,7 @@ async fn old_key(pool: &sqlx::PgPool, secs: f64) -> NewKey {
 async fn a_key_is_shown_once_works_everywhere_at_once_and_stops_everywhere_when_revoked() {
     let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
     let replica = app.replica(&[]).await;
-    let url = app.setting("DATABASE_URL").to_owned();
+    let url = app.owner_url();
     let told = keys(&url, &["new", "--name", "정기결제 서버", "--scopes", "read,charge"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
     let key = told.out.trim_end();
@@ -126,7 +136,7 @@ async fn a_key_is_shown_once_works_everywhere_at_once_and_stops_everywhere_when_
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_program_does_not_understand_changes_nothing() {
     let app = TestApp::start().await;
-    let url = app.setting("DATABASE_URL").to_owned();
+    let url = app.owner_url();
     let long = "x".repeat(101);
     for (arguments, said) in [
         (vec!["new", "--name", "x"], "--scopes"),
@@ -158,13 +168,13 @@ async fn what_the_program_does_not_understand_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_expires_by_the_time_of_callers_not_by_the_sandbox_s_clock() {
     let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
-    let url = app.setting("DATABASE_URL").to_owned();
+    let url = app.owner_url();
     let arguments = ["new", "--name", "x", "--scopes", "read", "--expires-days", "1"];
     let tomorrow = keys(&url, &arguments).out.trim_end().to_owned();
     app.advance_days(31).await;
     app.with_key(&tomorrow, Method::GET, "/billing/keys").await.data(200);
 
-    let key = old_key(&app.service.ctx.pool, 1.0).await;
+    let key = old_key(&url, 1.0).await;
     app.until_refused(key.text.expose_secret()).await;
     let list = keys(&url, &["list"]).out;
     assert!(list.lines().any(|l| l.starts_with(&key.id) && l.contains("expired")), "{list}");
@@ -200,10 +210,10 @@ async fn without_the_database_a_key_is_good_for_some_seconds_and_never_called_wr
 async fn in_development_the_first_key_closes_the_api_for_good() {
     let app = TestApp::start().await;
     app.get("/billing/keys").await.data(200);
-    let key = made(app.setting("DATABASE_URL"), "read");
+    let key = made(&app.owner_url(), "read");
     app.with_key(&key, Method::GET, "/billing/keys").await.data(200);
     app.get("/billing/keys").await.fails(401, "unauthorized");
-    keys(app.setting("DATABASE_URL"), &["revoke", id(&key)]);
+    keys(&app.owner_url(), &["revoke", id(&key)]);
     app.until_refused(&key).await;
     app.get("/billing/keys").await.fails(401, "unauthorized");
     let app = app.restart().await;
@@ -212,18 +222,20 @@ async fn in_development_the_first_key_closes_the_api_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_starts_with_a_key_of_either_kind_and_not_without() {
-    let world = World::start().await;
+    // The server of the tests may lose commits, so that production does not start on it.
+    let dir = Folder::new();
+    let server = PrivateServer::start(&dir, None).await.unwrap();
+    let database = server.url(DATABASE);
+    migrate(&database, &[]).unwrap();
     let (key, secret) = ("a1".repeat(32), "b2".repeat(32));
     let start = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
-        command.env_clear().current_dir(&*world.dir).env("DATABASE_URL", &world.database_url);
+        command.env_clear().current_dir(&*dir).env("DATABASE_URL", &database);
         command.env("APP_ENV", "production").env("HOST", "127.0.0.1").env("PORT", "0");
         command.env("KIWOOM_CPID", "MERCHANT1").env("KIWOOM_PROD_AUTH_KEY", &key);
         command.env("BILLING_KEY_SECRET", &secret).output().unwrap()
     };
-    let pool = sqlx::PgPool::connect(&world.database_url).await.unwrap();
-    old_key(&pool, -1.0).await;
-    pool.close().await;
+    old_key(&database, -1.0).await;
     let refused = start();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();
@@ -231,18 +243,21 @@ async fn production_starts_with_a_key_of_either_kind_and_not_without() {
     {
         assert!(said.contains(part), "{said}");
     }
-    let made = made(&world.database_url, "read");
+    let made = made(&database, "read");
     let settings = [
         ("APP_ENV", "production"),
         ("HOST", "127.0.0.1"),
         ("KIWOOM_CPID", "MERCHANT1"),
         ("KIWOOM_PROD_AUTH_KEY", key.as_str()),
         ("BILLING_KEY_SECRET", secret.as_str()),
-        ("DATABASE_URL", world.database_url.as_str()),
+        ("DATABASE_URL", database.as_str()),
+        ("SHUTDOWN_DRAIN_SECS", "0"),
     ];
-    let service = Process::service(&world.dir, "production", &settings).await;
+    let service = Process::service(&dir, "production", &settings).await;
     service.get("/billing/keys").await.fails(401, "unauthorized");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let asked = client.get(format!("{}/billing/keys", service.base)).bearer_auth(&made);
     assert_eq!(asked.send().await.unwrap().status(), 200);
+    assert!(service.terminate().success());
+    server.stop().await;
 }

@@ -8,6 +8,7 @@ use kiwoom_billing::config::Config;
 use kiwoom_billing::service::Service;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::postgres;
 
@@ -114,6 +115,16 @@ impl TestApp {
         all.insert("DATA_DIR".to_owned(), data_dir.display().to_string());
         all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         Self::launch(all, data_dir).await
+    }
+
+    /// Its database as the owner sees it.
+    pub fn owner_url(&self) -> String {
+        postgres::as_owner(self.setting("DATABASE_URL"))
+    }
+
+    /// A connection as the owner of the database, for what the service itself may not do.
+    pub async fn owner(&self) -> PgConnection {
+        PgConnection::connect(&self.owner_url()).await.unwrap()
     }
 
     /// The value of a setting, for a process of the same kind.

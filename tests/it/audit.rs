@@ -86,7 +86,7 @@ async fn the_database_itself_refuses_to_alter_the_trail() {
         "delete from events",
         "truncate events cascade",
     ] {
-        let refused = sqlx::query(sql).execute(&app.service.ctx.pool).await.unwrap_err();
+        let refused = sqlx::query(sql).execute(&mut app.owner().await).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
     }
     assert_eq!(app.events().await, before);

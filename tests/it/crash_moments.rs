@@ -55,7 +55,7 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
     begin(&world, &sleeper, &one_off(&key), "CARD-BATCH").await;
     sleeper.signal("STOP");
     // As if it had slept for an hour: PostgreSQL still takes it for alive, so time has to tell.
-    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut db = world.owner().await;
     let hour = "update payments set sent_at = sent_at - interval '1 hour' where state = 'sending'";
     assert_eq!(sqlx::query(hour).execute(&mut db).await.unwrap().rows_affected(), 1);
     let payment = unknown(&other, 1).await.remove(0);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::app::{Reply, TestApp, card, one_off};
+use crate::postgres::as_owner;
 use crate::process::{Process, World};
 
 const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
@@ -173,7 +174,7 @@ async fn a_failover_of_the_database_does_not_lose_the_outcome() {
         {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let url = app.setting("DATABASE_URL");
+        let url = &as_owner(app.setting("DATABASE_URL"));
         writable(url, false).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         writable(url, true).await;
@@ -214,7 +215,7 @@ async fn connections_cut_before_the_intent_charge_nothing_and_the_retry_charges_
         while app.get("/sandbox/calls").await.json()["counters"]["READY"] == before {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        writable(app.setting("DATABASE_URL"), true).await;
+        writable(&as_owner(app.setting("DATABASE_URL")), true).await;
     };
     let (mut reply, ()) = tokio::join!(app.post("/billing/pay", &body), cut);
     // Each connection that the pool still holds is found dead by the query that uses it.

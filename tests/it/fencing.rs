@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::task::JoinHandle;
 
 use crate::app::{Reply, card, one_off};
@@ -70,7 +70,7 @@ impl Paused {
     async fn start() -> Self {
         let world = World::start().await;
         let service = Arc::new(world.service("service", &[]).await);
-        let db = PgConnection::connect(&world.database_url).await.unwrap();
+        let db = world.owner().await;
         Self { world, service, db }
     }
 

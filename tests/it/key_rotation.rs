@@ -60,7 +60,7 @@ async fn work(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_replaced_under_load_without_one_failed_request() {
     let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
-    let url = app.setting("DATABASE_URL").to_owned();
+    let url = app.owner_url();
     let request = app.request(Method::POST, "/billing/register");
     let request = request.json(&crate::app::card(APPROVED)).bearer_auth(OF_SETTINGS);
     let card = app.send(request).await.data(201)["billingKey"].as_str().unwrap().to_owned();

@@ -10,7 +10,7 @@ use crate::app::TestApp;
 async fn rows_of_keys_are_kept_and_hold_no_secret() {
     let app = TestApp::start().await;
     let key = app.key(&[Scope::Read]).await;
-    let pool = &app.service.ctx.pool;
+    let pool = &sqlx::PgPool::connect(&app.owner_url()).await.unwrap();
     let row: String =
         sqlx::query_scalar("select t::text from api_keys t").fetch_one(pool).await.unwrap();
     assert!(row.contains(id(&key)) && !row.contains(&key[17..]), "{row}");

@@ -80,7 +80,7 @@ async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same
     let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
     let key = app.register("4111111111111111").await;
     let paid = app.pay(&key).await.data(200);
-    let pool = sqlx::PgPool::connect(&direct).await.unwrap();
+    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
     sqlx::raw_sql(SLOW_COMMIT).execute(&pool).await.unwrap();
 
     let order = one_off(&key);

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use kiwoom_billing::sandbox::CPID;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::app::{Reply, TestApp};
 
@@ -232,7 +233,8 @@ async fn a_thousand_copies_over_two_processes_have_one_effect() {
 async fn what_cannot_be_stored_comes_again() {
     let app = TestApp::start().await;
     order(&app, "O-1").await;
-    let mut lock = app.service.ctx.pool.begin().await.unwrap();
+    let mut owner = app.owner().await;
+    let mut lock = owner.begin().await.unwrap();
     sqlx::query("lock table payments").execute(&mut *lock).await.unwrap();
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 503);
     lock.rollback().await.unwrap();

@@ -102,6 +102,67 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     }
 }
 
+/// The operations whose method may change something.
+fn writing(doc: &Value) -> Vec<(String, &Value)> {
+    let items = doc["paths"].as_object().unwrap().iter();
+    let all = items.flat_map(|(path, item)| {
+        let operations = item.as_object().unwrap().iter();
+        operations.map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    all.filter(|(name, _)| !name.starts_with("get")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_described_as_strictly_as_they_are_read() {
+    let app = TestApp::start().await;
+    let doc = app.get("/openapi.json").await.json();
+    let mut bodies = 0;
+    for (name, operation) in writing(&doc) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let Some(reference) = schema["$ref"].as_str() else { continue };
+        let schema = doc.pointer(reference.trim_start_matches('#')).unwrap();
+        let one = std::slice::from_ref(schema);
+        for shape in schema["oneOf"].as_array().map_or(one, Vec::as_slice) {
+            assert_eq!(shape["additionalProperties"], json!(false), "{name}");
+        }
+        bodies += 1;
+    }
+    assert_eq!(bodies, 12);
+    // Types that share a name would share a schema.
+    let schemas = &doc["components"]["schemas"];
+    for (name, field) in [
+        ("ResolveRequest", "transactionId"),
+        ("RefundResolveRequest", "outcome"),
+        ("CancelRequest", "subscriptionId"),
+        ("OrderCancelRequest", "orderId"),
+        ("AttemptBody", "allowedBy"),
+        ("DeliveryAttemptBody", "millis"),
+    ] {
+        assert!(schemas[name]["properties"][field].is_object(), "{name}: {}", schemas[name]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_for_all_routes_is_described_for_each() {
+    let app = TestApp::start().await;
+    let doc = app.get("/openapi.json").await.json();
+    for (path, item) in doc["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let statuses = operation["responses"].as_object().unwrap();
+            assert!(statuses.contains_key("4XX"), "{method} {path}");
+            assert!(statuses.contains_key("5XX"), "{method} {path}");
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let schema = parameter["schema"].to_string();
+                assert!(!schema.contains("null"), "{method} {path}: {parameter}");
+            }
+        }
+    }
+    for (name, operation) in writing(&doc).into_iter().filter(|(n, _)| !n.contains("/webhook/")) {
+        let parameters = operation["parameters"].as_array().unwrap();
+        assert!(parameters.iter().any(|p| p["name"] == "Idempotency-Key"), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documentation_page_loads_nothing_from_elsewhere() {
     let app = TestApp::start().await;

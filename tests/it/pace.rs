@@ -117,7 +117,7 @@ async fn a_database_that_gives_no_turn_means_that_nothing_is_sent() {
     let app = TestApp::with(&[("KIWOOM_RATE_PER_SEC", "5")]).await;
     let key = app.register("4111111111111111").await;
     let sql = "alter table gateway_turns rename to gateway_turns_away";
-    sqlx::query(sql).execute(&app.service.ctx.pool).await.unwrap();
+    sqlx::query(sql).execute(&mut app.owner().await).await.unwrap();
     assert_eq!(app.pay(&key).await.status, 500);
     let calls = app.get("/sandbox/calls").await.json();
     assert_eq!(calls["counters"]["READY"], 1, "only the registration");

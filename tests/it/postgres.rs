@@ -1,18 +1,23 @@
 //! A PostgreSQL server for the tests, and a database for each.
 //!
 //! `DATABASE_URL` names the server when it is set; else a private one is started, with its
-//! durability off, and ends with the test process.
+//! durability off, and ends with the test process. The services under test connect as a role that
+//! owns nothing and has what `database/grants.sql` gives it, so that each test tries those rights
+//! too. What a test does to the database behind the service's back it does as the owner.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use kiwoom_billing::database::MIGRATIONS;
 use kiwoom_billing::database::private::{PrivateServer, StartOptions};
+use kiwoom_billing::database::{MIGRATIONS, grants};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::OnceCell;
 
 const TEMPLATE: &str = "kiwoom_billing_template";
+/// The service's role, and its password where one is asked for.
+pub const SERVICE: &str = "kiwoom_billing_test_service";
+const PASSWORD: &str = "of-tests-only";
 
 struct Server {
     options: PgConnectOptions,
@@ -21,12 +26,28 @@ struct Server {
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
-/// A new, migrated database; its `DATABASE_URL`.
+/// A new, migrated database; its `DATABASE_URL` for the service's role.
 pub async fn new_database() -> String {
+    new_database_of(TEMPLATE).await
+}
+
+/// A new database without a table, without rights for the service's role; its `DATABASE_URL`.
+pub async fn empty_database() -> String {
+    new_database_of("template1").await
+}
+
+async fn new_database_of(template: &str) -> String {
     let server = SERVER.get_or_init(start).await;
     let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-    execute(&server.options, &format!("create database {name} template {TEMPLATE}")).await;
-    url(&server.options.clone().database(&name), &name)
+    execute(&server.options, &format!("create database {name} template {template}")).await;
+    url(&server.options, &name, Some(SERVICE))
+}
+
+/// The same database as its owner, a superuser.
+pub fn as_owner(database_url: &str) -> String {
+    let server = SERVER.get().expect("a database of a test");
+    let url = url::Url::parse(database_url).unwrap();
+    self::url(&server.options, url.path().trim_start_matches('/'), None)
 }
 
 /// Where the services of tests keep their files; emptied by the next run.
@@ -47,10 +68,14 @@ async fn start() -> Server {
         drop_old(&options).await;
         std::fs::remove_dir_all(folder()).ok();
     }
+    let role = format!("create role {SERVICE} login password '{PASSWORD}'");
+    let there = "exception when duplicate_object or unique_violation then null";
+    execute(&options, &format!("do $$ begin {role}; {there}; end $$")).await;
     let template = format!("{TEMPLATE}_{}", std::process::id());
     execute(&options, &format!("create database {template}")).await;
     let mut db = PgConnection::connect_with(&options.clone().database(&template)).await.unwrap();
     MIGRATIONS.run(&mut db).await.unwrap();
+    grants::grant(&mut db, SERVICE).await.unwrap();
     db.close().await.unwrap();
     // Another test process may use the server too: the last template wins, they are the same.
     execute(&options, &format!("drop database if exists {TEMPLATE}")).await;
@@ -75,14 +100,17 @@ async fn execute(options: &PgConnectOptions, sql: &str) {
     sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
 }
 
-fn url(options: &PgConnectOptions, name: &str) -> String {
-    let user = options.get_username();
-    match options.get_socket() {
-        Some(socket) => format!("postgres://{user}@localhost/{name}?host={}", socket.display()),
-        None => {
-            let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
-            url.set_path(name);
-            url.to_string()
-        }
+/// As `user`, or else as the owner.
+fn url(options: &PgConnectOptions, name: &str, user: Option<&str>) -> String {
+    if let Some(socket) = options.get_socket() {
+        let user = user.unwrap_or(options.get_username());
+        return format!("postgres://{user}@localhost/{name}?host={}", socket.display());
     }
+    let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
+    url.set_path(name);
+    if let Some(user) = user {
+        url.set_username(user).unwrap();
+        url.set_password(Some(PASSWORD)).unwrap();
+    }
+    url.to_string()
 }

@@ -304,7 +304,7 @@ async fn consents_are_listed_newest_first_and_the_database_refuses_to_alter_them
         "delete from price_consents",
         "truncate price_consents",
     ] {
-        let refused = sqlx::query(sql).execute(&app.service.ctx.pool).await.unwrap_err();
+        let refused = sqlx::query(sql).execute(&mut app.owner().await).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
     }
     assert_eq!(app.consents(id).await.len(), 2);

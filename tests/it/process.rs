@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::app::Reply;
 use crate::postgres;
@@ -80,6 +81,16 @@ impl World {
         ];
         all.extend(settings);
         Process::service(&self.dir, name, &all).await
+    }
+
+    /// Its database as the owner sees it.
+    pub fn owner_url(&self) -> String {
+        postgres::as_owner(&self.database_url)
+    }
+
+    /// A connection as the owner of the database, for what the service itself may not do.
+    pub async fn owner(&self) -> PgConnection {
+        PgConnection::connect(&self.owner_url()).await.unwrap()
     }
 
     pub async fn ledger(&self) -> Vec<Value> {

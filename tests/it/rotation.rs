@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::crash::register;
 use crate::process::{Process, World};
@@ -23,7 +23,7 @@ const CURRENT: &str = "(select id from data_keys where purpose = 'billing_keys'
 
 impl World {
     async fn count(&self, sql: &str) -> i64 {
-        let mut db = PgConnection::connect(&self.database_url).await.unwrap();
+        let mut db = self.owner().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut db).await.unwrap()
     }
 
@@ -102,7 +102,7 @@ impl Load {
 /// A rotation killed in the middle, and the one that goes on with it.
 async fn rotate_with_a_kill(world: &World, held: &[(String, String)]) {
     let ids: Vec<_> = held.iter().map(|(key, _)| format!("'{}'", &key[3..])).collect();
-    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     let lock = format!("select from billing_keys where id in ({}) for update", ids.join(", "));
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
@@ -260,24 +260,26 @@ async fn a_rotation_begins_when_registrations_under_way_are_stored() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
     register(&service).await;
-    let mut db = PgConnection::connect(&world.database_url).await.unwrap();
+    let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     sqlx::query("lock table billing_keys in share mode").execute(&mut *tx).await.unwrap();
-    let until_waiting = async |wanted| {
-        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
-            and cardinality(pg_blocking_pids(pid)) > 0";
-        while world.count(waiting).await < wanted {
+    let until_waiting = async |what: &str| {
+        let waiting = format!(
+            "select count(*) from pg_stat_activity where datname = current_database()
+                and cardinality(pg_blocking_pids(pid)) > 0 and query like '{what}%'"
+        );
+        while world.count(&waiting).await == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     let body = card_of("user-late");
     let registration = service.post("/billing/register", &body);
     let rotation = async {
-        until_waiting(1).await;
+        until_waiting("insert into billing_keys").await;
         world.rotate().await
     };
     let watch = async {
-        until_waiting(2).await;
+        until_waiting("with retired as").await;
         let data_keys = "select count(*) from data_keys where purpose = 'billing_keys'";
         assert_eq!(world.count(data_keys).await, 1);
         tx.rollback().await.unwrap();

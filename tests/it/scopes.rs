@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kiwoom_billing::api_keys::{SCOPES, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::api_keys::OF_SETTINGS;
 use crate::app::{Reply, TestApp, card};
@@ -103,11 +104,11 @@ async fn a_key_does_what_its_scope_says_and_nothing_else() {
 
 /// Revokes one key and lets the other expire.
 async fn end(app: &TestApp, revoked: &str, expired: &str) {
-    let pool = &app.service.ctx.pool;
+    let mut db = app.owner().await;
     let revoke = sqlx::query("update api_keys set revoked_at = now() where id = $1");
-    revoke.bind(&revoked[..16]).execute(pool).await.unwrap();
+    revoke.bind(&revoked[..16]).execute(&mut db).await.unwrap();
     // The table keeps its rows as they are: the trigger has to be away for this.
-    let mut tx = pool.begin().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
     for sql in [
         "alter table api_keys disable trigger api_keys_are_kept",
         "update api_keys set created_at = now() - interval '2 days',

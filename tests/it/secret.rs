@@ -8,7 +8,7 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::app::{card, one_off};
@@ -21,7 +21,7 @@ pub const SECRET: &str = "BILLING_KEY_SECRET";
 const OLD: &str = "BILLING_KEY_SECRET_OLD";
 
 impl World {
-    /// Runs the program to its end, on this world's database and sandbox.
+    /// Runs the program to its end, on this world's database and sandbox; `keys` as the owner.
     pub async fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
         let mut command = self.command(arguments, settings);
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
@@ -30,7 +30,9 @@ impl World {
     pub fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
         command.args(arguments).env_clear().current_dir(&*self.dir);
-        command.env("DATA_DIR", &*self.dir).env("DATABASE_URL", &self.database_url);
+        let keys = arguments.first() == Some(&"keys");
+        let url = if keys { self.owner_url() } else { self.database_url.clone() };
+        command.env("DATA_DIR", &*self.dir).env("DATABASE_URL", url);
         command.env("KIWOOM_BASE_URL", format!("{}/sandbox", self.sandbox.base));
         command.env("PORT", "0").envs(settings.iter().copied());
         command
@@ -38,12 +40,12 @@ impl World {
 
     /// The rows of a query, as texts.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let mut db = PgConnection::connect(&self.database_url).await.unwrap();
+        let mut db = self.owner().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut db).await.unwrap()
     }
 
     pub async fn execute(&self, sql: &str) {
-        let mut db = PgConnection::connect(&self.database_url).await.unwrap();
+        let mut db = self.owner().await;
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut db).await.unwrap();
     }
 

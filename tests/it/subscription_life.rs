@@ -86,10 +86,10 @@ async fn two_years_of_changes_are_charged_as_foretold_after_each() {
     ];
     let mut foretold = Vec::new();
     for (months, change) in changes {
-        let changed = app.change(id, &change).await.data(200);
+        let now = app.change(id, &change).await.data(200);
         let until = match months {
             0 => app.today() + Days::new(10),
-            _ => date(&changed["nextBillingDate"]) + Months::new(months) + Days::new(3),
+            _ => date(&now["nextBillingDate"]) + Months::new(months) + Days::new(3),
         };
         foretold.extend(charges(&forecast(&app, until).await));
         app.advance_to(&format!("{until}T23:59:59+09:00")).await;

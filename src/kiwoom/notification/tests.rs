@@ -44,7 +44,9 @@ fn results_have_two_spellings_and_cancellations_their_own_names() {
 
 #[test]
 fn a_cancellation_of_a_kind_nobody_listed_is_no_payment() {
-    for (kind, method) in [("MOBILE_CANCEL", "MOBILE"), ("TOSSCANCEL", "TOSS"), ("CANCEL", "")] {
+    for (kind, method) in
+        [("MOBILE_CANCEL", "MOBILE"), ("TOSSCANCEL", "TOSS"), ("A+CANCEL", "A"), ("CANCEL", "")]
+    {
         let text = format!("PAYMETHOD={kind}&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t");
         let read = interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap();
         assert_eq!((read.event, read.method.as_str()), (Event::Canceled, method), "{kind}");
@@ -59,6 +61,7 @@ fn what_is_no_notification_is_refused() {
     for (text, field) in [
         ("", "PAYMETHOD"),
         ("PAYMETHOD=CARD", "AMOUNT"),
+        ("PAYMETHOD=CARD%0B_CANCEL", "PAYMETHOD"),
         ("PAYMETHOD=CARD&AMOUNT=-1", "AMOUNT"),
         ("PAYMETHOD=CARD&AMOUNT=1", "DAOUTRX"),
         ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=../x", "DAOUTRX"),
@@ -84,6 +87,8 @@ fn card_numbers_are_masked_wherever_they_are() {
         ("M=%C7%D1+4111111111111111%B1%DB", "M=한 411111******1111글"),
         ("4111111111111111", "411111******1111="),
         ("birthDate=770707&A=1&[{\"birthDate\":\"770707\"}]", "***&A=1&***"),
+        ("4111%001111%0011111111", "411111******1111="),
+        ("A%00=4111111%00111111111", "A=411111******1111"),
         ("M=010-1234-5678+2", "M=010-1234-5678 2"),
     ] {
         assert_eq!(masked(&decode(text.as_bytes(), b"").unwrap()), expected, "{text}");

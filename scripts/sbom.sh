@@ -1,0 +1,23 @@
+#!/bin/sh
+# Writes what the program is made of to target/sbom/kiwoom-billing.cdx.json (CycloneDX): every crate
+# that is compiled into it, with its version, licence and checksum. Installs the tool that does it
+# when it is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+VERSION=0.5.9
+tools=$PWD/target/ci-tools
+PATH=$PATH:$tools/bin
+
+if ! command -v cargo-cyclonedx >/dev/null 2>&1; then
+    # Unoptimized: it runs for a second.
+    cargo install --quiet --locked --debug --root "$tools" "cargo-cyclonedx@$VERSION"
+fi
+# It follows Cargo.lock, which must be up to date for that.
+cargo metadata --locked --format-version 1 >/dev/null
+cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --no-build-deps
+mkdir -p target/sbom
+mv kiwoom-billing.cdx.json target/sbom/
+# The workspace's other member is no part of the program.
+rm -f tests/browser/*.cdx.json
+echo target/sbom/kiwoom-billing.cdx.json

@@ -1,0 +1,80 @@
+-- What the service's role may do, and nothing else: `kiwoom-billing migrate --grant-to <role>` runs
+-- this as the owner of the tables, again and again without harm. Every table has its lines here.
+-- An UPDATE names the columns that the service changes; no other column ever changes.
+
+revoke all on all tables in schema :"schema" from :"role";
+revoke all on all sequences in schema :"schema" from :"role";
+revoke create on schema :"schema" from public, :"role";
+revoke temporary on database :"database" from public, :"role";
+grant connect on database :"database" to :"role";
+grant usage on schema :"schema" to :"role";
+
+-- The books. DELETE takes back an intent for which nothing was sent; triggers refuse it for all
+-- other rows (payments_are_kept, refunds_are_kept).
+grant select, insert, delete on payments to :"role";
+grant update (state, sender, method, transaction_id, auth_number, failure_code, failure_message,
+    resolve_reason, approved_at, settled_at, late, refunding_amount, refunded_amount)
+    on payments to :"role";
+-- An order that is not paid yet may be opened again on other terms, never for another amount; of all
+-- other payments a trigger keeps these too (payments_terms_are_kept).
+grant update (tax_free_amount, product_name, customer_id, customer_name, customer_email, expires_at)
+    on payments to :"role";
+grant select, insert, delete on refunds to :"role";
+grant update (state, sender, transaction_id, failure_code, failure_message, resolve_reason,
+    refunded_at, confirmed_by)
+    on refunds to :"role";
+
+-- Append-only: the trail, the customers' consents, the delivery log. An event gets its position and
+-- data after the commit, once (events_are_kept). The trigger that writes it runs as the service,
+-- which writes notices too and so has to have the right; an event that is none is the trigger's
+-- alone (events_tell_of_changes).
+grant select on events to :"role";
+grant insert (id, type, object, object_id, subscription_id, stream, notice, actor, request_id,
+    reason, before, after, created_at)
+    on events to :"role";
+grant update (position, data) on events to :"role";
+grant select, insert on price_consents to :"role";
+grant select on delivery_attempts to :"role";
+grant insert (event_id, millis, status, failure) on delivery_attempts to :"role";
+
+grant select, insert on billing_keys to :"role";
+grant update (status, deleted_at, expiry_noticed) on billing_keys to :"role";
+
+-- Data keys are made at the first start, and wrapped anew at a start with a new secret. To replace
+-- them and to encrypt billing keys again is the operator's (`kiwoom-billing keys rotate`).
+grant select, insert on data_keys to :"role";
+grant update (wrapped, retired_at) on data_keys to :"role";
+
+-- Made and revoked by the operator (`kiwoom-billing keys`).
+grant select on api_keys to :"role";
+
+-- DELETE: a first charge that failed leaves no subscription (subscriptions_are_kept).
+grant select, insert, delete on subscriptions to :"role";
+grant update (plan_id, billing_key_id, amount, tax_free_amount, product_name, cycle_day, metadata,
+    status, period_start, next_billing_date, next_attempt_at, retry_days, retry_attempt, retry_base,
+    retry_at, resume_on, cancel_at_period_end, canceled_at, cancel_reason, pending_amount,
+    pending_tax_free_amount, pending_rise, trial_end, end_date, cycles_left, renewal_noticed,
+    leased_by, leased_until)
+    on subscriptions to :"role";
+
+grant select, insert on notifications to :"role";
+grant update (verdict, copies, last_at) on notifications to :"role";
+
+grant select, insert on idempotency_keys to :"role";
+grant update (sender, started_at, status, body) on idempotency_keys to :"role";
+
+grant select on event_deliveries to :"role";
+grant insert (event_id, stream, position) on event_deliveries to :"role";
+grant update (state, attempts, next_at, leased_until) on event_deliveries to :"role";
+
+grant select, insert on gateway_turns to :"role";
+grant update (next_at) on gateway_turns to :"role";
+
+-- The service confirms a new database. That charging goes on with another one is the operator's
+-- word, given as the owner (`kiwoom-billing resume-charging`).
+grant select, insert on database_identity to :"role";
+
+-- Which migrations have been applied.
+grant select on _sqlx_migrations to :"role";
+
+grant usage on sequence instance_number, data_keys_id_seq to :"role";

@@ -1,0 +1,156 @@
+//! Where the key may be sent.
+
+use super::*;
+
+fn exchange(base: &str) -> Exchange {
+    let url = Url::parse(base).unwrap();
+    Exchange::new(url, "0".repeat(64).into(), Duration::from_secs(1)).unwrap()
+}
+
+/// What the protocol allows of a gateway at `https://apitest.kiwoompay.co.kr`.
+const KIWOOMPAYS: [&str; 8] = [
+    "https://apitest.kiwoompay.co.kr/pay/x",
+    "https://apitest.kiwoompay.co.kr:443/pay/x",
+    "HTTPS://APITEST.kiwoompay.co.kr/pay/x",
+    "https://apitest.kiwoompay.co.kr",
+    "https://apitest.kiwoompay.co.kr?a=b",
+    "https://card.kiwoompay.co.kr/x?a=b",
+    "https://a.b.kiwoompay.co.kr/x#y@z",
+    "https://card.kiwoompay.co.kr/a@b/c:d",
+];
+
+const NOT_KIWOOMPAYS: [&str; 76] = [
+    // Not over TLS, or over something else.
+    "http://apitest.kiwoompay.co.kr/pay/x",
+    "http://apitest.kiwoompay.co.kr:443/pay/x",
+    "ftp://apitest.kiwoompay.co.kr/x",
+    "ws://apitest.kiwoompay.co.kr/x",
+    "wss://apitest.kiwoompay.co.kr/x",
+    "httpss://apitest.kiwoompay.co.kr/x",
+    "file://apitest.kiwoompay.co.kr/x",
+    "javascript://apitest.kiwoompay.co.kr/%0aalert(1)",
+    "javascript:alert(1)",
+    "data:application/json,{}",
+    "blob:https://apitest.kiwoompay.co.kr/x",
+    // Other ports.
+    "https://apitest.kiwoompay.co.kr:8443/x",
+    "https://apitest.kiwoompay.co.kr:80/x",
+    "https://apitest.kiwoompay.co.kr:0/x",
+    "https://apitest.kiwoompay.co.kr:65536/x",
+    "https://apitest.kiwoompay.co.kr:443x/x",
+    "https://card.kiwoompay.co.kr:444/x",
+    // User-info.
+    "https://user@apitest.kiwoompay.co.kr/x",
+    "https://user:pass@apitest.kiwoompay.co.kr/x",
+    "https://:pass@apitest.kiwoompay.co.kr/x",
+    "https://@apitest.kiwoompay.co.kr/x",
+    "https://:@apitest.kiwoompay.co.kr/x",
+    "https://apitest.kiwoompay.co.kr@evil.example/x",
+    "https://apitest.kiwoompay.co.kr:443@evil.example/x",
+    "https://apitest.kiwoompay.co.kr%40evil.example/x",
+    "https://evil.example%40apitest.kiwoompay.co.kr/x",
+    "https://evil.example#@apitest.kiwoompay.co.kr/x",
+    "https://evil.example?@apitest.kiwoompay.co.kr/x",
+    "https://evil.example/@apitest.kiwoompay.co.kr/x",
+    // Look-alikes.
+    "https://kiwoompay.co.kr.evil.example/x",
+    "https://apitest.kiwoompay.co.kr.evil.example/x",
+    "https://evilkiwoompay.co.kr/x",
+    "https://apitestkiwoompay.co.kr/x",
+    "https://apitest-kiwoompay.co.kr/x",
+    "https://kiwoompay.co.kr/x",
+    "https://apitest.kiwoompay.co.kr./x",
+    "https://apitest.kiwoompay.co.kr../x",
+    "https://.kiwoompay.co.kr./x",
+    "https://apitest.kiwoompay.co/x",
+    "https://apitest.kiwoompay.kr/x",
+    "https://apitest.kiwoompay.com/x",
+    "https://apitest.kiwoompay.co.kr-evil.example/x",
+    "https://apitest.kiwoompay.co.krr/x",
+    "https://apitest.kiwo0mpay.co.kr/x",
+    "https://apitest.kiwoompay_co.kr/x",
+    "https://co.kr/x",
+    // Other scripts, as they are and in ASCII.
+    "https://apitest.kiwооmpay.co.kr/x",
+    "https://apitest.xn--kiwmpay-1fga.co.kr/x",
+    "https://аpitest.kiwoompay.co.kr/x",
+    "https://apitest.kiwoompay.co.kr。evil.example/x",
+    "https://apitest。kiwoompay。co。kr/x",
+    "https://apitest.kiwoompay.co.ｋｒ/x",
+    "https://evil.example／.kiwoompay.co.kr/x",
+    // Escapes.
+    "https://%61pitest.kiwoompay.co.kr/x",
+    "https://apitest.kiwoompay.co.kr%2eevil.example/x",
+    "https://evil.example%2f.kiwoompay.co.kr/x",
+    "https://evil.example%5c.kiwoompay.co.kr/x",
+    "https://evil.example%00.kiwoompay.co.kr/x",
+    "https://evil.example%23.kiwoompay.co.kr/x",
+    // Backslashes, slashes, white space.
+    "https://evil.example\\.kiwoompay.co.kr/x",
+    "https://evil.example\\@apitest.kiwoompay.co.kr/x",
+    "https:\\\\apitest.kiwoompay.co.kr\\x",
+    "https:apitest.kiwoompay.co.kr/x",
+    "https:/apitest.kiwoompay.co.kr/x",
+    "https:///apitest.kiwoompay.co.kr/x",
+    "//card.kiwoompay.co.kr/x",
+    "/pay/process",
+    "https://apitest.kiwoompay.co.kr/\tx",
+    "https://apitest.kiwoom\npay.co.kr/x",
+    "https://apitest.kiwoompay.co.kr/x\r\nHost: evil.example",
+    "https://apitest.kiwoompay.co.kr /x",
+    // Addresses.
+    "https://127.0.0.1/x",
+    "https://2130706433/x",
+    "https://[::1]/x",
+    "https://[::ffff:7f00:1]:443/x",
+    "",
+];
+
+#[test]
+fn the_key_goes_to_kiwoompays_own_hosts_and_nowhere_else() {
+    let real = exchange("https://apitest.kiwoompay.co.kr");
+    for good in KIWOOMPAYS {
+        assert!(real.pinned(good).is_some(), "{good}");
+    }
+    for bad in NOT_KIWOOMPAYS {
+        assert!(real.pinned(bad).is_none(), "{bad}");
+    }
+    let path = "x".repeat(MAX_RETURN_URL_BYTES);
+    assert!(real.pinned(&format!("https://apitest.kiwoompay.co.kr/{path}")).is_none());
+}
+
+#[test]
+fn with_a_sandbox_it_stays_on_this_machine() {
+    let sandbox = exchange("http://127.0.0.1:3000/sandbox");
+    assert!(sandbox.pinned("http://127.0.0.1:3000/sandbox/pay/x").is_some());
+    for bad in KIWOOMPAYS.into_iter().chain(NOT_KIWOOMPAYS) {
+        assert!(sandbox.pinned(bad).is_none(), "{bad}");
+    }
+    for bad in [
+        "http://127.0.0.1:3001/sandbox/pay/x",
+        "http://127.0.0.1/sandbox/pay/x",
+        "https://127.0.0.1:3000/sandbox/pay/x",
+        "http://localhost:3000/sandbox/pay/x",
+        "http://127.1:3000/sandbox/pay/x",
+        "http://0x7f000001:3000/sandbox/pay/x",
+        "http://a@127.0.0.1:3000/sandbox/pay/x",
+    ] {
+        assert!(sandbox.pinned(bad).is_none(), "{bad}");
+    }
+}
+
+#[test]
+fn a_result_code_that_is_none_decides_nothing() {
+    let said = |code: &str| {
+        let body = serde_json::json!({"RESULTCODE": code, "ERRORMESSAGE": "a\nb\0c", "TOKEN": "t"});
+        judge(Answer::parse(body.to_string().as_bytes(), None).unwrap(), "t")
+    };
+    assert!(said("0000").is_ok());
+    for code in ["9115", "FAIL,FAIL"] {
+        let message = "a\u{fffd}b\u{fffd}c".to_owned();
+        assert_eq!(said(code).unwrap_err(), GatewayError::Refused { code: code.into(), message });
+    }
+    for none in ["00\n00", "00\u{0}00", "9115\u{1b}[2J", "거절", "a b", &"9".repeat(33)] {
+        assert!(matches!(said(none), Err(GatewayError::Unknown(_))), "{none:?}");
+    }
+}
