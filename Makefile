@@ -11,9 +11,10 @@ run: ## Start the service in development: sandbox gateway, private database
 	@sh scripts/install-postgres.sh
 	cargo run --locked
 
+# Most of a test's time is waiting: several share a core.
 test: ## Run all tests
 	@sh scripts/install-postgres.sh
-	cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 
 test-browser: ## Run the browser test of the payment page in Chromium
 	@sh scripts/install-postgres.sh --browser

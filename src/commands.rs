@@ -89,14 +89,12 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
     Ok(())
 }
 
-/// The service's role may not say this.
+const FOR_THE_OWNER: &str = "이 역할에는 권한이 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 \
+    (this role has no right to: run it with the DATABASE_URL of the tables' owner)";
+
+/// Says so when it is the service's role that tried.
 fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
-    if !is_forbidden(&error) {
-        return error.into();
-    }
-    "이 역할은 청구 재개를 확정할 수 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 (this role \
-     may not let charging go on: run it with the DATABASE_URL of the tables' owner)"
-        .into()
+    if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
 }
 
 /// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use super::rotate::rotate;
-use super::{Done, close};
+use super::{Done, close, for_the_owner};
 use crate::api_keys::{NewKey, Row, Scope, is_id, store};
 use crate::clock::rfc3339_kst;
 use crate::config::Config;
@@ -61,7 +61,8 @@ async fn new(pool: &PgPool, name: &str, scopes: &[Scope], expires_days: Option<i
         return Err("the name is kept: it may not contain a card number".into());
     }
     let key = NewKey::make();
-    let expires_at = store::insert(pool, &key, name, scopes, expires_days).await?;
+    let expires_at = store::insert(pool, &key, name, scopes, expires_days).await;
+    let expires_at = expires_at.map_err(for_the_owner)?;
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
     tracing::info!(api_key = key.id, name, scopes = scopes.join(","), "API key made");
     eprintln!("API 키를 만들었습니다. 지금 한 번만 보여 줍니다 (made; it is shown this once):");
@@ -94,7 +95,7 @@ async fn revoke(pool: &PgPool, id: &str) -> Done {
                 .into(),
         );
     }
-    let Some(since) = store::revoke(pool, id).await? else {
+    let Some(since) = store::revoke(pool, id).await.map_err(for_the_owner)? else {
         return Err(format!("{id}: 없는 API 키입니다 (there is no such API key)").into());
     };
     tracing::info!(api_key = id, "API key revoked");

@@ -4,14 +4,18 @@ use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 
-use super::Done;
+use super::{Done, FOR_THE_OWNER};
 use crate::config::Config;
-use crate::service;
 use crate::vault::{self, Rotated};
+use crate::{database, service};
 
 /// Encrypts every billing key with a new data key while the services go on; an error when one could
 /// not be read.
 pub async fn rotate(config: &Config, pool: &PgPool) -> Done {
+    // The service's role could begin, and not end it.
+    if !database::is_own(pool).await? {
+        return Err(FOR_THE_OWNER.into());
+    }
     let mut told = Instant::now();
     let tell = |done: &Rotated| {
         if told.elapsed() >= Duration::from_secs(1) {

@@ -16,6 +16,7 @@ use tracing::log::LevelFilter;
 
 use crate::config::Config;
 use private::{DATABASE, PrivateServer, PrivateServerError, StartOptions};
+pub use schema::is_own;
 
 /// The migrations, embedded.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -85,7 +86,7 @@ pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseErr
     if !weaknesses.is_empty() {
         tracing::warn!(?weaknesses, "the database may lose what it has committed");
     }
-    if is_production && schema::is_own(pool).await? {
+    if is_production && is_own(pool).await? {
         tracing::warn!(
             "the service runs as the owner of its tables, or as a superuser, and could alter the \
              books and the trail: run `kiwoom-billing migrate --grant-to <role>` and give the \

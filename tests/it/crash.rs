@@ -154,7 +154,8 @@ async fn a_database_that_cuts_its_connections_does_not_lose_the_outcome() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-             where datname = current_database() and pid <> pg_backend_pid()";
+             where datname = current_database() and usename = current_user
+                and pid <> pg_backend_pid()";
         sqlx::query(query).execute(&app.service.ctx.pool).await.unwrap();
     };
     let (reply, ()) = tokio::join!(app.pay(&key), cut);

@@ -71,11 +71,12 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
     assert_eq!((world.ledger().await.len(), count(&world, "CARD-BATCH").await), (1, 1));
 }
 
-/// Cuts every connection of the database but the one that does it.
+/// Cuts every connection of the service but the one that does it; the server has its own.
 async fn cut(database_url: &str) {
     let mut db = PgConnection::connect(database_url).await.unwrap();
     let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid()";
+         where datname = current_database() and usename = current_user
+            and pid <> pg_backend_pid()";
     sqlx::query(query).execute(&mut db).await.unwrap();
 }
 
