@@ -53,6 +53,7 @@ print(s.getsockname()[1])'
 start_service() {
     env -i PATH="$PATH" HOME="$dir" TMPDIR="${TMPDIR:-/tmp}" \
         PORT="$port" DATA_DIR="$dir/data" API_KEYS="$KEY" LOG_FORMAT=json RUST_LOG=info \
+        AUTH_FAILURES_PER_MINUTE=0 \
         KAKAOPAY_ENABLED=true NAVERPAY_ENABLED=true SAMSUNGPAY_ENABLED=true PAYCO_ENABLED=true \
         MERCHANT_WEBHOOK_URL="http://127.0.0.1:$port/health/live" \
         MERCHANT_WEBHOOK_SECRET=whsec_c2NoZW1hdGhlc2lzLXRlc3Qtc2VjcmV0LTI0Lw== \

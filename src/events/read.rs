@@ -85,20 +85,17 @@ impl FromField for Type {
     }
 }
 
-/// A number of 14 digits is none of ours; it may be a card number, and would be sent back.
-const NEVER_REACHED: i64 = 10_000_000_000_000;
-
-/// A place in the stream of events.
+/// A place in the stream of events: at most 13 digits, which is never reached. A number of more may
+/// be that of a card, and would be sent back.
 pub struct Position(pub i64);
 
-described!(Position, values::matching("^[0-9]{1,18}$"));
+described!(Position, values::matching("^[0-9]{1,13}$"));
 
 impl FromField for Position {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let position = value
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .filter(|n| (0..NEVER_REACHED).contains(n));
+        let digits = value.as_str().filter(|text| text.len() <= 13);
+        let digits = digits.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let position = digits.and_then(|text| text.parse().ok());
         position.map(Self).ok_or_else(wrong_cursor)
     }
 }

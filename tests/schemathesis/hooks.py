@@ -83,6 +83,12 @@ def keep_rules_between_fields(body):
     if body.get("chargeNow"):
         body.pop("trialDays", None)
         body.pop("freeCycles", None)
+    # At `subscribe` only the end of a free time waits for a consent.
+    if "cycleDay" in body and body.get("trialDays") is None and body.get("freeCycles") is None:
+        body.pop("consent", None)
+    consent = body.get("consent")
+    if isinstance(consent, dict) and consent.get("consentedAt") is not None:
+        consent["consentedAt"] = day(-1) + "T00:00:00Z"
     if body.get("interval") == "week" and isinstance(body.get("cycleDay"), int):
         body["cycleDay"] = body["cycleDay"] % 7 + 1
     if isinstance(body.get("intervalCount"), int):
