@@ -1,12 +1,10 @@
 //! Renewals that fail: retries, giving up, paying what is owed, outcomes nobody knows.
 
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
-use crate::forecast::{charged, charges, forecast};
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, STOLEN};
-use crate::walk::Walk;
 
 /// A subscription whose first renewal has just been tried; the day.
 pub async fn renewed_with(app: &TestApp, card: &str) -> (Value, NaiveDate) {
@@ -55,38 +53,6 @@ async fn a_card_short_of_funds_is_past_due_and_pays_on_the_next_day() {
     let failure = json!({"code": "9115", "message": "한도초과 또는 잔액부족입니다."});
     assert_eq!(payments[1]["failure"], failure);
     assert_eq!(payments.as_array().unwrap().len(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_years_of_retries_are_charged_and_told_of_as_foretold() {
-    let app = Walk::start().await;
-    let (id, first) = renewed_with(&app, SHORT_AT_FIRST).await;
-    let mut foretold = Vec::new();
-    while app.today() < first + Months::new(24) {
-        let retry_day = app.today() + Days::new(1);
-        foretold.extend(charges(&forecast(&app, retry_day).await));
-        app.advance_days(1).await;
-        assert_eq!(app.status(&id).await, "active");
-        let next = app.subscription(&id).await["nextBillingDate"].clone();
-        app.advance_to_charge(&next).await;
-        assert_eq!(app.status(&id).await, "past_due");
-    }
-    let charged = charged(&app).await;
-    assert_eq!(app.told().await, charged);
-    assert_eq!(foretold, charged);
-    assert_eq!(charged.len(), 24);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_years_of_a_card_that_is_always_short_charge_nothing_as_foretold() {
-    let app = Walk::start().await;
-    let (id, day) = renewed_with(&app, ALWAYS_SHORT).await;
-    app.advance_days(7).await;
-    assert_eq!(app.status(&id).await, "unpaid");
-    assert_eq!(charges(&forecast(&app, day + Months::new(24)).await), []);
-    app.advance_to(&format!("{}T23:59:59+09:00", day + Months::new(24))).await;
-    assert_eq!((app.told().await, charged(&app).await), (vec![], vec![]));
-    assert_eq!(batches(&app).await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

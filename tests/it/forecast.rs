@@ -1,11 +1,11 @@
 //! What is foretold is what is charged, to the won and the day.
 
-use chrono::{Months, NaiveDate};
+use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::bad_input::invalid;
-use crate::dunning::renewed_with;
+use crate::dunning::{batches, renewed_with};
 use crate::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST};
 use crate::walk::Walk;
 
@@ -84,6 +84,38 @@ async fn a_retry_is_foretold_with_the_amount_of_the_first_attempt() {
     assert_eq!(app.status(&id).await, "active");
     let day = late["retry"]["nextAt"].as_str().unwrap()[..10].to_owned();
     assert_eq!(charged(&app).await, [(day, 9900)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_years_of_retries_are_charged_and_told_of_as_foretold() {
+    let app = Walk::start().await;
+    let (id, first) = renewed_with(&app, SHORT_AT_FIRST).await;
+    let mut foretold = Vec::new();
+    while app.today() < first + Months::new(24) {
+        let retry_day = app.today() + Days::new(1);
+        foretold.extend(charges(&forecast(&app, retry_day).await));
+        app.advance_days(1).await;
+        assert_eq!(app.status(&id).await, "active");
+        let next = app.subscription(&id).await["nextBillingDate"].clone();
+        app.advance_to_charge(&next).await;
+        assert_eq!(app.status(&id).await, "past_due");
+    }
+    let charged = charged(&app).await;
+    assert_eq!(app.told().await, charged);
+    assert_eq!(foretold, charged);
+    assert_eq!(charged.len(), 24);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_years_of_a_card_that_is_always_short_charge_nothing_as_foretold() {
+    let app = Walk::start().await;
+    let (id, day) = renewed_with(&app, ALWAYS_SHORT).await;
+    app.advance_days(7).await;
+    assert_eq!(app.status(&id).await, "unpaid");
+    assert_eq!(charges(&forecast(&app, day + Months::new(24)).await), []);
+    app.advance_to(&format!("{}T23:59:59+09:00", day + Months::new(24))).await;
+    assert_eq!((app.told().await, charged(&app).await), (vec![], vec![]));
+    assert_eq!(batches(&app).await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ mod cancellations;
 mod card_walk;
 mod concurrency;
 mod config;
+mod consents;
 mod container;
 mod core_dumps;
 mod crash;

@@ -1,0 +1,129 @@
+//! SQL of billing keys.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::postgres::PgConnection;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+use crate::answer::Paging;
+use crate::ids::BillingKeyId;
+use crate::vault::Sealed;
+
+/// A row of `billing_keys`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct BillingKey {
+    pub id: BillingKeyId,
+    pub customer_id: String,
+    pub customer_name: String,
+    pub customer_email: Option<String>,
+    #[sqlx(flatten)]
+    pub sealed: Sealed,
+    pub card_company_code: String,
+    pub card_number_masked: String,
+    pub status: String,
+    pub created_at: DateTime<Utc>,
+    pub card_expires: Option<NaiveDate>,
+}
+
+impl BillingKey {
+    /// Whether it may be charged.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
+            card_company_code, card_number_masked, status, created_at, card_expires, data_key)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    );
+    query
+        .bind(key.id)
+        .bind(&key.customer_id)
+        .bind(&key.customer_name)
+        .bind(&key.customer_email)
+        .bind(&key.sealed.autokey)
+        .bind(&key.card_company_code)
+        .bind(&key.card_number_masked)
+        .bind(&key.status)
+        .bind(key.created_at)
+        .bind(key.card_expires)
+        .bind(key.sealed.data_key)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys where id = $1");
+    query.bind(id).fetch_optional(pool).await
+}
+
+/// The key, kept from being deleted until the transaction ends.
+pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
+    query.bind(id).fetch_optional(db).await
+}
+
+/// All keys of the customer for cards of this masked number, deleted ones too.
+pub async fn keys_of_card(
+    db: &mut PgConnection,
+    customer_id: &str,
+    card_number_masked: &str,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(
+        "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
+    );
+    query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
+}
+
+pub async fn list_keys(
+    pool: &PgPool,
+    customer_id: Option<&str>,
+    paging: Paging,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new("select * from billing_keys where status = 'active'");
+    if let Some(customer) = customer_id {
+        sql.push(" and customer_id = ").push_bind(customer);
+    }
+    if let Some(before) = paging.before {
+        sql.push(" and id < ").push_bind(before);
+    }
+    sql.push(" order by id desc limit ").push_bind(paging.fetch());
+    sql.build_query_as().fetch_all(pool).await
+}
+
+/// What became of the wish to delete a key.
+pub enum Deleted {
+    Done(BillingKey),
+    InUse,
+    NotFound,
+}
+
+/// Deletes the key unless a live subscription uses it. Deleting twice is the same.
+pub async fn delete_key(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Deleted> {
+    let query = sqlx::query_as("select * from billing_keys where id = $1 for update").bind(id);
+    let Some(key): Option<BillingKey> = query.fetch_optional(&mut *db).await? else {
+        return Ok(Deleted::NotFound);
+    };
+    let used = sqlx::query_scalar(
+        "select exists (select from subscriptions
+         where billing_key_id = $1 and status <> 'canceled')",
+    );
+    if used.bind(id).fetch_one(&mut *db).await? {
+        return Ok(Deleted::InUse);
+    }
+    if !key.is_active() {
+        return Ok(Deleted::Done(key));
+    }
+    let query = sqlx::query_as(
+        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning *",
+    );
+    let key = query.bind(id).bind(now).fetch_one(&mut *db).await?;
+    Ok(Deleted::Done(key))
+}
