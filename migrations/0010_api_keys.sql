@@ -10,7 +10,8 @@ create table api_keys (
         check (cardinality(scopes) > 0 and scopes <@ array['read', 'charge', 'refund', 'admin']),
     created_at timestamptz not null default now(),
     expires_at timestamptz constraint api_keys_expires_at_check check (expires_at > created_at),
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    first_id text not null constraint api_keys_first_fkey references api_keys (id)
 );
 comment on table api_keys is
     'Made and revoked by `kiwoom-billing keys`. A row is its own trail: it is never deleted, and only
@@ -21,6 +22,9 @@ comment on column api_keys.id is
 comment on column api_keys.secret_hash is
     'SHA-256 of the secret part. The secret is 256 random bits, not a word that somebody chose: it can
 be neither guessed nor looked up, so that salt and stretching would add nothing but time.';
+comment on column api_keys.first_id is
+    'Of keys that replaced each other the first; of others the key itself. An Idempotency-Key belongs
+to it, so that a request whose answer was lost is the same request when it comes with the new key.';
 
 create function keep_api_keys() returns trigger language plpgsql as $$
 begin

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use crate::address::Origin;
-use crate::api_keys::{self, ApiKeyId, Caller, Refused, Scope, needed};
+use crate::api_keys::{self, Caller, Refused, Scope, needed};
 use crate::config::MIN_API_KEY_LENGTH;
 use crate::context::{AppState, Context};
 use crate::error::{ApiError, Code, Text};
@@ -25,8 +25,9 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match admit(&ctx, &parts).await {
-        Ok(id) => {
-            parts.extensions.insert(id);
+        Ok(caller) => {
+            parts.extensions.insert(caller.id);
+            parts.extensions.insert(caller.first);
             next.run(Request::from_parts(parts, body)).await
         }
         Err(error) => {
@@ -36,12 +37,12 @@ pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Ne
     }
 }
 
-async fn admit(ctx: &Context, request: &Parts) -> Result<ApiKeyId, ApiError> {
+async fn admit(ctx: &Context, request: &Parts) -> Result<Caller, ApiError> {
     let caller = identify(ctx, request).await?;
     let route = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let scope = needed(&request.method, route);
     if caller.may(scope) {
-        return Ok(caller.id);
+        return Ok(caller);
     }
     tracing::warn!(api_key = caller.id.0, scope = scope.name(), route, "API key without the scope");
     Err(insufficient_scope(scope))

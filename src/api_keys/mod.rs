@@ -28,17 +28,24 @@ pub use text::{NewKey, Presented, is_id, is_in};
 #[derive(Clone, Debug)]
 pub struct ApiKeyId(pub String);
 
+/// Of keys that replaced each other the public id of the first, else the key's own: what an
+/// `Idempotency-Key` belongs to.
+#[derive(Clone, Debug)]
+pub struct FirstKeyId(pub String);
+
 /// Who calls, and what it may.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Who.
     pub id: ApiKeyId,
+    /// The first of its keys.
+    pub first: FirstKeyId,
     scopes: Vec<Scope>,
 }
 
 impl Caller {
     fn with_everything(id: String) -> Self {
-        Self { id: ApiKeyId(id), scopes: vec![Scope::Admin] }
+        Self { first: FirstKeyId(id.clone()), id: ApiKeyId(id), scopes: vec![Scope::Admin] }
     }
 
     /// Whether it may do what takes this scope: `admin` includes the others, which stand each for

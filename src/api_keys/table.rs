@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::store::{self, Row};
-use super::{ApiKeyId, Caller, Presented, Refused, Scope};
+use super::{ApiKeyId, Caller, FirstKeyId, Presented, Refused, Scope};
 use crate::error::{ApiError, Code};
 
 /// Longest use of what was read.
@@ -64,7 +64,8 @@ impl Snapshot {
             return Err(Refused::Ended);
         }
         let scopes = row.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
-        Ok(Caller { id: ApiKeyId(row.id.clone()), scopes })
+        let first = FirstKeyId(row.first_id.clone());
+        Ok(Caller { id: ApiKeyId(row.id.clone()), first, scopes })
     }
 }
 

@@ -1,5 +1,7 @@
 //! `kiwoom-billing keys …`: the API keys of the callers, and the key that encrypts billing keys.
 
+use std::error::Error;
+
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
@@ -7,7 +9,8 @@ use sqlx::PgPool;
 
 use super::rotate::rotate;
 use super::{Done, close, for_the_owner};
-use crate::api_keys::{NewKey, Row, Scope, is_id, store};
+use crate::api_keys::store::{self, Terms};
+use crate::api_keys::{NewKey, Row, Scope, is_id};
 use crate::clock::rfc3339_kst;
 use crate::config::Config;
 use crate::kiwoom::card_text::holds_card;
@@ -19,11 +22,15 @@ pub enum KeysCommand {
     /// Make an API key; it is printed this once, and nothing else on standard output
     New {
         /// Your word for it, such as the program that uses it; 1 to 100 characters
-        #[arg(long, value_parser = name)]
-        name: String,
+        #[arg(long, value_parser = name, required_unless_present = "replaces")]
+        name: Option<String>,
         /// What it may do: one or several of these, with commas
-        #[arg(long, required = true, value_delimiter = ',')]
+        #[arg(long, required_unless_present = "replaces", value_delimiter = ',')]
         scopes: Vec<Scope>,
+        /// Public id of a key whose name and scopes it takes over, unless others are given, and
+        /// whose Idempotency-Keys stay good with it
+        #[arg(long)]
+        replaces: Option<String>,
         /// Days after which it lets nobody in; left out: never
         #[arg(long, value_parser = clap::value_parser!(i32).range(1..=3650))]
         expires_days: Option<i32>,
@@ -44,8 +51,9 @@ pub async fn run(config: Config, what: KeysCommand) -> Done {
     telemetry::init_on_stderr(&config);
     let (pool, private) = database::open(&config).await?;
     let done = match what {
-        KeysCommand::New { name, scopes, expires_days } => {
-            new(&pool, &name, &scopes, expires_days).await
+        KeysCommand::New { name, scopes, replaces, expires_days } => {
+            let given = Given { name, scopes, expires_days };
+            new(&pool, given, replaces.as_deref()).await
         }
         KeysCommand::List => list(&pool).await,
         KeysCommand::Revoke { id } => revoke(&pool, &id).await,
@@ -55,20 +63,52 @@ pub async fn run(config: Config, what: KeysCommand) -> Done {
     done
 }
 
-async fn new(pool: &PgPool, name: &str, scopes: &[Scope], expires_days: Option<i32>) -> Done {
+/// What was said of a new key.
+struct Given {
+    name: Option<String>,
+    scopes: Vec<Scope>,
+    expires_days: Option<i32>,
+}
+
+async fn new(pool: &PgPool, given: Given, replaces: Option<&str>) -> Done {
     // Not in the parser, whose errors repeat what was written.
-    if holds_card(name) {
+    if given.name.as_deref().is_some_and(holds_card) {
         return Err("the name is kept: it may not contain a card number".into());
     }
+    let replaced = match replaces {
+        Some(id) => Some(find(pool, id).await?),
+        None => None,
+    };
+    let terms = terms(given, replaced);
     let key = NewKey::make();
-    let expires_at = store::insert(pool, &key, name, scopes, expires_days).await;
-    let expires_at = expires_at.map_err(for_the_owner)?;
-    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
-    tracing::info!(api_key = key.id, name, scopes = scopes.join(","), "API key made");
+    let expires_at = store::insert(pool, &key, &terms).await.map_err(for_the_owner)?;
+    let (name, scopes) = (&terms.name, terms.scopes.join(","));
+    tracing::info!(api_key = key.id, name, scopes, replaces, "API key made");
     eprintln!("API 키를 만들었습니다. 지금 한 번만 보여 줍니다 (made; it is shown this once):");
-    eprintln!("  {}  {name}  {}  {}", key.id, scopes.join(","), until(expires_at));
+    eprintln!("  {}  {name}  {scopes}  {}", key.id, until(expires_at));
     println!("{}", key.text.expose_secret());
     Ok(())
+}
+
+/// What was given, and the rest of the key that is replaced.
+fn terms(given: Given, replaced: Option<Row>) -> Terms {
+    let Given { name, scopes, expires_days } = given;
+    let scopes: Vec<String> = scopes.iter().map(|scope| scope.name().to_owned()).collect();
+    match replaced {
+        None => Terms { name: name.unwrap_or_default(), scopes, expires_days, first_id: None },
+        Some(old) => Terms {
+            name: name.unwrap_or(old.name),
+            scopes: if scopes.is_empty() { old.scopes } else { scopes },
+            expires_days,
+            first_id: Some(old.first_id),
+        },
+    }
+}
+
+async fn find(pool: &PgPool, id: &str) -> Result<Row, Box<dyn Error + Send + Sync>> {
+    check_id(id)?;
+    let rows = store::all(pool).await?;
+    rows.into_iter().find(|row| row.id == id).ok_or_else(|| no_such_key(id))
 }
 
 async fn list(pool: &PgPool) -> Done {
@@ -87,6 +127,16 @@ async fn list(pool: &PgPool) -> Done {
 }
 
 async fn revoke(pool: &PgPool, id: &str) -> Done {
+    check_id(id)?;
+    let Some(since) = store::revoke(pool, id).await.map_err(for_the_owner)? else {
+        return Err(no_such_key(id));
+    };
+    tracing::info!(api_key = id, "API key revoked");
+    eprintln!("{id}: {}부터 쓸 수 없습니다 (revoked since then)", rfc3339_kst(since));
+    Ok(())
+}
+
+fn check_id(id: &str) -> Done {
     // Not repeated in a message: it may be the whole key.
     if !is_id(id) {
         return Err(
@@ -95,12 +145,11 @@ async fn revoke(pool: &PgPool, id: &str) -> Done {
                 .into(),
         );
     }
-    let Some(since) = store::revoke(pool, id).await.map_err(for_the_owner)? else {
-        return Err(format!("{id}: 없는 API 키입니다 (there is no such API key)").into());
-    };
-    tracing::info!(api_key = id, "API key revoked");
-    eprintln!("{id}: {}부터 쓸 수 없습니다 (revoked since then)", rfc3339_kst(since));
     Ok(())
+}
+
+fn no_such_key(id: &str) -> Box<dyn Error + Send + Sync> {
+    format!("{id}: 없는 API 키입니다 (there is no such API key)").into()
 }
 
 fn until(expires_at: Option<DateTime<Utc>>) -> String {

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 
-use crate::api_keys::ApiKeyId;
+use crate::api_keys::FirstKeyId;
 use crate::auth::holds_key;
 use crate::error::{ApiError, Text};
 use crate::kiwoom::card_text::{self, holds_card};
@@ -32,7 +32,7 @@ impl Scope {
     /// The table holds no query, only that there was one, and nothing secret of the path: what is
     /// left out has to be the same all the same, as the body has to.
     fn new(parts: &Parts, key: String, body: &Bytes) -> Self {
-        let api_key_id = parts.extensions.get::<ApiKeyId>().map(|id| id.0.clone());
+        let api_key_id = parts.extensions.get::<FirstKeyId>().map(|id| id.0.clone());
         let whole = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
         let path = shown_path(&parts.headers, &parts.uri);
         let asked = if path == whole {

@@ -4,7 +4,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kiwoom_billing::api_keys::{NewKey, Scope, store};
+use kiwoom_billing::api_keys::store::{self, Terms};
+use kiwoom_billing::api_keys::{NewKey, Scope};
 use kiwoom_billing::database::private::{DATABASE, PrivateServer};
 use reqwest::Method;
 use secrecy::ExposeSecret;
@@ -55,7 +56,10 @@ impl TestApp {
     pub async fn key(&self, scopes: &[Scope]) -> String {
         let key = NewKey::make();
         let owner = sqlx::PgPool::connect(&self.owner_url()).await.unwrap();
-        store::insert(&owner, &key, "test", scopes, None).await.unwrap();
+        let scopes = scopes.iter().map(|scope| scope.name().to_owned()).collect();
+        let name = "test".to_owned();
+        let terms = Terms { name, scopes, expires_days: None, first_id: None };
+        store::insert(&owner, &key, &terms).await.unwrap();
         key.text.expose_secret().to_owned()
     }
 
@@ -82,8 +86,9 @@ impl TestApp {
 async fn old_key(database_url: &str, secs: f64) -> NewKey {
     let key = NewKey::make();
     let insert = sqlx::query(
-        "insert into api_keys (id, name, secret_hash, scopes, created_at, expires_at) values
-         ($1, 'old', $2, '{read}', now() - interval '2 days', now() + make_interval(secs => $3))",
+        "insert into api_keys (id, name, secret_hash, scopes, created_at, expires_at, first_id)
+         values ($1, 'old', $2, '{read}', now() - interval '2 days',
+            now() + make_interval(secs => $3), $1)",
     );
     insert
         .bind(&key.id)

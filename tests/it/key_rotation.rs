@@ -87,3 +87,42 @@ async fn a_key_is_replaced_under_load_without_one_failed_request() {
     }
     assert_eq!(app.ledger().await.len(), tally.charged.load(Ordering::SeqCst));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_whose_answer_was_lost_is_not_made_again_when_it_is_repeated_with_the_new_key() {
+    let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
+    let url = app.owner_url();
+    let request = app.request(Method::POST, "/billing/register");
+    let request = request.json(&crate::app::card(APPROVED)).bearer_auth(OF_SETTINGS);
+    let card = app.send(request).await.data(201)["billingKey"].clone();
+    let body = json!({
+        "billingKey": card, "customerId": "user123", "amount": 100, "productName": "단건 결제",
+    });
+    let pay = |key: String| {
+        let request = app.request(Method::POST, "/billing/pay").json(&body).bearer_auth(key);
+        app.send(request.header("idempotency-key", "a-request-of-the-shop"))
+    };
+    let old = made(&url, "read,charge");
+    let first = pay(old.clone()).await;
+    first.data(200);
+    let mut key = old.clone();
+    for _ in 0..2 {
+        let told = keys(&url, &["new", "--replaces", id(&key)]);
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        assert!(told.err.contains("shop  read,charge"), "{}", told.err);
+        assert_eq!(keys(&url, &["revoke", id(&key)]).code, Some(0));
+        key = told.out.trim_end().to_owned();
+        assert_eq!(pay(key.clone()).await.text, first.text);
+    }
+    assert_eq!(app.ledger().await.len(), 1);
+    let other = made(&url, "read,charge");
+    assert_ne!(pay(other).await.text, first.text, "a key of its own");
+    for (arguments, said) in [
+        (["new", "--replaces", "kbk_0123456789ab"], "there is no such API key"),
+        (["new", "--replaces", old.as_str()], "a public id is needed"),
+    ] {
+        let told = keys(&url, &arguments);
+        assert_eq!((told.code, told.err.contains(said)), (Some(1), true), "{}", told.err);
+        assert!(!told.err.contains(&old[17..]));
+    }
+}
