@@ -246,8 +246,11 @@ pub async fn find_order(ctx: &Context, reference: &PaymentRef) -> Result<Payment
     found.filter(|p| p.kind == Kind::Checkout).ok_or(Code::OrderNotFound.into())
 }
 
-/// The order as it is answered.
+/// The order as it is answered: it and its refunds as they were at one moment.
 pub async fn order_body(ctx: &Context, order: Payment) -> Result<OrderBody, ApiError> {
-    let refunds = store::list_refunds(&ctx.pool, Some(order.id), None, None, 1000).await?;
+    let mut tx = ctx.pool.begin_with("begin isolation level repeatable read, read only").await?;
+    let order = store::find(&mut *tx, &PaymentRef::Id(order.id)).await?.unwrap_or(order);
+    let refunds = store::list_refunds(&mut *tx, Some(order.id), None, None, 1000).await?;
+    tx.commit().await?;
     Ok(OrderBody::new(ctx, order, &refunds))
 }

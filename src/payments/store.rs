@@ -3,8 +3,8 @@
 mod lists;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 pub use lists::{Filter, list, list_refunds};
@@ -141,7 +141,10 @@ impl PaymentRef {
 }
 
 /// The payment, whatever its kind.
-pub async fn find(pool: &PgPool, reference: &PaymentRef) -> sqlx::Result<Option<Payment>> {
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    reference: &PaymentRef,
+) -> sqlx::Result<Option<Payment>> {
     let query = match reference {
         PaymentRef::Id(id) => sqlx::query_as("select * from payments where id = $1").bind(*id),
         PaymentRef::OrderNo(text) => {
@@ -156,7 +159,7 @@ pub async fn find(pool: &PgPool, reference: &PaymentRef) -> sqlx::Result<Option<
             sqlx::query_as(sql).bind(*id).bind(text)
         }
     };
-    query.fetch_optional(pool).await
+    query.fetch_optional(db).await
 }
 
 /// The payment, locked until the transaction ends.
