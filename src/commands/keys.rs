@@ -75,11 +75,11 @@ async fn new(pool: &PgPool, given: Given, replaces: Option<&str>) -> Done {
     if given.name.as_deref().is_some_and(holds_card) {
         return Err("the name is kept: it may not contain a card number".into());
     }
-    let replaced = match replaces {
+    let former = match replaces {
         Some(id) => Some(find(pool, id).await?),
         None => None,
     };
-    let terms = terms(given, replaced);
+    let terms = terms(given, former);
     let key = NewKey::make();
     let expires_at = store::insert(pool, &key, &terms).await.map_err(for_the_owner)?;
     let (name, scopes) = (&terms.name, terms.scopes.join(","));
@@ -91,10 +91,10 @@ async fn new(pool: &PgPool, given: Given, replaces: Option<&str>) -> Done {
 }
 
 /// What was given, and the rest of the key that is replaced.
-fn terms(given: Given, replaced: Option<Row>) -> Terms {
+fn terms(given: Given, former: Option<Row>) -> Terms {
     let Given { name, scopes, expires_days } = given;
     let scopes: Vec<String> = scopes.iter().map(|scope| scope.name().to_owned()).collect();
-    match replaced {
+    match former {
         None => Terms { name: name.unwrap_or_default(), scopes, expires_days, first_id: None },
         Some(old) => Terms {
             name: name.unwrap_or(old.name),
