@@ -97,7 +97,7 @@ pub async fn cancel(
     new: NewId,
     Body(request): Body<CancelRequest>,
 ) -> Answer {
-    let order = find_order(&ctx, &request.order()).await?;
+    let order = find_order(&ctx.pool, &request.order()).await?;
     let id = RefundId(new.id);
     if new.resumed
         && let Some(made) = store::find_refund(&ctx.pool, id).await?
@@ -129,9 +129,9 @@ pub async fn cancel(
 }
 
 async fn never_paid(ctx: &Context, order: Payment) -> Answer {
-    let payment = PaymentBody::new(ctx, order.clone());
-    let order = order_body(ctx, order).await?;
-    Ok(answer::ok(Canceled { status: None, refund: None, payment, order }))
+    let shown = order_body(ctx, &PaymentRef::Id(order.id)).await?;
+    let payment = PaymentBody::new(ctx, order);
+    Ok(answer::ok(Canceled { status: None, refund: None, payment, order: shown }))
 }
 
 async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
@@ -140,7 +140,7 @@ async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
         RefundState::Refunded => (StatusCode::OK, None),
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };
-    let order = order_body(ctx, payment.clone()).await?;
+    let order = order_body(ctx, &PaymentRef::Id(payment.id)).await?;
     let payment = PaymentBody::new(ctx, payment);
     let refund = Some(RefundBody::from(refund));
     Ok(answer::with_status(status, Canceled { status: unknown, refund, payment, order }))

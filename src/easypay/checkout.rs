@@ -4,6 +4,7 @@ use axum::extract::State;
 use chrono::Duration;
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::PgExecutor;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
@@ -236,20 +237,22 @@ fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft
     )
 )]
 pub async fn status(State(ctx): State<AppState>, PathId(order_id): PathId) -> Answer {
-    let order = find_order(&ctx, &PaymentRef::parse(&order_id)).await?;
-    Ok(answer::ok(order_body(&ctx, order).await?))
+    Ok(answer::ok(order_body(&ctx, &PaymentRef::parse(&order_id)).await?))
 }
 
 /// The order, when the reference is one of the hosted window's.
-pub async fn find_order(ctx: &Context, reference: &PaymentRef) -> Result<Payment, ApiError> {
-    let found = store::find(&ctx.pool, reference).await?;
+pub async fn find_order(
+    db: impl PgExecutor<'_>,
+    reference: &PaymentRef,
+) -> Result<Payment, ApiError> {
+    let found = store::find(db, reference).await?;
     found.filter(|p| p.kind == Kind::Checkout).ok_or(Code::OrderNotFound.into())
 }
 
 /// The order as it is answered: it and its refunds as they were at one moment.
-pub async fn order_body(ctx: &Context, order: Payment) -> Result<OrderBody, ApiError> {
+pub async fn order_body(ctx: &Context, reference: &PaymentRef) -> Result<OrderBody, ApiError> {
     let mut tx = ctx.pool.begin_with("begin isolation level repeatable read, read only").await?;
-    let order = store::find(&mut *tx, &PaymentRef::Id(order.id)).await?.unwrap_or(order);
+    let order = find_order(&mut *tx, reference).await?;
     let refunds = store::list_refunds(&mut *tx, Some(order.id), None, None, 1000).await?;
     tx.commit().await?;
     Ok(OrderBody::new(ctx, order, &refunds))
