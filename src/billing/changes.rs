@@ -16,7 +16,7 @@ use super::subscribe::{Metadata, PlanId, exists};
 use super::subscriptions::{locked, save};
 use crate::answer::{Answer, Success};
 use crate::context::{AppState, Context};
-use crate::error::{ApiError, Code, ErrorBody};
+use crate::error::{ApiError, Code};
 use crate::extract::{Body, Fields, FromFields, InQuery, PathId, Query};
 use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::kiwoom::text::ProductName;
@@ -98,7 +98,6 @@ impl FromFields for PreviewRequest {
     params(("id" = String, Path), ("preview" = Option<bool>, Query)),
     responses(
         (status = 200, description = "Changed", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn update(

@@ -105,7 +105,6 @@ impl FromFields for PayRequest {
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
             body = Success<PaymentBody>),
         (status = 402, description = "`payment_declined`; the payment is kept", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was charged", body = ErrorBody),
     )
 )]

@@ -19,7 +19,7 @@ use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
 use crate::description::values::{self, described};
-use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::error::{ApiError, Code, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
 use crate::ids::{ConsentId, SubscriptionId};
 use crate::kiwoom::card_text::without_card;
@@ -148,7 +148,6 @@ impl From<Consent> for ConsentBody {
     request_body = ConsentRequest, params(("id" = String, Path)),
     responses(
         (status = 201, description = "Recorded", body = Success<ConsentBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn record(
@@ -227,7 +226,6 @@ pub fn not_awaited() -> ApiError {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<ConsentBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(

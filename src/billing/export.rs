@@ -15,7 +15,6 @@ use super::payments::{Moment, StatusFilter};
 use crate::answer::Answer;
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
-use crate::error::ErrorBody;
 use crate::extract::Query;
 use crate::ids::SubscriptionId;
 use crate::kiwoom::text::CustomerId;
@@ -68,7 +67,6 @@ const COLUMNS: [&str; 17] = [
     responses(
         (status = 200, description = "All of them; a body cut short is not all", body = String,
             content_type = "text/csv"),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn payments(State(ctx): State<AppState>, Query(filter): Query<Filter>) -> Answer {

@@ -11,7 +11,7 @@ use super::store::{self, Filter, Subscription};
 use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
-use crate::error::{ApiError, ErrorBody, Text};
+use crate::error::{ApiError, Text};
 use crate::extract::{Fields, FromFields, Query};
 use crate::ids::SubscriptionId;
 use crate::kiwoom::text::CustomerId;
@@ -81,7 +81,6 @@ struct ChargeBody {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<ForecastBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastRequest>) -> Answer {

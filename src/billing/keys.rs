@@ -71,7 +71,6 @@ impl FromFields for RegisterRequest {
         (status = 402, description = "`card_refused`", body = ErrorBody),
         (status = 429, description = "`rate_limited`: too many registrations of the customer, the \
             address or the API key; `Retry-After` says when to try again", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was done", body = ErrorBody),
     )
 )]
@@ -171,7 +170,6 @@ impl FromFields for ListRequest {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<BillingKeyBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
@@ -186,7 +184,6 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     params(("billingKey" = String, Path)),
     responses(
         (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {

@@ -26,7 +26,6 @@ use crate::schedule::midnight;
     get, path = "/billing/payment/{id}", tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The payment", body = Success<PaymentBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
@@ -121,7 +120,6 @@ impl FromFields for ListRequest {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<PaymentBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
@@ -201,7 +199,6 @@ impl FromFields for ResolveRequest {
         (status = 200, description = "Settled", body = Success<PaymentBody>),
         (status = 409, description = "`not_unknown`; `charge_in_progress`: cut short a moment ago, it \
             may be sent yet", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn resolve(

@@ -11,7 +11,6 @@ use super::store::{self, Subscription};
 use crate::answer::{self, Answer, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::{AppState, Context};
-use crate::error::ErrorBody;
 use crate::extract::PathId;
 use crate::payments::answers::{PaymentBody, PeriodBody};
 use crate::payments::order::{Obstacle, obstacle};
@@ -83,7 +82,6 @@ const fn rule(code: &'static str, message: &'static str) -> RuleBody {
     get, path = "/billing/payment/{id}/proof", tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The proof", body = Success<ProofBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {

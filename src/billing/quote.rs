@@ -101,7 +101,6 @@ impl QuoteBody {
     responses(
         (status = 200, description = "The quote", body = Success<QuoteBody>),
         (status = 409, description = "`refund_not_allowed`, `outcome_unknown`", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, Query(request): Query<QuoteRequest>) -> Answer {

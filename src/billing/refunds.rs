@@ -93,7 +93,6 @@ impl RefundRequest {
             body = Success<RefundAnswer>),
         (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
             `outcome_unknown`", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was refunded", body = ErrorBody),
     )
 )]
@@ -163,7 +162,6 @@ impl FromFields for ListRequest {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<RefundBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
@@ -220,7 +218,6 @@ impl FromFields for ResolveRequest {
     responses(
         (status = 200, description = "Settled", body = Success<RefundAnswer>),
         (status = 409, description = "`not_unknown`", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn resolve(

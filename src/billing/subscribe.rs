@@ -42,7 +42,6 @@ const ONE_LIVE: &str = "subscriptions_one_live";
         (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
             body = Success<PaymentBody>),
         (status = 402, description = "`chargeNow` was declined; no subscription", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was charged", body = ErrorBody),
     )
 )]

@@ -12,7 +12,7 @@ use super::subscribe::PlanId;
 use crate::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::context::{AppState, Context};
 use crate::description::values::{self, described};
-use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::error::{ApiError, Code, Text};
 use crate::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
 use crate::ids::SubscriptionId;
 use crate::kiwoom::text::CustomerId;
@@ -25,7 +25,6 @@ use crate::payments::terms::Terms;
     get, path = "/billing/subscription/{id}", tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The subscription", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
@@ -91,7 +90,6 @@ impl FromFields for ListRequest {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<SubscriptionBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
@@ -128,7 +126,6 @@ impl FromFields for CancelRequest {
     post, path = "/billing/cancel", tag = "billing", request_body = CancelRequest,
     responses(
         (status = 200, description = "Cancelled", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
@@ -169,7 +166,6 @@ impl FromFields for PauseRequest {
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Paused, or was already", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn pause(
@@ -203,7 +199,6 @@ pub async fn pause(
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Active, or was already", body = Success<SubscriptionBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {

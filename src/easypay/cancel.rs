@@ -88,7 +88,6 @@ pub struct Canceled {
         (status = 200, description = "Cancelled", body = Success<Canceled>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
             body = Success<Canceled>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was cancelled", body = ErrorBody),
     )
 )]

@@ -142,7 +142,6 @@ pub struct Prepared {
     responses(
         (status = 200, description = "Prepared", body = Success<Prepared>),
         (status = 409, description = "`order_exists`", body = ErrorBody),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
         (status = "5XX", description = "Nothing was done", body = ErrorBody),
     )
 )]
@@ -233,7 +232,6 @@ fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft
     get, path = "/easypay/status/{orderId}", tag = "easypay", params(("orderId" = String, Path)),
     responses(
         (status = 200, description = "The order", body = Success<OrderBody>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn status(State(ctx): State<AppState>, PathId(order_id): PathId) -> Answer {

@@ -14,7 +14,7 @@ use crate::answer::{self, Answer, Limit, Page, Success};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
 use crate::description::values::{self, described};
-use crate::error::{ErrorBody, Text};
+use crate::error::Text;
 use crate::extract::{Fields, FromField, FromFields, Query, text};
 
 /// How the work is shared out, and secrets: not the caller's.
@@ -151,7 +151,6 @@ impl FromField for ActorName {
     ),
     responses(
         (status = 200, description = "A page", body = Success<Page<AuditBody>>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditRequest>) -> Answer {

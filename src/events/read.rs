@@ -11,7 +11,7 @@ use crate::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::clock::rfc3339_kst;
 use crate::context::AppState;
 use crate::description::values::{self, described};
-use crate::error::{ApiError, Code, ErrorBody, Text};
+use crate::error::{ApiError, Code, Text};
 use crate::extract::{Fields, FromField, FromFields, PathId, Query, text};
 use crate::ids::{EventId, SubscriptionId};
 
@@ -112,7 +112,6 @@ impl FromField for Position {
     ),
     responses(
         (status = 200, description = "Events", body = Success<EventPage>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
@@ -183,7 +182,6 @@ impl DeliveryBody {
     get, path = "/events/{id}", tag = "events", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The event", body = Success<EventDetail>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
@@ -204,7 +202,6 @@ async fn detail(ctx: &AppState, id: EventId) -> Answer {
     post, path = "/events/{id}/redeliver", tag = "events", params(("id" = String, Path)),
     responses(
         (status = 200, description = "It will be delivered", body = Success<EventDetail>),
-        (status = "4XX", description = "The request was refused", body = ErrorBody),
     )
 )]
 pub async fn redeliver(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
