@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use kiwoom_billing::api_keys::store::{self, Terms};
 use kiwoom_billing::api_keys::{NewKey, Scope};
-use kiwoom_billing::database::private::{DATABASE, PrivateServer};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -14,7 +13,8 @@ use sqlx::{Connection, PgConnection};
 
 use crate::app::{Reply, TestApp, card};
 use crate::database_start::migrate;
-use crate::process::{Folder, Process};
+use crate::process::Process;
+use crate::production::{Durable, without_keys};
 use crate::subscriptions::APPROVED;
 
 pub const OF_SETTINGS: &str = "key-of-the-settings-0123456789";
@@ -227,20 +227,16 @@ async fn in_development_the_first_key_closes_the_api_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_starts_with_a_key_of_either_kind_and_not_without() {
-    // The server of the tests may lose commits, so that production does not start on it.
-    let dir = Folder::new();
-    let server = PrivateServer::start(&dir, None).await.unwrap();
-    let database = server.url(DATABASE);
-    migrate(&database, &[]).unwrap();
-    let (key, secret) = ("a1".repeat(32), "b2".repeat(32));
+    let durable = Durable::start().await;
+    let (dir, database) = (&durable.dir, &durable.database);
+    migrate(database, &[]).unwrap();
+    let mut settings = without_keys(database);
     let start = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
-        command.env_clear().current_dir(&*dir).env("DATABASE_URL", &database);
-        command.env("APP_ENV", "production").env("HOST", "127.0.0.1").env("PORT", "0");
-        command.env("KIWOOM_CPID", "MERCHANT1").env("KIWOOM_PROD_AUTH_KEY", &key);
-        command.env("BILLING_KEY_SECRET", &secret).output().unwrap()
+        command.env_clear().current_dir(&**dir).env("PORT", "0");
+        command.envs(settings.iter().copied()).output().unwrap()
     };
-    old_key(&database, -1.0).await;
+    old_key(database, -1.0).await;
     let refused = start();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();
@@ -248,21 +244,13 @@ async fn production_starts_with_a_key_of_either_kind_and_not_without() {
     {
         assert!(said.contains(part), "{said}");
     }
-    let made = made(&database, "read");
-    let settings = [
-        ("APP_ENV", "production"),
-        ("HOST", "127.0.0.1"),
-        ("KIWOOM_CPID", "MERCHANT1"),
-        ("KIWOOM_PROD_AUTH_KEY", key.as_str()),
-        ("BILLING_KEY_SECRET", secret.as_str()),
-        ("DATABASE_URL", database.as_str()),
-        ("SHUTDOWN_DRAIN_SECS", "0"),
-    ];
-    let service = Process::service(&dir, "production", &settings).await;
+    let made = made(database, "read");
+    settings.push(("SHUTDOWN_DRAIN_SECS", "0"));
+    let service = Process::service(dir, "production", &settings).await;
     service.get("/billing/keys").await.fails(401, "unauthorized");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let asked = client.get(format!("{}/billing/keys", service.base)).bearer_auth(&made);
     assert_eq!(asked.send().await.unwrap().status(), 200);
     assert!(service.terminate().success());
-    server.stop().await;
+    durable.stop().await;
 }

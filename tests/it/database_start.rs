@@ -3,12 +3,13 @@
 
 use std::process::Command;
 
-use kiwoom_billing::database::private::{DATABASE, PrivateServer, StartOptions};
+use kiwoom_billing::database::private::{DATABASE, StartOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::app::TestApp;
 use crate::postgres::{SERVICE, as_owner, empty_database, new_database};
 use crate::process::{Folder, Process};
+use crate::production::{Durable, production};
 
 const WEAKNESSES: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 
@@ -31,20 +32,6 @@ pub fn migrate(database: &str, arguments: &[&str]) -> Result<String, String> {
 /// The words of a text.
 pub fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
-}
-
-/// The settings that production asks for, without the database.
-fn production(database: &str) -> Vec<(&str, &str)> {
-    let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    vec![
-        ("APP_ENV", "production"),
-        ("HOST", "127.0.0.1"),
-        ("API_KEYS", "a-key-of-the-tests-0123456789"),
-        ("BILLING_KEY_SECRET", secret),
-        ("KIWOOM_CPID", "CTS00000"),
-        ("KIWOOM_PROD_AUTH_KEY", secret),
-        ("DATABASE_URL", database),
-    ]
 }
 
 /// A start that is to fail: what it printed.
@@ -152,22 +139,21 @@ async fn production_does_not_start_on_a_database_that_may_lose_commits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_starts_on_a_durable_database_and_warns_of_a_role_that_owns_the_tables() {
-    let dir = Folder::new();
-    let server = PrivateServer::start(&dir, None).await.unwrap();
-    let (owner, warning) = (server.url(DATABASE), "as the owner of its tables");
-    let mut settings = production(&owner);
+    let durable = Durable::start().await;
+    let (dir, owner, warning) = (&durable.dir, &durable.database, "as the owner of its tables");
+    let mut settings = production(owner);
     settings.push(("SHUTDOWN_DRAIN_SECS", "0"));
-    let process = Process::service(&dir, "owner", &settings).await;
+    let process = Process::service(dir, "owner", &settings).await;
     assert!(process.output().contains(warning), "{}", process.output());
     assert!(process.terminate().success());
 
-    let mut db = PgConnection::connect(&owner).await.unwrap();
+    let mut db = PgConnection::connect(owner).await.unwrap();
     sqlx::query("create role service login").execute(&mut db).await.unwrap();
-    migrate(&owner, &["--grant-to", "service"]).unwrap();
+    migrate(owner, &["--grant-to", "service"]).unwrap();
     let database = owner.replacen("kiwoom@", "service@", 1);
     let mut settings = production(&database);
     settings.push(("SHUTDOWN_DRAIN_SECS", "0"));
-    let process = Process::service(&dir, "service", &settings).await;
+    let process = Process::service(dir, "service", &settings).await;
     assert!(!process.output().contains(warning), "{}", process.output());
     assert!(process.terminate().success());
 
@@ -178,5 +164,5 @@ async fn production_starts_on_a_durable_database_and_warns_of_a_role_that_owns_t
     assert!(told.contains("- synchronous_commit = off (user)"), "{told}");
     assert!(!told.contains("- fsync"), "{told}");
     db.close().await.unwrap();
-    server.stop().await;
+    durable.stop().await;
 }

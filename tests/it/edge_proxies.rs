@@ -1,12 +1,11 @@
 //! Whose address counts: over HTTP, with every way to write a list of addresses, from a peer that
 //! is a proxy of ours and from one that is not.
 
-use kiwoom_billing::database::private::{DATABASE, PrivateServer};
 use reqwest::Method;
 
 use crate::app::TestApp;
 use crate::notifications::{answered, paid};
-use crate::process::Folder;
+use crate::production::{Durable, MERCHANT, production};
 
 /// Header lines as they come, and whether KiwoomPay is let in when the peer is a proxy of ours (so
 /// are 10.0.0.0/8 and `fd00::/8`). `K` is an address of KiwoomPay's, `X` a stranger's, `P` a
@@ -103,30 +102,18 @@ fn written(list: &str) -> String {
 }
 
 /// A service in production with these proxies: it lets KiwoomPay in and this machine not.
-async fn production(database: &str, proxies: &str) -> TestApp {
-    let (key, secret) = ("a1".repeat(32), "b2".repeat(32));
-    let settings = [
-        ("APP_ENV", "production"),
-        ("HOST", "127.0.0.1"),
-        ("KIWOOM_CPID", "MERCHANT1"),
-        ("KIWOOM_PROD_AUTH_KEY", key.as_str()),
-        ("BILLING_KEY_SECRET", secret.as_str()),
-        ("API_KEYS", "a-key-of-more-than-24-characters"),
-        ("DATABASE_URL", database),
-        ("TRUSTED_PROXIES", proxies),
-    ];
+async fn behind(database: &str, proxies: &str) -> TestApp {
+    let mut settings = production(database);
+    settings.push(("TRUSTED_PROXIES", proxies));
     TestApp::with(&settings).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_proxy_of_ours_says_whose_request_it_is() {
-    // The server of the tests may lose commits, so that production does not start on it.
-    let dir = Folder::new();
-    let server = PrivateServer::start(&dir, None).await.unwrap();
-    let database = server.url(DATABASE);
-    let ours = production(&database, "127.0.0.1, 10.0.0.0/8, fd00::/8").await;
-    let not_ours = production(&database, "10.0.0.0/8, fd00::/8").await;
-    let told = paid("O-1", "t1", 9900).replace(kiwoom_billing::sandbox::CPID, "MERCHANT1");
+    let durable = Durable::start().await;
+    let ours = behind(&durable.database, "127.0.0.1, 10.0.0.0/8, fd00::/8").await;
+    let not_ours = behind(&durable.database, "10.0.0.0/8, fd00::/8").await;
+    let told = paid("O-1", "t1", 9900).replace(kiwoom_billing::sandbox::CPID, MERCHANT);
     let (mut tried, mut strangers) = (0, 0);
     for (lines, is_let_in) in LISTS {
         for (app, is_let_in) in [(&ours, is_let_in), (&not_ours, false)] {
@@ -153,5 +140,5 @@ async fn only_a_proxy_of_ours_says_whose_request_it_is() {
     let known = i64::try_from(tried - strangers).unwrap();
     let strangers = i64::try_from(strangers).unwrap();
     assert!((strangers..=strangers + known).contains(&rejected), "{rejected} of {strangers}");
-    server.stop().await;
+    durable.stop().await;
 }

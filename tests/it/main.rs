@@ -65,6 +65,7 @@ mod postgres;
 mod price_rises;
 mod pro_rata;
 mod process;
+mod production;
 mod proof;
 mod rate_limits;
 mod receiver;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use kiwoom_billing::database::private::{DATABASE, PrivateServer};
 use kiwoom_billing::sandbox::CPID;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use crate::app::{Reply, TestApp, one_off, steady};
 use crate::easypay::status;
 use crate::notifications::{answered, order, paid, tell};
-use crate::process::Folder;
+use crate::production::{Durable, MERCHANT, production};
 
 async fn from(app: &TestApp, address: &str, query: &str) -> Reply {
     let request = app.request(Method::GET, &format!("/webhook/noti?{query}"));
@@ -97,21 +96,9 @@ async fn a_header_from_somebody_who_is_no_proxy_of_ours_is_not_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_lets_only_kiwoompays_addresses_in() {
-    let (key, secret) = ("a1".repeat(32), "b2".repeat(32));
-    // The server of the tests may lose commits, so that production does not start on it.
-    let dir = Folder::new();
-    let server = PrivateServer::start(&dir, None).await.unwrap();
-    let database = server.url(DATABASE);
-    let settings = [
-        ("APP_ENV", "production"),
-        ("DATABASE_URL", database.as_str()),
-        ("HOST", "127.0.0.1"),
-        ("KIWOOM_CPID", "MERCHANT1"),
-        ("KIWOOM_PROD_AUTH_KEY", key.as_str()),
-        ("BILLING_KEY_SECRET", secret.as_str()),
-        ("API_KEYS", "a-key-of-more-than-24-characters"),
-    ];
-    let told = paid("O-1", "t1", 9900).replace(CPID, "MERCHANT1");
+    let durable = Durable::start().await;
+    let settings = production(&durable.database);
+    let told = paid("O-1", "t1", 9900).replace(CPID, MERCHANT);
     let app = TestApp::with(&settings).await;
     answered(&tell(&app, &told).await, 403);
     answered(&from(&app, "27.102.213.205", &told).await, 403);
@@ -124,7 +111,7 @@ async fn production_lets_only_kiwoompays_addresses_in() {
     answered(&from(&app, "27.102.213.205", &told).await, 404);
     assert_eq!(payments(&app).await, 0, "a notification never creates a payment");
     app.get("/sandbox").await.fails(404, "not_found");
-    server.stop().await;
+    durable.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
