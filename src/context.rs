@@ -8,18 +8,18 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::Actor;
-use crate::api_keys::ApiKeys;
-use crate::auth::Failures;
-use crate::card_testing::Registrations;
-use crate::clock::Clock;
+use crate::access::actor::Actor;
+use crate::access::api_keys::ApiKeys;
+use crate::access::card_testing::Registrations;
 use crate::config::Config;
-use crate::instance::Instance;
 use crate::kiwoom::KiwoomClient;
-use crate::pace::Pace;
-use crate::schedule::Rules;
-use crate::timeline::Guard;
-use crate::vault::Vault;
+use crate::kiwoom::pace::Pace;
+use crate::layers::auth::Failures;
+use crate::rules::schedule::Rules;
+use crate::storage::failover_guard::Guard;
+use crate::storage::live_processes::Instance;
+use crate::storage::vault::Vault;
+use kiwoom_clock::Clock;
 
 /// Shared by all requests and by the scheduler.
 pub type AppState = Arc<Context>;

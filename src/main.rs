@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kiwoom_billing::commands::{self, keys::KeysCommand};
-use kiwoom_billing::{config::Config, core_dumps, self_check, simulate};
+use kiwoom_billing::service::core_dumps;
+use kiwoom_billing::{config::Config, self_check, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use kiwoom_billing::error::{ApiError, Code};
-use kiwoom_billing::fuzzing::{BODIES, Reader, request};
+use kiwoom_billing::http::error::{ApiError, Code};
+use kiwoom_billing::service::fuzzing::{BODIES, Reader, request};
 use kiwoom_billing_fuzz::{has_control, shows_card};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};

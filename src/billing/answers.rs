@@ -6,15 +6,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::store::{BillingKey, Subscription};
-use crate::answer;
-use crate::clock::rfc3339_kst;
+use crate::api::answers::PeriodBody;
+use crate::billing::store::{BillingKey, Subscription};
 use crate::context::Context;
+use crate::http::answer;
 use crate::kiwoom::codes;
-use crate::money::Won;
-use crate::payments::answers::PeriodBody;
-use crate::payments::standing::Status;
-use crate::schedule::Rules;
+use crate::rules::money::Won;
+use crate::rules::schedule::Rules;
+use crate::rules::subscription_state::Status;
+use kiwoom_clock::rfc3339_kst;
 
 /// A registered card.
 #[derive(Serialize, ToSchema)]

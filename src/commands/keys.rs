@@ -7,14 +7,15 @@ use clap::Subcommand;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
-use super::rotate::rotate;
-use super::{Done, close, for_the_owner};
-use crate::api_keys::store::{self, Terms};
-use crate::api_keys::{NewKey, Row, Scope, is_id};
-use crate::clock::rfc3339_kst;
+use crate::access::api_keys::store::{self, Terms};
+use crate::access::api_keys::{NewKey, Row, Scope, is_id};
+use crate::commands::rotate::rotate;
+use crate::commands::{Done, close, for_the_owner};
 use crate::config::Config;
-use crate::kiwoom::card_text::holds_card;
-use crate::{database, telemetry};
+use crate::redact::card_text::holds_card;
+use crate::service::telemetry;
+use crate::storage::database;
+use kiwoom_clock::rfc3339_kst;
 
 /// What to do with keys.
 #[derive(Subcommand)]

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 
-use super::{Done, FOR_THE_OWNER};
+use crate::commands::{Done, FOR_THE_OWNER};
 use crate::config::Config;
-use crate::vault::{self, Rotated};
-use crate::{database, service};
+use crate::service;
+use crate::storage::database;
+use crate::storage::vault::{self, Rotated};
 
 /// Encrypts every billing key with a new data key while the services go on; an error when one could
 /// not be read.

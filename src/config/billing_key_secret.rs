@@ -4,8 +4,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::read::{Reader, is_hex};
-use crate::secret_file;
+use crate::config::read::{Reader, is_hex};
+use crate::config::secret_file;
 
 const ACCEPTED: &str = "64 hexadecimal digits, as `openssl rand -hex 32` prints them";
 

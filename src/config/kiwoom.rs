@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::read::Reader;
-use super::{Gateway, KiwoomConfig};
+use crate::config::read::Reader;
+use crate::config::{Gateway, KiwoomConfig};
 
 /// `KIWOOM_*`; the sandbox where development has neither merchant nor gateway.
 pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {

@@ -1,6 +1,6 @@
 //! `AUTH_FAILURES_PER_MINUTE` and `REGISTER_*_PER_HOUR`.
 
-use super::read::Reader;
+use crate::config::read::Reader;
 
 /// How often something may be tried, in each process; 0 = no limit.
 #[derive(Clone, Copy, Debug)]

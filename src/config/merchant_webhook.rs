@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use standardwebhooks::Webhook;
 use url::Url;
 
-use super::read::Reader;
+use crate::config::read::Reader;
 
 /// Shortest secret: `whsec_` and 24 bytes in base64.
 const MIN_LENGTH: usize = "whsec_".len() + 32;

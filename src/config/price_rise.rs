@@ -1,6 +1,6 @@
 //! `PRICE_RISE_FALLBACK`.
 
-use super::read::Reader;
+use crate::config::read::Reader;
 
 /// What becomes of a price rise, or of the first charge after a free time, that the customer has not
 /// consented to by its day.

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::schedule::RetryDays;
+use crate::rules::schedule::RetryDays;
 
 /// Shortest API key: 24 characters of base64 carry more than 128 bits.
 pub const MIN_API_KEY_LENGTH: usize = 24;

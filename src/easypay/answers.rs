@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::clock::rfc3339_kst;
 use crate::context::Context;
-use crate::payments::order::State;
 use crate::payments::store::{Payment, Refund, RefundState};
+use crate::rules::payment_state::State;
+use kiwoom_clock::rfc3339_kst;
 
 /// An order of the hosted window.
 #[derive(Serialize, ToSchema)]

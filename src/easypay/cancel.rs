@@ -5,23 +5,23 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answers::OrderBody;
-use super::checkout::{find_order, order_body};
-use crate::answer::{self, Answer, Success};
+use crate::api::answers::{PaymentBody, RefundBody, refund_refused};
 use crate::context::{AppState, Context};
-use crate::description::values;
-use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromFields};
-use crate::idempotency::NewId;
-use crate::ids::RefundId;
+use crate::easypay::answers::OrderBody;
+use crate::easypay::checkout::{find_order, order_body};
+use crate::http::answer::{self, Answer, Success};
+use crate::http::description;
+use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::extract::{Body, Fields, FromFields};
+use crate::http::fields::Reason;
 use crate::kiwoom::text::OrderNo;
-use crate::money::Won;
-use crate::payments::answers::{PaymentBody, RefundBody, refund_refused};
+use crate::layers::idempotency::NewId;
 use crate::payments::checkout;
-use crate::payments::fields::Reason;
-use crate::payments::order::State as OrderState;
 use crate::payments::refund::{self, Request};
 use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
+use crate::rules::ids::RefundId;
+use crate::rules::money::Won;
+use crate::rules::payment_state::State as OrderState;
 
 /// Which order to cancel, and how much of it.
 #[derive(ToSchema)]
@@ -30,7 +30,7 @@ use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
 pub struct CancelRequest {
     /// One of `orderId` and `transactionId`.
     order_id: Option<OrderNo>,
-    #[schema(value_type = Option<values::AnyText>)]
+    #[schema(value_type = Option<description::AnyText>)]
     transaction_id: Option<String>,
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]

@@ -10,23 +10,23 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::SchemaFormat;
 
-use super::answers::OrderBody;
-use super::methods::{self, Method};
-use crate::answer::{self, Answer, Success};
+use crate::api::answers::not_sent;
 use crate::context::{AppState, Context};
-use crate::description::values::{self, described};
-use crate::error::{ApiError, Code, ErrorBody, Text};
-use crate::extract::{Body, Fields, FromField, FromFields, PathId};
-use crate::idempotency::NewId;
-use crate::ids::PaymentId;
-use crate::kiwoom::card_text::without_card;
+use crate::easypay::answers::OrderBody;
+use crate::easypay::methods::{self, Method};
+use crate::http::answer::{self, Answer, Success};
+use crate::http::description::{self, described};
+use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId};
+use crate::http::fields::TaxFree;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
 use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
-use crate::money::Won;
-use crate::payments::answers::not_sent;
+use crate::layers::idempotency::NewId;
 use crate::payments::checkout::{self, Draft};
-use crate::payments::fields::TaxFree;
 use crate::payments::store::{self, Kind, Payment, PaymentRef};
+use crate::redact::card_text::without_card;
+use crate::rules::ids::PaymentId;
+use crate::rules::money::Won;
 
 /// An order to be paid in the hosted window.
 #[derive(ToSchema)]
@@ -79,7 +79,7 @@ impl FromFields for PrepareRequest {
     }
 }
 
-described!(Device, values::one_of(["P", "M", "W"]));
+described!(Device, description::one_of(["P", "M", "W"]));
 
 impl FromField for Device {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -98,7 +98,7 @@ pub struct ReturnUrl(String);
 
 described!(
     ReturnUrl,
-    values::matching("^[Hh][Tt][Tt][Pp][Ss]?:[!-{}~]+$")
+    description::matching("^[Hh][Tt][Tt][Pp][Ss]?:[!-{}~]+$")
         .max_length(Some(255))
         .format(Some(SchemaFormat::Custom("uri".to_owned())))
 );

@@ -6,12 +6,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::answer::{self, Success};
 use crate::config::EasyPayConfig;
 use crate::context::AppState;
-use crate::description::values::{self, described};
-use crate::error::Text;
-use crate::extract::FromField;
+use crate::http::answer::{self, Success};
+use crate::http::description::{self, described};
+use crate::http::error::Text;
+use crate::http::extract::FromField;
 
 /// A method of the hosted window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Method {
     }
 }
 
-described!(Method as "EasyPayMethod", values::one_of(ALL.map(Method::code)));
+described!(Method as "EasyPayMethod", description::one_of(ALL.map(Method::code)));
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -7,15 +7,15 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::publish::publish;
-use super::read::Position;
-use super::store::{self, Event, Filter, From as Direction};
-use crate::answer::{self, Answer, Limit, Page, Success};
-use crate::clock::rfc3339_kst;
 use crate::context::AppState;
-use crate::description::values::{self, described};
-use crate::error::Text;
-use crate::extract::{Fields, FromField, FromFields, Query, text};
+use crate::events::publish::publish;
+use crate::events::read::Position;
+use crate::events::store::{self, Event, Filter, From as Direction};
+use crate::http::answer::{self, Answer, Limit, Page, Success};
+use crate::http::description::{self, described};
+use crate::http::error::Text;
+use crate::http::extract::{Fields, FromField, FromFields, Query, text};
+use kiwoom_clock::rfc3339_kst;
 
 /// How the work is shared out, and secrets: not the caller's.
 const HIDDEN: [&str; 11] = [
@@ -120,7 +120,7 @@ impl FromFields for AuditRequest {
 /// `pay_…`, `sub_…`, `ref_…` or `bk_…`; anything else names nothing.
 struct ObjectId(Uuid);
 
-described!(ObjectId, values::text(100));
+described!(ObjectId, description::text(100));
 
 impl FromField for ObjectId {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -132,7 +132,7 @@ impl FromField for ObjectId {
 
 struct ActorName(String);
 
-described!(ActorName, values::text(100));
+described!(ActorName, description::text(100));
 
 impl FromField for ActorName {
     fn from_field(value: &Value) -> Result<Self, Text> {

@@ -14,10 +14,10 @@ use standardwebhooks::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::read::EventBody;
-use super::store::{self, Claimed, Told};
-use crate::clock::Clock;
 use crate::config::MerchantWebhook;
+use crate::events::read::EventBody;
+use crate::events::store::{self, Claimed, Told};
+use kiwoom_clock::Clock;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 16;

@@ -4,9 +4,9 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use sqlx::AssertSqlSafe;
 
-use crate::clock::kst;
 use crate::context::Context;
-use crate::schedule::due_at;
+use crate::rules::schedule::due_at;
+use kiwoom_clock::kst;
 
 /// Days before the last day of the month on the card.
 const EXPIRY_DAYS: i64 = 30;

@@ -5,12 +5,12 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 
-use super::store::{self, Event};
+use crate::api::answers::{PaymentBody, RefundBody};
 use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
 use crate::billing::store::BillingKey;
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
-use crate::payments::answers::{PaymentBody, RefundBody};
+use crate::events::store::{self, Event};
 use crate::payments::store::{Payment, Refund, list_refunds};
 
 const BATCH: i64 = 200;

@@ -5,15 +5,15 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::publish::publish;
-use super::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
-use crate::answer::{self, Answer, Limit, Success, wrong_cursor};
-use crate::clock::rfc3339_kst;
 use crate::context::AppState;
-use crate::description::values::{self, described};
-use crate::error::{ApiError, Code, Text};
-use crate::extract::{Fields, FromField, FromFields, PathId, Query, text};
-use crate::ids::{EventId, SubscriptionId};
+use crate::events::publish::publish;
+use crate::events::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
+use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
+use crate::http::description::{self, described};
+use crate::http::error::{ApiError, Code, Text};
+use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, text};
+use crate::rules::ids::{EventId, SubscriptionId};
+use kiwoom_clock::rfc3339_kst;
 
 /// An event: in the list, and as the body of its delivery.
 #[derive(Serialize, ToSchema)]
@@ -77,7 +77,7 @@ impl FromFields for ListRequest {
 
 struct Type(String);
 
-described!(Type as "EventType", values::text(60));
+described!(Type as "EventType", description::text(60));
 
 impl FromField for Type {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -89,7 +89,7 @@ impl FromField for Type {
 /// be that of a card, and would be sent back.
 pub struct Position(pub i64);
 
-described!(Position, values::matching("^[0-9]{1,13}$"));
+described!(Position, description::matching("^[0-9]{1,13}$"));
 
 impl FromField for Position {
     fn from_field(value: &Value) -> Result<Self, Text> {

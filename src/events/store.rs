@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::ids::{EventId, SubscriptionId};
+use crate::rules::ids::{EventId, SubscriptionId};
 
 /// A row of `events`.
 #[derive(sqlx::FromRow)]

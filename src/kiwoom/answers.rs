@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::error::GatewayError;
-use super::wire::{Answer, instant};
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::wire::{Answer, instant};
 
 /// A registered card.
 pub struct Registered {

@@ -6,9 +6,9 @@ use serde_json::Value;
 use utoipa::openapi::SchemaFormat;
 use zeroize::Zeroizing;
 
-use crate::description::values::{self, described};
-use crate::error::Text;
-use crate::extract::FromField;
+use crate::http::description::{self, described};
+use crate::http::error::Text;
+use crate::http::extract::FromField;
 
 /// 13 to 19 digits that pass Luhn's check.
 #[derive(Debug)]
@@ -69,16 +69,16 @@ impl BirthDate {
 
 described!(
     CardNumber,
-    values::matching("^[ -]*([0-9][ -]*){13,19}$")
+    description::matching("^[ -]*([0-9][ -]*){13,19}$")
         .format(Some(SchemaFormat::Custom("card-number".to_owned())))
         .examples(["4111111111111111"])
 );
-described!(ExpireDate, values::matching("^[0-9]{2}(0[1-9]|1[0-2])$").examples(["2512"]));
-described!(CardPassword, values::matching("^[0-9]{2}$").examples(["12"]));
+described!(ExpireDate, description::matching("^[0-9]{2}(0[1-9]|1[0-2])$").examples(["2512"]));
+described!(CardPassword, description::matching("^[0-9]{2}$").examples(["12"]));
 described!(
     BirthDate,
     // A day that is there in one of the two centuries, or ten digits.
-    values::matching(
+    description::matching(
         "^([0-9]{2}((0[13578]|1[02])(0[1-9]|[12][0-9]|3[01])|(0[469]|11)(0[1-9]|[12][0-9]|30)|\
         02(0[1-9]|1[0-9]|2[0-8]))|([02468][048]|[13579][26])0229|[0-9]{10})$"
     )
@@ -159,7 +159,7 @@ fn is_day(yymmdd: &str) -> bool {
 }
 
 /// Luhn's check of a string of digits.
-pub(super) fn passes_luhn(digits: &str) -> bool {
+pub fn passes_luhn(digits: &str) -> bool {
     let weighted = digits.bytes().rev().enumerate().map(|(i, b)| {
         let digit = u32::from(b - b'0') << (i % 2);
         if digit > 9 { digit - 9 } else { digit }

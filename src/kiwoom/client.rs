@@ -5,16 +5,16 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::answers::{self, Approval, Cancellation, Registered};
-use super::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
-use super::charset;
-use super::codes;
-use super::error::GatewayError;
-use super::exchange::{Exchange, Ticket};
-use super::text::{CustomerId, OrderNo};
-use super::wire::{self, Answer, Fields};
-use crate::money::Won;
-use crate::pace::Turn;
+use crate::kiwoom::answers::{self, Approval, Cancellation, Registered};
+use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
+use crate::kiwoom::charset;
+use crate::kiwoom::codes;
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::exchange::{Exchange, Ticket};
+use crate::kiwoom::pace::Turn;
+use crate::kiwoom::text::{CustomerId, OrderNo};
+use crate::kiwoom::wire::{self, Answer, Fields};
+use crate::rules::money::Won;
 
 /// PAYMETHOD of a registration.
 pub const KEYGEN: &str = "CARD-KEYGEN";

@@ -1,10 +1,10 @@
 //! What the fuzz targets in `fuzz/` read answers with: the parsers that stand behind a call, without
 //! the call. Nothing else uses it.
 
-use super::answers::{self, Approval, Cancellation, Registered};
-use super::error::GatewayError;
-use super::exchange::judge;
-use super::wire::Answer;
+use crate::kiwoom::answers::{self, Approval, Cancellation, Registered};
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::exchange::judge;
+use crate::kiwoom::wire::Answer;
 
 /// What was sent, and what the answer has to repeat.
 pub struct Sent<'a> {

@@ -11,7 +11,6 @@
 
 mod answers;
 pub mod card;
-pub mod card_text;
 pub mod charset;
 mod client;
 pub mod codes;
@@ -20,6 +19,7 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod notification;
+pub mod pace;
 mod receipt;
 pub mod text;
 pub mod window;

@@ -1,6 +1,6 @@
 //! Receipts (전표) in KiwoomPay's merchant pages (protocol section 5).
 
-use super::client::KiwoomClient;
+use crate::kiwoom::client::KiwoomClient;
 
 impl KiwoomClient {
     /// The receipt page of a payment (protocol section 5). `method` is what it was paid with.

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use super::card_text::without_card;
-use super::charset;
-use crate::description::values::{self, described};
-use crate::error::Text;
-use crate::extract::{FromField, text};
+use crate::http::description::{self, described};
+use crate::http::error::Text;
+use crate::http::extract::{FromField, text};
+use crate::kiwoom::charset;
+use crate::redact::card_text::without_card;
 
 macro_rules! wire_text {
     ($name:ident, $max:literal, $example:literal, $what:literal) => {
@@ -24,7 +24,7 @@ macro_rules! wire_text {
             }
         }
 
-        described!($name, values::wire_text($max).examples([$example]));
+        described!($name, description::wire_text($max).examples([$example]));
 
         impl FromField for $name {
             fn from_field(value: &Value) -> Result<Self, Text> {
@@ -52,7 +52,7 @@ impl Email {
 
 described!(
     Email,
-    values::matching("^[!-?A-{}~]+@[!-?A-{}~]*[.][!-?A-{}~]*$").max_length(Some(100))
+    description::matching("^[!-?A-{}~]+@[!-?A-{}~]*[.][!-?A-{}~]*$").max_length(Some(100))
 );
 
 impl FromField for Email {
@@ -87,7 +87,7 @@ impl OrderNo {
     }
 }
 
-described!(OrderNo, values::matching("^[A-Za-z0-9._:=@+-]{1,50}$"));
+described!(OrderNo, description::matching("^[A-Za-z0-9._:=@+-]{1,50}$"));
 
 impl FromField for OrderNo {
     fn from_field(value: &Value) -> Result<Self, Text> {

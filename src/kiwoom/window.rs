@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::client::KiwoomClient;
-use super::error::GatewayError;
-use super::text::{CustomerName, OrderNo, ProductName};
-use super::wire::{self, Fields};
-use crate::money::Won;
-use crate::pace::Turn;
+use crate::kiwoom::client::KiwoomClient;
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::pace::Turn;
+use crate::kiwoom::text::{CustomerName, OrderNo, ProductName};
+use crate::kiwoom::wire::{self, Fields};
+use crate::rules::money::Won;
 
 /// Where the window is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::charset;
-use super::error::GatewayError;
-use super::notification::mask_cards;
-use crate::clock::kst_instant;
-use crate::money::Won;
+use crate::kiwoom::charset;
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::notification::mask_cards;
+use crate::rules::money::Won;
+use kiwoom_clock::kst_instant;
 
 /// A request body under construction. Wiped when dropped: it may hold a card number.
 pub(super) struct Fields(Vec<(&'static str, Zeroizing<String>)>);

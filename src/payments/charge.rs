@@ -6,16 +6,16 @@ use secrecy::SecretString;
 use sqlx::postgres::PgTransaction;
 use tokio::time::Instant;
 
-use super::order::{Outcome, State};
-use super::settle::{self, Settled};
-use super::store::{self, InitiatedBy, Kind, Payment};
 use crate::context::Context;
-use crate::error::{ApiError, Code};
-use crate::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::http::error::{ApiError, Code};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{Approval, ChargeOrder, GatewayError, Ticket, codes};
-use crate::money::Won;
-use crate::schedule::Period;
+use crate::payments::settle::{self, Settled};
+use crate::payments::store::{self, InitiatedBy, Kind, Payment};
+use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::rules::money::Won;
+use crate::rules::payment_state::{Outcome, State};
+use crate::rules::schedule::Period;
 
 /// From the intent to the call. More than that and the process was stopped in between (SIGSTOP, a
 /// frozen machine): others have taken it for dead by then, its row may be listed as unknown, and a

@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-use super::order::State;
-use super::store::{Kind, Payment};
-use crate::ids::PaymentId;
-use crate::money::Won;
+use crate::payments::store::{Kind, Payment};
+use crate::rules::ids::PaymentId;
+use crate::rules::money::Won;
+use crate::rules::payment_state::State;
 
 /// An order to be opened.
 pub struct Draft<'a> {

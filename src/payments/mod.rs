@@ -14,16 +14,10 @@
 //! What prevents a double charge is uniqueness, not locks: order numbers are unique, and a partial
 //! unique index allows one attempt of a period that has not finally failed.
 
-pub mod answers;
+pub mod cancellation;
 pub mod charge;
 pub mod checkout;
-pub mod fields;
-pub mod learn;
-pub mod order;
-pub mod pro_rata;
 pub mod recovery;
 pub mod refund;
 pub mod settle;
-pub mod standing;
 pub mod store;
-pub mod terms;

@@ -1,18 +1,18 @@
 //! Finds calls that were cut short and lists them as unknown. Never sends anything.
 
-use super::order::Outcome;
-use super::refund::{self, RefundOutcome};
-use super::settle::{self, SettleError};
-use super::store;
 use crate::context::Context;
-use crate::instance;
+use crate::payments::refund::{self, RefundOutcome};
+use crate::payments::settle::{self, SettleError};
+use crate::payments::store;
+use crate::rules::payment_state::Outcome;
+use crate::storage::live_processes;
 
 /// Beyond the gateway time-out, a call may wait this long for the database to take its outcome.
 const GRACE_SECS: f64 = 180.0;
 
 /// Makes every orphaned `sending` row `unknown`. Returns how many there were.
 pub async fn recover(ctx: &Context) -> sqlx::Result<usize> {
-    let mut alive = instance::alive(&ctx.pool).await?;
+    let mut alive = live_processes::alive(&ctx.pool).await?;
     alive.push(ctx.instance.number());
     let secs = ctx.config.kiwoom.timeout.as_secs_f64() + GRACE_SECS;
     let payments = store::orphans(&ctx.pool, &alive, secs).await?;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
-use super::learn;
-use super::order::{Change, Contradiction, Outcome, State, decide};
-use super::standing::{Attempt, Standing, Status};
-use super::store::{self, InitiatedBy, Payment, PaymentRef};
 use crate::context::Context;
-use crate::error::is_database_down;
-use crate::ids::{PaymentId, SubscriptionId};
+use crate::http::error::is_database_down;
+use crate::payments::cancellation;
+use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef};
+use crate::rules::ids::{PaymentId, SubscriptionId};
+use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
+use crate::rules::subscription_state::{Attempt, Standing, Status};
 
 /// How long an outcome is kept in memory while the database does not take it.
 const RECORD_TRIES: u32 = 120;
@@ -80,7 +80,7 @@ pub async fn settle(
     }
     let settled = match settled {
         Some(paid) if paid.state == State::Approved => {
-            Some(learn::waiting(ctx, &mut tx, paid).await?)
+            Some(cancellation::waiting(ctx, &mut tx, paid).await?)
         }
         other => other,
     };

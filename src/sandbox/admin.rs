@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::arguments::{self, number, object, text};
-use super::{Sandbox, cancel, exchange, lock, reply};
-use crate::clock::rfc3339_kst;
+use crate::sandbox::arguments::{self, number, object, text};
+use crate::sandbox::{Sandbox, cancel, exchange, lock, reply};
+use kiwoom_clock::rfc3339_kst;
 
 /// `POST /admin/cancel` `{transactionId, amount?}`: cancelled without the API, all that is left
 /// unless an amount is given. The merchant learns of it by a notification only.

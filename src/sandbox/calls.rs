@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use super::fault::Step;
-use crate::clock::rfc3339_kst;
+use crate::sandbox::fault::Step;
+use kiwoom_clock::rfc3339_kst;
 
 /// How many requests are kept.
 const MAX_CALLS: usize = 1_000;

@@ -1,11 +1,11 @@
 //! Cancellations (CANCELREQ=Y): of a whole payment or of a part of what is left of it.
 
-use super::exchange::{Done, keep};
-use super::fields::{self, Form, Rule, amount, filled, optional};
-use super::ledger::{Event, Ledger, Transaction};
-use super::wire::{self, Fields, Refusal};
-use super::{Sandbox, codes, lock, notice};
-use crate::clock::kst;
+use crate::sandbox::exchange::{Done, keep};
+use crate::sandbox::fields::{self, Form, Rule, amount, filled, optional};
+use crate::sandbox::ledger::{Event, Ledger, Transaction};
+use crate::sandbox::wire::{self, Fields, Refusal};
+use crate::sandbox::{Sandbox, codes, lock, notice};
+use kiwoom_clock::kst;
 
 /// Methods that can only be cancelled whole.
 const WHOLE_ONLY: [&str; 4] = ["BANK", "VACCOUNT", "MOBILE", "KT"];

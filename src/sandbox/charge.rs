@@ -6,13 +6,13 @@
 
 use uuid::Uuid;
 
-use super::cards::Behaviour;
-use super::exchange::{Done, keep};
-use super::fields::{self, Form, Rule, amount, filled, optional, present};
-use super::ledger::{Event, Ledger, Transaction};
-use super::wire::{self, Answer, Fields, Refusal};
-use super::{Sandbox, codes, lock};
-use crate::clock::kst;
+use crate::sandbox::cards::Behaviour;
+use crate::sandbox::exchange::{Done, keep};
+use crate::sandbox::fields::{self, Form, Rule, amount, filled, optional, present};
+use crate::sandbox::ledger::{Event, Ledger, Transaction};
+use crate::sandbox::wire::{self, Answer, Fields, Refusal};
+use crate::sandbox::{Sandbox, codes, lock};
+use kiwoom_clock::kst;
 
 const RULES: [Rule; 16] = [
     filled("ORDERNO", 50, Form::Text),

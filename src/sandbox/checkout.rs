@@ -7,14 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::charge::{new_auth_no, new_transaction_id};
-use super::exchange::keep;
-use super::fields::amount;
-use super::ledger::{Event, Ledger, Transaction};
-use super::window::Checkout;
-use super::wire::{Fields, Refusal};
-use super::{Sandbox, codes, form, lock, notice, window_page};
-use crate::clock::kst;
+use crate::sandbox::charge::{new_auth_no, new_transaction_id};
+use crate::sandbox::exchange::keep;
+use crate::sandbox::fields::amount;
+use crate::sandbox::ledger::{Event, Ledger, Transaction};
+use crate::sandbox::window::Checkout;
+use crate::sandbox::wire::{Fields, Refusal};
+use crate::sandbox::{Sandbox, codes, form, lock, notice, window_page};
+use kiwoom_clock::kst;
 
 /// What of the window's request comes back in the notification.
 const ECHOED: [&str; 6] =

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use super::{Sandbox, reply, wire};
-use crate::clock::rfc3339_kst;
+use crate::sandbox::{Sandbox, reply, wire};
+use kiwoom_clock::rfc3339_kst;
 
 /// How far ahead the clock may be moved at once: ten years and a little.
 const MAX_DAYS: i64 = 3_700;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::arguments::{number, object, text};
-use super::codes;
-use super::wire::Refusal;
+use crate::sandbox::arguments::{number, object, text};
+use crate::sandbox::codes;
+use crate::sandbox::wire::Refusal;
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;

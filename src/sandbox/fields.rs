@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::wire::{Fields, Refusal};
-use super::{charset, codes};
+use crate::sandbox::wire::{Fields, Refusal};
+use crate::sandbox::{charset, codes};
 
 /// The largest AMOUNT KiwoomPay takes: ten digits.
 const AMOUNT_DIGITS: usize = 10;

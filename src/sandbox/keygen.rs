@@ -3,13 +3,13 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::cards::{self, Behaviour, passes_luhn};
-use super::exchange::{Done, keep};
-use super::fields::{self, Form, Rule, filled, is_digits, optional, present};
-use super::ledger::{Card, Event};
-use super::wire::{self, Fields, Refusal};
-use super::{Sandbox, codes, lock};
-use crate::clock::kst;
+use crate::sandbox::cards::{self, Behaviour, passes_luhn};
+use crate::sandbox::exchange::{Done, keep};
+use crate::sandbox::fields::{self, Form, Rule, filled, is_digits, optional, present};
+use crate::sandbox::ledger::{Card, Event};
+use crate::sandbox::wire::{self, Fields, Refusal};
+use crate::sandbox::{Sandbox, codes, lock};
+use kiwoom_clock::kst;
 
 /// The contract whose keys need the holder's birth date and the PIN's first digits.
 const AUTHENTICATED: &str = "14";

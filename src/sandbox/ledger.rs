@@ -11,9 +11,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::cards::Behaviour;
-use super::journal::Journal;
-use super::outbox::{Notice, Outbox};
+use crate::sandbox::cards::Behaviour;
+use crate::sandbox::journal::Journal;
+use crate::sandbox::outbox::{Notice, Outbox};
 
 /// A registered card, as far as the sandbox remembers it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -52,8 +52,8 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
-use crate::clock::Clock;
 pub use fault::kinds as fault_kinds;
+use kiwoom_clock::Clock;
 
 /// The sandbox merchant's id. Ids of test contracts begin with `CT`.
 pub const CPID: &str = "CTSANDBOX";

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::cards::company_name;
-use super::ledger::{Event, Ledger, Transaction};
-use super::mishap::Mishap;
-use super::outbox::{Notice, Values};
-use super::{Sandbox, lock};
-use crate::clock::kst;
+use crate::sandbox::cards::company_name;
+use crate::sandbox::ledger::{Event, Ledger, Transaction};
+use crate::sandbox::mishap::Mishap;
+use crate::sandbox::outbox::{Notice, Values};
+use crate::sandbox::{Sandbox, lock};
+use kiwoom_clock::kst;
 
 /// How late a `late` notification is.
 const LATE_MINUTES: i64 = 10;

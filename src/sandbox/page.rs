@@ -9,12 +9,12 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::cards::TEST_CARDS;
-use super::html::{self, escape, won};
-use super::ledger::Transaction;
-use super::mishap::Mishaps;
-use super::{Sandbox, lock, wire};
-use crate::clock::kst;
+use crate::sandbox::cards::TEST_CARDS;
+use crate::sandbox::html::{self, escape, won};
+use crate::sandbox::ledger::Transaction;
+use crate::sandbox::mishap::Mishaps;
+use crate::sandbox::{Sandbox, lock, wire};
+use kiwoom_clock::kst;
 
 /// How many transactions the page shows.
 const SHOWN_TRANSACTIONS: usize = 50;

@@ -8,10 +8,10 @@ use axum::http::HeaderMap;
 use axum::http::uri::Authority;
 use axum::response::Response;
 
-use super::fault::{Kind, Step};
-use super::tokens::Purpose;
-use super::wire::{self, Answer, Fields, Refusal};
-use super::{Sandbox, codes, deliver, fields, lock};
+use crate::sandbox::fault::{Kind, Step};
+use crate::sandbox::tokens::Purpose;
+use crate::sandbox::wire::{self, Answer, Fields, Refusal};
+use crate::sandbox::{Sandbox, codes, deliver, fields, lock};
 
 /// Methods that are charged from server to server.
 const SERVER_METHODS: [&str; 2] = ["CARD-KEYGEN", "CARD-BATCH"];

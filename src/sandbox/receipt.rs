@@ -9,10 +9,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 
-use super::html::{self, escape, won};
-use super::ledger::Transaction;
-use super::{Sandbox, lock, window};
-use crate::clock::kst;
+use crate::sandbox::html::{self, escape, won};
+use crate::sandbox::ledger::Transaction;
+use crate::sandbox::{Sandbox, lock, window};
+use kiwoom_clock::kst;
 
 /// The pages, and the methods each knows; the last one knows all but asks for the CPID.
 const PAGES: [(&str, &[&str]); 4] = [

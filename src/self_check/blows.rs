@@ -3,12 +3,12 @@
 
 use serde_json::json;
 
-use super::marks::Marks;
-use super::routes::{Known, Operation};
-use super::stage::Stage;
-use super::story::card;
-use super::variants;
 use crate::process::Failure;
+use crate::self_check::marks::Marks;
+use crate::self_check::routes::{Known, Operation};
+use crate::self_check::stage::Stage;
+use crate::self_check::story::card;
+use crate::self_check::variants;
 
 const HEADER: &str =
     "customerId,customerName,customerEmail,autokey,cardCompanyCode,cardNumber,reference";

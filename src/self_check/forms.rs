@@ -9,7 +9,7 @@ use encoding_rs::EUC_KR;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::marks::Mark;
+use crate::self_check::marks::Mark;
 
 /// Fewer bytes than this occur by chance.
 const MIN_BYTES: usize = 6;

@@ -4,12 +4,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::caller::Ask;
-use super::marks::Marks;
-use super::routes::Known;
-use super::story::{AMOUNT, Story, text};
 use crate::process::Failure;
 use crate::sandbox;
+use crate::self_check::caller::Ask;
+use crate::self_check::marks::Marks;
+use crate::self_check::routes::Known;
+use crate::self_check::story::{AMOUNT, Story, text};
 
 impl Story<'_> {
     /// Notifications with secrets in them, good and bad, in each way to send one.

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use super::search::Place;
-use super::stage::{LEVELS, Stage};
 use crate::process::Failure;
+use crate::self_check::search::Place;
+use crate::self_check::stage::{LEVELS, Stage};
 
 impl Stage {
     /// Everything that the services have left. The sandbox is KiwoomPay's side: it has card numbers

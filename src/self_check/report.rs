@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::routes::Operation;
-use super::search::{Place, Searcher};
+use crate::self_check::routes::Operation;
+use crate::self_check::search::{Place, Searcher};
 
 /// See the module.
 pub struct Report {

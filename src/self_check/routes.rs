@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::caller::Ask;
+use crate::self_check::caller::Ask;
 
 /// One method of one path.
 #[derive(Clone, Debug)]

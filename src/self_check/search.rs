@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::forms;
-use super::marks::Mark;
+use crate::self_check::forms;
+use crate::self_check::marks::Mark;
 
 /// Where something was left, and all of it.
 pub struct Place {

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::caller::{Answers, Caller};
-use super::marks::Marks;
-use super::receiver::Receiver;
-use crate::database::private::PrivateServer;
 use crate::process::{Failure, Process, Recipe, free_port};
+use crate::self_check::caller::{Answers, Caller};
+use crate::self_check::marks::Marks;
+use crate::self_check::receiver::Receiver;
+use crate::storage::database::private::PrivateServer;
 
 /// As loud as it gets, also for the parts of libraries that print what they send.
 const LOUD: &str = "trace,hyper=trace,hyper::proto=trace,hyper_util::client=trace,reqwest=trace,\

@@ -6,13 +6,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::caller::Caller;
-use super::marks::{CARD_PASSWORD, Marks};
-use super::notices::paid;
-use super::routes::{Known, Operation};
-use crate::clock::Clock;
 use crate::process::Failure;
 use crate::sandbox;
+use crate::self_check::caller::Caller;
+use crate::self_check::marks::{CARD_PASSWORD, Marks};
+use crate::self_check::notices::paid;
+use crate::self_check::routes::{Known, Operation};
+use kiwoom_clock::Clock;
 
 const CUSTOMER: &str = "customer-1";
 pub(super) const AMOUNT: i64 = 9900;

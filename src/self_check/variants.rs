@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::caller::Ask;
-use super::forms::percent_encoded;
-use super::marks::{CARD_PASSWORD, Marks};
-use super::routes::{Field, Known, Operation};
+use crate::self_check::caller::Ask;
+use crate::self_check::forms::percent_encoded;
+use crate::self_check::marks::{CARD_PASSWORD, Marks};
+use crate::self_check::routes::{Field, Known, Operation};
 
 /// The ways to write a card number.
 fn written(card: &str) -> [String; 3] {

@@ -4,11 +4,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Failure;
-use super::diary::Note;
-use super::merchant::insist;
-use super::plan::Cancel;
-use super::reach::Reach;
+use crate::simulate::Failure;
+use crate::simulate::diary::Note;
+use crate::simulate::merchant::insist;
+use crate::simulate::plan::Cancel;
+use crate::simulate::reach::Reach;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

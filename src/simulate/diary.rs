@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::Counters;
-use crate::schedule::AnchorDay;
+use crate::rules::schedule::AnchorDay;
+use crate::simulate::Counters;
 
 /// The notes of a run.
 #[derive(Clone, Debug, Default)]

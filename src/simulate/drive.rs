@@ -8,14 +8,14 @@ use fastrand::Rng;
 use futures::{StreamExt, stream};
 use tokio::task::JoinHandle;
 
-use super::diary::{Diary, Note};
-use super::errands;
-use super::menu::Menu;
-use super::merchant::{self, Subscriber, Terms};
-use super::plan::{Errand, Later, Measure, Plan, plan};
-use super::world::World;
-use super::{Failure, Options};
-use crate::clock::{kst, rfc3339_kst};
+use crate::simulate::diary::{Diary, Note};
+use crate::simulate::errands;
+use crate::simulate::menu::Menu;
+use crate::simulate::merchant::{self, Subscriber, Terms};
+use crate::simulate::plan::{Errand, Later, Measure, Plan, plan};
+use crate::simulate::world::World;
+use crate::simulate::{Failure, Options};
+use kiwoom_clock::{kst, rfc3339_kst};
 
 /// How long work that is due may take before the simulation gives up.
 const PATIENCE: Duration = Duration::from_mins(5);

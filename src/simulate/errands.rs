@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
-use super::diary::Note;
-use super::merchant::{self, Subscriber, Terms};
-use super::plan::Errand;
-use super::reach::Reach;
-use super::{Failure, buyer};
-use crate::ids::SubscriptionId;
+use crate::rules::ids::SubscriptionId;
+use crate::simulate::diary::Note;
+use crate::simulate::merchant::{self, Subscriber, Terms};
+use crate::simulate::plan::Errand;
+use crate::simulate::reach::Reach;
+use crate::simulate::{Failure, buyer};
 
 /// What came of an errand.
 #[derive(Debug)]

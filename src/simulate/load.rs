@@ -4,13 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::FromRow;
 
-use super::diary::Diary;
-use super::reach::Reach;
-use super::{Failure, barriers, merchant};
-use crate::payments::order::State;
-use crate::payments::standing::Status;
 use crate::payments::store::InitiatedBy;
-use crate::schedule::{RetryDays, Rules};
+use crate::rules::payment_state::State;
+use crate::rules::schedule::{RetryDays, Rules};
+use crate::rules::subscription_state::Status;
+use crate::simulate::diary::Diary;
+use crate::simulate::reach::Reach;
+use crate::simulate::{Failure, barriers, merchant};
 
 /// A transaction as the gateway holds it.
 #[expect(clippy::struct_field_names, reason = "the ledger's own names")]

@@ -1,6 +1,6 @@
 //! Everything that can go wrong in a simulation, by name.
 
-use super::Failure;
+use crate::simulate::Failure;
 
 /// What the gateway does wrong. After most of these it may or may not have taken the money.
 pub const GATEWAY: &[&str] = &[

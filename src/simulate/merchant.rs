@@ -8,12 +8,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Failure;
-use super::diary::Note;
-use super::reach::Reach;
-use crate::clock::rfc3339_kst;
-use crate::ids::SubscriptionId;
-use crate::schedule::AnchorDay;
+use crate::rules::ids::SubscriptionId;
+use crate::rules::schedule::AnchorDay;
+use crate::simulate::Failure;
+use crate::simulate::diary::Note;
+use crate::simulate::reach::Reach;
+use kiwoom_clock::rfc3339_kst;
 
 /// A caller gives up after so many answers that say "not now", or none.
 const TRIES: usize = 200;

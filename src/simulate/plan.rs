@@ -6,9 +6,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::menu::{self, Menu};
-use super::moment::Moment;
-use super::trap::{Blow, Trap};
+use crate::simulate::menu::{self, Menu};
+use crate::simulate::moment::Moment;
+use crate::simulate::trap::{Blow, Trap};
 
 /// Longer than the gateway's time-out.
 const DELAY_MS: u64 = 1_500;

@@ -1,8 +1,8 @@
 //! Counts of the rare states, which prove that a run has reached them: from our own books and logs.
 
-use super::load::Transaction;
-use super::world::World;
-use super::{Counters, Failure};
+use crate::simulate::load::Transaction;
+use crate::simulate::world::World;
+use crate::simulate::{Counters, Failure};
 
 /// What is counted in the database.
 const QUERIES: &[(&str, &str)] = &[

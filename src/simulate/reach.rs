@@ -6,7 +6,7 @@ use reqwest::Client;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::Failure;
+use crate::simulate::Failure;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Mutex;
 
-use super::moment::{Moment, Watch};
-use super::trap::Traps;
+use crate::simulate::moment::{Moment, Watch};
+use crate::simulate::trap::Traps;
 
 /// Nothing of ours is longer; a length beyond it is a stream that was misread.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;

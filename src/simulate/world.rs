@@ -10,14 +10,14 @@ use reqwest::Client;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::reach::Reach;
-use super::tap::{self, Side};
-use super::trap::{Blow, Struck, Traps};
-use super::{Counters, Failure};
-use crate::clock::Clock;
-use crate::database::MIGRATIONS;
-use crate::database::private::{DATABASE, PrivateServer};
 use crate::process::{Process, Recipe, free_port};
+use crate::simulate::reach::Reach;
+use crate::simulate::tap::{self, Side};
+use crate::simulate::trap::{Blow, Struck, Traps};
+use crate::simulate::{Counters, Failure};
+use crate::storage::database::MIGRATIONS;
+use crate::storage::database::private::{DATABASE, PrivateServer};
+use kiwoom_clock::Clock;
 
 /// `KIWOOM_TIMEOUT_SECS` of the services.
 const GATEWAY_TIMEOUT_SECS: u64 = 1;

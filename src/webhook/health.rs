@@ -6,11 +6,11 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::store;
-use crate::answer::{self, Success};
-use crate::clock::rfc3339_kst;
 use crate::context::AppState;
+use crate::http::answer::{self, Success};
 use crate::payments::store::unknown_outcomes;
+use crate::webhook::store;
+use kiwoom_clock::rfc3339_kst;
 
 /// How the notifications are doing.
 #[derive(Serialize, ToSchema)]

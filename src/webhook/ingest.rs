@@ -16,15 +16,15 @@
 
 use sha2::{Digest, Sha256};
 
-use super::store::{self, Entry};
 use crate::context::Context;
-use crate::kiwoom::card_text::holds_card;
 use crate::kiwoom::codes;
 use crate::kiwoom::notification::{self, Event, Fields, Notification, mask_cards};
-use crate::payments::learn::{self, Learnt, Told};
-use crate::payments::order::{Outcome, State};
+use crate::payments::cancellation::{self, Learnt, Told};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{Kind as PaymentKind, Payment, PaymentRef, find};
+use crate::redact::card_text::holds_card;
+use crate::rules::payment_state::{Outcome, State};
+use crate::webhook::store::{self, Entry};
 
 /// What it tells of, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -224,7 +224,7 @@ async fn canceled(
         amount: told.amount,
         occurred_at: told.occurred_at,
     };
-    let learnt = learn::cancellation(ctx, payment.id, &told).await?;
+    let learnt = cancellation::cancellation(ctx, payment.id, &told).await?;
     Ok(match learnt {
         Learnt::Applied => Verdict::Applied,
         Learnt::TooEarly => Verdict::Waiting,

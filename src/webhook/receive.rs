@@ -8,13 +8,13 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::ingest::{self, Verdict};
-use super::source::{self, Rules};
-use crate::actor::Actor;
-use crate::address;
+use crate::access::actor::Actor;
+use crate::access::origin;
 use crate::context::{AppState, Context};
-use crate::error::ErrorBody;
-use crate::idempotency::MAX_BODY_BYTES;
+use crate::http::error::ErrorBody;
+use crate::layers::idempotency::MAX_BODY_BYTES;
+use crate::webhook::ingest::{self, Verdict};
+use crate::webhook::source::{self, Rules};
 
 /// KiwoomPay waits about 9 seconds (protocol section 4); an answer after that is wasted.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -81,14 +81,14 @@ async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response 
 
 async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let forwarded = address::forwarded(&parts.headers);
+    let forwarded = origin::forwarded(&parts.headers);
     let rules = Rules {
         allowed: &ctx.config.webhook_allowed_ips,
         trusted_proxies: &ctx.config.trusted_proxies,
         allow_loopback: !ctx.config.is_production(),
     };
     if !source::is_allowed(rules, peer.ip(), &forwarded) {
-        let client = address::client(rules.trusted_proxies, peer.ip(), &forwarded);
+        let client = origin::client(rules.trusted_proxies, peer.ip(), &forwarded);
         let client = client.map(|ip| ip.to_string());
         tracing::warn!(client, "notification from an address that is not allowed");
         return match ingest::refuse_source(ctx).await {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::address::{client, contains};
+use crate::access::origin::{client, contains};
 
 /// Who is let in.
 #[derive(Clone, Copy, Debug)]

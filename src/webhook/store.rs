@@ -4,8 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::ingest::{Kind, Verdict};
 use crate::kiwoom::notification::Notification;
+use crate::webhook::ingest::{Kind, Verdict};
 
 /// A notification to be kept.
 pub struct Entry<'a> {

@@ -4,8 +4,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kiwoom_billing::api_keys::store::{self, Terms};
-use kiwoom_billing::api_keys::{NewKey, Scope};
+use kiwoom_billing::access::api_keys::store::{self, Terms};
+use kiwoom_billing::access::api_keys::{NewKey, Scope};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;

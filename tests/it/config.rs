@@ -277,7 +277,7 @@ fn env_example_has_every_variable_that_is_read_and_no_other() {
     let listed: Vec<_> = example().iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), asked.into_inner());
     // In the order of the fields, as far as their documentation names the variables.
-    let source = include_str!("../../src/config.rs");
+    let source = include_str!("../../src/config/mod.rs");
     let fields = source.split("pub struct KiwoomConfig").next().unwrap();
     let places: Vec<_> =
         listed.iter().filter_map(|name| fields.find(&format!("`{name}`"))).collect();

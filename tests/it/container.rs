@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use kiwoom_billing::database::private::PrivateServer;
+use kiwoom_billing::storage::database::private::PrivateServer;
 use sqlx::{Connection, PgConnection};
 
 use crate::database_start::migrate;

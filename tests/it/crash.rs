@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Datelike;
-use kiwoom_billing::clock::Clock;
+use kiwoom_clock::Clock;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, card, one_off};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Datelike;
-use kiwoom_billing::clock::Clock;
+use kiwoom_clock::Clock;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 

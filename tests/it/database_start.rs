@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use kiwoom_billing::database::private::{DATABASE, StartOptions};
+use kiwoom_billing::storage::database::private::{DATABASE, StartOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::app::TestApp;

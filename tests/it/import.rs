@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use chrono::{Datelike, Duration, NaiveDate};
-use kiwoom_billing::clock::Clock;
+use kiwoom_clock::Clock;
 use serde_json::{Value, json};
 
 use crate::app::card;

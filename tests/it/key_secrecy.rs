@@ -1,6 +1,6 @@
 //! What is left of an API key: its public id, and the hash of its secret in one table.
 
-use kiwoom_billing::api_keys::Scope;
+use kiwoom_billing::access::api_keys::Scope;
 use sqlx::AssertSqlSafe;
 
 use crate::api_keys::id;

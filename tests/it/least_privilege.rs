@@ -138,7 +138,7 @@ async fn the_service_can_do_to_the_database_only_what_its_code_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_stands_in_the_list_of_rights() {
     let database = new_database().await;
-    let grants = include_str!("../../src/database/grants.sql");
+    let grants = include_str!("../../src/storage/database/grants.sql");
     for table in tables(&mut as_service(&database).await).await {
         assert!(grants.contains(&format!(" on {table} to ")), "{table} is not in grants.sql");
     }

@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use kiwoom_billing::database::private::{PrivateServer, StartOptions};
-use kiwoom_billing::database::{MIGRATIONS, grants};
+use kiwoom_billing::storage::database::private::{PrivateServer, StartOptions};
+use kiwoom_billing::storage::database::{MIGRATIONS, grants};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::OnceCell;

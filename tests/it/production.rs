@@ -1,6 +1,6 @@
 //! A service in production, which starts only on a database that loses no commit.
 
-use kiwoom_billing::database::private::{DATABASE, PrivateServer};
+use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
 
 use crate::process::Folder;
 

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use kiwoom_billing::api_keys::{NewKey, Scope};
+use kiwoom_billing::access::api_keys::{NewKey, Scope};
 
 use crate::api_keys::OF_SETTINGS;
 use crate::app::{Reply, TestApp, card};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kiwoom_billing::api_keys::{SCOPES, Scope};
+use kiwoom_billing::access::api_keys::{SCOPES, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use kiwoom_billing::database::private::{DATABASE, PrivateServer, StartOptions};
+use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer, StartOptions};
 use serde_json::json;
 
 use crate::app::TestApp;

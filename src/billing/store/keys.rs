@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use crate::answer::Paging;
-use crate::ids::BillingKeyId;
-use crate::vault::Sealed;
+use crate::http::answer::Paging;
+use crate::rules::ids::BillingKeyId;
+use crate::storage::vault::Sealed;
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use sqlx::postgres::PgConnection;
 
-use super::{RefundError, Request};
-use crate::money::Won;
-use crate::payments::order::State;
-use crate::payments::pro_rata::{self, Basis};
+use crate::payments::refund::{RefundError, Request};
 use crate::payments::store::{self, Payment};
+use crate::rules::money::Won;
+use crate::rules::payment_state::State;
+use crate::rules::pro_rata::{self, Basis};
 
 /// How much is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -2,12 +2,12 @@
 
 use sqlx::postgres::PgTransaction;
 
-use super::RefundOutcome;
 use crate::context::Context;
-use crate::ids::{PaymentId, RefundId};
-use crate::payments::order::Contradiction;
+use crate::payments::refund::RefundOutcome;
 use crate::payments::settle::SettleError;
 use crate::payments::store::{self, Payment, Refund, RefundState};
+use crate::rules::ids::{PaymentId, RefundId};
+use crate::rules::payment_state::Contradiction;
 
 /// Step 3: records the outcome and moves the held amount, in one transaction. `None` when nothing
 /// had been sent and the refund's row is gone.

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::{Payment, Refund, RefundState};
-use crate::ids::{PaymentId, SubscriptionId};
-use crate::payments::terms::Terms;
+use crate::payments::store::terms::Terms;
+use crate::payments::store::{Payment, Refund, RefundState};
+use crate::rules::ids::{PaymentId, SubscriptionId};
 
 /// What a list of payments is narrowed to.
 #[derive(Clone, Debug, Default)]

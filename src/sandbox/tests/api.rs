@@ -8,7 +8,7 @@ use encoding_rs::EUC_KR;
 use serde_json::{Map, Value, json};
 
 use super::super::{AUTH_KEY, CPID, Options, Sandbox, jump, open, router};
-use crate::clock::Clock;
+use kiwoom_clock::Clock;
 
 pub struct TestSandbox {
     pub sandbox: Arc<Sandbox>,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::TestSandbox;
-use super::api::{batch, cancel, keygen, with};
+use crate::sandbox::tests::TestSandbox;
+use crate::sandbox::tests::api::{batch, cancel, keygen, with};
 use crate::sandbox::{AUTH_KEY, CPID, codes};
 
 const APPROVED: &str = "4111111111111111";

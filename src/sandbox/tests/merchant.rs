@@ -10,9 +10,9 @@ use axum::routing::get;
 use encoding_rs::EUC_KR;
 use serde_json::json;
 
-use super::TestSandbox;
-use super::api::with;
 use crate::sandbox::CPID;
+use crate::sandbox::tests::TestSandbox;
+use crate::sandbox::tests::api::with;
 
 type Notices = Arc<Mutex<Vec<HashMap<String, String>>>>;
 

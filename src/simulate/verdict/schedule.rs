@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::Violations;
-use crate::clock::kst;
-use crate::payments::standing::Status;
 use crate::payments::store::InitiatedBy;
-use crate::schedule::due_at;
+use crate::rules::schedule::due_at;
+use crate::rules::subscription_state::Status;
 use crate::simulate::diary::History;
 use crate::simulate::load::{Books, Entry, Subscription};
+use crate::simulate::verdict::Violations;
+use kiwoom_clock::kst;
 
 /// After a jump of the clock what was due on the way is done at once, or some tries later.
 const AFTER_JUMP: Duration = Duration::hours(6);

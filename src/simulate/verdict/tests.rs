@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 
 use super::*;
-use crate::payments::standing::Status;
 use crate::payments::store::InitiatedBy;
-use crate::schedule::{AnchorDay, RetryDays, Rules};
+use crate::rules::schedule::{AnchorDay, RetryDays, Rules};
+use crate::rules::subscription_state::Status;
 use crate::simulate::diary::{Diary, History};
 use crate::simulate::load::Subscription;
 

@@ -2,11 +2,11 @@
 //! rules.
 
 use kiwoom_billing::kiwoom::codes::Verdict;
-use kiwoom_billing::payments::order::{Change, Outcome, State, decide};
 use kiwoom_billing::payments::refund::{RefundOutcome, decide as decide_refund};
-use kiwoom_billing::payments::standing::{Attempt, Status};
 use kiwoom_billing::payments::store::RefundState;
-use kiwoom_billing::schedule::due_at;
+use kiwoom_billing::rules::payment_state::{Change, Outcome, State, decide};
+use kiwoom_billing::rules::schedule::due_at;
+use kiwoom_billing::rules::subscription_state::{Attempt, Status};
 
 use super::rows::{AMOUNT, Call, Flow, Job, Sabotage, Step};
 use super::world::World;

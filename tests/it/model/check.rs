@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use kiwoom_billing::payments::order::State;
-use kiwoom_billing::payments::standing::Status;
 use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::rules::payment_state::State;
+use kiwoom_billing::rules::subscription_state::Status;
 
 use super::rows::AMOUNT;
 use super::world::World;

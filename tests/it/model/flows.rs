@@ -2,10 +2,10 @@
 //! transaction or one message is in production.
 
 use chrono::Duration;
-use kiwoom_billing::payments::order::{State, obstacle};
-use kiwoom_billing::payments::standing::{Due, Status};
 use kiwoom_billing::payments::store::RefundState;
-use kiwoom_billing::schedule::Period;
+use kiwoom_billing::rules::payment_state::{State, obstacle};
+use kiwoom_billing::rules::schedule::Period;
+use kiwoom_billing::rules::subscription_state::{Due, Status};
 
 use super::rows::{AMOUNT, Flow, Job, Lease, Payment, Refund, Sabotage, Step};
 use super::world::World;

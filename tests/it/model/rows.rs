@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use chrono::NaiveDate;
-use kiwoom_billing::payments::order::{Outcome, State};
 use kiwoom_billing::payments::refund::RefundOutcome;
-use kiwoom_billing::payments::standing::Standing;
 use kiwoom_billing::payments::store::RefundState;
-use kiwoom_billing::schedule::Period;
+use kiwoom_billing::rules::payment_state::{Outcome, State};
+use kiwoom_billing::rules::schedule::Period;
+use kiwoom_billing::rules::subscription_state::Standing;
 
 /// One rule of the model that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use fastrand::Rng;
-use kiwoom_billing::clock::kst;
-use kiwoom_billing::payments::standing::{Standing, Status};
-use kiwoom_billing::schedule::{AnchorDay, Cadence, RetryDays, Rules};
+use kiwoom_billing::rules::schedule::{AnchorDay, Cadence, RetryDays, Rules};
+use kiwoom_billing::rules::subscription_state::{Standing, Status};
+use kiwoom_clock::kst;
 
 use super::rows::{
     Call, Counters, Flow, Gateway, Mail, Payment, Proc, Refund, Sabotage, Step, Sub,

@@ -1,0 +1,60 @@
+//! Who does what is being done: written on every event by the transaction that does it.
+
+use axum::http::Extensions;
+use chrono::{DateTime, Utc};
+
+use crate::access::api_keys::ApiKeyId;
+use crate::access::request_id::RequestId;
+
+tokio::task_local! {
+    static ACTOR: Actor;
+}
+
+/// Who acts, and in which request.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    name: String,
+    request: String,
+}
+
+impl Actor {
+    /// The API key of a request with these extensions; KiwoomPay where no key is asked for.
+    pub fn of(extensions: &Extensions) -> Self {
+        let key = extensions.get::<ApiKeyId>();
+        Self {
+            name: key.map_or_else(|| "kiwoompay".to_owned(), |key| key.0.clone()),
+            request: RequestId::of(extensions),
+        }
+    }
+
+    /// The service by itself.
+    fn scheduler() -> Self {
+        Self { name: "scheduler".to_owned(), request: String::new() }
+    }
+
+    /// Runs `work` as this actor.
+    pub async fn acts<T>(self, work: impl Future<Output = T>) -> T {
+        ACTOR.scope(self, work).await
+    }
+
+    /// `kiwoom-billing import`.
+    pub fn import() -> Self {
+        Self { name: "import".to_owned(), request: String::new() }
+    }
+
+    /// Who acts in this task; the scheduler when nobody said so.
+    pub fn present() -> Self {
+        ACTOR.try_with(Self::clone).unwrap_or_else(|_| Self::scheduler())
+    }
+
+    /// The statement that begins a transaction of this actor at `now`. Neither name nor request id
+    /// can hold a quote: the one is ours, the other is checked where it comes in.
+    pub fn begin(&self, now: DateTime<Utc>) -> String {
+        let Self { name, request } = self;
+        let now = now.to_rfc3339();
+        format!(
+            "begin; set local kiwoom.actor = '{name}'; set local kiwoom.request = '{request}'; \
+             set local kiwoom.now = '{now}'"
+        )
+    }
+}

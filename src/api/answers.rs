@@ -1,0 +1,268 @@
+//! The JSON of payments and refunds, and the statuses they are answered with.
+
+use axum::http::StatusCode;
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::context::Context;
+use crate::http::answer::{self, Answer};
+use crate::http::error::{ApiError, Code, GatewayAnswer, Text};
+use crate::http::fields::TaxFree;
+use crate::kiwoom::GatewayError;
+use crate::payments::refund::RefundError;
+use crate::payments::store::{Payment, Refund, RefundState};
+use crate::rules::payment_state::State;
+use crate::rules::schedule::Period;
+use kiwoom_clock::rfc3339_kst;
+
+/// The days from `start` on, up to the day before `end`.
+#[derive(Serialize, ToSchema)]
+pub struct PeriodBody {
+    start: NaiveDate,
+    end: NaiveDate,
+}
+
+impl From<Period> for PeriodBody {
+    fn from(period: Period) -> Self {
+        Self { start: period.start, end: period.end }
+    }
+}
+
+/// A payment.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentBody {
+    id: String,
+    order_id: String,
+    /// `pending`, `approved`, `declined`, `unknown`, `partially_refunded` or `refunded`.
+    status: &'static str,
+    amount: i64,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
+    refundable_amount: i64,
+    #[schema(required)]
+    customer_id: Option<String>,
+    #[schema(required)]
+    billing_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<PeriodBody>,
+    product_name: String,
+    method: String,
+    #[schema(required)]
+    transaction_id: Option<String>,
+    #[schema(required)]
+    auth_number: Option<String>,
+    #[schema(required)]
+    approved_at: Option<String>,
+    #[schema(required)]
+    receipt_url: Option<String>,
+    #[schema(required)]
+    failure: Option<FailureBody>,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FailureBody {
+    code: String,
+    message: String,
+}
+
+impl PaymentBody {
+    /// The payment with its receipt link.
+    pub fn new(ctx: &Context, payment: Payment) -> Self {
+        let method = payment_method(&payment).to_owned();
+        let receipt = payment.transaction_id.as_deref();
+        Self {
+            status: payment_status(&payment),
+            refundable_amount: payment.refundable(),
+            receipt_url: receipt.map(|id| ctx.kiwoom.receipt_url(&method, id)),
+            period: payment.period().map(PeriodBody::from),
+            id: payment.id.to_string(),
+            order_id: payment.order_no,
+            amount: payment.amount.get(),
+            tax_free_amount: Some(payment.tax_free_amount).filter(|part| *part > 0),
+            customer_id: payment.customer_id,
+            billing_key: payment.billing_key_id.map(|id| id.to_string()),
+            subscription_id: payment.subscription_id.map(|id| id.to_string()),
+            product_name: payment.product_name,
+            method,
+            transaction_id: payment.transaction_id,
+            auth_number: payment.auth_number,
+            approved_at: payment.approved_at.map(rfc3339_kst),
+            failure: payment.failure_code.map(|code| FailureBody {
+                code,
+                message: payment.failure_message.unwrap_or_default(),
+            }),
+            created_at: rfc3339_kst(payment.created_at),
+        }
+    }
+}
+
+/// PAYMETHOD; a charge of a registered card is one of a card.
+pub fn payment_method(payment: &Payment) -> &str {
+    payment.method.as_deref().unwrap_or("CARD")
+}
+
+/// The status of the API; see [`PaymentBody`].
+pub fn payment_status(payment: &Payment) -> &'static str {
+    match payment.state {
+        State::Sending | State::Ready => "pending",
+        State::Declined | State::Closed | State::Expired => "declined",
+        State::Unknown | State::Mismatch => "unknown",
+        State::Approved if payment.refunded_amount == 0 => "approved",
+        State::Approved if payment.refunded_amount < payment.amount.get() => "partially_refunded",
+        State::Approved => "refunded",
+    }
+}
+
+/// Each status of a payment as a condition on its columns.
+pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
+    ("pending", "state = 'sending'"),
+    ("approved", "state = 'approved' and refunded_amount = 0"),
+    ("declined", "state = 'declined'"),
+    ("unknown", "state = 'unknown'"),
+    (
+        "partially_refunded",
+        "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
+    ),
+    ("refunded", "state = 'approved' and refunded_amount = amount"),
+];
+
+/// A refund.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundBody {
+    id: String,
+    payment_id: String,
+    amount: i64,
+    /// Only when part of the amount is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_free_amount: Option<i64>,
+    /// `pending`, `refunded`, `declined` or `unknown`.
+    status: &'static str,
+    #[schema(required)]
+    reason: Option<String>,
+    #[schema(required)]
+    refunded_at: Option<String>,
+    #[schema(required)]
+    transaction_id: Option<String>,
+}
+
+impl From<Refund> for RefundBody {
+    fn from(refund: Refund) -> Self {
+        Self {
+            id: refund.id.to_string(),
+            payment_id: refund.payment_id.to_string(),
+            amount: refund.amount.get(),
+            tax_free_amount: Some(refund.tax_free_amount).filter(|part| *part > 0),
+            status: match refund.state {
+                RefundState::Sending => "pending",
+                RefundState::Refunded => "refunded",
+                RefundState::Declined => "declined",
+                RefundState::Unknown => "unknown",
+            },
+            reason: refund.reason,
+            refunded_at: refund.refunded_at.map(rfc3339_kst),
+            transaction_id: refund.transaction_id,
+        }
+    }
+}
+
+/// A refund with its payment.
+#[derive(Serialize, ToSchema)]
+pub struct RefundAnswer {
+    /// Only while the outcome is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    refund: RefundBody,
+    payment: PaymentBody,
+}
+
+impl RefundAnswer {
+    /// A refund whose outcome is known.
+    pub fn settled(refund: Refund, payment: PaymentBody) -> Self {
+        Self { status: None, refund: refund.into(), payment }
+    }
+}
+
+/// 200 approved, 402 declined, 202 unknown.
+pub fn payment_answer(ctx: &Context, payment: Payment) -> Answer {
+    match payment.state {
+        State::Declined => {
+            let result_code = payment.failure_code.unwrap_or_default();
+            let message = payment.failure_message.unwrap_or_default();
+            let gateway = GatewayAnswer { result_code, message };
+            Err(ApiError::from(Code::PaymentDeclined).with_gateway(gateway))
+        }
+        State::Approved => Ok(answer::ok(PaymentBody::new(ctx, payment))),
+        State::Sending
+        | State::Unknown
+        | State::Ready
+        | State::Expired
+        | State::Closed
+        | State::Mismatch => {
+            Ok(answer::with_status(StatusCode::ACCEPTED, PaymentBody::new(ctx, payment)))
+        }
+    }
+}
+
+/// 409 for a refund that the gateway refused, with its words.
+pub fn refund_refused(refund: Refund) -> ApiError {
+    let result_code = refund.failure_code.unwrap_or_default();
+    let message = refund.failure_message.unwrap_or_default();
+    ApiError::from(Code::RefundNotAllowed).with_gateway(GatewayAnswer { result_code, message })
+}
+
+/// 200 refunded, 409 refused, 202 unknown.
+pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
+    let (status, unknown) = match refund.state {
+        RefundState::Declined => return Err(refund_refused(refund)),
+        RefundState::Refunded => (StatusCode::OK, None),
+        RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
+    };
+    let payment = PaymentBody::new(ctx, payment);
+    let body = RefundAnswer { status: unknown, refund: refund.into(), payment };
+    Ok(answer::with_status(status, body))
+}
+
+/// A call that was not sent: 502.
+pub fn not_sent(error: GatewayError) -> ApiError {
+    match error {
+        GatewayError::ReadyRefused { code, message } | GatewayError::Refused { code, message } => {
+            tracing::error!(code, "KiwoomPay refuses our calls: check the contract and the key");
+            let gateway = GatewayAnswer { result_code: code, message };
+            ApiError::from(Code::GatewayUnavailable).with_gateway(gateway)
+        }
+        GatewayError::NotSent(_) | GatewayError::Unknown(_) => Code::GatewayUnavailable.into(),
+    }
+}
+
+/// Why a payment cannot be measured by days.
+pub fn no_period() -> Text {
+    Text::new(
+        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.",
+        "The payment is for no period of a subscription: send used and total.",
+    )
+}
+
+/// Why there is no refund, as the caller sees it.
+impl From<RefundError> for ApiError {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::NotFound => Code::PaymentNotFound.into(),
+            RefundError::NotAllowed => Code::RefundNotAllowed.into(),
+            RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
+            RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
+            RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
+            RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
+            RefundError::TakenOver => Code::RequestInProgress.into(),
+            RefundError::NoTurn(reason) => reason.into(),
+            RefundError::Gateway(error) => not_sent(error),
+            RefundError::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What the features share of the HTTP API: payments and refunds as a caller reads them.
+
+pub mod answers;

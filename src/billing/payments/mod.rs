@@ -1,0 +1,256 @@
+//! Payments: reading them, and settling an unknown one by hand.
+
+pub(crate) mod export;
+pub(crate) mod pay;
+pub(crate) mod proof;
+pub(crate) mod quote;
+pub(crate) mod refunds;
+
+use axum::extract::State;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::api::answers::{PAYMENT_STATUSES, PaymentBody};
+use crate::context::AppState;
+use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
+use crate::http::description::{self, described};
+use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::fields::Reason;
+use crate::kiwoom::codes::Verdict;
+use crate::kiwoom::text::CustomerId;
+use crate::payments::settle::{self, SettleError};
+use crate::payments::store::terms::Terms;
+use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
+use crate::rules::ids::SubscriptionId;
+use crate::rules::payment_state::{Outcome, State as PaymentState};
+use crate::rules::schedule::midnight;
+
+/// A payment, by its id or its order id.
+#[utoipa::path(
+    get, path = "/billing/payment/{id}", tag = "billing", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The payment", body = Success<PaymentBody>),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
+    Ok(answer::ok(PaymentBody::new(&ctx, payment)))
+}
+
+/// The payment, unless it is an order of the hosted window.
+pub async fn card_payment(ctx: &AppState, reference: &PaymentRef) -> Result<Payment, ApiError> {
+    let found = store::find(&ctx.pool, reference).await?;
+    let found = found.filter(|p| p.kind != Kind::Checkout);
+    found.ok_or(Code::PaymentNotFound.into())
+}
+
+/// Which payments to list.
+pub struct ListRequest {
+    filter: Filter,
+    paging: Paging,
+}
+
+pub(super) struct StatusFilter(&'static str);
+
+described!(
+    StatusFilter as "PaymentStatus",
+    description::one_of(PAYMENT_STATUSES.iter().map(|row| row.0))
+);
+
+impl FromField for StatusFilter {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let found = PAYMENT_STATUSES.iter().find(|row| value.as_str() == Some(row.0));
+        let names: Vec<&str> = PAYMENT_STATUSES.iter().map(|row| row.0).collect();
+        let names = names.join(", ");
+        let wrong = || {
+            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
+        };
+        found.map(|row| Self(row.1)).ok_or_else(wrong)
+    }
+}
+
+/// An instant, or a date that stands for its beginning in Korea.
+pub(super) struct Moment(DateTime<Utc>);
+
+described!(Moment, description::moment());
+
+impl FromField for Moment {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        if let Ok(date) = NaiveDate::from_field(value) {
+            return Ok(Self(midnight(date)));
+        }
+        DateTime::from_field(value).map(Self)
+    }
+}
+
+impl FromFields for Filter {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let customer_id = f.optional::<CustomerId>("customerId");
+        let status = f.optional::<StatusFilter>("status");
+        Some(Self {
+            customer_id: customer_id.map(|c| c.as_str().to_owned()),
+            subscription_id: f.optional::<SubscriptionId>("subscriptionId"),
+            condition: status.map(|s| s.0),
+            from: f.optional::<Moment>("from").map(|m| m.0),
+            to: f.optional::<Moment>("to").map(|m| m.0),
+            terms: Terms::from_fields(f),
+        })
+    }
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Some(Self { filter: Filter::from_fields(f)?, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// Payments, newest first. `from` is included, `to` is not; both take a date or an instant.
+#[utoipa::path(
+    get, path = "/billing/payments", tag = "billing",
+    params(
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
+        ("from" = inline(Option<Moment>), Query),
+        ("to" = inline(Option<Moment>), Query),
+        ("minAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
+            description = "Won, included"),
+        ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
+            description = "`metadata[key]=value` of the subscription, at most 5"),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = inline(Option<Cursor>), Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<PaymentBody>>),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    let ListRequest { filter, paging } = request;
+    let rows = store::list(&ctx.pool, &filter, paging.before, paging.fetch()).await?;
+    Ok(answer::ok(paging.page(rows, |p| p.id.0, |p| PaymentBody::new(&ctx, p))))
+}
+
+/// What a person found out about an unknown payment.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
+pub struct ResolveRequest {
+    /// `approved` or `declined`.
+    outcome: Found,
+    /// KiwoomPay's transaction id; required when it was approved.
+    transaction_id: Option<TransactionId>,
+    /// How it was found out.
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Approved,
+    Declined,
+}
+
+described!(Found as "PaymentFound", description::one_of(["approved", "declined"]));
+
+impl FromField for Found {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("approved") => Ok(Self::Approved),
+            Some("declined") => Ok(Self::Declined),
+            _ => Err(Text::new(
+                "approved 또는 declined여야 합니다.",
+                "Has to be approved or declined.",
+            )),
+        }
+    }
+}
+
+/// At most 20 letters and digits (protocol section 1).
+struct TransactionId(String);
+
+described!(TransactionId, description::matching("^[A-Za-z0-9]{1,20}$"));
+
+impl FromField for TransactionId {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        let text = String::from_field(value)?;
+        if text.len() <= 20 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Ok(Self(text));
+        }
+        let ko = "영문과 숫자 20자 이하여야 합니다.";
+        Err(Text::new(ko, "Has to be at most 20 letters and digits."))
+    }
+}
+
+impl FromFields for ResolveRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let outcome = f.required("outcome");
+        let reason = f.required("reason");
+        let transaction_id = if outcome == Some(Found::Approved) {
+            Some(f.required("transactionId")?)
+        } else {
+            f.optional("transactionId")
+        };
+        Some(Self { outcome: outcome?, transaction_id, reason: reason? })
+    }
+}
+
+/// Settles an unknown payment by hand, after looking it up in KiwoomPay's merchant pages.
+#[utoipa::path(
+    post, path = "/billing/payment/{id}/resolve", tag = "billing", request_body = ResolveRequest,
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Settled", body = Success<PaymentBody>),
+        (status = 409, description = "`not_unknown`; `charge_in_progress`: cut short a moment ago, it \
+            may be sent yet", body = ErrorBody),
+    )
+)]
+pub async fn resolve(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Body(request): Body<ResolveRequest>,
+) -> Answer {
+    let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
+    if payment.state != PaymentState::Unknown {
+        return Err(Code::NotUnknown.into());
+    }
+    if store::may_be_sent_yet(&ctx.pool, payment.id.0).await? {
+        return Err(Code::ChargeInProgress.into());
+    }
+    let outcome = match (request.outcome, request.transaction_id) {
+        (Found::Approved, Some(id)) => Outcome::Approved {
+            transaction_id: id.0,
+            auth_number: None,
+            approved_at: payment.created_at,
+            method: None,
+        },
+        (Found::Approved | Found::Declined, _) => Outcome::Declined {
+            code: "RESOLVED".to_owned(),
+            message: request.reason.0.clone(),
+            verdict: Verdict::RetryLater,
+        },
+    };
+    tracing::warn!(id = %payment.id, order_no = payment.order_no, "unknown payment settled by hand");
+    let settled = settle::settle(&ctx, payment.id, &outcome, Some(&request.reason.0)).await;
+    let settled = settled.map_err(not_settled)?.ok_or(ApiError::from(Code::PaymentNotFound))?;
+    Ok(answer::ok(PaymentBody::new(&ctx, settled)))
+}
+
+/// The transaction id may belong to another payment already.
+pub fn not_settled(error: SettleError) -> ApiError {
+    match error {
+        SettleError::NotFound => Code::PaymentNotFound.into(),
+        SettleError::Contradiction => Code::NotUnknown.into(),
+        SettleError::Database(error) => {
+            let constraint = error.as_database_error().and_then(|e| e.constraint());
+            if constraint != Some("payments_transaction") {
+                return error.into();
+            }
+            let ko = "다른 결제의 거래번호입니다.";
+            let reason = Text::new(ko, "Belongs to another payment.");
+            ApiError::invalid_field("transactionId", reason)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `GET /billing/payment/:id/proof`: every attempt that was made for the same money, and the rule
+//! that let each of them be made and that allows or forbids the next one.
+
+use axum::extract::State;
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::answers::{PaymentBody, PeriodBody};
+use crate::billing::payments::card_payment;
+use crate::billing::store::{self, Subscription};
+use crate::context::{AppState, Context};
+use crate::http::answer::{self, Answer, Success};
+use crate::http::extract::PathId;
+use crate::payments::store::{InitiatedBy, Payment, PaymentRef, attempts};
+use crate::rules::payment_state::{Obstacle, obstacle};
+use crate::rules::subscription_state::Status;
+use kiwoom_clock::rfc3339_kst;
+
+/// What was done for one order or one period of a subscription.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProofBody {
+    #[schema(required)]
+    subscription_id: Option<String>,
+    /// The period paid for; `null` for a single charge.
+    #[schema(required)]
+    period: Option<PeriodBody>,
+    /// Oldest first. Each has an order number of its own and was at most one call that moves money.
+    attempts: Vec<AttemptBody>,
+    next: NextBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AttemptBody {
+    /// Why it could be made.
+    allowed_by: RuleBody,
+    /// `scheduler` or `merchant`.
+    initiated_by: &'static str,
+    /// When its outcome was recorded; `null` while it is under way.
+    #[schema(required)]
+    settled_at: Option<String>,
+    payment: PaymentBody,
+}
+
+/// Whether another attempt can be made for the same money.
+#[derive(Serialize, ToSchema)]
+struct NextBody {
+    allowed: bool,
+    rule: RuleBody,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RuleBody {
+    /// `first_attempt`, `earlier_declined`, `paid`, `outcome_unknown`, `in_progress`, `order_used`,
+    /// `period_over` or `subscription_canceled`.
+    code: &'static str,
+    message: &'static str,
+}
+
+const FIRST: RuleBody = rule("first_attempt", "이 주문번호나 회차의 첫 시도입니다.");
+const DECLINED: RuleBody =
+    rule("earlier_declined", "앞선 시도가 모두 키움페이에서 거절되어 돈이 움직이지 않았습니다.");
+const PAID: RuleBody = rule("paid", "이미 결제되었습니다. 다시 청구하지 않습니다.");
+const UNKNOWN: RuleBody = rule(
+    "outcome_unknown",
+    "앞선 시도의 결과를 모릅니다. 통지나 사람이 확정하기 전에는 다시 청구하지 않습니다.",
+);
+const UNDER_WAY: RuleBody = rule("in_progress", "앞선 시도가 진행 중입니다.");
+const CANCELED: RuleBody = rule("subscription_canceled", "구독이 취소되어 더 청구하지 않습니다.");
+const OVER: RuleBody = rule("period_over", "지난 회차입니다. 새 회차만 청구합니다.");
+const USED: RuleBody = rule("order_used", "주문번호는 한 번만 쓰입니다. 다시 시도하지 않습니다.");
+
+const fn rule(code: &'static str, message: &'static str) -> RuleBody {
+    RuleBody { code, message }
+}
+
+/// The proof that a payment was charged at most once: the attempts for its order or period, their
+/// results, and the rule that allowed or forbids another one. Takes the payment's id or order id.
+#[utoipa::path(
+    get, path = "/billing/payment/{id}/proof", tag = "billing", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The proof", body = Success<ProofBody>),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
+    let (mut made, closed) = match (payment.subscription_id, payment.period_start) {
+        (Some(id), Some(start)) => {
+            let subscription = store::find_subscription(&ctx.pool, id).await?;
+            let mut db = ctx.pool.acquire().await?;
+            let made = attempts(&mut db, id, start).await?;
+            (made, subscription.and_then(|s| closed(&s, start)))
+        }
+        _ => (vec![payment], Some(USED)),
+    };
+    made.reverse();
+    Ok(answer::ok(proof(&ctx, made, closed)))
+}
+
+/// Why a declined period of the subscription is not tried again.
+fn closed(subscription: &Subscription, period_start: NaiveDate) -> Option<RuleBody> {
+    let standing = &subscription.standing;
+    match standing.status {
+        Status::Canceled => Some(CANCELED),
+        _ if period_start < standing.period_start => Some(OVER),
+        Status::Incomplete | Status::Active | Status::PastDue | Status::Paused | Status::Unpaid => {
+            None
+        }
+    }
+}
+
+/// `made` is oldest first; `closed` says why no other attempt is made after a decline.
+fn proof(ctx: &Context, made: Vec<Payment>, closed: Option<RuleBody>) -> ProofBody {
+    let last = made.last();
+    ProofBody {
+        subscription_id: last.and_then(|p| p.subscription_id).map(|id| id.to_string()),
+        period: last.and_then(Payment::period).map(PeriodBody::from),
+        next: next(last.and_then(|p| obstacle(p.state)), closed),
+        attempts: made.into_iter().enumerate().map(|(n, p)| attempt(ctx, n, p)).collect(),
+    }
+}
+
+fn attempt(ctx: &Context, earlier: usize, payment: Payment) -> AttemptBody {
+    AttemptBody {
+        allowed_by: if earlier == 0 { FIRST } else { DECLINED },
+        initiated_by: match payment.initiated_by {
+            InitiatedBy::Scheduler => "scheduler",
+            InitiatedBy::Merchant => "merchant",
+            InitiatedBy::Buyer => "buyer",
+        },
+        settled_at: payment.settled_at.map(rfc3339_kst),
+        payment: PaymentBody::new(ctx, payment),
+    }
+}
+
+/// The rule that holds after the last attempt: the one that charging itself asks.
+fn next(obstacle: Option<Obstacle>, closed: Option<RuleBody>) -> NextBody {
+    let (allowed, rule) = match (obstacle, closed) {
+        (Some(Obstacle::Paid), _) => (false, PAID),
+        (Some(Obstacle::Unknown), _) => (false, UNKNOWN),
+        (Some(Obstacle::UnderWay), _) => (false, UNDER_WAY),
+        (None, Some(rule)) => (false, rule),
+        (None, None) => (true, DECLINED),
+    };
+    NextBody { allowed, rule }
+}

@@ -1,0 +1,113 @@
+//! `GET /billing/refund-quote`: what a refund of the unused part would give back.
+
+use axum::extract::State;
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::answers::no_period;
+use crate::context::AppState;
+use crate::http::answer::{self, Answer, Success};
+use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::extract::{Fields, FromFields, InQuery, Query};
+use crate::payments::refund::check_state;
+use crate::payments::store::{self, Payment, PaymentRef};
+use crate::rules::ids::PaymentId;
+use crate::rules::pro_rata::{self, Basis, Count, Quote, Uses};
+
+/// Which payment, and how its use is measured.
+pub struct QuoteRequest {
+    payment_id: PaymentId,
+    basis: Basis,
+}
+
+impl FromFields for QuoteRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let payment_id = f.required("paymentId");
+        let as_of = f.optional("asOf");
+        let basis = if f.has("used") || f.has("total") {
+            if f.has("asOf") {
+                let ko = "asOf 또는 used와 total 중 한 가지만 보낼 수 있습니다.";
+                f.refuse("asOf", Text::new(ko, "Send asOf, or used and total, not both."));
+            }
+            uses(f).map(Basis::Uses)
+        } else {
+            Some(Basis::Days(as_of))
+        };
+        Some(Self { payment_id: payment_id?, basis: basis? })
+    }
+}
+
+fn uses(f: &mut Fields) -> Option<Uses> {
+    let used = f.required::<InQuery<Count>>("used");
+    let total = f.required::<InQuery<Count>>("total");
+    let read = Uses::new(used?.0, total?.0);
+    if read.is_none() {
+        let ko = "1 이상이고 used 이상이어야 합니다.";
+        f.refuse("total", Text::new(ko, "Has to be at least 1 and at least used."));
+    }
+    read
+}
+
+/// What would be given back.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuoteBody {
+    payment_id: String,
+    /// Won, as are the next two and `quote`.
+    amount: i64,
+    refunded_amount: i64,
+    refundable_amount: i64,
+    /// `days` or `uses`.
+    basis: &'static str,
+    total: i64,
+    used: i64,
+    unused: i64,
+    /// What `POST /billing/refund` would give back with the same `proRata`.
+    quote: i64,
+    /// The last day that counts as used; `null` for uses.
+    #[schema(required)]
+    as_of: Option<NaiveDate>,
+}
+
+impl QuoteBody {
+    fn new(payment: &Payment, quote: Quote) -> Self {
+        Self {
+            payment_id: payment.id.to_string(),
+            amount: payment.amount.get(),
+            refunded_amount: payment.refunded_amount,
+            refundable_amount: payment.refundable(),
+            basis: if quote.as_of.is_some() { "days" } else { "uses" },
+            total: quote.total,
+            used: quote.total - quote.unused,
+            unused: quote.unused,
+            quote: quote.won,
+            as_of: quote.as_of,
+        }
+    }
+}
+
+/// 환불 예상 금액: the amount × unused ÷ total, rounded down, less what has gone back or is on its
+/// way back. Measured by the days of the paid period, of which `asOf` is the last one used, or by
+/// `used` of `total` uses.
+#[utoipa::path(
+    get, path = "/billing/refund-quote", tag = "billing",
+    params(
+        ("paymentId" = inline(PaymentId), Query),
+        ("asOf" = Option<NaiveDate>, Query, description = "YYYY-MM-DD; left out = today in Korea"),
+        ("used" = Option<i64>, Query, minimum = 0, maximum = 1_000_000),
+        ("total" = Option<i64>, Query, minimum = 1, maximum = 1_000_000),
+    ),
+    responses(
+        (status = 200, description = "The quote", body = Success<QuoteBody>),
+        (status = 409, description = "`refund_not_allowed`, `outcome_unknown`", body = ErrorBody),
+    )
+)]
+pub async fn show(State(ctx): State<AppState>, Query(request): Query<QuoteRequest>) -> Answer {
+    let found = store::find(&ctx.pool, &PaymentRef::Id(request.payment_id)).await?;
+    let payment = found.ok_or(ApiError::from(Code::PaymentNotFound))?;
+    check_state(&payment)?;
+    let quote = pro_rata::quote(&payment, request.basis, ctx.clock.today());
+    let quote = quote.ok_or_else(|| ApiError::invalid_field("paymentId", no_period()))?;
+    Ok(answer::ok(QuoteBody::new(&payment, quote)))
+}

@@ -1,0 +1,251 @@
+//! `POST /billing/refund`, and the refunds that were made.
+
+use axum::extract::State;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::api::answers::{PaymentBody, RefundAnswer, RefundBody, refund_answer};
+use crate::billing::payments::not_settled;
+use crate::context::AppState;
+use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
+use crate::http::description::{self, described};
+use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::fields::{Reason, TaxFree};
+use crate::kiwoom::text::OrderNo;
+use crate::layers::idempotency::NewId;
+use crate::payments::refund::{self, RefundOutcome, Wanted};
+use crate::payments::store::{self, PaymentRef, RefundState};
+use crate::rules::ids::{PaymentId, RefundId};
+use crate::rules::money::Won;
+use crate::rules::pro_rata::Basis;
+
+/// Which payment to refund, and how much.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
+pub struct RefundRequest {
+    /// One of `paymentId`, `orderId` and `transactionId`.
+    payment_id: Option<PaymentId>,
+    order_id: Option<OrderNo>,
+    #[schema(value_type = Option<description::AnyText>)]
+    transaction_id: Option<String>,
+    /// Won; left out = all that is left.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
+    amount: Option<Won>,
+    /// In place of `amount`, what has not been used, as `GET /billing/refund-quote` tells it:
+    /// `true` (by days, today), `{"asOf":"YYYY-MM-DD"}` or `{"used":N,"total":M}`.
+    pro_rata: Option<Basis>,
+    /// Tax-free part of the amount in won; left out, the taxable part goes back first.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: Option<i64>,
+    reason: Option<Reason>,
+}
+
+impl FromFields for RefundRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let names = ["paymentId", "orderId", "transactionId"];
+        if names.iter().filter(|name| f.has(name)).count() != 1 {
+            f.refuse(
+                "paymentId",
+                Text::new(
+                    "paymentId, orderId, transactionId 중 하나만 보내야 합니다.",
+                    "Send exactly one of paymentId, orderId and transactionId.",
+                ),
+            );
+        }
+        let amount = f.optional::<Won>("amount");
+        let pro_rata = f.optional::<Basis>("proRata");
+        if f.has("amount") && f.has("proRata") {
+            let ko = "amount와 proRata 중 하나만 보낼 수 있습니다.";
+            f.refuse("proRata", Text::new(ko, "Send amount or proRata, not both."));
+        }
+        let tax_free_amount = TaxFree::of(f, amount);
+        Some(Self {
+            amount,
+            pro_rata,
+            tax_free_amount,
+            reason: f.optional("reason"),
+            payment_id: f.optional("paymentId"),
+            order_id: f.optional("orderId"),
+            transaction_id: f.optional("transactionId"),
+        })
+    }
+}
+
+impl RefundRequest {
+    /// The one that was sent.
+    fn payment(&self) -> PaymentRef {
+        match (&self.order_id, &self.transaction_id) {
+            (Some(order_no), _) => PaymentRef::OrderNo(order_no.as_str().to_owned()),
+            (_, Some(id)) => PaymentRef::Transaction(id.clone()),
+            _ => PaymentRef::Id(self.payment_id.unwrap_or(PaymentId(uuid::Uuid::nil()))),
+        }
+    }
+}
+
+/// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it.
+#[utoipa::path(
+    post, path = "/billing/refund", tag = "billing", request_body = RefundRequest,
+    responses(
+        (status = 200, description = "Refunded", body = Success<RefundAnswer>),
+        (status = 202, description = "The gateway's answer was lost: never retry by yourself",
+            body = Success<RefundAnswer>),
+        (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
+            `outcome_unknown`", body = ErrorBody),
+        (status = "5XX", description = "Nothing was refunded", body = ErrorBody),
+    )
+)]
+pub async fn refund(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<RefundRequest>,
+) -> Answer {
+    let id = RefundId(new.id);
+    if new.resumed
+        && let Some(made) = store::find_refund(&ctx.pool, id).await?
+        && let Some(payment) = store::find(&ctx.pool, &PaymentRef::Id(made.payment_id)).await?
+    {
+        return refund_answer(&ctx, made, payment);
+    }
+    let request = refund::Request {
+        id,
+        payment: request.payment(),
+        wanted: request.pro_rata.map_or(request.amount.into(), Wanted::Unused),
+        tax_free_amount: request.tax_free_amount,
+        reason: request.reason.map(|r| r.0),
+    };
+    let (refund, payment) = refund::refund(&ctx, request).await?;
+    refund_answer(&ctx, refund, payment)
+}
+
+/// Which refunds to list.
+pub struct ListRequest {
+    payment_id: Option<PaymentId>,
+    state: Option<RefundState>,
+    paging: Paging,
+}
+
+described!(RefundState, description::one_of(["pending", "refunded", "declined", "unknown"]));
+
+impl FromField for RefundState {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("pending") => Ok(Self::Sending),
+            Some("refunded") => Ok(Self::Refunded),
+            Some("declined") => Ok(Self::Declined),
+            Some("unknown") => Ok(Self::Unknown),
+            _ => Err(Text::new(
+                "pending, refunded, declined, unknown 중 하나여야 합니다.",
+                "Has to be one of pending, refunded, declined, unknown.",
+            )),
+        }
+    }
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let payment_id = f.optional("paymentId");
+        let state = f.optional("status");
+        Some(Self { payment_id, state, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// Refunds, newest first.
+#[utoipa::path(
+    get, path = "/billing/refunds", tag = "billing",
+    params(
+        ("paymentId" = inline(Option<PaymentId>), Query),
+        ("status" = inline(Option<RefundState>), Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = inline(Option<Cursor>), Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<RefundBody>>),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    let ListRequest { payment_id, state, paging } = request;
+    let rows =
+        store::list_refunds(&ctx.pool, payment_id, state, paging.before, paging.fetch()).await?;
+    Ok(answer::ok(paging.page(rows, |r| r.id.0, RefundBody::from)))
+}
+
+/// What a person found out about an unknown refund.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = RefundResolveRequest)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveRequest {
+    /// `refunded` or `declined`.
+    outcome: Found,
+    /// How it was found out.
+    reason: Reason,
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Refunded,
+    Declined,
+}
+
+described!(Found as "RefundFound", description::one_of(["refunded", "declined"]));
+
+impl FromField for Found {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        match value.as_str() {
+            Some("refunded") => Ok(Self::Refunded),
+            Some("declined") => Ok(Self::Declined),
+            _ => Err(Text::new(
+                "refunded 또는 declined여야 합니다.",
+                "Has to be refunded or declined.",
+            )),
+        }
+    }
+}
+
+impl FromFields for ResolveRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let outcome = f.required("outcome");
+        let reason = f.required("reason");
+        Some(Self { outcome: outcome?, reason: reason? })
+    }
+}
+
+/// Settles an unknown refund by hand, after looking it up in KiwoomPay's merchant pages.
+#[utoipa::path(
+    post, path = "/billing/refund/{id}/resolve", tag = "billing", request_body = ResolveRequest,
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Settled", body = Success<RefundAnswer>),
+        (status = 409, description = "`not_unknown`", body = ErrorBody),
+    )
+)]
+pub async fn resolve(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Body(request): Body<ResolveRequest>,
+) -> Answer {
+    let found = store::find_refund(&ctx.pool, RefundId::parse(&id)).await?;
+    let found = found.ok_or(ApiError::from(Code::RefundNotFound))?;
+    if found.state != RefundState::Unknown {
+        return Err(Code::NotUnknown.into());
+    }
+    if store::may_be_sent_yet(&ctx.pool, found.id.0).await? {
+        return Err(Code::ChargeInProgress.into());
+    }
+    let outcome = match request.outcome {
+        Found::Refunded => {
+            RefundOutcome::Refunded { transaction_id: None, refunded_at: found.created_at }
+        }
+        Found::Declined => {
+            let message = request.reason.0.clone();
+            RefundOutcome::Declined { code: "RESOLVED".to_owned(), message }
+        }
+    };
+    tracing::warn!(id = %found.id, "unknown refund settled by hand");
+    let settled = refund::settle(&ctx, found.id, &outcome, Some(&request.reason.0)).await;
+    let settled = settled.map_err(not_settled)?;
+    let (refund, payment) = settled.ok_or(ApiError::from(Code::RefundNotFound))?;
+    let payment = PaymentBody::new(&ctx, payment);
+    Ok(answer::ok(RefundAnswer::settled(refund, payment)))
+}

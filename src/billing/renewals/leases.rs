@@ -1,0 +1,68 @@
+//! Which process works on which due subscription, and for how long. Who has lost its lease neither
+//! sends nor writes.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
+
+use crate::billing::store::Subscription;
+use crate::rules::ids::SubscriptionId;
+use crate::storage::live_processes;
+
+/// A due subscription that process `owner` alone works on, for as long as the lease holds.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct Lease {
+    pub id: SubscriptionId,
+    #[sqlx(rename = "leased_by")]
+    pub owner: i32,
+    #[sqlx(rename = "leased_until")]
+    pub until: DateTime<Utc>,
+}
+
+/// Takes up to `limit` due subscriptions for process `owner` alone, oldest first. A lease ends by
+/// the database's own clock, which nobody moves, or with its process. The first claim of a pass also
+/// takes what this process has from an earlier pass: one that failed, or whose claim's answer was
+/// lost, and nobody works on that.
+pub async fn claim(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    limit: i64,
+    (owner, lease_secs): (i32, f64),
+    is_first: bool,
+) -> sqlx::Result<Vec<Lease>> {
+    let alive = live_processes::alive(pool).await?;
+    let query = sqlx::query_as(
+        "update subscriptions
+         set leased_by = $3, leased_until = now() + make_interval(secs => $4)
+         where id in (
+            select id from subscriptions
+            where next_attempt_at <= $1
+               and (leased_until is null or leased_until < now() or leased_by <> all($5)
+                    or leased_by = $3 and $6)
+            order by next_attempt_at limit $2 for update skip locked)
+         returning id, leased_by, leased_until",
+    );
+    let query = query.bind(now).bind(limit).bind(owner).bind(lease_secs).bind(alive);
+    query.bind(is_first).fetch_all(pool).await
+}
+
+/// The subscription, locked until the transaction ends; `None` when the lease is lost: it ran out,
+/// a caller's charge ended it, or another process has the next one. Each lease ends at a moment of
+/// its own, which tells it from a later one of the same process.
+pub async fn lock(db: &mut PgConnection, lease: Lease) -> sqlx::Result<Option<Subscription>> {
+    let query = sqlx::query_as(
+        "select * from subscriptions where id = $1 and status <> 'incomplete'
+            and leased_by = $2 and leased_until = $3 and leased_until > clock_timestamp()
+         for update",
+    );
+    query.bind(lease.id).bind(lease.owner).bind(lease.until).fetch_optional(db).await
+}
+
+/// Gives a claimed subscription back untouched.
+pub async fn release(pool: &PgPool, lease: Lease) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update subscriptions set leased_until = null
+         where id = $1 and leased_by = $2 and leased_until = $3",
+    );
+    query.bind(lease.id).bind(lease.owner).bind(lease.until).execute(pool).await.map(drop)
+}

@@ -1,0 +1,120 @@
+//! One pass of the schedule: everything that is due at the clock's present moment.
+//!
+//! Due subscriptions are claimed in bounded batches with `SKIP LOCKED` and a lease, so that any
+//! number of processes share the work. The claim only spreads it: what prevents a second charge is
+//! the look at the locked row before the intent, and the unique index on the period. A lease that
+//! is lost by then means that nothing is sent and nothing is written.
+//!
+//! - approved: the schedule moves by one period
+//! - declined: `past_due`, retried on `RETRY_DAYS`; a hard decline or the last retry: `unpaid`
+//! - unknown: the period waits until somebody finds out
+//! - not sent: tried again five minutes later
+//! - several periods missed: the latest one only, never a burst
+
+pub(crate) mod charge_due;
+mod leases;
+
+use chrono::Duration;
+use futures::{StreamExt, stream};
+
+use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, postpone};
+use crate::billing::store;
+use crate::context::Context;
+use crate::http::error::Code;
+use crate::rules::ids::PaymentId;
+use crate::rules::subscription_state::{Due, Status};
+use leases::Lease;
+
+pub use store::{charges_under_way, next_due};
+
+const BATCH: i64 = 64;
+const CONCURRENCY: usize = 8;
+/// Longer than a batch takes at the gateway's pace, shorter than anybody's patience.
+const LEASE_SECS: f64 = 300.0;
+/// When what is due contradicts what was charged, a person has to look; the schedule comes back.
+const RECHECK: Duration = Duration::hours(1);
+
+/// Works off what is due. Returns how many subscriptions were looked at.
+pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
+    let mut handled = 0;
+    while !ctx.draining.is_cancelled() {
+        let now = ctx.clock.now();
+        let lease = (ctx.instance.number(), LEASE_SECS);
+        let claimed = leases::claim(&ctx.pool, now, BATCH, lease, handled == 0).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        handled += claimed.len();
+        stream::iter(claimed).for_each_concurrent(CONCURRENCY, |lease| renew(ctx, lease)).await;
+    }
+    Ok(handled)
+}
+
+/// A failure is logged and leaves the subscription for a later pass.
+async fn renew(ctx: &Context, lease: Lease) {
+    let done = if ctx.draining.is_cancelled() {
+        leases::release(&ctx.pool, lease).await
+    } else {
+        renew_claimed(ctx, lease).await
+    };
+    if let Err(error) = done {
+        tracing::error!(id = %lease.id, %error, "subscription left for a later pass");
+    }
+}
+
+async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+    let id = lease.id;
+    match charge_due(ctx, id, PaymentId::new(), By::Schedule(lease)).await {
+        Ok(_) => Ok(()),
+        Err(NotCharged::LeaseLost) => {
+            tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
+            Ok(())
+        }
+        Err(NotCharged::Paused | NotCharged::Stopping) => leases::release(&ctx.pool, lease).await,
+        Err(NotCharged::Gateway(error)) => {
+            tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
+            postpone(ctx, lease).await
+        }
+        Err(NotCharged::NoTurn(reason)) => {
+            tracing::warn!(%id, %reason, "renewal not sent, tried again in some minutes");
+            postpone(ctx, lease).await
+        }
+        Err(NotCharged::Refused(error)) => match error.code() {
+            Code::Internal => postpone(ctx, lease).await,
+            // It says nothing about what is due: the next pass claims it again.
+            Code::DatabaseUnavailable => Ok(()),
+            _ => reschedule(ctx, lease).await,
+        },
+    }
+}
+
+/// Nothing to charge: ends what was to end, resumes what was paused until now, and puts the next
+/// moment right. While a charge is under way there is no next moment, and its outcome will set one.
+async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+    let id = lease.id;
+    let mut tx = ctx.begin().await?;
+    if let Some(mut s) = leases::lock(&mut tx, lease).await? {
+        let now = ctx.clock.now();
+        match s.standing.due(ctx.rules(), now) {
+            Due::Cancel => {
+                s.standing.status = Status::Canceled;
+                s.canceled_at = Some(now);
+                tracing::info!(%id, "subscription ended with its period");
+            }
+            Due::Resume => {
+                s.standing.resume(ctx.clock.today());
+                tracing::info!(%id, "the pause is over");
+            }
+            Due::Charge(_) | Due::Nothing => {}
+        }
+        if s.standing.next_attempt_at.is_some() {
+            s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        }
+        if s.standing.next_attempt_at.is_some_and(|at| at <= now) {
+            tracing::error!(%id, "due, but the period has an attempt that forbids another");
+            s.standing.next_attempt_at = Some(now + RECHECK);
+        }
+        store::save_subscription(&mut tx, &s).await?;
+    }
+    tx.commit().await
+}

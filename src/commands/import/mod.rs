@@ -1,0 +1,119 @@
+//! `kiwoom-billing import`: billing keys and subscriptions of a merchant who moves in.
+//!
+//! One file, one transaction: a bad line and nothing is imported, but all that is wrong is told.
+
+mod keys;
+mod sheet;
+mod subscriptions;
+
+use std::error::Error;
+use std::io::Write;
+
+use serde_json::{Map, Value};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::access::actor::Actor;
+use crate::http::error::ApiError;
+use crate::rules::schedule::Rules;
+use crate::storage::vault::Vault;
+use kiwoom_clock::Clock;
+
+use sheet::{Kind, Row};
+pub use sheet::{Sheet, SheetError};
+
+/// Key of the advisory lock that an import holds ("import"): of two at once, the later one sees
+/// what the other has written.
+const LOCK: i64 = 0x696d_706f_7274;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What an import works with.
+pub struct Desk {
+    /// Encrypts billing keys, with the secret of the service.
+    pub vault: Vault,
+    /// The time of the service.
+    pub clock: Clock,
+    /// `CHARGE_HOUR` and `RETRY_DAYS`.
+    pub rules: Rules,
+    /// Whether everything is undone at the end.
+    pub dry_run: bool,
+}
+
+/// Why a line was not taken.
+enum Refusal {
+    /// What is wrong with it. The other lines are read all the same.
+    Line(String),
+    /// The import as a whole cannot go on.
+    Import(Failure),
+}
+
+impl Desk {
+    /// Imports the file and reports on stdout, line by line. `false` when a line was bad and so
+    /// nothing was imported; an error when the database, the secret or stdout failed.
+    pub async fn import(&self, pool: &PgPool, sheet: Sheet) -> Result<bool, Failure> {
+        let mut out = std::io::stdout();
+        let begin = Actor::import().begin(self.clock.now());
+        let mut tx = pool.begin_with(AssertSqlSafe(begin)).await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
+        let (lines, mut bad) = (sheet.rows.len(), 0);
+        for Row { line, cells } in sheet.rows {
+            let taken = match cells {
+                Ok(cells) => self.take(&mut tx, sheet.kind, cells).await,
+                Err(reason) => Err(Refusal::Line(reason)),
+            };
+            match taken {
+                Ok(made) => writeln!(out, "line {line}: ok {made}")?,
+                Err(Refusal::Line(reason)) => {
+                    bad += 1;
+                    writeln!(out, "line {line}: error {reason}")?;
+                }
+                Err(Refusal::Import(failure)) => return Err(failure),
+            }
+        }
+        let end = match (bad, self.dry_run) {
+            (0, false) => {
+                tx.commit().await.map_err(|error| unconfirmed(&error))?;
+                "imported"
+            }
+            (0, true) => "dry run, nothing was imported",
+            _ => "nothing was imported",
+        };
+        writeln!(out, "{lines} lines, {} good, {bad} bad: {end}", lines - bad)?;
+        Ok(bad == 0)
+    }
+
+    /// Writes one line into the transaction; the id that it got, and the customer's.
+    async fn take(
+        &self,
+        db: &mut PgConnection,
+        kind: Kind,
+        cells: Map<String, Value>,
+    ) -> Result<String, Refusal> {
+        match kind {
+            Kind::Keys => keys::take(self, db, cells).await,
+            Kind::Subscriptions => subscriptions::take(self, db, cells).await,
+        }
+    }
+}
+
+/// A commit whose answer was lost may have been done.
+fn unconfirmed(error: &sqlx::Error) -> Failure {
+    format!(
+        "the database did not confirm the import ({error}): a dry run tells whether it is there"
+    )
+    .into()
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        let text = error.english();
+        if error.is_server_error() { Self::Import(text.into()) } else { Self::Line(text) }
+    }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Import(error.into())
+    }
+}

@@ -1,0 +1,82 @@
+//! A line with a subscription: what `POST /billing/subscribe` takes, by the same rules, and the day
+//! of the next charge.
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use crate::billing::cards::usable;
+use crate::billing::store;
+use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
+use crate::commands::import::{Desk, Refusal};
+use crate::http::error::Text;
+use crate::http::extract::{Fields, FromFields};
+use crate::rules::ids::SubscriptionId;
+use crate::rules::schedule::Cadence;
+
+/// What a line says.
+struct SubscriptionRow {
+    request: SubscribeRequest,
+    next_billing_date: NaiveDate,
+}
+
+impl FromFields for SubscriptionRow {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let next_billing_date = f.required("nextBillingDate");
+        let request = SubscribeRequest::from_fields(f);
+        Some(Self { request: request?, next_billing_date: next_billing_date? })
+    }
+}
+
+/// Writes the subscription of one line: its id and the customer's.
+pub(super) async fn take(
+    desk: &Desk,
+    db: &mut PgConnection,
+    cells: Map<String, Value>,
+) -> Result<String, Refusal> {
+    let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells))?;
+    let mut problems = Vec::new();
+    if let Err(reason) = billed_on(request.cadence(), desk.clock.today(), next_billing_date) {
+        problems.push(format!("nextBillingDate: {}", reason.en));
+    }
+    let key = store::hold_key(db, request.billing_key).await?;
+    if let Err(error) = usable(key, request.customer_id.as_str()) {
+        problems.push(format!("billingKey: {}", error.english()));
+    }
+    if !problems.is_empty() {
+        return Err(Refusal::Line(problems.join("; ")));
+    }
+    request.start_date = Some(next_billing_date);
+    let id = SubscriptionId::new();
+    let subscription = draft(&desk.clock, &desk.rules, id, &request)?;
+    // A duplicate costs only its own line.
+    let mut savepoint = db.begin().await?;
+    store::insert_subscription(&mut savepoint, &subscription).await.map_err(exists)?;
+    savepoint.commit().await?;
+    Ok(format!("{id} {}", subscription.customer_id))
+}
+
+/// The cells as the JSON of a request has them. What does not read as its type stays text, for the
+/// request's own rules to refuse.
+fn typed(mut cells: Map<String, Value>) -> Map<String, Value> {
+    for name in ["amount", "cycleDay", "metadata"] {
+        let Some(cell) = cells.get_mut(name) else { continue };
+        let parsed = cell.as_str().and_then(|text| serde_json::from_str(text).ok());
+        *cell = parsed.unwrap_or_else(|| cell.take());
+    }
+    cells
+}
+
+/// Says what is wrong with the day of the first charge.
+fn billed_on(cadence: Cadence, today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
+    within_ten_years(today, day)?;
+    let billed = cadence.first_on_or_after(day);
+    if billed == day {
+        return Ok(());
+    }
+    Err(Text::new(
+        format!("결제일(cycleDay)에 맞지 않습니다. 맞는 날은 {billed}입니다."),
+        format!("Is no day on which cycleDay {} bills; {billed} is.", cadence.anchor.get()),
+    ))
+}

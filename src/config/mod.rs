@@ -1,0 +1,268 @@
+//! All settings, read once. A wrong or missing value stops the start with every problem listed.
+//!
+//! The order of the fields is the order of `.env.example`. Secrets do not print.
+
+mod billing_key_secret;
+mod kiwoom;
+mod limits;
+mod merchant_webhook;
+mod price_rise;
+mod read;
+pub mod secret_file;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+pub use limits::Limits;
+pub use merchant_webhook::MerchantWebhook;
+pub use price_rise::PriceRiseFallback;
+use read::Reader;
+pub use read::{MIN_API_KEY_LENGTH, Problem};
+
+use crate::rules::schedule::Rules;
+
+/// Which KiwoomPay the service talks to, and how strict the start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Test host, or the built-in sandbox.
+    Development,
+    /// Real money.
+    Production,
+}
+
+/// The settings of the service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `APP_ENV`, else `NODE_ENV`.
+    pub environment: Environment,
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `PORT`.
+    pub port: u16,
+    /// `PUBLIC_URL`: where browsers and KiwoomPay reach the service.
+    pub public_url: Option<Url>,
+    /// `DATABASE_URL`; without it development starts a private server.
+    pub database_url: Option<SecretString>,
+    /// `DATABASE_MAX_CONNECTIONS`.
+    pub database_max_connections: u32,
+    /// `DATA_DIR`: the private database, the sandbox's ledger, the development secret.
+    pub data_dir: PathBuf,
+    /// `PG_BIN_DIR`: where the private server's programs are, when they are not found by themselves.
+    pub pg_bin_dir: Option<PathBuf>,
+    /// `API_KEYS`: those of the database (`kiwoom-billing keys`) come beside them.
+    pub api_keys: Vec<SecretString>,
+    /// `AUTH_FAILURES_PER_MINUTE`, `REGISTER_*_PER_HOUR`.
+    pub limits: Limits,
+    /// `BILLING_KEY_SECRET`, or what `BILLING_KEY_SECRET_FILE` holds; development makes its own.
+    pub billing_key_secret: Option<SecretString>,
+    /// `BILLING_KEY_SECRET_OLD`, or `BILLING_KEY_SECRET_OLD_FILE`: read with, never written with.
+    pub billing_key_secret_old: Option<SecretString>,
+    /// The gateway settings (`KIWOOM_*`).
+    pub kiwoom: KiwoomConfig,
+    /// `KAKAOPAY_ENABLED`, `NAVERPAY_ENABLED`, `SAMSUNGPAY_ENABLED`, `PAYCO_ENABLED`.
+    pub easypay: EasyPayConfig,
+    /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment. A list that begins with
+    /// `+` adds to those.
+    pub webhook_allowed_ips: Vec<IpNet>,
+    /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`.
+    pub schedule: ScheduleConfig,
+    /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
+    /// until its balancer has noticed. Part of the time in which a stop is over.
+    pub shutdown_drain: Duration,
+    /// `MERCHANT_WEBHOOK_*`: where events are delivered.
+    pub merchant_webhook: Option<MerchantWebhook>,
+    /// `SDK_EXAMPLE_ENABLED`: default on in development only.
+    pub sdk_example_enabled: bool,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+    /// `RUST_LOG`.
+    pub log_filter: String,
+}
+
+/// Where KiwoomPay is and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct KiwoomConfig {
+    /// Real gateway, or the sandbox in its place.
+    pub gateway: Gateway,
+    /// `KIWOOM_BILL_TYPE`: BILLTYPE of the contract (protocol section 2.1).
+    pub bill_type: String,
+    /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
+    pub sdk_mode: String,
+    /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.
+    pub timeout: Duration,
+    /// `KIWOOM_RATE_PER_SEC` for each CPID and method; 0 = no limit.
+    pub rate_per_sec: u32,
+}
+
+/// The gateway that the service calls.
+#[derive(Clone, Debug)]
+pub enum Gateway {
+    /// The built-in sandbox, on the service's own port.
+    Sandbox,
+    /// KiwoomPay, or what `KIWOOM_BASE_URL` names.
+    Remote {
+        /// API base.
+        base_url: Url,
+        /// Merchant pages (receipts).
+        agent_url: Url,
+        /// `KIWOOM_CPID`.
+        cpid: String,
+        /// `KIWOOM_TEST_AUTH_KEY` or `KIWOOM_PROD_AUTH_KEY`.
+        auth_key: SecretString,
+    },
+}
+
+impl Gateway {
+    /// The built-in one, or one that stands alone: plain http is for nothing else.
+    pub fn is_sandbox(&self) -> bool {
+        match self {
+            Self::Sandbox => true,
+            Self::Remote { base_url, .. } => base_url.scheme() == "http",
+        }
+    }
+}
+
+/// Which easy-pay methods the contract has.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the contract")]
+pub struct EasyPayConfig {
+    /// 카카오페이
+    pub kakaopay: bool,
+    /// 네이버페이
+    pub naverpay: bool,
+    /// 삼성페이
+    pub samsungpay: bool,
+    /// 페이코
+    pub payco: bool,
+    /// `ORDER_EXPIRES_MINUTES`: an order that is not paid by then expires.
+    pub expires_minutes: i64,
+}
+
+/// When subscriptions are charged.
+#[derive(Clone, Debug)]
+pub struct ScheduleConfig {
+    /// `SCHEDULER_ENABLED`.
+    pub enabled: bool,
+    /// `SCHEDULER_INTERVAL_SECS`.
+    pub interval: Duration,
+    /// `CHARGE_HOUR` and `RETRY_DAYS`.
+    pub rules: Rules,
+    /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event tells of it; 0 = never.
+    pub renewal_notice_days: i64,
+    /// `PRICE_RISE_FALLBACK`.
+    pub price_rise_fallback: PriceRiseFallback,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads the environment, after `.env` when there is one.
+    pub fn from_env() -> Result<Self, Vec<Problem>> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings that `lookup` knows. An empty value counts as not set.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(lookup);
+        let config = build(&mut reader);
+        reader.finish(config)
+    }
+
+    /// Whether real money is moved.
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+}
+
+fn build(r: &mut Reader) -> Option<Config> {
+    let environment = environment(r).unwrap_or(Environment::Development);
+    let production = environment == Environment::Production;
+    let host = IpAddr::from(if production { [0, 0, 0, 0] } else { [127, 0, 0, 1] });
+    let kiwoom = kiwoom::read(r, production);
+    let config = Config {
+        environment,
+        host: r.parsed("HOST", "an IP address", host),
+        port: r.parsed("PORT", "a port from 0 to 65535", 3000),
+        public_url: r.url("PUBLIC_URL"),
+        database_url: r.database_url(production),
+        database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
+        data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
+        pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
+        api_keys: r.api_keys(),
+        limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),
+        billing_key_secret: billing_key_secret::present(r, production),
+        billing_key_secret_old: billing_key_secret::old(r),
+        easypay: EasyPayConfig {
+            kakaopay: r.switch("KAKAOPAY_ENABLED", false),
+            naverpay: r.switch("NAVERPAY_ENABLED", false),
+            samsungpay: r.switch("SAMSUNGPAY_ENABLED", false),
+            payco: r.switch("PAYCO_ENABLED", false),
+            expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
+        },
+        webhook_allowed_ips: r.webhook_allowed_ips(production),
+        trusted_proxies: r.networks("TRUSTED_PROXIES").unwrap_or_default(),
+        schedule: ScheduleConfig {
+            enabled: r.switch("SCHEDULER_ENABLED", true),
+            interval: Duration::from_secs(r.number("SCHEDULER_INTERVAL_SECS", 1..=3600, 30)),
+            rules: Rules {
+                charge_hour: r.number("CHARGE_HOUR", 0..=23, 10),
+                retry_days: r.retry_days(),
+            },
+            renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
+            price_rise_fallback: PriceRiseFallback::read(r),
+        },
+        shutdown_drain: Duration::from_secs(r.number(
+            "SHUTDOWN_DRAIN_SECS",
+            0..=3,
+            if production { 3 } else { 0 },
+        )),
+        merchant_webhook: MerchantWebhook::read(r, production),
+        sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
+        log_format: log_format(r, production),
+        log_filter: log_filter(r),
+        kiwoom: kiwoom?,
+    };
+    Some(config)
+}
+
+fn environment(r: &mut Reader) -> Option<Environment> {
+    let name = if r.text("APP_ENV").is_some() { "APP_ENV" } else { "NODE_ENV" };
+    match r.text(name).as_deref() {
+        None | Some("development" | "test") => Some(Environment::Development),
+        Some("production") => Some(Environment::Production),
+        Some(_) => r.wrong(name, "development (test API) or production (real API)"),
+    }
+}
+
+fn log_format(r: &mut Reader, production: bool) -> LogFormat {
+    match r.text("LOG_FORMAT").as_deref() {
+        Some("json") => LogFormat::Json,
+        Some("pretty") => LogFormat::Pretty,
+        None if production => LogFormat::Json,
+        None => LogFormat::Pretty,
+        Some(_) => r.wrong("LOG_FORMAT", "pretty or json").unwrap_or(LogFormat::Pretty),
+    }
+}
+
+fn log_filter(r: &mut Reader) -> String {
+    let text = r.text("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    if EnvFilter::builder().parse(&text).is_err() {
+        r.wrong::<()>("RUST_LOG", "error, warn, info, debug, trace, or a filter of these");
+    }
+    text
+}

@@ -1,0 +1,229 @@
+//! The only place that talks HTTP to KiwoomPay. One try of step 2, ever.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Position, Url};
+
+use crate::kiwoom::codes;
+use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::pace::Turn;
+use crate::kiwoom::wire::{Answer, Fields};
+
+const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
+const TOKEN: HeaderName = HeaderName::from_static("token");
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Answers are well under 1 KiB; more than this is not an answer.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// A longer RETURNURL is none.
+const MAX_RETURN_URL_BYTES: usize = 2048;
+/// A longer RESULTCODE is none; the known ones have four characters.
+const MAX_CODE_BYTES: usize = 32;
+/// Step 1 moves no money: it is tried this often.
+const READY_TRIES: u32 = 3;
+const READY_PAUSE: Duration = Duration::from_millis(200);
+
+/// The right to one step-2 request, from step 1. Consumed by use: a token serves one request. The
+/// turn it was got with ends with it, when the answer is there.
+pub struct Ticket {
+    return_url: Url,
+    token: String,
+    turn: Turn,
+}
+
+impl Ticket {
+    /// PAYMETHOD of the call.
+    pub(super) fn method(&self) -> &'static str {
+        self.turn.method()
+    }
+}
+
+pub(super) struct Exchange {
+    base_url: Url,
+    auth_key: SecretString,
+    ready_client: Client,
+    send_client: Client,
+    timeout: Duration,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        base_url: Url,
+        auth_key: SecretString,
+        timeout: Duration,
+    ) -> reqwest::Result<Self> {
+        // The client must not send anything twice by itself: no redirects, no retries. Step 2 also
+        // reuses no idle connection, because a server closing one looks like a lost answer.
+        let builder = || {
+            Client::builder()
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .no_proxy()
+                .referer(false)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(timeout)
+        };
+        Ok(Self {
+            base_url,
+            auth_key,
+            ready_client: builder().build()?,
+            send_client: builder().pool_max_idle_per_host(0).build()?,
+            timeout,
+        })
+    }
+
+    /// Step 1. Retried, because it moves no money.
+    pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
+        let answer = self.ask("/pay/ready", fields).await?;
+        match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
+            (_, _, Some((code, message))) if code != codes::SUCCESS => {
+                Err(GatewayError::ReadyRefused { code, message })
+            }
+            (Some(url), Some(token), _) => {
+                let return_url = self.pinned(&url).ok_or_else(|| {
+                    tracing::error!("ready answered with a RETURNURL on a foreign host");
+                    GatewayError::NotSent("RETURNURL is not KiwoomPay's".into())
+                })?;
+                Ok(Ticket { return_url, token, turn })
+            }
+            _ => Err(GatewayError::NotSent("ready answered without RETURNURL or TOKEN".into())),
+        }
+    }
+
+    /// A call that moves no money, tried up to [`READY_TRIES`] times within one time-out.
+    pub(super) async fn ask(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+        let tries = tokio::time::timeout(self.timeout, self.ask_repeatedly(path, fields)).await;
+        tries.unwrap_or_else(|_| Err(GatewayError::NotSent(format!("{path}: timed out"))))
+    }
+
+    async fn ask_repeatedly(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+        let mut last = GatewayError::NotSent("not tried".into());
+        for n in 0..READY_TRIES {
+            tokio::time::sleep(READY_PAUSE * n).await;
+            match self.ask_once(path, fields).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask_once(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+        let not_sent = |reason: String| GatewayError::NotSent(format!("{path}: {reason}"));
+        let request = self
+            .ready_client
+            .post(format!("{}{path}", self.base_url.as_str().trim_end_matches('/')))
+            .headers(self.headers()?)
+            .body(fields.encode()?);
+        let response = request.send().await.map_err(|e| not_sent(describe(&e)))?;
+        read_answer(response).await.map_err(not_sent)
+    }
+
+    /// Step 2, once. Only a request that could not be written down and a connection that was never
+    /// made are [`GatewayError::NotSent`].
+    pub(super) async fn send(
+        &self,
+        ticket: Ticket,
+        fields: &Fields,
+    ) -> Result<Answer, GatewayError> {
+        let mut headers = self.headers()?;
+        let token = HeaderValue::from_str(&ticket.token);
+        let token =
+            token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
+        headers.insert(TOKEN, token);
+        let request = self.send_client.post(ticket.return_url).headers(headers);
+        let response = request.body(fields.encode()?).send().await.map_err(|e| {
+            if e.is_connect() || e.is_builder() {
+                GatewayError::NotSent(describe(&e))
+            } else {
+                GatewayError::Unknown(describe(&e))
+            }
+        })?;
+        let answer = read_answer(response).await.map_err(GatewayError::Unknown)?;
+        judge(answer, &ticket.token)
+    }
+
+    fn headers(&self) -> Result<HeaderMap, GatewayError> {
+        let key = HeaderValue::from_str(self.auth_key.expose_secret());
+        let mut key = key.map_err(|_| GatewayError::NotSent("key is not a header value".into()))?;
+        key.set_sensitive(true);
+        let content_type = HeaderValue::from_static(CONTENT_TYPE_EUC_KR);
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, key), (CONTENT_TYPE, content_type)]))
+    }
+
+    /// RETURNURL comes from the network and the key is sent to it: the base's own origin, or over
+    /// https on the usual port a sub-domain of kiwoompay.co.kr; where the base itself is this
+    /// machine's sandbox, its origin alone. No user-info (protocol section 2).
+    fn pinned(&self, text: &str) -> Option<Url> {
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        let url = Url::parse(text).ok().filter(|_| plain && text.len() <= MAX_RETURN_URL_BYTES)?;
+        // The host stands there as it is meant: no escapes, numbers or slashes that become one.
+        let meant = &url[..Position::AfterHost];
+        let written = text.get(..meant.len()).is_some_and(|t| t.eq_ignore_ascii_case(meant));
+        let nobody = url.username().is_empty() && url.password().is_none();
+        let base = &self.base_url;
+        let kiwoom = base.scheme() == "https"
+            && url.port().is_none()
+            && url.host_str().is_some_and(|h| h.ends_with(".kiwoompay.co.kr"));
+        let ours = kiwoom || url.origin() == base.origin();
+        // The origin of `blob:https://…` is the one within.
+        (written && nobody && ours && url.scheme() == base.scheme()).then_some(url)
+    }
+}
+
+/// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.
+pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
+    let unknown = |reason: &str| Err(GatewayError::Unknown(reason.to_owned()));
+    match (answer.get("TOKEN"), answer.result()) {
+        (Some(other), _) if other != token => unknown("the answer has another TOKEN"),
+        (_, None) => unknown("the answer has no RESULTCODE"),
+        (_, Some((code, _))) if !is_code(&code) => unknown("the answer's RESULTCODE is none"),
+        (None, Some((code, _))) if code == codes::SUCCESS => unknown("the answer has no TOKEN"),
+        (_, Some((code, _))) if code == codes::SUCCESS => Ok(answer),
+        (_, Some((code, message))) => Err(GatewayError::Refused { code, message }),
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() <= MAX_CODE_BYTES && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+async fn read_answer(mut response: Response) -> Result<Answer, String> {
+    let status = response.status();
+    if status != reqwest::StatusCode::OK {
+        return Err(format!("status {}", status.as_u16()));
+    }
+    let charset = charset_of(response.headers());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| describe(&e))? {
+        if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err("the answer is too long".into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Answer::parse(&bytes, charset.as_deref()).ok_or_else(|| "the answer is not JSON".into())
+}
+
+fn charset_of(headers: &HeaderMap) -> Option<String> {
+    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+    let (_, charset) = content_type.split_once("charset=")?;
+    let charset = charset.split(';').next().unwrap_or_default();
+    Some(charset.trim_matches(|c: char| c == '"' || c.is_whitespace()).to_owned())
+}
+
+/// What went wrong, without the URL: a RETURNURL may carry a session.
+fn describe(error: &reqwest::Error) -> String {
+    let kind = match error {
+        e if e.is_connect() => "could not connect",
+        e if e.is_timeout() => "timed out",
+        e if e.is_redirect() => "redirected",
+        e if e.is_body() || e.is_decode() => "the answer broke off",
+        _ => "the connection broke",
+    };
+    kind.to_owned()
+}
+
+#[cfg(test)]
+mod tests;

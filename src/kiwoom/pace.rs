@@ -1,0 +1,173 @@
+//! When KiwoomPay may be called: a turn for each call. Two limits, each where it belongs.
+//!
+//! - The pace: so many calls a second for each CPID and method (protocol section 2.2), over all
+//!   processes on one database. The next free moment of a method is a row of `gateway_turns`; one
+//!   statement takes it and moves it on, by the database's own clock. Nobody leads, and nobody
+//!   holds a connection while waiting.
+//! - Calls in flight: so many at once in this process, so that a gateway that hangs costs a bounded
+//!   number of tasks and everything else goes on.
+//!
+//! A caller who waits for an answer takes the next moment there is. The schedule, which nobody
+//! waits for, takes only one that is free now; after some seconds it queues like everybody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::http::error::{ApiError, Code};
+
+/// Longest wait for a turn before the caller is told to come back later.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// So long the schedule lets others go first.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The calls of one second are spread over this much more, because calls do not arrive as evenly
+/// as they are sent: two that are this much too close still do not exceed the rate.
+const JITTER: Duration = Duration::from_millis(150);
+/// A turn that is used later than this is lost: it would collide with those that follow.
+const MAX_LATE: Duration = Duration::from_millis(100);
+/// Calls that callers wait for, in this process, waiting for their turn included. The schedule has
+/// its own number beside it (`renewals::CONCURRENCY`), so that neither keeps the other out.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// See the module.
+pub struct Pace {
+    pool: PgPool,
+    cpid: String,
+    /// From one call of a method to the next; `None` = no limit.
+    interval: Option<Duration>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// The right to one call of one method. What calls the gateway takes it by value, and only this
+/// module makes it. It counts as in flight until it is dropped.
+pub struct Turn {
+    method: &'static str,
+    _in_flight: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// PAYMETHOD of the call.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+}
+
+/// Why there is no turn. Nothing was sent.
+#[derive(Debug, Error)]
+pub enum NoTurn {
+    /// Too many calls are in flight, or the next turn is too far away.
+    #[error("too many calls")]
+    TooBusy,
+    /// The database that keeps the turns.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<NoTurn> for ApiError {
+    fn from(reason: NoTurn) -> Self {
+        match reason {
+            NoTurn::TooBusy => Code::RateLimited.into(),
+            NoTurn::Database(error) => error.into(),
+        }
+    }
+}
+
+impl Pace {
+    /// `per_sec` calls a second for each method of this CPID; 0 = no limit.
+    pub fn new(pool: &PgPool, cpid: &str, per_sec: u32) -> Self {
+        let interval = (per_sec > 0).then(|| (Duration::from_secs(1) + JITTER) / per_sec);
+        Self {
+            pool: pool.clone(),
+            cpid: cpid.to_owned(),
+            interval,
+            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+        }
+    }
+
+    /// A turn for a call that somebody waits for.
+    pub async fn interactive(&self, method: &'static str) -> Result<Turn, NoTurn> {
+        let turn = self.unpaced(method)?;
+        self.queue(method).await?;
+        Ok(turn)
+    }
+
+    /// A turn for a call of the schedule.
+    pub async fn scheduled(&self, method: &'static str) -> Result<Turn, NoTurn> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if self.reserve(method, Duration::ZERO).await?.is_some() {
+                return Ok(Turn { method, _in_flight: None });
+            }
+            sleep(self.until_free(method).await?).await;
+        }
+        self.queue(method).await?;
+        Ok(Turn { method, _in_flight: None })
+    }
+
+    /// A turn for a call that KiwoomPay sets no pace for.
+    pub fn unpaced(&self, method: &'static str) -> Result<Turn, NoTurn> {
+        let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| NoTurn::TooBusy)?;
+        Ok(Turn { method, _in_flight: Some(permit) })
+    }
+
+    /// Waits for the next moment that nobody has taken. A process that was stopped meanwhile has
+    /// missed its moment, as all others that waited in it have: each takes another.
+    async fn queue(&self, method: &'static str) -> Result<(), NoTurn> {
+        let give_up = Instant::now() + MAX_WAIT;
+        loop {
+            let left = give_up.saturating_duration_since(Instant::now());
+            let wait = self.reserve(method, left).await?.ok_or(NoTurn::TooBusy)?;
+            let at = Instant::now() + wait;
+            sleep_until(at).await;
+            if self.interval.is_none() || at.elapsed() <= MAX_LATE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the next moment unless it is further away than `max_wait`; how far away it is. A clock
+    /// of the database that went back, as in a failover, would keep everybody out: a moment that
+    /// nobody can have taken counts for nothing.
+    async fn reserve(
+        &self,
+        method: &'static str,
+        max_wait: Duration,
+    ) -> Result<Option<Duration>, NoTurn> {
+        let Some(interval) = self.interval else { return Ok(Some(Duration::ZERO)) };
+        let query = sqlx::query_scalar(
+            "insert into gateway_turns as t (cpid, method, next_at)
+             values ($1, $2, clock_timestamp() + make_interval(secs => $3))
+             on conflict on constraint gateway_turns_pkey do update
+             set next_at = make_interval(secs => $3) + case
+                when t.next_at between clock_timestamp()
+                    and clock_timestamp() + make_interval(secs => $5) then t.next_at
+                else clock_timestamp() end
+             where t.next_at <= clock_timestamp() + make_interval(secs => $4)
+                or t.next_at > clock_timestamp() + make_interval(secs => $5)
+             returning extract(epoch from
+                next_at - make_interval(secs => $3) - clock_timestamp())::float8",
+        );
+        let query = query.bind(&self.cpid).bind(method).bind(interval.as_secs_f64());
+        let query = query.bind(max_wait.as_secs_f64()).bind((MAX_WAIT * 2).as_secs_f64());
+        let secs: Option<f64> = query.fetch_optional(&self.pool).await?;
+        Ok(secs.map(|secs| Duration::try_from_secs_f64(secs).unwrap_or_default()))
+    }
+
+    /// How long until the next moment that nobody has taken, and a little longer: not all who wait
+    /// for it need ask at once.
+    async fn until_free(&self, method: &'static str) -> Result<Duration, NoTurn> {
+        let query = sqlx::query_scalar(
+            "select extract(epoch from next_at - clock_timestamp())::float8
+             from gateway_turns where cpid = $1 and method = $2",
+        );
+        let secs: Option<f64> =
+            query.bind(&self.cpid).bind(method).fetch_optional(&self.pool).await?;
+        let wait = Duration::try_from_secs_f64(secs.unwrap_or(0.0)).unwrap_or_default();
+        let jitter = self.interval.unwrap_or_default() / 4;
+        Ok(wait.min(PATIENCE) + jitter.mul_f64(fastrand::f64()))
+    }
+}

@@ -1,0 +1,270 @@
+//! `Idempotency-Key`: the same key and body give the first answer again, byte for byte.
+//!
+//! The layer also runs every writing request in a task of its own, which a caller that hangs up
+//! does not end, and which shutdown waits for. Only so many run at once: what a flood costs beyond
+//! them is an answer of 429, with no body in memory and no query.
+//!
+//! The row of a key carries the id that the request's payment, refund or subscription will have.
+//! When a process dies in the middle, the next request with the key finds by that id what was
+//! done, and answers from it instead of doing it again.
+
+mod scope;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use sqlx::PgPool;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use scope::Scope;
+
+use crate::access::actor::Actor;
+use crate::context::{AppState, Context};
+use crate::http::error::{ApiError, Code};
+use crate::payments::recovery;
+use crate::storage::live_processes;
+
+/// Largest request body in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Writing requests at once: twice what may wait for the gateway, so that a gateway that hangs
+/// leaves room for requests that do not need it.
+pub const MAX_REQUESTS: usize = 128;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request that has run this long is over, whatever its row says.
+const MAX_RUN_SECS: f64 = 600.0;
+/// A sender that never lives: numbers of processes begin at 1.
+const NOBODY: i32 = 0;
+
+/// The id for what a request makes.
+#[derive(Clone, Copy, Debug)]
+pub struct NewId {
+    /// Also the id of the idempotency key's row, when there is one.
+    pub id: Uuid,
+    /// An earlier process began this request and died: look for what it made.
+    pub resumed: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for NewId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let fresh = Self { id: Uuid::now_v7(), resumed: false };
+        Ok(parts.extensions.get().copied().unwrap_or(fresh))
+    }
+}
+
+enum Begun {
+    Fresh(Claim),
+    Resumed(Claim),
+    Answered(StatusCode, Vec<u8>),
+}
+
+/// The right to answer a key. A process that was taken for dead, and whose request another one has
+/// taken over, holds a claim of the past: it may neither replace the answer nor free the key.
+#[derive(Clone, Copy, sqlx::FromRow)]
+struct Claim {
+    id: Uuid,
+    started_at: DateTime<Utc>,
+}
+
+/// Layer: see the module.
+pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(under_way) = ctx.requests.clone().try_acquire_owned() else {
+        discard_body(body).await;
+        return ApiError::from(Code::RateLimited).into_response();
+    };
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
+    // Only now: a body may have taken longer than shutdown waits for work that has begun.
+    if ctx.stop.is_cancelled() {
+        return ApiError::from(Code::ShuttingDown).into_response();
+    }
+    let scope = match Scope::of(&parts, &body) {
+        Ok(scope) => scope,
+        Err(error) => return error.into_response(),
+    };
+    let actor = Actor::of(&parts.extensions);
+    let request = Request::from_parts(parts, Body::from(body));
+    let tasks = ctx.tasks.clone();
+    let work = async move {
+        let _under_way = under_way;
+        match scope {
+            Some(scope) => run_once(&ctx, &scope, request, next).await,
+            None => next.run(request).await,
+        }
+    };
+    match tasks.spawn(actor.acts(work).in_current_span()).await {
+        Ok(response) => response,
+        Err(_) => {
+            // The error repeats the panic's message, which may hold data of the request.
+            tracing::error!("a request ended in a panic");
+            ApiError::from(Code::Internal).into_response()
+        }
+    }
+}
+
+async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next) -> Response {
+    let (claim, resumed) = match begin(ctx, scope).await {
+        Ok(Begun::Answered(status, body)) => return stored_response(status, body),
+        Ok(Begun::Fresh(claim)) => (claim, false),
+        Ok(Begun::Resumed(claim)) => (claim, true),
+        Err(error) => return error.into_response(),
+    };
+    request.extensions_mut().insert(NewId { id: claim.id, resumed });
+    let recovered = if resumed { recovery::recover(ctx).await.map(drop) } else { Ok(()) };
+    let (response, answered) = match recovered {
+        Ok(()) => (next.run(request).await, true),
+        Err(error) => (ApiError::from(error).into_response(), false),
+    };
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    // One that only says "not now" is no answer.
+    let answer = (answered && !parts.headers.contains_key(header::RETRY_AFTER))
+        .then(|| (parts.status, bytes.clone()));
+    let pool = ctx.pool.clone();
+    if let Err(error) = finish(&pool, claim, answer.as_ref()).await {
+        tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
+        // Not in the caller's time: the database is away, and the answer is known.
+        ctx.tasks.spawn(async move {
+            for _ in 0..60 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if finish(&pool, claim, answer.as_ref()).await.is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
+    let id = Uuid::now_v7();
+    let insert = sqlx::query_as(
+        "insert into idempotency_keys
+            (id, api_key_id, method, path, key, body_mac, sender, started_at)
+         values ($1, $2, $3, $4, $5, $6, $7, now())
+         on conflict on constraint idempotency_keys_scope_key do nothing
+         returning id, started_at",
+    );
+    let insert = insert.bind(id).bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
+    let insert =
+        insert.bind(&scope.key).bind(ctx.vault.body_mac(&scope.asked)).bind(ctx.instance.number());
+    if let Some(claim) = insert.fetch_optional(&ctx.pool).await? {
+        return Ok(Begun::Fresh(claim));
+    }
+    let Some(row) = find(&ctx.pool, scope).await? else {
+        // Its first request was turned away without an answer worth keeping, just now.
+        return Err(Code::RequestInProgress.into());
+    };
+    if !ctx.vault.is_body(&row.body_mac, &scope.asked) {
+        return Err(Code::IdempotencyKeyReused.into());
+    }
+    if let (Some(status), Some(body)) = (row.status, row.body) {
+        let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
+        return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
+    }
+    let claim = take_over(ctx, row.id).await?;
+    claim.map(Begun::Resumed).ok_or(Code::RequestInProgress.into())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    body_mac: Vec<u8>,
+    status: Option<i16>,
+    body: Option<Vec<u8>>,
+}
+
+async fn find(pool: &PgPool, scope: &Scope) -> sqlx::Result<Option<Row>> {
+    let query = sqlx::query_as(
+        "select id, body_mac, status, body from idempotency_keys
+         where api_key_id = $1 and method = $2 and path = $3 and key = $4",
+    );
+    let query = query.bind(&scope.api_key_id).bind(&scope.method).bind(&scope.path);
+    query.bind(&scope.key).fetch_optional(pool).await
+}
+
+/// Takes a running request over from a process that is gone. Only one process succeeds.
+async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
+    let mut alive = live_processes::alive(&ctx.pool).await?;
+    alive.push(ctx.instance.number());
+    let query = sqlx::query_as(
+        "update idempotency_keys set sender = $2, started_at = now()
+         where id = $1 and status is null
+           and (sender <> all($3) or started_at < now() - make_interval(secs => $4))
+         returning id, started_at",
+    );
+    let query = query.bind(id).bind(ctx.instance.number()).bind(alive).bind(MAX_RUN_SECS);
+    query.fetch_optional(&ctx.pool).await
+}
+
+/// Stores the answer. Without one the claim is given up, and the next request with the key goes on
+/// from what this one did: a key that were free again would have it done a second time.
+async fn finish(
+    pool: &PgPool,
+    claim: Claim,
+    answer: Option<&(StatusCode, Bytes)>,
+) -> sqlx::Result<()> {
+    let query = match answer {
+        Some((status, body)) => {
+            let query = sqlx::query(
+                "update idempotency_keys set status = $3, body = $4
+                 where id = $1 and started_at = $2 and status is null",
+            );
+            let query = query.bind(claim.id).bind(claim.started_at);
+            query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(&**body)
+        }
+        None => {
+            let query = sqlx::query(
+                "update idempotency_keys set sender = $3
+                 where id = $1 and started_at = $2 and status is null",
+            );
+            query.bind(claim.id).bind(claim.started_at).bind(NOBODY)
+        }
+    };
+    let done = query.execute(pool).await?;
+    if done.rows_affected() == 0 {
+        tracing::warn!(id = %claim.id, "a request was taken over: its second answer is kept");
+    }
+    Ok(())
+}
+
+fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], body).into_response()
+}
+
+/// Reads a body that nobody wants, keeping none of it: left unread, it would close the connection
+/// under the caller's next request.
+pub async fn discard_body(body: Body) {
+    let mut body = Limited::new(body, MAX_BODY_BYTES);
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    drop(tokio::time::timeout(BODY_TIMEOUT, read).await);
+}
+
+/// The whole body, within a time and a size.
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
+    let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
+    read.map_err(|error| {
+        let too_large = std::error::Error::source(&error)
+            .and_then(|e| e.downcast_ref::<LengthLimitError>())
+            .is_some();
+        if too_large { Code::PayloadTooLarge.into() } else { Code::InvalidJson.into() }
+    })
+}

@@ -1,0 +1,5 @@
+//! What every request passes through, from the outside in.
+
+pub mod auth;
+pub mod headers;
+pub mod idempotency;

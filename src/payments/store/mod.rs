@@ -1,0 +1,266 @@
+//! SQL of payments and refunds.
+
+mod lists;
+pub mod terms;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::postgres::PgConnection;
+use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
+
+pub use lists::{Filter, list, list_refunds};
+
+use crate::kiwoom::text::is_order_no;
+use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::rules::money::Won;
+use crate::rules::payment_state::State;
+use crate::rules::schedule::Period;
+
+/// What a payment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Kind {
+    /// A single charge of a registered card.
+    OneOff,
+    /// A period of a subscription.
+    Subscription,
+    /// An order paid in the hosted window.
+    Checkout,
+}
+
+/// Who started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum InitiatedBy {
+    /// The schedule.
+    Scheduler,
+    /// The merchant's backend.
+    Merchant,
+    /// The buyer, in the hosted window.
+    Buyer,
+}
+
+/// A row of `payments`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct Payment {
+    pub id: PaymentId,
+    pub order_no: String,
+    pub kind: Kind,
+    pub state: State,
+    pub amount: Won,
+    pub tax_free_amount: i64,
+    pub refunded_amount: i64,
+    pub refunding_amount: i64,
+    pub product_name: String,
+    pub customer_id: Option<String>,
+    pub billing_key_id: Option<BillingKeyId>,
+    pub subscription_id: Option<SubscriptionId>,
+    pub period_start: Option<NaiveDate>,
+    pub period_end: Option<NaiveDate>,
+    pub initiated_by: InitiatedBy,
+    pub method: Option<String>,
+    pub transaction_id: Option<String>,
+    pub auth_number: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub approved_at: Option<DateTime<Utc>>,
+    pub settled_at: Option<DateTime<Utc>>,
+    pub late: bool,
+}
+
+impl Payment {
+    /// What can still be refunded, in won.
+    pub fn refundable(&self) -> i64 {
+        if self.state != State::Approved {
+            return 0;
+        }
+        self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// The period it pays for, when it is a subscription's.
+    pub fn period(&self) -> Option<Period> {
+        Some(Period { start: self.period_start?, end: self.period_end? })
+    }
+}
+
+/// Where a refund stands, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RefundState {
+    /// The intent is committed; the call is or may be under way.
+    Sending,
+    /// Money went back.
+    Refunded,
+    /// The gateway said no.
+    Declined,
+    /// The answer was lost.
+    Unknown,
+}
+
+/// A row of `refunds`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct Refund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub amount: Won,
+    pub tax_free_amount: i64,
+    pub state: RefundState,
+    pub reason: Option<String>,
+    pub transaction_id: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub refunded_at: Option<DateTime<Utc>>,
+}
+
+/// How a caller names a payment.
+#[derive(Clone, Debug)]
+pub enum PaymentRef {
+    /// By our id.
+    Id(PaymentId),
+    /// By order number.
+    OrderNo(String),
+    /// By the gateway's transaction id.
+    Transaction(String),
+    /// By an order number that has the shape of our id, or by our id: an id is an id first.
+    Either(PaymentId, String),
+}
+
+impl PaymentRef {
+    /// An id or an order number.
+    pub fn parse(text: &str) -> Self {
+        let id = PaymentId::parse(text);
+        match (id.0.is_nil(), is_order_no(text)) {
+            (true, true) => Self::OrderNo(text.to_owned()),
+            (false, true) => Self::Either(id, text.to_owned()),
+            (_, false) => Self::Id(id),
+        }
+    }
+}
+
+/// The payment, whatever its kind.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    reference: &PaymentRef,
+) -> sqlx::Result<Option<Payment>> {
+    let query = match reference {
+        PaymentRef::Id(id) => sqlx::query_as("select * from payments where id = $1").bind(*id),
+        PaymentRef::OrderNo(text) => {
+            sqlx::query_as("select * from payments where order_no = $1").bind(text)
+        }
+        PaymentRef::Transaction(text) => {
+            sqlx::query_as("select * from payments where transaction_id = $1").bind(text)
+        }
+        PaymentRef::Either(id, text) => {
+            let sql = "select * from payments where id = $1 or order_no = $2
+                order by id = $1 desc limit 1";
+            sqlx::query_as(sql).bind(*id).bind(text)
+        }
+    };
+    query.fetch_optional(db).await
+}
+
+/// The payment, locked until the transaction ends.
+pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as("select * from payments where id = $1 for update");
+    query.bind(id).fetch_optional(db).await
+}
+
+/// Whether the request that makes the payment or refund `id` is still this process's, until the
+/// transaction ends. One without an `Idempotency-Key` always is; one with a key has its id, and may
+/// have been taken over while this process was stopped, and answered.
+pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select sender = $2 and status is null from idempotency_keys where id = $1 for share",
+    );
+    let own: Option<bool> = query.bind(id).bind(sender).fetch_optional(db).await?;
+    Ok(own.unwrap_or(true))
+}
+
+/// Longer than an intent may be sent, by any process (`charge::in_time`).
+const FRESH_SECS: f64 = 5.0;
+
+/// The call of the payment or refund `id` has ended without an answer: its process sends nothing for
+/// it any more.
+pub async fn call_ended(pool: &PgPool, id: Uuid) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "with payment as (update payments set sender = null where id = $1)
+         update refunds set sender = null where id = $1",
+    );
+    query.bind(id).execute(pool).await.map(drop)
+}
+
+/// Whether the payment or refund `id` may be sent yet, though it is unknown: its process was taken
+/// for dead a moment ago, and may only stand still. What is settled by hand now could be sent after.
+pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid) -> sqlx::Result<bool> {
+    let query = sqlx::query_scalar(
+        "select exists (
+            select from payments where id = $1 and sender is not null
+               and sent_at > now() - make_interval(secs => $2)
+            union all
+            select from refunds where id = $1 and sender is not null
+               and sent_at > now() - make_interval(secs => $2))",
+    );
+    query.bind(id).bind(FRESH_SECS).fetch_one(pool).await
+}
+
+/// How much of a payment's tax-free part has gone back, may have, or is about to, in won.
+pub async fn refunded_tax_free(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(
+        "select coalesce(sum(tax_free_amount), 0)::bigint from refunds
+         where payment_id = $1 and state <> 'declined'",
+    );
+    query.bind(id).fetch_one(db).await
+}
+
+/// The refund.
+pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
+    sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await
+}
+
+/// The attempts made for a period, newest first.
+pub async fn attempts(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    period_start: NaiveDate,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(
+        "select * from payments where subscription_id = $1 and period_start = $2 order by id desc",
+    );
+    query.bind(subscription).bind(period_start).fetch_all(db).await
+}
+
+/// Payments whose state was left `sending` by a process that is gone, or for longer than any call
+/// may take.
+pub async fn orphans(pool: &PgPool, alive: &[i32], secs: f64) -> sqlx::Result<Vec<PaymentId>> {
+    let query = sqlx::query_scalar(
+        "select id from payments where state = 'sending'
+           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
+    );
+    query.bind(alive).bind(secs).fetch_all(pool).await
+}
+
+/// As [`orphans`], for refunds.
+pub async fn orphan_refunds(
+    pool: &PgPool,
+    alive: &[i32],
+    secs: f64,
+) -> sqlx::Result<Vec<RefundId>> {
+    let query = sqlx::query_scalar(
+        "select id from refunds where state = 'sending'
+           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
+    );
+    query.bind(alive).bind(secs).fetch_all(pool).await
+}
+
+/// How many payments and refunds have an unknown outcome.
+pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(
+        "select (select count(*) from payments where state = 'unknown')
+              + (select count(*) from refunds where state = 'unknown')",
+    );
+    query.fetch_one(pool).await
+}

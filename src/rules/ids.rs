@@ -1,0 +1,79 @@
+//! Ids as callers see them: a prefix that names the kind, then a time-ordered UUID (version 7).
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::http::description::{self, described};
+use crate::http::error::Text;
+use crate::http::extract::FromField;
+
+macro_rules! id {
+    ($name:ident, $prefix:literal, $what:literal) => {
+        #[doc = concat!("The id of ", $what, ": `", $prefix, "` and a UUID.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+        #[sqlx(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id, later than all before it.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// Text that is no id of this kind names nothing: it becomes the nil id, which no
+            /// row has, and so the caller's 404 is the same as for an id that does not exist.
+            pub fn parse(text: &str) -> Self {
+                let uuid = text.strip_prefix($prefix).and_then(|t| Uuid::try_parse(t).ok());
+                Self(uuid.unwrap_or_default())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        described!($name, description::text(255).examples([concat!($prefix, "…")]));
+
+        impl FromField for $name {
+            fn from_field(value: &Value) -> Result<Self, Text> {
+                String::from_field(value).map(|text| Self::parse(&text))
+            }
+        }
+    };
+}
+
+id!(BillingKeyId, "bk_", "a billing key");
+id!(SubscriptionId, "sub_", "a subscription");
+id!(PaymentId, "pay_", "a payment");
+id!(RefundId, "ref_", "a refund");
+id!(EventId, "evt_", "an event");
+id!(ConsentId, "con_", "a consent to a price rise");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_and_other_text_names_nothing() {
+        let id = PaymentId::new();
+        assert_eq!(PaymentId::parse(&id.to_string()), id);
+        for text in ["", "pay_", "pay_x", "sub_0190b1c8-0000-7000-8000-000000000000", "'; --"] {
+            assert_eq!(PaymentId::parse(text).0, Uuid::nil(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The rules, pure: values in, values out. No async, no I/O, nothing of the service.
+
+pub mod ids;
+pub mod money;
+pub mod payment_state;
+pub mod pro_rata;
+pub mod schedule;
+pub mod subscription_state;

@@ -1,0 +1,296 @@
+//! Start-up and shutdown.
+
+pub mod clock_file;
+pub mod core_dumps;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod health;
+pub mod openapi;
+pub mod router;
+pub mod scheduler;
+pub mod server;
+pub mod telemetry;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use sqlx::PgPool;
+use thiserror::Error;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::access::api_keys::ApiKeys;
+use crate::access::card_testing::Registrations;
+use crate::config::secret_file;
+use crate::config::{Config, Gateway};
+use crate::context::{AppState, Context};
+use crate::events::deliver::Courier;
+use crate::kiwoom::pace::Pace;
+use crate::kiwoom::{Contract, KiwoomClient};
+use crate::layers::auth::Failures;
+use crate::layers::idempotency;
+use crate::sandbox::{self, Sandbox};
+use crate::storage::database::private::PrivateServer;
+use crate::storage::database::{self, DatabaseError};
+use crate::storage::failover_guard::Guard;
+use crate::storage::live_processes::Instance;
+use crate::storage::vault::{self, Vault, VaultError};
+use crate::{events, payments};
+use kiwoom_clock::Clock;
+
+/// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
+/// stop is over within the gateway's time-out and five seconds.
+const RECORDING: Duration = Duration::from_millis(3_700);
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// `HOST` and `PORT`.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A query at start.
+    #[error("the database refused a query at start: {0}")]
+    Query(#[from] sqlx::Error),
+    /// Production without any key.
+    #[error(
+        "운영 환경에는 API 키가 있어야 합니다: `kiwoom-billing keys new`로 만들거나 API_KEYS를 설정해 \
+         주세요 (production needs an API key: make one with `kiwoom-billing keys new --name <name> \
+         --scopes <scopes>`, or set API_KEYS)"
+    )]
+    NoApiKey,
+    /// `BILLING_KEY_SECRET`.
+    #[error(transparent)]
+    Secret(#[from] VaultError),
+    /// `DATA_DIR`.
+    #[error("DATA_DIR: {0}")]
+    DataDir(io::Error),
+    /// `PUBLIC_URL`.
+    #[error("PUBLIC_URL: {0}")]
+    Url(#[from] url::ParseError),
+    /// TLS.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A running service.
+pub struct Service {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its requests share.
+    pub ctx: AppState,
+    server: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
+    events: JoinHandle<()>,
+    private: Option<PrivateServer>,
+    /// While it is held, other processes see this one as alive.
+    alive: DropGuard,
+}
+
+impl Service {
+    /// Starts everything; when it returns the service answers requests.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        telemetry::metrics();
+        let (pool, private) = database::open(&config).await?;
+        database::check(&pool, config.is_production()).await?;
+        let vault = vault(&config, &pool).await?;
+        let wanted = SocketAddr::new(config.host, config.port);
+        let listener = server::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;
+        let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
+
+        let api_keys = ApiKeys::open(&pool, &config).await?;
+        if config.is_production() && !api_keys.has_usable() {
+            return Err(StartError::NoApiKey);
+        }
+        let stop = CancellationToken::new();
+        // Not `stop`: the calls that shutdown waits for are still this process's.
+        let ended = CancellationToken::new();
+        let alive = ended.clone().drop_guard();
+        let instance = Instance::register(&pool, ended).await?;
+        let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
+        let sandbox_dir = config.data_dir.join("sandbox");
+        let clock = clock(&config)?;
+        let public_url = public_url(&config, address);
+        let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
+        let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);
+        let ctx = Arc::new(Context {
+            kiwoom,
+            pace,
+            api_keys,
+            auth_failures: Failures::new(config.limits.auth_failures_per_minute),
+            registrations: Registrations::new(config.limits),
+            sdk_url: sdk_url(&config, &public_url),
+            public_url,
+            vault,
+            pool,
+            clock,
+            instance,
+            requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
+            guard: Guard::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stop,
+            wake: Arc::default(),
+            strangers: Mutex::new(()),
+            pass: Mutex::new(()),
+            config,
+        });
+        if is_stand_alone_sandbox(&ctx.config) {
+            let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
+            tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
+        }
+        payments::recovery::recover(&ctx).await?;
+        // The first start on a new database confirms it; a restored one is told of at once.
+        ctx.guard.may_charge(&ctx.pool).await?;
+        let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
+        let router = router::router(ctx.clone(), sandbox);
+        let server =
+            tokio::spawn(server::serve(listener, router, ctx.draining.clone(), ctx.stop.clone()));
+        let courier = ctx.config.merchant_webhook.as_ref().map(Courier::new).transpose()?;
+        let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
+        let events = tokio::spawn(events::run(ctx.clone(), courier.flatten()));
+        Ok(Self { address, ctx, server, scheduler, events, private, alive })
+    }
+
+    /// Serves on while the balancer learns of it, takes no new work then, waits for calls under way,
+    /// records their outcomes, and ends.
+    pub async fn stop(self) {
+        self.ctx.draining.cancel();
+        let limit = self.ctx.config.kiwoom.timeout + RECORDING;
+        let orderly = async {
+            tokio::time::sleep(self.ctx.config.shutdown_drain).await;
+            self.ctx.stop.cancel();
+            drop(self.scheduler.await);
+            drop(self.events.await);
+            self.ctx.tasks.close();
+            self.ctx.tasks.wait().await;
+            drop(self.server.await);
+        };
+        if tokio::time::timeout(limit, orderly).await.is_err() {
+            self.ctx.stop.cancel();
+            tracing::error!(
+                "work under way did not end in time; the next start lists it as unknown"
+            );
+        }
+        drop(self.alive);
+        // A database that hangs keeps nobody: what it was not told of is found unknown.
+        drop(tokio::time::timeout(GOODBYE, self.ctx.pool.close()).await);
+        if let Some(private) = self.private {
+            private.stop().await;
+        }
+    }
+}
+
+/// The time: as the sandbox's clock was left, and else the system's.
+pub(crate) fn clock(config: &Config) -> Result<Clock, StartError> {
+    if matches!(config.kiwoom.gateway, Gateway::Sandbox) || is_stand_alone_sandbox(config) {
+        return clock_file::load(&config.data_dir.join("sandbox")).map_err(StartError::DataDir);
+    }
+    Ok(Clock::system())
+}
+
+/// The sandbox on the service's own port, with a clock that walks.
+fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, StartError> {
+    let walk_ctx = ctx.clone();
+    let options = sandbox::Options {
+        cpid: sandbox::CPID.to_owned(),
+        auth_key: sandbox::AUTH_KEY.to_owned(),
+        data_dir: Some(ctx.config.data_dir.clone()),
+        clock: ctx.clock.clone(),
+        notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
+        advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
+    };
+    sandbox::open(options).map_err(StartError::DataDir)
+}
+
+/// Plain http is allowed to this machine and in development only: what is there is a sandbox.
+fn is_stand_alone_sandbox(config: &Config) -> bool {
+    matches!(&config.kiwoom.gateway, Gateway::Remote { base_url, .. } if base_url.scheme() == "http")
+}
+
+/// Where browsers reach the service: `PUBLIC_URL`, else this machine's own name.
+fn public_url(config: &Config, address: SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let reachable = reachable(address);
+    let local = reachable.ip().is_loopback();
+    let host = if local { format!("localhost:{}", address.port()) } else { reachable.to_string() };
+    format!("http://{host}")
+}
+
+/// The SDK's script (protocol section 3).
+fn sdk_url(config: &Config, public_url: &str) -> String {
+    match &config.kiwoom.gateway {
+        Gateway::Sandbox => format!("{public_url}/sandbox/sdk.js"),
+        Gateway::Remote { base_url, .. } if is_stand_alone_sandbox(config) => {
+            format!("{base_url}/sdk.js")
+        }
+        Gateway::Remote { .. } => {
+            "https://ssl-v2.kiwoompay.co.kr/sdk/v1/latest/kiwoompayEnc.js".to_owned()
+        }
+    }
+}
+
+fn contract(
+    config: &Config,
+    address: SocketAddr,
+    public_url: &str,
+) -> Result<Contract, StartError> {
+    let kiwoom = &config.kiwoom;
+    let (base_url, agent_url, window_url, cpid, auth_key) = match &kiwoom.gateway {
+        Gateway::Remote { base_url, agent_url, cpid, auth_key } => {
+            let base = base_url.clone();
+            (base.clone(), agent_url.clone(), base, cpid.clone(), auth_key.clone())
+        }
+        Gateway::Sandbox => {
+            // The service reaches its own sandbox on this machine; browsers by the public name.
+            let base = Url::parse(&format!("http://{}/sandbox", reachable(address)))?;
+            let public = Url::parse(&format!("{public_url}/sandbox"))?;
+            let key = SecretString::from(sandbox::AUTH_KEY);
+            (base, public.clone(), public, sandbox::CPID.to_owned(), key)
+        }
+    };
+    Ok(Contract {
+        base_url,
+        agent_url,
+        window_url,
+        cpid,
+        auth_key,
+        bill_type: kiwoom.bill_type.clone(),
+        timeout: kiwoom.timeout,
+    })
+}
+
+/// An address that this machine can connect to, for one that listens everywhere.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    }
+}
+
+/// The vault of the database. Development without `BILLING_KEY_SECRET` keeps a secret of its own in
+/// `DATA_DIR`.
+pub(crate) async fn vault(config: &Config, pool: &PgPool) -> Result<Vault, StartError> {
+    let made = match &config.billing_key_secret {
+        Some(secret) => secret.clone(),
+        None => development_secret(&config.data_dir).map_err(StartError::DataDir)?,
+    };
+    Ok(vault::unlock(pool, &made, config.billing_key_secret_old.as_ref()).await?)
+}
+
+fn development_secret(data_dir: &Path) -> io::Result<SecretString> {
+    secret_file::read_or_create(&data_dir.join("billing_key_secret"))
+}

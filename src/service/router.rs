@@ -1,0 +1,106 @@
+//! The router: features, then layers from the handler outwards.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
+
+use super::{health, openapi};
+use crate::access::request_id;
+use crate::context::AppState;
+use crate::http::error::{self, ApiError, Code};
+use crate::layers::{auth, headers, idempotency};
+use crate::redact::shown::shown_path;
+use crate::sandbox::{self, Sandbox};
+use crate::{billing, easypay, events, webhook};
+
+/// What the documentation page may load: its own files, and the one style that its script writes,
+/// by its hash. Another version of the page has another one: the browser test would tell.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+/// How much of a path is logged, in characters.
+const MAX_LOGGED_PATH: usize = 256;
+
+/// The whole service.
+pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
+    let (keyed, keyed_doc) = OpenApiRouter::new()
+        .merge(billing::routes())
+        .merge(easypay::routes())
+        .merge(events::routes())
+        .merge(health::keyed_routes())
+        .split_for_parts();
+    let (open, open_doc) = OpenApiRouter::new()
+        .merge(webhook::routes())
+        .merge(easypay::pages(&ctx))
+        .merge(health::open_routes())
+        .split_for_parts();
+    let doc = openapi::describe(keyed_doc, open_doc);
+    // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
+    let keyed = keyed
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(error::render))
+        .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
+        .layer(from_fn_with_state(ctx.clone(), auth::require_key));
+    let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
+    if let Some(sandbox) = sandbox {
+        router = router.nest("/sandbox", sandbox::router(sandbox));
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(error::render))
+        .layer(from_fn(measure))
+        .layer(from_fn(request_id::assign))
+        .layer(from_fn(headers::protect))
+}
+
+/// The description and the page that shows it.
+fn docs(doc: utoipa::openapi::OpenApi) -> Router {
+    // Without swagger.io's validator, whose badge the page would load and send its own address to.
+    let config = swagger_ui::Config::default().validator_url("none");
+    let page = SwaggerUi::new("/docs").url("/openapi.json", doc).config(config);
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
+    Router::from(page).layer(policy)
+}
+
+async fn not_found() -> ApiError {
+    Code::NotFound.into()
+}
+
+async fn method_not_allowed() -> ApiError {
+    Code::MethodNotAllowed.into()
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request ended in a panic");
+    ApiError::from(Code::Internal).into_response()
+}
+
+/// One line and one count for each request: the path only, never query, headers or body.
+async fn measure(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = shown_path(request.headers(), request.uri());
+    let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
+    let started = tokio::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    if !path.starts_with("/sandbox") {
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, path, status, millis, "request");
+        metrics::counter!("kiwoom_billing_requests_total", "status" => status.to_string())
+            .increment(1);
+        metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());
+    }
+    response
+}

@@ -1,0 +1,122 @@
+//! The loop: tick, one bounded pass, sleep. In the sandbox also the walk of the moved clock.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::billing::renewals;
+use crate::context::{AppState, Context};
+use crate::events::notices;
+use crate::payments::{checkout, recovery};
+use crate::service::clock_file;
+
+/// A walk whose due work does not get done gives up after this time.
+const WALK_PATIENCE: Duration = Duration::from_mins(2);
+const WALK_POLL: Duration = Duration::from_millis(20);
+
+/// Why a walk ended early.
+#[derive(Debug, Error)]
+pub enum WalkError {
+    /// Work that was due stayed undone.
+    #[error("work that is due at {0} does not get done")]
+    Stuck(DateTime<Utc>),
+    /// The time-travel guard.
+    #[error(
+        "정기 청구가 멈춰 있습니다. 원장을 대조한 뒤 `kiwoom-billing resume-charging`을 실행하세요."
+    )]
+    Paused,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The clock's file in `DATA_DIR`.
+    #[error("the clock cannot be saved: {0}")]
+    Save(#[from] std::io::Error),
+}
+
+/// Runs until the service is told to stop. A pass that fails is logged, and the next one tries.
+pub async fn run(ctx: AppState) {
+    let mut ticks = tokio::time::interval(ctx.config.schedule.interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = ctx.draining.cancelled() => return,
+            _ = ticks.tick() => {}
+            () = ctx.wake.notified() => {}
+        }
+        if let Err(error) = pass(&ctx).await {
+            tracing::error!(%error, "pass of the schedule failed");
+        }
+    }
+}
+
+/// Finds calls that were cut short, then charges what is due.
+pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
+    let _one_at_a_time = ctx.pass.lock().await;
+    recovery::recover(ctx).await?;
+    let mut tx = ctx.begin().await?;
+    checkout::expire(&mut tx, ctx.clock.now()).await?;
+    tx.commit().await?;
+    notices::give(ctx).await?;
+    if ctx.config.schedule.enabled && ctx.guard.may_charge(&ctx.pool).await? {
+        renewals::run_due(ctx).await?;
+    }
+    Ok(())
+}
+
+/// Moves the clock to `target`, stopping at every due moment on the way, in order, and letting
+/// everything happen at its own time. Work that other processes do is waited for.
+pub async fn walk(ctx: &Context, target: DateTime<Utc>) -> Result<(), WalkError> {
+    let mut progress = Instant::now();
+    loop {
+        if ctx.config.schedule.enabled && !ctx.guard.may_charge(&ctx.pool).await? {
+            return Err(WalkError::Paused);
+        }
+        let next = next_due(ctx).await?.filter(|at| *at <= target);
+        let under_way = renewals::charges_under_way(&ctx.pool).await?;
+        if under_way || next.is_some_and(|at| at <= ctx.clock.now()) {
+            if progress.elapsed() > WALK_PATIENCE {
+                return Err(WalkError::Stuck(ctx.clock.now()));
+            }
+            if under_way {
+                tokio::time::sleep(WALK_POLL).await;
+            }
+        } else {
+            progress = Instant::now();
+        }
+        match next {
+            Some(at) => advance(ctx, at)?,
+            None if under_way => {}
+            None => return Ok(advance(ctx, target)?),
+        }
+        pass(ctx).await?;
+    }
+}
+
+fn advance(ctx: &Context, instant: DateTime<Utc>) -> std::io::Result<()> {
+    ctx.clock.advance_to(instant);
+    clock_file::save(&ctx.config.data_dir.join("sandbox"), &ctx.clock)
+}
+
+async fn next_due(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let charge =
+        if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
+    let expiry = checkout::next_expiry(&ctx.pool).await?;
+    let notice = notices::next(ctx).await?;
+    Ok([charge, expiry, notice].into_iter().flatten().min())
+}
+
+/// The walk as the sandbox calls it. It goes on when the caller leaves.
+pub fn walker(ctx: AppState, target: DateTime<Utc>) -> Walk {
+    Box::pin(async move {
+        let tasks = ctx.tasks.clone();
+        let walk = tasks.spawn(async move { walk(&ctx, target).await });
+        let walked = walk.await.map_err(|error| error.to_string())?;
+        walked.map_err(|error| error.to_string())
+    })
+}
+
+/// A walk under way.
+pub type Walk = BoxFuture<'static, Result<(), String>>;

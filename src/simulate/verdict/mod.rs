@@ -1,0 +1,168 @@
+//! The verdict: do the gateway's ledger and our books agree, and was anybody charged twice? Pure.
+
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::rules::payment_state::State;
+use crate::simulate::load::{Books, Entry, Transaction};
+
+const MAX_EXAMPLES_OF_A_RULE: usize = 5;
+
+/// Rules that can be broken, in the order in which they are printed.
+pub const RULES: &[&str] = &[
+    "charged twice",
+    "calls per attempt > 1",
+    "lost",
+    "phantom",
+    "other amount",
+    "wrong day",
+    "missed period",
+    "charged after cancel",
+    "over-refunded",
+    "refunds differ",
+    "unknown not listed",
+    "still sending",
+    "event missing or twice",
+    "database would take it",
+    "slow to stop",
+];
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Violations {
+    found: BTreeMap<&'static str, usize>,
+    examples: Vec<String>,
+}
+
+impl Violations {
+    fn add(&mut self, rule: &'static str, example: &str) {
+        let found = self.found.entry(rule).or_default();
+        *found += 1;
+        if *found <= MAX_EXAMPLES_OF_A_RULE {
+            self.examples.push(format!("{rule}: {example}"));
+        }
+    }
+
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Every rule with how often it was broken.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        RULES.iter().map(|rule| (*rule, self.found.get(rule).copied().unwrap_or(0))).collect()
+    }
+
+    /// Some of what was found.
+    pub fn examples(&self) -> &[String] {
+        &self.examples
+    }
+}
+
+/// Compares the two sides.
+pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
+    let mut violations = Violations::default();
+    let ours: HashMap<&str, &Entry> =
+        books.payments.iter().map(|p| (p.order_no.as_str(), p)).collect();
+    twice(ledger, &ours, &mut violations);
+    for transaction in ledger {
+        let untold = books.diary.untold.contains(&transaction.order_no);
+        against_ours(transaction, &ours, untold, &mut violations);
+    }
+    against_ledger(ledger, books, &mut violations);
+    schedule::judge(books, &mut violations);
+    for barrier in &books.open_barriers {
+        violations.add("database would take it", barrier);
+    }
+    for stop in &books.slow_stops {
+        violations.add("slow to stop", stop);
+    }
+    violations
+}
+
+/// One transaction for an order, for a period of a subscription, and for what a caller asked once.
+fn twice(ledger: &[Transaction], ours: &HashMap<&str, &Entry>, violations: &mut Violations) {
+    let mut orders = HashSet::new();
+    let mut periods = HashSet::new();
+    let mut asked = HashSet::new();
+    for transaction in ledger {
+        let no = &transaction.order_no;
+        let again = !orders.insert(no);
+        let period = ours.get(no.as_str()).and_then(|p| p.subscription_id.zip(p.period_start));
+        let one_off = transaction.product_name.starts_with("단건 ");
+        let asked_again = one_off && !asked.insert(&transaction.product_name);
+        if again || asked_again || period.is_some_and(|period| !periods.insert(period)) {
+            violations.add("charged twice", no);
+        }
+        if transaction.calls > 1 {
+            violations.add("calls per attempt > 1", no);
+        }
+    }
+}
+
+/// What the gateway took has to be known to us, as approved or at least as unknown. Of what it has
+/// not told us, or told falsely, only the amounts have to be in bounds.
+fn against_ours(
+    transaction: &Transaction,
+    ours: &HashMap<&str, &Entry>,
+    untold: bool,
+    violations: &mut Violations,
+) {
+    let no = &transaction.order_no;
+    if transaction.canceled_amount > transaction.amount {
+        violations.add("over-refunded", no);
+    }
+    let known =
+        ours.get(no.as_str()).filter(|p| matches!(p.state, State::Approved | State::Unknown));
+    let Some(payment) = known else {
+        if !untold {
+            violations.add("lost", no);
+        }
+        return;
+    };
+    if payment.amount != transaction.amount {
+        violations.add("other amount", no);
+    }
+    // A refund whose outcome is unknown to us may or may not have been made.
+    let known = payment.refunded_amount..=payment.refunded_amount + payment.refunding_amount;
+    if payment.state == State::Approved && !untold && !known.contains(&transaction.canceled_amount)
+    {
+        violations.add("refunds differ", no);
+    }
+}
+
+/// What we hold for paid the gateway has to have taken; what we do not know has to be listed.
+fn against_ledger(ledger: &[Transaction], books: &Books, violations: &mut Violations) {
+    let listed: HashSet<&str> = books.listed_unknown.iter().map(String::as_str).collect();
+    let held: HashSet<&str> = ledger.iter().map(|t| t.transaction_id.as_str()).collect();
+    for payment in &books.payments {
+        let no = &payment.order_no;
+        match payment.state {
+            State::Approved if !holds(&held, payment) => violations.add("phantom", no),
+            State::Unknown if !listed.contains(no.as_str()) => {
+                violations.add("unknown not listed", no);
+            }
+            State::Sending => violations.add("still sending", no),
+            State::Approved
+            | State::Unknown
+            | State::Ready
+            | State::Declined
+            | State::Expired
+            | State::Closed
+            | State::Mismatch => {}
+        }
+        if payment.paid_events != i64::from(payment.state == State::Approved) {
+            violations.add("event missing or twice", no);
+        }
+        if payment.refunded_amount + payment.refunding_amount > payment.amount {
+            violations.add("over-refunded", no);
+        }
+    }
+}
+
+fn holds(held: &HashSet<&str>, payment: &Entry) -> bool {
+    payment.transaction_id.as_deref().is_some_and(|id| held.contains(id))
+}

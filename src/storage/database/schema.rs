@@ -1,0 +1,69 @@
+//! Brings the schema up to date, or finds that it is: a role that may change nothing runs the
+//! service when the owner has run `kiwoom-billing migrate --grant-to` before.
+
+use sqlx::PgPool;
+use sqlx::migrate::MigrateError;
+
+use crate::storage::database::{DatabaseError, MIGRATIONS};
+
+/// Applies what is missing. As a role that may not, it is an error that something is.
+pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
+    if !is_up_to_date(pool).await? {
+        MIGRATIONS.run(pool).await.map_err(|error| match error {
+            MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) if is_refused(&e) => {
+                DatabaseError::Outdated(role(pool))
+            }
+            error => error.into(),
+        })?;
+    }
+    let tables = hidden_tables(pool).await?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    Err(DatabaseError::NotGranted { role: role(pool), tables: tables.join(", ") })
+}
+
+/// Whether the tables are this role's own, so that it can change them and their triggers.
+pub async fn is_own(pool: &PgPool) -> sqlx::Result<bool> {
+    let query =
+        "select pg_has_role(relowner, 'usage') from pg_class where oid = 'payments'::regclass";
+    sqlx::query_scalar(query).fetch_one(pool).await
+}
+
+/// As sqlx's own run looks at it, but without trying to create anything.
+async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
+    let query = "select version, checksum, success from _sqlx_migrations order by version";
+    let applied: Vec<(i64, Vec<u8>, bool)> = match sqlx::query_as(query).fetch_all(pool).await {
+        // No table yet, or nothing granted yet.
+        Err(error) if has_code(&error, &["42P01", "42501"]) => return Ok(false),
+        applied => applied?,
+    };
+    if let Some((version, ..)) = applied.iter().find(|(v, ..)| !MIGRATIONS.version_exists(*v)) {
+        return Err(MigrateError::VersionMissing(*version).into());
+    }
+    let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec(), true));
+    Ok(applied.into_iter().eq(ours))
+}
+
+/// Tables that this role may not even read: made by a migration after which nothing was granted.
+async fn hidden_tables(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    let query = "select relname::text from pg_class
+         where relnamespace = (select oid from pg_namespace where nspname = current_schema())
+            and relkind = 'r' and not has_table_privilege(oid, 'select')
+         order by relname";
+    sqlx::query_scalar(query).fetch_all(pool).await
+}
+
+/// A right that is missing, or no schema at all to create tables in.
+fn is_refused(error: &sqlx::Error) -> bool {
+    has_code(error, &["42501", "3F000"])
+}
+
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| codes.contains(&&*code))
+}
+
+fn role(pool: &PgPool) -> String {
+    pool.connect_options().get_username().to_owned()
+}

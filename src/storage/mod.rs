@@ -1,0 +1,7 @@
+//! What is kept: the database, the keys that encrypt it, whether it is the one it was, and which
+//! processes use it.
+
+pub mod database;
+pub mod failover_guard;
+pub mod live_processes;
+pub mod vault;
