@@ -14,7 +14,7 @@ run: ## Start the service in development: sandbox gateway, private database
 # Most of a test's time is waiting: several share a core.
 test: ## Run all tests
 	@sh scripts/install-postgres.sh
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked --workspace --exclude browser-tests
 
 test-browser: ## Run the browser test of the payment page in Chromium
 	@sh scripts/install-postgres.sh --browser

@@ -19,8 +19,9 @@ survives() {
     mkdir -p "$dir/source"
     git -c safe.directory='*' archive HEAD | tar -x -C "$dir/source"
     git -c safe.directory='*' apply --directory=target/mutants/source "tests/mutants/$1.patch"
-    (cd "$dir/source" && CARGO_TARGET_DIR=$dir/build cargo build --locked --quiet)
-    "$dir/build/debug/kiwoom-billing" simulate --subs 60 --months 3 --kill 40 --seed 7 \
+    (cd "$dir/source" && CARGO_TARGET_DIR=$dir/build \
+        cargo build --locked --quiet --package kiwoom-billing --package kiwoom-proofs)
+    "$dir/build/debug/kiwoom-proofs" simulate --subs 60 --months 3 --kill 40 --seed 7 \
         >"$dir/$1.log" 2>&1
 }
 

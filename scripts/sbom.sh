@@ -18,6 +18,6 @@ cargo metadata --locked --format-version 1 >/dev/null
 cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --no-build-deps
 mkdir -p target/sbom
 mv kiwoom-billing.cdx.json target/sbom/
-# The workspace's other member is no part of the program.
-rm -f tests/browser/*.cdx.json
+# One is written for every package of the workspace.
+rm -f crates/*/*.cdx.json tests/browser/*.cdx.json
 echo target/sbom/kiwoom-billing.cdx.json

@@ -37,8 +37,3 @@ pub mod storage;
 pub mod http;
 pub mod redact;
 pub mod rules;
-
-// The proofs, with real processes: of the money, with faults and a verdict; of what is kept secret.
-pub mod process;
-pub mod self_check;
-pub mod simulate;

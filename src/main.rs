@@ -1,13 +1,12 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate |
-//! self-check | health]`
+//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kiwoom_billing::commands::{self, keys::KeysCommand};
+use kiwoom_billing::config::Config;
 use kiwoom_billing::service::core_dumps;
-use kiwoom_billing::{config::Config, self_check, simulate};
 
 #[derive(Parser)]
 #[command(version, about = "Recurring card payments and easy payments through KiwoomPay")]
@@ -51,10 +50,6 @@ enum Command {
         #[arg(long, default_value_t = 4000)]
         port: u16,
     },
-    /// Run services, faults and kills against the sandbox, and end with a verdict on the money
-    Simulate(simulate::Options),
-    /// Look for leaks of secrets, with real processes and a private database
-    SelfCheck(self_check::Options),
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
 }
@@ -87,8 +82,6 @@ async fn main() -> ExitCode {
         Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Sandbox { port } => commands::sandbox(config, port).await,
-        Command::Simulate(options) => commands::simulate(&options).await,
-        Command::SelfCheck(options) => commands::self_check(&options).await,
         Command::Health => commands::health(config).await,
     };
     match done {

@@ -26,7 +26,6 @@ use crate::service::{self, Service};
 use crate::service::{clock_file, telemetry};
 use crate::storage::database::private::PrivateServer;
 use crate::storage::{database, failover_guard};
-use crate::{self_check, simulate};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -141,16 +140,6 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
     let server = axum::serve(listener, router)
         .with_graceful_shutdown(async move { signals.received().await });
     Ok(server.await?)
-}
-
-/// Runs the simulation; an error when a rule about money was broken.
-pub async fn simulate(options: &simulate::Options) -> Done {
-    if simulate::run(options).await? { Ok(()) } else { Err("rules about money were broken".into()) }
-}
-
-/// Runs the checks that were asked for; an error when one found something.
-pub async fn self_check(options: &self_check::Options) -> Done {
-    if self_check::run(options).await? { Ok(()) } else { Err("the self-check failed".into()) }
 }
 
 /// Sets the clock and writes it down, for the services that share the folder.

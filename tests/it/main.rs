@@ -46,7 +46,6 @@ mod intervals;
 mod kept_keys;
 mod key_rotation;
 mod key_secrecy;
-mod leaks;
 mod least_privilege;
 mod lists;
 mod lost;

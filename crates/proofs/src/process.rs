@@ -1,4 +1,4 @@
-//! One process of this program, for the commands that watch others: simulate and self-check.
+//! One process of the service or of its sandbox, which a proof watches.
 
 use std::error::Error;
 use std::fs::File;
@@ -17,6 +17,8 @@ const POLL: Duration = Duration::from_millis(5);
 /// What to run and where.
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// The program.
+    pub program: PathBuf,
     /// Name of its log.
     pub name: String,
     /// Arguments of the program.
@@ -104,13 +106,13 @@ fn log_of(dir: &Path, name: &str) -> PathBuf {
 fn launch(recipe: &Recipe) -> Result<Child, Failure> {
     let log = log_of(&recipe.dir, &recipe.name);
     let log = File::options().create(true).append(true).open(log)?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(&recipe.program);
     command.args(&recipe.arguments).env_clear().envs(recipe.environment.iter().cloned());
     command.current_dir(&recipe.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Ok(command.spawn()?)
 }
 
-/// A port that nobody listens on.
+/// A port that is free.
 pub fn free_port() -> Result<u16, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

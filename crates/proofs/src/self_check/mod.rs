@@ -1,4 +1,4 @@
-//! `kiwoom-billing self-check --leaks`: sends marked secrets through everything that the service
+//! `kiwoom-proofs self-check --leaks`: sends marked secrets through everything that the service
 //! takes, lets everything befall it, and then looks for them in all that it has left.
 //!
 //! The routes are those of the service's own description: a new one is covered by itself. At the end
@@ -18,6 +18,8 @@ mod search;
 mod stage;
 mod story;
 mod variants;
+
+use std::path::Path;
 
 use clap::Args;
 use reqwest::Method;
@@ -39,12 +41,12 @@ pub struct Options {
     pub leaks: bool,
 }
 
-/// Runs it and prints what was done and found. `Ok(false)` when a secret was left somewhere, or
+/// Runs the program `service` and prints what was done and found. `Ok(false)` when a secret was left somewhere, or
 /// something could not be exercised.
-pub async fn run(_: &Options) -> Result<bool, Failure> {
+pub async fn run(service: &Path) -> Result<bool, Failure> {
     println!("self-check --leaks");
     let marks = Marks::make();
-    let mut stage = Stage::start(&marks).await?;
+    let mut stage = Stage::start(service, &marks).await?;
     let mut report = Report::default();
     let keys = push(&mut stage, &marks, &mut report).await?;
     search(&mut stage, &marks, &keys, &mut report).await?;

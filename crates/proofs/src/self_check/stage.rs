@@ -1,7 +1,7 @@
 //! What a run watches: PostgreSQL, the sandbox, a service for each log level, the merchant's
 //! receiver.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::process::{Failure, Process, Recipe, free_port};
 use crate::self_check::caller::{Answers, Caller};
 use crate::self_check::marks::Marks;
 use crate::self_check::receiver::Receiver;
-use crate::storage::database::private::PrivateServer;
+use kiwoom_billing::storage::database::private::PrivateServer;
 
 /// As loud as it gets, also for the parts of libraries that print what they send.
 const LOUD: &str = "trace,hyper=trace,hyper::proto=trace,hyper_util::client=trace,reqwest=trace,\
@@ -50,6 +50,7 @@ pub struct Stage {
     pub printed: Vec<u8>,
     /// What `GET /metrics` has shown.
     pub metrics: Vec<u8>,
+    program: PathBuf,
     services: Vec<Process>,
     sandboxes: Vec<Process>,
     pub(super) private: Option<PrivateServer>,
@@ -59,8 +60,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts all of it in a new folder.
-    pub async fn start(marks: &Marks) -> Result<Self, Failure> {
+    /// Starts all of it in a new folder; `service` is the program.
+    pub async fn start(service: &Path, marks: &Marks) -> Result<Self, Failure> {
         let name = format!("kiwoom-leaks-{}", uuid::Uuid::now_v7().simple());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(dir.join("data"))?;
@@ -98,6 +99,7 @@ impl Stage {
             receiver,
             printed: Vec::new(),
             metrics: Vec::new(),
+            program: service.to_owned(),
             services: Vec::new(),
             sandboxes: Vec::new(),
             private: Some(private),
@@ -127,6 +129,7 @@ impl Stage {
         let data_dir = dir.join("data").join(name).display().to_string();
         let shared = pairs(&[("DATA_DIR", &data_dir), ("PUBLIC_URL", &base)]);
         self.sandboxes.push(Process::start(Recipe {
+            program: self.program.clone(),
             name: format!("sandbox-{name}"),
             arguments: vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()],
             environment: shared.clone(),
@@ -144,9 +147,14 @@ impl Stage {
         self.settings.retain(|(name, _)| !shared.iter().chain(&own).any(|(n, _)| n == name));
         self.settings.extend(shared.into_iter().chain(own));
         let environment = [self.settings.clone(), log].concat();
-        let name = format!("service-{name}");
-        let recipe = Recipe { name, arguments: vec![], environment, port, dir };
-        self.services.push(Process::start(recipe)?);
+        self.services.push(Process::start(Recipe {
+            program: self.program.clone(),
+            name: format!("service-{name}"),
+            arguments: vec![],
+            environment,
+            port,
+            dir,
+        })?);
         self.until_answered(&format!("{base}/health/ready")).await?;
         self.callers.push(Caller::new(base, &self.api_key, answers)?);
         self.sandbox_urls.push(sandbox_url);
@@ -193,14 +201,14 @@ impl Stage {
         Ok(())
     }
 
-    /// Runs a command of this program with the services' settings and these besides, and keeps what
+    /// Runs a command of the program with the services' settings and these besides, and keeps what
     /// it prints on standard error; both outputs, unless the output is the secret that was asked for.
     pub async fn run(
         &mut self,
         arguments: &[&str],
         settings: &[(&str, &str)],
     ) -> Result<(bool, String), Failure> {
-        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        let mut command = tokio::process::Command::new(&self.program);
         command.args(arguments).env_clear().envs(self.settings.iter().cloned());
         command.env("RUST_LOG", LOUD).env("RUST_BACKTRACE", "full");
         command.envs(settings.iter().copied()).current_dir(&self.dir).stdin(Stdio::null());

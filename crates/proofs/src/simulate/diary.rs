@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use crate::rules::schedule::AnchorDay;
 use crate::simulate::Counters;
+use kiwoom_billing::rules::schedule::AnchorDay;
 
 /// The notes of a run.
 #[derive(Clone, Debug, Default)]

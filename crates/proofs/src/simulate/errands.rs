@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
-use crate::rules::ids::SubscriptionId;
 use crate::simulate::diary::Note;
 use crate::simulate::merchant::{self, Subscriber, Terms};
 use crate::simulate::plan::Errand;
 use crate::simulate::reach::Reach;
 use crate::simulate::{Failure, buyer};
+use kiwoom_billing::rules::ids::SubscriptionId;
 
 /// What came of an errand.
 #[derive(Debug)]

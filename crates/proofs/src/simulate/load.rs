@@ -4,13 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::FromRow;
 
-use crate::payments::store::InitiatedBy;
-use crate::rules::payment_state::State;
-use crate::rules::schedule::{RetryDays, Rules};
-use crate::rules::subscription_state::Status;
 use crate::simulate::diary::Diary;
 use crate::simulate::reach::Reach;
 use crate::simulate::{Failure, barriers, merchant};
+use kiwoom_billing::payments::store::InitiatedBy;
+use kiwoom_billing::rules::payment_state::State;
+use kiwoom_billing::rules::schedule::{RetryDays, Rules};
+use kiwoom_billing::rules::subscription_state::Status;
 
 /// A transaction as the gateway holds it.
 #[expect(clippy::struct_field_names, reason = "the ledger's own names")]

@@ -8,11 +8,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::rules::ids::SubscriptionId;
-use crate::rules::schedule::AnchorDay;
 use crate::simulate::Failure;
 use crate::simulate::diary::Note;
 use crate::simulate::reach::Reach;
+use kiwoom_billing::rules::ids::SubscriptionId;
+use kiwoom_billing::rules::schedule::AnchorDay;
 use kiwoom_clock::rfc3339_kst;
 
 /// A caller gives up after so many answers that say "not now", or none.

@@ -1,4 +1,4 @@
-//! `kiwoom-billing simulate`: real service processes, a real PostgreSQL, the sandbox as a process
+//! `kiwoom-proofs simulate`: real service processes, a real PostgreSQL, the sandbox as a process
 //! of its own, the moved clock, seeded faults and kills; and at the end a verdict on the money.
 //!
 //! The sandbox's ledger is the gateway's word, the database is ours. Whatever happened on the way,
@@ -24,6 +24,7 @@ mod verdict;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Args;
 
@@ -58,11 +59,11 @@ pub struct Options {
 /// How often each thing happened.
 pub type Counters = BTreeMap<String, u64>;
 
-/// Runs it and prints the verdict. `Ok(false)` when a rule about money was broken.
-pub async fn run(options: &Options) -> Result<bool, Failure> {
+/// Runs the program `service` and prints the verdict. `Ok(false)` when a rule about money was broken.
+pub async fn run(service: &Path, options: &Options) -> Result<bool, Failure> {
     let menu = Menu::parse(&options.faults)?;
     println!("simulate: {options:?}");
-    let mut world = World::start(options.replicas).await?;
+    let mut world = World::start(service, options.replicas).await?;
     let mut diary = drive::drive(&mut world, options, menu).await?;
     let ledger = load::ledger(&world.reach).await?;
     diary.counters.extend(rare::states(&world, &ledger).await?);

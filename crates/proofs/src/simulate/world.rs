@@ -1,7 +1,7 @@
 //! The processes: PostgreSQL, the sandbox, the services. All end with this process.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::simulate::reach::Reach;
 use crate::simulate::tap::{self, Side};
 use crate::simulate::trap::{Blow, Struck, Traps};
 use crate::simulate::{Counters, Failure};
-use crate::storage::database::MIGRATIONS;
-use crate::storage::database::private::{DATABASE, PrivateServer};
+use kiwoom_billing::storage::database::MIGRATIONS;
+use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
 use kiwoom_clock::Clock;
 
 /// `KIWOOM_TIMEOUT_SECS` of the services.
@@ -38,6 +38,7 @@ pub struct World {
     pub traps: Arc<Traps>,
     /// Services that were told to stop and did not in time.
     pub slow_stops: Vec<String>,
+    program: PathBuf,
     services: Vec<Process>,
     stalled: Vec<Arc<AtomicBool>>,
     struck: UnboundedReceiver<Struck>,
@@ -49,8 +50,8 @@ pub struct World {
 }
 
 impl World {
-    /// Starts all of it in a new folder.
-    pub async fn start(replicas: usize) -> Result<Self, Failure> {
+    /// Starts all of it in a new folder; `service` is the program.
+    pub async fn start(service: &Path, replicas: usize) -> Result<Self, Failure> {
         let name = format!("kiwoom-simulate-{}", uuid::Uuid::now_v7().simple());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir)?;
@@ -68,6 +69,7 @@ impl World {
         let mut environment = vec![("PUBLIC_URL".to_owned(), notified)];
         environment.extend(settings(&dir.display().to_string()));
         let sandbox = Process::start(Recipe {
+            program: service.to_owned(),
             name: "sandbox".to_owned(),
             arguments: vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()],
             environment,
@@ -82,6 +84,7 @@ impl World {
             reach,
             traps,
             slow_stops: Vec::new(),
+            program: service.to_owned(),
             services: Vec::new(),
             stalled: (0..replicas).map(|_| Arc::default()).collect(),
             struck,
@@ -113,10 +116,14 @@ impl World {
             ("PORT".to_owned(), port.to_string()),
         ];
         environment.extend(settings(&self.dir.display().to_string()));
-        let dir = self.dir.clone();
-        let recipe =
-            Recipe { name: format!("service-{n}"), arguments: vec![], environment, port, dir };
-        self.services.push(Process::start(recipe)?);
+        self.services.push(Process::start(Recipe {
+            program: self.program.clone(),
+            name: format!("service-{n}"),
+            arguments: vec![],
+            environment,
+            port,
+            dir: self.dir.clone(),
+        })?);
         self.until_serving(n).await
     }
 

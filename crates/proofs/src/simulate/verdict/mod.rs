@@ -6,8 +6,8 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::rules::payment_state::State;
 use crate::simulate::load::{Books, Entry, Transaction};
+use kiwoom_billing::rules::payment_state::State;
 
 const MAX_EXAMPLES_OF_A_RULE: usize = 5;
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
-use crate::payments::store::InitiatedBy;
-use crate::rules::schedule::due_at;
-use crate::rules::subscription_state::Status;
 use crate::simulate::diary::History;
 use crate::simulate::load::{Books, Entry, Subscription};
 use crate::simulate::verdict::Violations;
+use kiwoom_billing::payments::store::InitiatedBy;
+use kiwoom_billing::rules::schedule::due_at;
+use kiwoom_billing::rules::subscription_state::Status;
 use kiwoom_clock::kst;
 
 /// After a jump of the clock what was due on the way is done at once, or some tries later.

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 
 use super::*;
-use crate::payments::store::InitiatedBy;
-use crate::rules::schedule::{AnchorDay, RetryDays, Rules};
-use crate::rules::subscription_state::Status;
 use crate::simulate::diary::{Diary, History};
 use crate::simulate::load::Subscription;
+use kiwoom_billing::payments::store::InitiatedBy;
+use kiwoom_billing::rules::schedule::{AnchorDay, RetryDays, Rules};
+use kiwoom_billing::rules::subscription_state::Status;
 
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
