@@ -43,7 +43,7 @@ pub async fn notifications(State(sandbox): State<Arc<Sandbox>>) -> Response {
     reply::json(&json!({ "scripted": scripted, "pending": waiting, "sent": sent }))
 }
 
-/// `POST /notifications` `{kind, times?}`: what befalls the next ones.
+/// `POST /notifications` `{kind, times?}`: what happens to the next ones.
 pub async fn script(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
     let scripted = arguments::parse(&body).and_then(|asked| lock(&sandbox.mishaps).script(&asked));
     match scripted {

@@ -67,7 +67,7 @@ pub fn charge(
     Ok(Done { answer, answer_lost: behaviour == Behaviour::AnswerLost, charged })
 }
 
-/// A DAOUTRX nobody has: `cMP`, the time to the second, five digits.
+/// A DAOUTRX that is not taken: `cMP`, the time to the second, five digits.
 pub fn new_transaction_id(ledger: &Ledger, time: &str) -> String {
     let mut serial = ledger.transactions().len();
     loop {

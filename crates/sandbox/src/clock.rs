@@ -33,7 +33,8 @@ pub async fn advance(
     let Some(asked) = asked else {
         return reply::invalid("본문이 올바른 JSON이 아닙니다.");
     };
-    // The walk outlives an impatient caller: half a walk would be a clock nobody asked for.
+    // The walk outlives an impatient caller: half a walk would leave the clock where it was not
+    // asked to be.
     let walk = tokio::spawn(async move { move_clock(&sandbox, &asked).await });
     match walk.await {
         Ok(moved) if is_form && moved.status() == StatusCode::OK => {

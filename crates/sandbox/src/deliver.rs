@@ -17,7 +17,7 @@ use crate::wire::{self, Answer, JSON_EUC_KR};
 const HUGE_BYTES: usize = 10 * 1024 * 1024;
 const HTML_EUC_KR: &str = "text/html;charset=EUC-KR";
 
-/// Lets a fault strike before anything is done: the answer, if it ends there.
+/// Applies a fault that comes before anything is done. Returns the answer when it ends there.
 pub async fn before(fault: Option<&Fault>, step: Step) -> Option<Response> {
     let fault = fault?;
     match fault.kind {
@@ -52,7 +52,7 @@ pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
             replace(&mut answer, "TRXID", |id| format!("{id}X"));
         }
         Kind::NoResultCode => drop(answer.shift_remove("RESULTCODE")),
-        // These have struck already, before the answer was made or in making it.
+        // These were applied already, before the answer was made or in making it.
         Kind::Decline
         | Kind::DelayBefore
         | Kind::DropBefore

@@ -10,7 +10,7 @@ use crate::wire::Refusal;
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;
-/// How often one fault may strike.
+/// How often one fault may happen.
 const MAX_TIMES: u64 = 1_000;
 /// The longest delay, in milliseconds.
 const MAX_DELAY_MS: u64 = 600_000;
@@ -239,10 +239,10 @@ impl Fault {
 }
 
 impl Faults {
-    /// The fault that strikes this request, if one waits for it; it strikes one time less often.
+    /// The fault of this request, if one waits for it; from then on it waits for one request less.
     pub fn take(&mut self, step: Step) -> Option<Fault> {
-        let strikes = |fault: &Fault| [Target::Any, Target::Only(step)].contains(&fault.on);
-        let index = self.0.iter().position(strikes)?;
+        let fits = |fault: &Fault| [Target::Any, Target::Only(step)].contains(&fault.on);
+        let index = self.0.iter().position(fits)?;
         let waiting = self.0.get_mut(index)?;
         waiting.times -= 1;
         if waiting.times == 0 { self.0.remove(index) } else { Some(waiting.clone()) }

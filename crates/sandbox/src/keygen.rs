@@ -72,7 +72,7 @@ pub fn register(
     Ok(Done::answered(answer))
 }
 
-/// A key like the real ones, `C` and the year first, that nobody can guess.
+/// A key like the real ones, `C` and the year first, that cannot be guessed.
 fn auto_key(generated: &str) -> String {
     let random = Uuid::new_v4().simple().to_string().to_uppercase();
     format!("C{}{}", &generated[..4], &random[..12])

@@ -1,4 +1,4 @@
-//! What may befall a notification on its way, and what was sent.
+//! What may happen to a notification on its way, and what was sent.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::arguments::{number, object, text};
 use crate::calls::as_kst;
 
-/// How many mishaps may wait, and how often one may strike.
+/// How many mishaps may wait, and how often one may happen.
 const MAX_MISHAPS: u64 = 1_000;
 /// How many deliveries are remembered.
 const MAX_DELIVERIES: usize = 1_000;

@@ -1,4 +1,4 @@
-//! What notifications say, and which scripted mishap befalls them.
+//! What notifications say, and which scripted mishap happens to them.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -129,7 +129,7 @@ fn cancellation_values(
     ])
 }
 
-/// A charge on a billing key is a card payment to whoever is notified of it.
+/// To the merchant, who is notified of it, a charge on a billing key is a card payment.
 fn payment_word(pay_method: &str) -> &str {
     if pay_method == "CARD-BATCH" { "CARD" } else { pay_method }
 }

@@ -78,7 +78,7 @@
     return popup ? "kiwoompay_popup" : null;
   }
 
-  // A pop-up closed by its title bar tells nobody.
+  // A pop-up closed by its title bar reports nothing.
   setInterval(() => {
     if (popup && popup.closed) {
       popup = null;

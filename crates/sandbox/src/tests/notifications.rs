@@ -114,7 +114,7 @@ async fn charges_on_a_key_are_told_only_when_a_fault_asks_for_it() {
     let fault = json!({ "on": "CARD-BATCH", "kind": "drop_after_notify" });
     shop.at.fault(fault).await;
     shop.at.gateway().charge(&auto_key, "b-2").await.expect_err("the answer is lost");
-    // Nobody runs what is due here: the background does.
+    // What is due here is run by the background alone.
     for _ in 0..100 {
         if !shop.heard().is_empty() {
             break;
@@ -132,17 +132,17 @@ async fn charges_on_a_key_are_told_only_when_a_fault_asks_for_it() {
 #[tokio::test]
 async fn what_waits_to_be_sent_survives_a_crash() {
     let folder = std::env::temp_dir().join(format!("sandbox-{}", uuid::Uuid::new_v4()));
-    // Nobody listens on the discard port.
-    let nobody = || Some("http://127.0.0.1:9/hook".to_owned());
+    // There is no listener on the discard port.
+    let no_listener = || Some("http://127.0.0.1:9/hook".to_owned());
     let due = {
-        let at = TestSandbox::serve(Some(&folder), nobody()).await;
+        let at = TestSandbox::serve(Some(&folder), no_listener()).await;
         let auto_key = at.gateway().register("4111111111111111").await;
         at.fault(json!({ "on": "CARD-BATCH", "kind": "drop_after_notify" })).await;
         at.gateway().charge(&auto_key, "b-1").await.expect_err("the answer is lost");
         at.sandbox.run_due().await;
         at.sandbox.next_due().expect("a re-send")
     };
-    let at = TestSandbox::serve(Some(&folder), nobody()).await;
+    let at = TestSandbox::serve(Some(&folder), no_listener()).await;
     assert_eq!(at.sandbox.next_due(), Some(due));
     let (status, _) = at.post("/clock", json!({ "advanceDays": 1 })).await;
     assert_eq!(status, 200);
