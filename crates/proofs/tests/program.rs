@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 fn proofs(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-proofs"));
     command.args(arguments).env_clear().env("TMPDIR", std::env::temp_dir());
-    command.env("PATH", std::env::var("PATH").unwrap_or_default()).output().unwrap()
+    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.output().expect("kiwoom-proofs starts")
 }
 
 /// Marked secrets go through everything, and none is left anywhere. Runs the kiwoom-billing that was

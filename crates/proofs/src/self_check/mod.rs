@@ -1,13 +1,13 @@
 //! `kiwoom-proofs self-check --leaks`: sends marked secrets through everything that the service
-//! takes, lets everything befall it, and then looks for them in all that it has left.
+//! takes, lets everything happen to it, and then looks for them in all that it has left.
 //!
 //! The routes are those of the service's own description: a new one is covered by itself. At the end
 //! every mark is planted in every place that was searched, and has to be found there: a search that
 //! finds nothing because it is broken fails.
 
-mod blows;
 mod caller;
 mod forms;
+mod incidents;
 mod marks;
 mod notices;
 mod places;
@@ -41,8 +41,8 @@ pub struct Options {
     pub leaks: bool,
 }
 
-/// Runs the program `service` and prints what was done and found. `Ok(false)` when a secret was left somewhere, or
-/// something could not be exercised.
+/// Runs the program `service` and prints what was done and found. `Ok(false)` when a secret was left
+/// somewhere, or something could not be exercised.
 pub async fn run(service: &Path) -> Result<bool, Failure> {
     println!("self-check --leaks");
     let marks = Marks::make();
@@ -84,12 +84,12 @@ async fn push(
     let counts: Vec<usize> = futures::future::join_all(sent).await;
     report.count("marked requests", counts.iter().sum());
     report.took("marked requests");
-    blows::month(stage, marks).await?;
-    let keys = blows::keys(stage).await?;
-    blows::imports(stage, marks).await?;
-    report.count("starts with wrong settings", blows::settings(stage, marks).await?);
+    incidents::month(stage, marks).await?;
+    let keys = incidents::keys(stage).await?;
+    incidents::imports(stage, marks).await?;
+    report.count("starts with wrong settings", incidents::settings(stage, marks).await?);
     report.took("commands");
-    blows::outage(stage, &operations, &known[0], marks).await?;
+    incidents::outage(stage, &operations, &known[0], marks).await?;
     for caller in &stage.callers {
         let shown = caller.good(Method::GET, "/metrics", None).await.text;
         stage.metrics.extend(shown.bytes());

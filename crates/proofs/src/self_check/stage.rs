@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Stage {
     /// Where everything is.
     pub dir: PathBuf,
-    /// Each service has a sandbox of its own, whose faults befall nobody else: the own pages of each.
+    /// The sandbox of each service: its faults concern no other service.
     pub sandbox_urls: Vec<String>,
     /// A caller of each service, in the order of [`LEVELS`].
     pub callers: Vec<Caller>,

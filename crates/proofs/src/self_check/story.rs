@@ -203,7 +203,7 @@ impl Story<'_> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let url = format!("{}/faults", self.sandbox_url);
         client.delete(&url).send().await?.error_for_status()?;
-        // Not every kind can befall every exchange: the sandbox refuses those that cannot.
+        // Not every kind can happen in every exchange: the sandbox refuses those that cannot.
         client.post(&url).json(&fault).send().await?;
         Ok(())
     }

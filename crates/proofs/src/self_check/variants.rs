@@ -89,7 +89,7 @@ fn in_headers(good: &Ask, marks: &Marks) -> Vec<Ask> {
     asks.collect()
 }
 
-/// Each field with a card in it, plain, in groups and as a number; fields that nobody knows; and the
+/// Each field with a card in it, plain, in groups and as a number; unknown fields; and the
 /// secrets of a registration in each other's place.
 fn in_fields(operation: &Operation, good: &Ask, kind: usize, marks: &Marks) -> Vec<Ask> {
     let fields = &operation.bodies[kind];

@@ -1,4 +1,4 @@
-//! A buyer of the hosted window, with what befalls the notifications of the order.
+//! A buyer of the hosted window, with what happens to the notifications of the order.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ use crate::simulate::reach::Reach;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Prepares an order, pays it in the window, and perhaps gives some of it back. What was to befall a
-/// notification that never came befalls no other.
+/// Prepares an order, pays it in the window, and perhaps gives some of it back. What was to
+/// happen to a notification that never came happens to no other.
 pub async fn order(
     reach: &Reach,
     amount: u32,
@@ -54,7 +54,7 @@ async fn pay_and_cancel(
     Ok(())
 }
 
-/// What befalls the order's next notification.
+/// What happens to the order's next notification.
 async fn script(
     reach: &Reach,
     order_no: &str,

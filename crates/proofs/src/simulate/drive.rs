@@ -8,11 +8,11 @@ use fastrand::Rng;
 use futures::{StreamExt, stream};
 use tokio::task::JoinHandle;
 
+use crate::simulate::actions;
 use crate::simulate::diary::{Diary, Note};
-use crate::simulate::errands;
 use crate::simulate::menu::Menu;
 use crate::simulate::merchant::{self, Subscriber, Terms};
-use crate::simulate::plan::{Errand, Later, Measure, Plan, plan};
+use crate::simulate::plan::{Action, Later, Measure, Plan, plan};
 use crate::simulate::world::World;
 use crate::simulate::{Failure, Options};
 use kiwoom_clock::{kst, rfc3339_kst};
@@ -36,7 +36,7 @@ const CARDS: &[(&str, u8)] = &[
 ];
 
 /// Work of callers under way: what they note, and whether it went as it has to.
-type Errands = JoinHandle<Result<Vec<errands::Done>, Failure>>;
+type Actions = JoinHandle<Result<Vec<actions::Done>, Failure>>;
 
 struct Driver<'a> {
     world: &'a mut World,
@@ -110,7 +110,7 @@ impl Driver<'_> {
 
     /// Moves the clock to a due moment with all that is planned for it, and lets it be worked off.
     async fn stop_at(&mut self, next: DateTime<Utc>, plan: Plan) -> Result<(), Failure> {
-        for (name, script) in &plan.faults {
+        for (name, script) in &plan.gateway_faults {
             self.world.reach.sandbox_post("/faults", script).await?;
             self.diary.note(Note::Count(format!("gateway {name}")));
         }
@@ -120,12 +120,12 @@ impl Driver<'_> {
             None => next,
         };
         self.move_clock(target).await?;
-        let errands = self.start(plan.errands, target);
+        let actions = self.start(plan.actions, target);
         if let Some((delay, later)) = plan.later {
             tokio::time::sleep(delay).await;
-            self.strike(later).await?;
+            self.inject(later).await?;
         }
-        self.until_done(errands).await?;
+        self.until_done(actions).await?;
         self.until_quiet(target).await
     }
 
@@ -148,9 +148,9 @@ impl Driver<'_> {
         Ok(to)
     }
 
-    async fn strike(&mut self, later: Later) -> Result<(), Failure> {
+    async fn inject(&mut self, later: Later) -> Result<(), Failure> {
         match later {
-            Later::Service(n, blow) => self.world.traps.strike(n, blow, None),
+            Later::Service(n, fault) => self.world.traps.inject(n, fault, None),
             Later::Crash => {
                 self.world.crash_database().await?;
                 self.diary.note(Note::Count("PostgreSQL crashed".to_owned()));
@@ -163,28 +163,28 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn start(&mut self, planned: Vec<Errand>, at: DateTime<Utc>) -> Errands {
+    fn start(&mut self, planned: Vec<Action>, at: DateTime<Utc>) -> Actions {
         let today = kst(at).date_naive();
         let mut planned = planned;
-        // Whoever is paused goes on some stops later.
+        // A paused subscription is resumed some stops later.
         if self.paused.len() > 1 {
-            planned.push(Errand::Resume { who: self.paused.remove(0) });
+            planned.push(Action::Resume { who: self.paused.remove(0) });
         }
-        for errand in &planned {
-            if let Errand::Pause { who } = errand {
+        for action in &planned {
+            if let Action::Pause { who } = action {
                 self.paused.push(*who);
             }
         }
         let subscribers: Vec<Subscriber> = planned
             .iter()
-            .map(|errand| self.subscribers[errands::who(errand).unwrap_or(0)].clone())
+            .map(|action| self.subscribers[actions::who(action).unwrap_or(0)].clone())
             .collect();
         let reach = self.world.reach.clone();
-        tokio::spawn(errands::run(reach, planned, subscribers, today))
+        tokio::spawn(actions::run(reach, planned, subscribers, today))
     }
 
     /// Waits for the callers, while the services are looked after.
-    async fn until_done(&mut self, mut running: Errands) -> Result<(), Failure> {
+    async fn until_done(&mut self, mut running: Actions) -> Result<(), Failure> {
         let done = loop {
             tokio::select! {
                 done = &mut running => break done??,
@@ -192,7 +192,7 @@ impl Driver<'_> {
             }
             self.world.tend(&mut self.diary.counters).await?;
         };
-        for errands::Done { who, subscription, notes } in done {
+        for actions::Done { who, subscription, notes } in done {
             self.diary.take(notes);
             if let (Some(who), Some(id)) = (who, subscription) {
                 self.subscribers[who].subscription = id;

@@ -25,13 +25,13 @@ pub const GATEWAY: &[&str] = &[
     "wrong_order",
     "no_result_code",
 ];
-/// What befalls notifications of the hosted window.
+/// What happens to notifications of the hosted window.
 pub const NOTIFICATIONS: &[&str] = &["twice", "late", "reversed", "lost", "false_amount"];
-/// What befalls service processes, besides `--kill`.
+/// What happens to service processes, besides `--kill`.
 pub const PROCESSES: &[&str] = &["freeze", "terminate"];
-/// What befalls PostgreSQL and the connections to it.
+/// What happens to PostgreSQL and the connections to it.
 pub const DATABASE: &[&str] = &["cut", "crash", "stall"];
-/// What befalls the clock.
+/// What happens to the clock.
 pub const CLOCK: &[&str] = &["jump"];
 
 /// The faults of one run.

@@ -15,7 +15,7 @@ use kiwoom_billing::rules::ids::SubscriptionId;
 use kiwoom_billing::rules::schedule::AnchorDay;
 use kiwoom_clock::rfc3339_kst;
 
-/// A caller gives up after so many answers that say "not now", or none.
+/// A caller gives up after this many requests that were answered with "not now", or not at all.
 const TRIES: usize = 200;
 const PAUSE: Duration = Duration::from_millis(100);
 /// An unknown call may reach the gateway this late; an operator looks after it, in seconds.

@@ -6,11 +6,11 @@
 //! Every service reaches PostgreSQL and the gateway through a tap, which knows the named moments of
 //! a charge from the bytes that go by: the services themselves know nothing of the simulation.
 
+mod actions;
 mod barriers;
 mod buyer;
 mod diary;
 mod drive;
-mod errands;
 mod load;
 mod menu;
 mod merchant;

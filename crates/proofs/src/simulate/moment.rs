@@ -21,7 +21,7 @@ pub enum Subject {
     KeptAnswer,
 }
 
-/// A moment at which something may befall a service.
+/// A moment at which something may happen to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// The statement has been sent to PostgreSQL.

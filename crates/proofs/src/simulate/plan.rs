@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::simulate::menu::{self, Menu};
 use crate::simulate::moment::Moment;
-use crate::simulate::trap::{Blow, Trap};
+use crate::simulate::trap::{Fault, Trap};
 
 /// Longer than the gateway's time-out.
 const DELAY_MS: u64 = 1_500;
@@ -24,7 +24,7 @@ const HARD_DECLINE: &str = "9121";
 
 /// What the merchant, a buyer or the operator does. `who` is the number of a subscriber.
 #[derive(Clone, Debug)]
-pub enum Errand {
+pub enum Action {
     /// A single charge in won, and refunds of parts of it in won.
     OneOff { who: usize, amount: u32, refunds: Vec<u32> },
     /// An order of the hosted window.
@@ -50,15 +50,15 @@ pub struct Cancel {
     pub amount: u32,
     /// In the gateway's merchant pages, so that only a notification tells of it.
     pub in_pages: bool,
-    /// What befalls that notification.
+    /// What happens to that notification.
     pub mishap: Option<&'static str>,
 }
 
-/// A blow that is struck some time after the clock has moved.
+/// A fault some time after the clock has moved.
 #[derive(Clone, Copy, Debug)]
 pub enum Later {
     /// To a service, by its number.
-    Service(usize, Blow),
+    Service(usize, Fault),
     /// PostgreSQL ends as in a power cut.
     Crash,
     /// A service's connections to PostgreSQL stand still.
@@ -69,14 +69,14 @@ pub enum Later {
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Scripts for the sandbox's `/faults`, with their names.
-    pub faults: Vec<(&'static str, Value)>,
+    pub gateway_faults: Vec<(&'static str, Value)>,
     /// Traps for the services.
     pub traps: Vec<Trap>,
     /// What is done meanwhile.
-    pub errands: Vec<Errand>,
-    /// What is struck, and how long after the clock has moved.
+    pub actions: Vec<Action>,
+    /// What else goes wrong, and how long after the clock has moved.
     pub later: Option<(Duration, Later)>,
-    /// The clock jumps over so many days at once.
+    /// How many days the clock jumps over at once.
     pub jump_days: Option<u32>,
 }
 
@@ -93,19 +93,19 @@ pub struct Measure {
 
 /// The plan of a stop.
 pub fn plan(rng: &mut Rng, menu: &Menu, measure: Measure) -> Plan {
-    let mut plan = Plan { errands: errands(rng, menu, measure), ..Plan::default() };
+    let mut plan = Plan { actions: actions(rng, menu, measure), ..Plan::default() };
     let gateway = menu.of(menu::GATEWAY);
     if !gateway.is_empty() && percent(rng, 45) {
         for _ in 0..rng.u32(1..=3) {
-            plan.faults.push(fault(rng, &gateway));
+            plan.gateway_faults.push(gateway_fault(rng, &gateway));
         }
     }
     kills(rng, measure, &mut plan);
-    blows(rng, menu, measure, &mut plan);
+    other_faults(rng, menu, measure, &mut plan);
     // Renewals come by themselves, refunds and kept answers only with a caller.
     if plan.traps.iter().any(|trap| trap.moment.is_callers()) {
         let (who, amount) = (rng.usize(..measure.subscribers), rng.u32(1_000..50_000));
-        plan.errands.push(Errand::OneOff { who, amount, refunds: vec![amount / 2, amount] });
+        plan.actions.push(Action::OneOff { who, amount, refunds: vec![amount / 2, amount] });
     }
     if !menu.of(menu::CLOCK).is_empty() && percent(rng, 2) {
         plan.jump_days = Some(rng.u32(1..=20));
@@ -121,7 +121,7 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-fn fault(rng: &mut Rng, kinds: &[&'static str]) -> (&'static str, Value) {
+fn gateway_fault(rng: &mut Rng, kinds: &[&'static str]) -> (&'static str, Value) {
     let name = pick(rng, kinds);
     let (kind, code) = match name {
         "decline_hard" => ("decline", HARD_DECLINE),
@@ -139,14 +139,14 @@ fn kills(rng: &mut Rng, measure: Measure, plan: &mut Plan) {
     for _ in 0..kills {
         // Half of them at a named moment, half at any time.
         if rng.bool() {
-            plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow: Blow::Kill });
+            plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), fault: Fault::Kill });
         } else {
-            plan.later = Some((soon(rng), Later::Service(service(rng, measure), Blow::Kill)));
+            plan.later = Some((soon(rng), Later::Service(service(rng, measure), Fault::Kill)));
         }
     }
 }
 
-fn blows(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
+fn other_faults(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
     for name in [menu.of(menu::PROCESSES), menu.of(menu::DATABASE)].concat() {
         if !percent(rng, if name == "cut" { 12 } else { 4 }) {
             continue;
@@ -154,15 +154,15 @@ fn blows(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
         let at = soon(rng);
         match name {
             "freeze" => {
-                let blow = Blow::Freeze(pick(rng, &FREEZES));
-                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow });
+                let fault = Fault::Freeze(pick(rng, &FREEZES));
+                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), fault });
             }
             "cut" => {
-                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), blow: Blow::Cut });
+                plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), fault: Fault::Cut });
             }
             "terminate" => {
-                let blow = Later::Service(service(rng, measure), Blow::Terminate);
-                plan.later = Some((at, blow));
+                let later = Later::Service(service(rng, measure), Fault::Terminate);
+                plan.later = Some((at, later));
             }
             "crash" => plan.later = Some((at, Later::Crash)),
             _ => {
@@ -182,31 +182,31 @@ fn soon(rng: &mut Rng) -> Duration {
     Duration::from_millis(rng.u64(0..60))
 }
 
-fn errands(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Errand> {
-    let mut errands = Vec::new();
+fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
+    let mut actions = Vec::new();
     let who = |rng: &mut Rng| rng.usize(..measure.subscribers);
     if percent(rng, 30) {
         let amount = rng.u32(1_000..50_000);
         let refunds = (0..rng.u32(0..=2)).map(|_| rng.u32(1..=amount)).collect();
-        errands.push(Errand::OneOff { who: who(rng), amount, refunds });
+        actions.push(Action::OneOff { who: who(rng), amount, refunds });
     }
     if percent(rng, 15) {
-        errands.push(order(rng, &menu.of(menu::NOTIFICATIONS)));
+        actions.push(order(rng, &menu.of(menu::NOTIFICATIONS)));
     }
     let (day, amount) = (rng.u32(1..=31), rng.u32(1..=99) * 1_000);
     let change = match rng.u32(0..100) {
-        0..4 => Some(Errand::Cancel { who: who(rng), at_period_end: rng.bool(), day, amount }),
-        4..8 => Some(Errand::Pause { who: who(rng) }),
-        8..12 => Some(Errand::Change { who: who(rng), day, amount }),
-        12..18 => Some(Errand::PayOpen { who: who(rng) }),
-        18..23 => Some(Errand::Settle),
+        0..4 => Some(Action::Cancel { who: who(rng), at_period_end: rng.bool(), day, amount }),
+        4..8 => Some(Action::Pause { who: who(rng) }),
+        8..12 => Some(Action::Change { who: who(rng), day, amount }),
+        12..18 => Some(Action::PayOpen { who: who(rng) }),
+        18..23 => Some(Action::Settle),
         _ => None,
     };
-    errands.extend(change);
-    errands
+    actions.extend(change);
+    actions
 }
 
-fn order(rng: &mut Rng, mishaps: &[&'static str]) -> Errand {
+fn order(rng: &mut Rng, mishaps: &[&'static str]) -> Action {
     let mishap = |rng: &mut Rng| (!mishaps.is_empty() && rng.bool()).then(|| pick(rng, mishaps));
     let amount = rng.u32(1_000..50_000);
     let cancel = rng.bool().then(|| Cancel {
@@ -215,7 +215,7 @@ fn order(rng: &mut Rng, mishaps: &[&'static str]) -> Errand {
         // Only a payment's notification can be held back behind its cancellation's.
         mishap: mishap(rng).filter(|name| *name != "reversed"),
     });
-    Errand::Order { amount, mishap: mishap(rng), cancel }
+    Action::Order { amount, mishap: mishap(rng), cancel }
 }
 
 #[cfg(test)]

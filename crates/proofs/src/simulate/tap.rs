@@ -23,7 +23,7 @@ const STALL_POLL: Duration = Duration::from_millis(10);
 pub struct Side {
     /// Which replica.
     pub replica: usize,
-    /// What may befall it.
+    /// What may happen to it.
     pub traps: Arc<Traps>,
     /// While true nothing goes through to PostgreSQL, and all connections of the pool are used up.
     pub stalled: Arc<AtomicBool>,

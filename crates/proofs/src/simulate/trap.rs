@@ -1,4 +1,4 @@
-//! Traps: what befalls the first service that comes to a moment.
+//! Traps: a fault for the first service that comes to a moment.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -10,9 +10,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::simulate::moment::Moment;
 
-/// What befalls a service.
+/// What happens to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Blow {
+pub enum Fault {
     /// SIGKILL.
     Kill,
     /// SIGTERM: it is to end in order.
@@ -23,40 +23,45 @@ pub enum Blow {
     Cut,
 }
 
-/// A blow that waits for its moment.
+/// A fault that waits for its moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Trap {
     /// When.
     pub moment: Moment,
     /// What.
-    pub blow: Blow,
+    pub fault: Fault,
 }
 
-/// A blow that was struck.
+/// A fault that was injected.
 #[derive(Clone, Copy, Debug)]
-pub struct Struck {
+pub struct Injected {
     /// Which service.
     pub replica: usize,
-    /// What was struck and when; `None` = at any time.
-    pub blow: Blow,
-    /// The moment, when there was one.
+    /// What happened to it.
+    pub fault: Fault,
+    /// When; `None` = at any time.
     pub moment: Option<Moment>,
 }
 
-/// The traps of a run, and the services they may befall.
+/// The traps of a run, and the services that may fall into them.
 pub struct Traps {
     armed: Mutex<Vec<Trap>>,
     suspended: AtomicBool,
     /// Process ids by replica; 0 while one is being started.
     pids: Vec<AtomicI32>,
-    struck: UnboundedSender<Struck>,
+    injected: UnboundedSender<Injected>,
 }
 
 impl Traps {
-    /// None armed. Every blow is told to `struck`.
-    pub fn new(replicas: usize, struck: UnboundedSender<Struck>) -> Arc<Self> {
+    /// None armed. Every fault is reported to `injected`.
+    pub fn new(replicas: usize, injected: UnboundedSender<Injected>) -> Arc<Self> {
         let pids = (0..replicas).map(|_| AtomicI32::new(0)).collect();
-        Arc::new(Self { armed: Mutex::default(), suspended: AtomicBool::new(false), pids, struck })
+        Arc::new(Self {
+            armed: Mutex::default(),
+            suspended: AtomicBool::new(false),
+            pids,
+            injected,
+        })
     }
 
     /// Arms a trap; it waits for as long as it takes.
@@ -64,7 +69,7 @@ impl Traps {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(trap);
     }
 
-    /// Takes the traps away that wait still.
+    /// Takes away the traps that still wait.
     pub fn disarm(&self) {
         self.suspend(false);
         self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -92,50 +97,50 @@ impl Traps {
             found.map(|index| armed.swap_remove(index))
         };
         let Some(trap) = sprung else { return false };
-        self.strike(replica, trap.blow, Some(moment));
-        trap.blow == Blow::Cut
+        self.inject(replica, trap.fault, Some(moment));
+        trap.fault == Fault::Cut
     }
 
-    /// Strikes a replica now.
-    pub fn strike(&self, replica: usize, blow: Blow, moment: Option<Moment>) {
-        let signal = match blow {
-            Blow::Kill => Some(Signal::KILL),
-            Blow::Terminate => Some(Signal::TERM),
-            Blow::Freeze(_) => Some(Signal::STOP),
-            Blow::Cut => None,
+    /// Injects a fault into a replica now.
+    pub fn inject(&self, replica: usize, fault: Fault, moment: Option<Moment>) {
+        let signal = match fault {
+            Fault::Kill => Some(Signal::KILL),
+            Fault::Terminate => Some(Signal::TERM),
+            Fault::Freeze(_) => Some(Signal::STOP),
+            Fault::Cut => None,
         };
         if let Some(signal) = signal {
-            // Who is killed is nobody any more until the next start: a signal to it hits no one, and
-            // is not told of.
-            let pid = if blow == Blow::Kill {
+            // A replica that was killed has no process until the next start: a signal to it reaches
+            // none, and is not reported.
+            let pid = if fault == Fault::Kill {
                 self.pids[replica].swap(0, Ordering::SeqCst)
             } else {
                 self.pids[replica].load(Ordering::SeqCst)
             };
             let Some(pid) = Pid::from_raw(pid) else { return };
             let _ = kill_process(pid, signal);
-            if let Blow::Freeze(time) = blow {
+            if let Fault::Freeze(time) = fault {
                 tokio::spawn(async move {
                     tokio::time::sleep(time).await;
                     let _ = kill_process(pid, Signal::CONT);
                 });
             }
         }
-        let _ = self.struck.send(Struck { replica, blow, moment });
+        let _ = self.injected.send(Injected { replica, fault, moment });
     }
 }
 
-impl fmt::Display for Struck {
+impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let blow = match self.blow {
-            Blow::Kill => "kill -9",
-            Blow::Terminate => "SIGTERM",
-            Blow::Freeze(_) => "SIGSTOP",
-            Blow::Cut => "connection cut",
+        let fault = match self.fault {
+            Fault::Kill => "kill -9",
+            Fault::Terminate => "SIGTERM",
+            Fault::Freeze(_) => "SIGSTOP",
+            Fault::Cut => "connection cut",
         };
         match self.moment {
-            Some(moment) => write!(f, "{blow}: {moment}"),
-            None => write!(f, "{blow}: any time"),
+            Some(moment) => write!(f, "{fault}: {moment}"),
+            None => write!(f, "{fault}: any time"),
         }
     }
 }

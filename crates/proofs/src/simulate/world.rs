@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::process::{Process, Recipe, free_port};
 use crate::simulate::reach::Reach;
 use crate::simulate::tap::{self, Side};
-use crate::simulate::trap::{Blow, Struck, Traps};
+use crate::simulate::trap::{Fault, Injected, Traps};
 use crate::simulate::{Counters, Failure};
 use kiwoom_billing::storage::database::MIGRATIONS;
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
@@ -34,15 +34,15 @@ pub struct World {
     pub dir: PathBuf,
     /// How to call it.
     pub reach: Reach,
-    /// What may befall the services.
+    /// What may happen to the services.
     pub traps: Arc<Traps>,
     /// Services that were told to stop and did not in time.
     pub slow_stops: Vec<String>,
     program: PathBuf,
     services: Vec<Process>,
     stalled: Vec<Arc<AtomicBool>>,
-    struck: UnboundedReceiver<Struck>,
-    set_aside: VecDeque<Struck>,
+    injected: UnboundedReceiver<Injected>,
+    set_aside: VecDeque<Injected>,
     frozen_until: Instant,
     stalled_until: Instant,
     sandbox: Process,
@@ -62,8 +62,8 @@ impl World {
         MIGRATIONS.run(&pool).await?;
         let replicas = replicas.max(1);
         let ports = (0..replicas).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
-        let (struck_in, struck) = unbounded_channel();
-        let traps = Traps::new(replicas, struck_in);
+        let (injected_in, injected) = unbounded_channel();
+        let traps = Traps::new(replicas, injected_in);
         let sandbox_port = free_port()?;
         let notified = format!("http://127.0.0.1:{}", ports[0]);
         let mut environment = vec![("PUBLIC_URL".to_owned(), notified)];
@@ -87,7 +87,7 @@ impl World {
             program: service.to_owned(),
             services: Vec::new(),
             stalled: (0..replicas).map(|_| Arc::default()).collect(),
-            struck,
+            injected,
             set_aside: VecDeque::new(),
             frozen_until: Instant::now(),
             stalled_until: Instant::now(),
@@ -127,13 +127,13 @@ impl World {
         self.until_serving(n).await
     }
 
-    /// Puts right what blows have done, and counts them. Call it often.
+    /// Repairs what faults have done, and counts them. Call it often.
     pub async fn tend(&mut self, counters: &mut Counters) -> Result<(), Failure> {
-        while let Some(struck) = self.next_struck() {
-            *counters.entry(struck.to_string()).or_default() += 1;
-            match struck.blow {
-                Blow::Cut => {}
-                Blow::Freeze(time) => {
+        while let Some(injected) = self.next_injected() {
+            *counters.entry(injected.to_string()).or_default() += 1;
+            match injected.fault {
+                Fault::Cut => {}
+                Fault::Freeze(time) => {
                     self.frozen_until = self.frozen_until.max(Instant::now() + time);
                     if time >= PAST_THE_LEASE {
                         let ended = self.end_leases().await.unwrap_or(0);
@@ -141,45 +141,46 @@ impl World {
                             ended;
                     }
                 }
-                Blow::Kill => self.revive(struck.replica).await?,
-                Blow::Terminate => {
-                    self.until_ended(struck).await;
-                    self.revive(struck.replica).await?;
+                Fault::Kill => self.revive(injected.replica).await?,
+                Fault::Terminate => {
+                    self.until_ended(injected).await;
+                    self.revive(injected.replica).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Lets the leases run out as the minutes of a longer freeze would: nobody waits that long here.
+    /// Lets the leases run out as the minutes of a longer freeze would: a simulation cannot wait that
+    /// long.
     async fn end_leases(&self) -> sqlx::Result<u64> {
         let query = "update subscriptions set leased_until = now() where leased_until > now()";
         let done = sqlx::query(query).execute(&self.reach.pool).await?;
         Ok(done.rows_affected())
     }
 
-    fn next_struck(&mut self) -> Option<Struck> {
-        self.set_aside.pop_front().or_else(|| self.struck.try_recv().ok())
+    fn next_injected(&mut self) -> Option<Injected> {
+        self.set_aside.pop_front().or_else(|| self.injected.try_recv().ok())
     }
 
     /// A service that was told to stop ends in time. One that is frozen hears of it afterwards, and
     /// one that is frozen while it stops goes on afterwards.
-    async fn until_ended(&mut self, struck: Struck) {
+    async fn until_ended(&mut self, injected: Injected) {
         let frozen = self.frozen_until.saturating_duration_since(Instant::now());
         let limit = Duration::from_secs(GATEWAY_TIMEOUT_SECS) + STOP_GRACE;
-        let mut ended = self.services[struck.replica].ended(limit + frozen).await;
+        let mut ended = self.services[injected.replica].ended(limit + frozen).await;
         while ended.is_none() {
-            let Ok(meanwhile) = self.struck.try_recv() else { break };
+            let Ok(meanwhile) = self.injected.try_recv() else { break };
             self.set_aside.push_back(meanwhile);
-            if let Blow::Freeze(time) = meanwhile.blow
-                && meanwhile.replica == struck.replica
+            if let Fault::Freeze(time) = meanwhile.fault
+                && meanwhile.replica == injected.replica
             {
-                ended = self.services[struck.replica].ended(time + limit).await;
+                ended = self.services[injected.replica].ended(time + limit).await;
             }
         }
         if ended.is_none() {
-            let (replica, at) = (struck.replica, Clock::system().now());
-            self.slow_stops.push(format!("service-{replica} {struck}, until {at}"));
+            let (replica, at) = (injected.replica, Clock::system().now());
+            self.slow_stops.push(format!("service-{replica} {injected}, until {at}"));
         }
     }
 

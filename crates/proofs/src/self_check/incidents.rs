@@ -1,4 +1,4 @@
-//! What befalls a running service from outside: commands of the operator, wrong settings, the clock,
+//! What happens to a running service from outside: commands of the operator, wrong settings, the clock,
 //! and a database that goes away.
 
 use serde_json::json;

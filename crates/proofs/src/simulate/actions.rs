@@ -1,0 +1,80 @@
+//! Runs the actions of one stop, one after the other, while the services do what is due.
+
+use chrono::NaiveDate;
+
+use crate::simulate::diary::Note;
+use crate::simulate::merchant::{self, Subscriber, Terms};
+use crate::simulate::plan::Action;
+use crate::simulate::reach::Reach;
+use crate::simulate::{Failure, buyer};
+use kiwoom_billing::rules::ids::SubscriptionId;
+
+/// What came of an action.
+#[derive(Debug)]
+pub struct Done {
+    /// The subscriber's number.
+    pub who: Option<usize>,
+    /// The subscriber's new subscription.
+    pub subscription: Option<SubscriptionId>,
+    /// What is to be noted.
+    pub notes: Vec<Note>,
+}
+
+/// The number of the subscriber who acts.
+pub fn who(action: &Action) -> Option<usize> {
+    match action {
+        Action::OneOff { who, .. }
+        | Action::Cancel { who, .. }
+        | Action::Pause { who }
+        | Action::Resume { who }
+        | Action::Change { who, .. }
+        | Action::PayOpen { who } => Some(*who),
+        Action::Order { .. } | Action::Settle => None,
+    }
+}
+
+/// Runs them. `subscribers` has the subscriber of each action.
+pub async fn run(
+    reach: Reach,
+    actions: Vec<Action>,
+    subscribers: Vec<Subscriber>,
+    today: NaiveDate,
+) -> Result<Vec<Done>, Failure> {
+    let mut done = Vec::new();
+    for (action, subscriber) in actions.into_iter().zip(subscribers) {
+        let who = who(&action);
+        let mut notes = Vec::new();
+        let subscription = run_one(&reach, action, &subscriber, today, &mut notes).await?;
+        done.push(Done { who, subscription, notes });
+    }
+    Ok(done)
+}
+
+async fn run_one(
+    reach: &Reach,
+    action: Action,
+    subscriber: &Subscriber,
+    today: NaiveDate,
+    notes: &mut Vec<Note>,
+) -> Result<Option<SubscriptionId>, Failure> {
+    match action {
+        Action::OneOff { amount, refunds, .. } => {
+            merchant::one_off(reach, subscriber, (amount, &refunds), notes).await;
+        }
+        Action::Order { amount, mishap, cancel } => {
+            buyer::order(reach, amount, mishap, cancel, notes).await?;
+        }
+        Action::Cancel { at_period_end, day, amount, .. } => {
+            let terms = Terms { day, amount };
+            return Ok(merchant::cancel(reach, subscriber, at_period_end, terms, notes).await);
+        }
+        Action::Pause { .. } => merchant::pause(reach, subscriber, today, notes).await,
+        Action::Resume { .. } => merchant::resume(reach, subscriber, today, notes).await,
+        Action::Change { day, amount, .. } => {
+            merchant::change(reach, subscriber, Terms { day, amount }, notes).await;
+        }
+        Action::PayOpen { .. } => merchant::pay_open(reach, subscriber, today, notes).await,
+        Action::Settle => merchant::settle(reach, notes).await?,
+    }
+    Ok(None)
+}
