@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 
 use crate::access::api_keys::ApiKeyId;
 use crate::access::origin::Origin;
-use crate::api::answers::not_sent;
+use crate::api::errors::not_sent;
 use crate::billing::answers::BillingKeyBody;
 use crate::billing::store::{self, BillingKey, Deleted};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
+use crate::http::error::{ApiError, Code, ErrorBody, GatewayAnswer};
 use crate::http::extract::{Body, Fields, FromFields, PathId, Query};
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
@@ -23,6 +23,7 @@ use crate::kiwoom::{GatewayError, KEYGEN, Registered, Registration};
 use crate::layers::idempotency::NewId;
 use crate::payments::charge::Card;
 use crate::rules::ids::BillingKeyId;
+use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
 
 /// A card and its holder.
@@ -77,7 +78,7 @@ impl FromFields for RegisterRequest {
 pub async fn register(
     State(ctx): State<AppState>,
     Extension(caller): Extension<ApiKeyId>,
-    origin: Origin,
+    Extension(origin): Extension<Origin>,
     new: NewId,
     Body(request): Body<RegisterRequest>,
 ) -> Answer {

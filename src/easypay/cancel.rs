@@ -11,7 +11,7 @@ use crate::easypay::answers::OrderBody;
 use crate::easypay::checkout::{find_order, order_body};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description;
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::OrderNo;
@@ -22,6 +22,7 @@ use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
 use crate::rules::ids::RefundId;
 use crate::rules::money::Won;
 use crate::rules::payment_state::State as OrderState;
+use crate::rules::text::Text;
 
 /// Which order to cancel, and how much of it.
 #[derive(ToSchema)]

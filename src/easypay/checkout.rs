@@ -10,13 +10,13 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::SchemaFormat;
 
-use crate::api::answers::not_sent;
+use crate::api::errors::not_sent;
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::methods::{self, Method};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
@@ -24,9 +24,10 @@ use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
 use crate::layers::idempotency::NewId;
 use crate::payments::checkout::{self, Draft};
 use crate::payments::store::{self, Kind, Payment, PaymentRef};
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 
 /// An order to be paid in the hosted window.
 #[derive(ToSchema)]

@@ -10,8 +10,8 @@ use crate::config::EasyPayConfig;
 use crate::context::AppState;
 use crate::http::answer::{self, Success};
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::FromField;
+use crate::rules::text::Text;
 
 /// A method of the hosted window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

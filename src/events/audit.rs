@@ -13,8 +13,8 @@ use crate::events::read::Position;
 use crate::events::store::{self, Event, Filter, From as Direction};
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// How the work is shared out, and secrets: not the caller's.

@@ -10,9 +10,10 @@ use crate::events::publish::publish;
 use crate::events::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, text};
 use crate::rules::ids::{EventId, SubscriptionId};
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// An event: in the list, and as the body of its delivery.

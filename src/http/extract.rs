@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
-use crate::http::error::{ApiError, Code, Detail, Text};
-use crate::redact::shown::shown_name;
+use crate::http::error::{ApiError, Code, Detail};
+use crate::redact::paths::shown_name;
 use crate::rules::money::{MAX_WON, Won};
+use crate::rules::text::Text;
 
 /// A value that one field of a request can hold.
 pub trait FromField: Sized {

@@ -7,14 +7,13 @@ use sqlx::postgres::PgTransaction;
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::http::error::{ApiError, Code};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{Approval, ChargeOrder, GatewayError, Ticket, codes};
 use crate::payments::settle::{self, Settled};
 use crate::payments::store::{self, InitiatedBy, Kind, Payment};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::payment_state::{Outcome, State};
+use crate::rules::payment_state::{Outcome, State, Verdict};
 use crate::rules::schedule::Period;
 
 /// From the intent to the call. More than that and the process was stopped in between (SIGSTOP, a
@@ -75,15 +74,6 @@ pub enum NotIntended {
 impl From<sqlx::Error> for NotIntended {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
-    }
-}
-
-impl From<NotIntended> for ApiError {
-    fn from(reason: NotIntended) -> Self {
-        match reason {
-            NotIntended::TakenOver => Code::RequestInProgress.into(),
-            NotIntended::Database(error) => error.into(),
-        }
     }
 }
 
@@ -221,7 +211,7 @@ fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
             tracing::info!(order_no, "charge approved");
             "approved"
         }
-        Outcome::Declined { code, verdict: codes::Verdict::OurMistake, .. } => {
+        Outcome::Declined { code, verdict: Verdict::OurMistake, .. } => {
             tracing::error!(order_no, code, "charge refused: our request or contract is at fault");
             "declined"
         }

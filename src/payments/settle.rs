@@ -6,12 +6,12 @@ use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
 use crate::context::Context;
-use crate::http::error::is_database_down;
 use crate::payments::cancellation;
 use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
 use crate::rules::subscription_state::{Attempt, Standing, Status};
+use crate::storage::database::errors::is_database_down;
 
 /// How long an outcome is kept in memory while the database does not take it.
 const RECORD_TRIES: u32 = 120;

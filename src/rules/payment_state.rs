@@ -2,8 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::kiwoom::codes::Verdict;
-
 /// Where a payment stands, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -24,6 +22,17 @@ pub enum State {
     Closed,
     /// A notification named another amount than was asked for.
     Mismatch,
+}
+
+/// What to do after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A later attempt may succeed: lack of funds, limits, the issuer's outage.
+    RetryLater,
+    /// The card will not be approved again: stolen, closed, expired.
+    Never,
+    /// Our request or our contract is at fault, not the card.
+    OurMistake,
 }
 
 /// What became of one call.

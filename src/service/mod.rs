@@ -28,13 +28,13 @@ use url::Url;
 
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
+use crate::access::failed_keys::Failures;
 use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::events::deliver::Courier;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Contract, KiwoomClient};
-use crate::layers::auth::Failures;
 use crate::layers::idempotency;
 use crate::sandbox::{self, Sandbox};
 use crate::storage::database::private::PrivateServer;

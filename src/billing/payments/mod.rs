@@ -12,20 +12,22 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::api::answers::{PAYMENT_STATUSES, PaymentBody};
+use crate::api::filters::terms;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::http::fields::Reason;
-use crate::kiwoom::codes::Verdict;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
 use crate::rules::ids::SubscriptionId;
+use crate::rules::payment_state::Verdict;
 use crate::rules::payment_state::{Outcome, State as PaymentState};
 use crate::rules::schedule::midnight;
+use crate::rules::text::Text;
 
 /// A payment, by its id or its order id.
 #[utoipa::path(
@@ -95,7 +97,7 @@ impl FromFields for Filter {
             condition: status.map(|s| s.0),
             from: f.optional::<Moment>("from").map(|m| m.0),
             to: f.optional::<Moment>("to").map(|m| m.0),
-            terms: Terms::from_fields(f),
+            terms: terms(f),
         })
     }
 }

@@ -4,13 +4,14 @@ use axum::extract::State;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::answers::{PaymentBody, not_sent, payment_answer};
+use crate::api::answers::{PaymentBody, payment_answer};
+use crate::api::errors::not_sent;
 use crate::billing::cards::{open_card, usable_key};
 use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store;
 use crate::context::{AppState, Context};
 use crate::http::answer::{Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::BATCH;
@@ -20,6 +21,7 @@ use crate::payments::charge::{self, Charged, Draft, NotIntended};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 
 const ORDER_NO: &str = "payments_order_no_key";
 

@@ -9,7 +9,7 @@ use crate::billing::payments::not_settled;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
 use crate::http::fields::{Reason, TaxFree};
 use crate::kiwoom::text::OrderNo;
@@ -19,6 +19,7 @@ use crate::payments::store::{self, PaymentRef, RefundState};
 use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::money::Won;
 use crate::rules::pro_rata::Basis;
+use crate::rules::text::Text;
 
 /// Which payment to refund, and how much.
 #[derive(ToSchema)]

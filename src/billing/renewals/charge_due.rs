@@ -2,7 +2,7 @@
 
 use sqlx::postgres::{PgConnection, PgTransaction};
 
-use crate::api::answers::not_sent;
+use crate::api::errors::not_sent;
 use crate::billing::cards::open_card;
 use crate::billing::renewals::leases::{self, Lease};
 use crate::billing::store::{self, ChargeTerms, Subscription};

@@ -18,12 +18,13 @@ use crate::billing::subscriptions::price_rises::awaited;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
 use crate::rules::ids::{ConsentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::subscription_state::Status;
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// How and when the customer consented.

@@ -13,19 +13,21 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgTransaction};
 use utoipa::ToSchema;
 
+use crate::api::filters::terms;
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
 use crate::billing::store::{self, Filter, Subscription};
 use crate::billing::subscriptions::subscribe::PlanId;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::store::terms::Terms;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::subscription_state::Status;
+use crate::rules::text::Text;
 
 /// 구독 정보 조회.
 #[utoipa::path(
@@ -72,7 +74,7 @@ impl FromFields for ListRequest {
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             plan_id: plan_id.map(|p| p.0),
             status: status.map(|s| s.0),
-            terms: Terms::from_fields(f),
+            terms: terms(f),
             ..Filter::default()
         };
         Some(Self { filter, paging: Paging::from_fields(f)? })

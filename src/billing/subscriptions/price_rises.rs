@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::billing::store::Subscription;
 use crate::config::PriceRiseFallback;
 use crate::context::Context;
-use crate::http::error::Text;
 use crate::http::fields::TaxFree;
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 use kiwoom_clock::kst;
 
 /// 전자상거래법 제13조 제6항: days before the rise.

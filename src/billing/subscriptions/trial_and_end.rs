@@ -2,10 +2,11 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::http::error::{ApiError, Text};
+use crate::http::error::ApiError;
 use crate::http::extract::{Fields, UpTo};
 use crate::rules::schedule::Cadence;
 use crate::rules::subscription_state::Standing;
+use crate::rules::text::Text;
 
 /// The free time before the first charge.
 #[derive(Clone, Copy)]

@@ -6,11 +6,11 @@ use sqlx::postgres::PgConnection;
 
 use crate::billing::store::{self, BillingKey};
 use crate::commands::import::{Desk, Refusal};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::kiwoom::card::CardNumber;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email};
 use crate::rules::ids::BillingKeyId;
+use crate::rules::text::Text;
 use crate::storage::vault::{Vault, VaultError};
 
 /// What a line says.

@@ -10,10 +10,10 @@ use crate::billing::cards::usable;
 use crate::billing::store;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
 use crate::commands::import::{Desk, Refusal};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromFields};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::Cadence;
+use crate::rules::text::Text;
 
 /// What a line says.
 struct SubscriptionRow {

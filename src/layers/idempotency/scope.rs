@@ -6,10 +6,11 @@ use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 
 use crate::access::api_keys::FirstKeyId;
-use crate::http::error::{ApiError, Text};
-use crate::layers::auth::holds_key;
-use crate::redact::card_text::{self, holds_card};
-use crate::redact::shown::shown_path;
+use crate::http::error::ApiError;
+use crate::redact::cards::{self, holds_card};
+use crate::redact::keys::holds_key;
+use crate::redact::paths::shown_path;
+use crate::rules::text::Text;
 
 const HEADER: &str = "idempotency-key";
 
@@ -57,7 +58,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     if (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
         let key = String::from_utf8_lossy(bytes).into_owned();
         if holds_card(&key) {
-            return Err(ApiError::invalid_field("Idempotency-Key", card_text::refusal()));
+            return Err(ApiError::invalid_field("Idempotency-Key", cards::refusal()));
         }
         if holds_key(headers, &key) {
             let ko = "API 키를 넣을 수 없습니다.";

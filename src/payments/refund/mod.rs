@@ -16,13 +16,13 @@ use books::hold;
 pub use books::{decide, settle};
 
 use crate::context::Context;
-use crate::http::error::is_database_down;
 use crate::kiwoom::pace::NoTurn;
 use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
 use crate::payments::charge::in_time;
 use crate::payments::settle::SettleError;
 use crate::payments::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
 use crate::rules::ids::{PaymentId, RefundId};
+use crate::storage::database::errors::is_database_down;
 
 const RECORD_TRIES: u32 = 120;
 const RECORD_PAUSE: Duration = Duration::from_millis(500);

@@ -14,6 +14,7 @@ use crate::kiwoom::text::is_order_no;
 use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
+use crate::rules::pro_rata::Paid;
 use crate::rules::schedule::Period;
 
 /// What a payment is for.
@@ -77,6 +78,11 @@ impl Payment {
             return 0;
         }
         self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// What a pro-rata refund of it is measured by.
+    pub fn paid(&self) -> Paid {
+        Paid { amount: self.amount.get(), left: self.refundable(), period: self.period() }
     }
 
     /// The period it pays for, when it is a subscription's.
@@ -263,4 +269,15 @@ pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
               + (select count(*) from refunds where state = 'unknown')",
     );
     query.fetch_one(pool).await
+}
+
+/// The last charge that the books know of, and how many outcomes are unknown: where the comparison
+/// with KiwoomPay's merchant pages begins.
+pub async fn last_known(pool: &PgPool) -> sqlx::Result<(Option<String>, i64)> {
+    let last = sqlx::query_scalar(
+        "select to_char(created_at at time zone 'Asia/Seoul', 'YYYY-MM-DD HH24:MI:SS') || ' '
+            || order_no
+         from payments order by created_at desc limit 1",
+    );
+    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?))
 }

@@ -8,8 +8,8 @@ mod upcoming;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use crate::kiwoom::codes::Verdict;
 use crate::rules::payment_state::Outcome;
+use crate::rules::payment_state::Verdict;
 use crate::rules::schedule::{Cadence, Period, RetryDays, Rules, due_at, midnight};
 use kiwoom_clock::kst;
 

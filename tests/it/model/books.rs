@@ -1,9 +1,9 @@
 //! What changes the books: outcomes, recovery, notifications, an operator. All by the program's own
 //! rules.
 
-use kiwoom_billing::kiwoom::codes::Verdict;
 use kiwoom_billing::payments::refund::{RefundOutcome, decide as decide_refund};
 use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::rules::payment_state::Verdict;
 use kiwoom_billing::rules::payment_state::{Change, Outcome, State, decide};
 use kiwoom_billing::rules::schedule::due_at;
 use kiwoom_billing::rules::subscription_state::{Attempt, Status};

@@ -8,7 +8,8 @@ use axum::response::Response;
 use chrono::NaiveDate;
 use sqlx::types::Json;
 
-use crate::api::answers::{PaymentBody, not_sent, payment_answer};
+use crate::api::answers::{PaymentBody, payment_answer};
+use crate::api::errors::not_sent;
 use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{open_card, usable_key};
 use crate::billing::renewals::charge_due::order_no;
@@ -18,7 +19,7 @@ use crate::billing::subscriptions::price_rises::awaited;
 use crate::billing::subscriptions::trial_and_end::{Limit, Trial};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::Body;
 use crate::kiwoom::BATCH;
 use crate::layers::idempotency::NewId;
@@ -28,6 +29,7 @@ use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::State as PaymentState;
 use crate::rules::schedule::{Period, Rules};
 use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::text::Text;
 use kiwoom_clock::Clock;
 
 pub use request::{Metadata, PlanId, SubscribeRequest};

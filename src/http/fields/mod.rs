@@ -1,12 +1,16 @@
 //! Fields that requests about money share.
 
+mod ids;
+mod pro_rata;
+pub mod schedule;
+
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromField, text};
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
 use crate::rules::money::{MAX_WON, Won};
+use crate::rules::text::Text;
 
 /// Why something is done, at most 200 characters.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use axum::http::{HeaderMap, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::config::MIN_API_KEY_LENGTH;
-use crate::kiwoom::notification::mask_cards;
-use crate::layers::auth::holds_key;
+use crate::redact::cards::mask_cards;
+use crate::redact::keys::MIN_API_KEY_LENGTH;
+use crate::redact::keys::holds_key;
 
 /// The path without its query. Card numbers in it are masked, however they are percent-encoded; of
 /// one with the caller's API key in it nothing is left.
