@@ -111,7 +111,7 @@ pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
     let imported = async {
         let vault = service::vault(&config, &pool).await?;
         let rules = config.schedule.rules.clone();
-        import::Desk { vault, clock, rules, dry_run }.import(&pool, sheet).await
+        import::Importer { vault, clock, rules, dry_run }.import(&pool, sheet).await
     };
     let imported = imported.await;
     close(&pool, private).await;

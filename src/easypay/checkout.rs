@@ -108,9 +108,9 @@ impl FromField for ReturnUrl {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let text = without_card(String::from_field(value)?)?;
         let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
-        let nobody = |u: &Url| u.username().is_empty() && u.password().is_none();
+        let without_user = |u: &Url| u.username().is_empty() && u.password().is_none();
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"|\\".contains(&b));
-        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && nobody(&u)) {
+        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && without_user(&u)) {
             return Ok(Self(text));
         }
         Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))

@@ -167,7 +167,7 @@ pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Cha
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&payment, &outcome, error.as_ref());
-    match settle::surely(ctx, payment.id, &outcome).await {
+    match settle::settle_with_retries(ctx, payment.id, &outcome).await {
         Settled::Recorded(payment) => Charged::Recorded(payment),
         Settled::Removed => {
             Charged::NotSent(error.unwrap_or(GatewayError::NotSent("not sent".into())))

@@ -10,7 +10,7 @@ use crate::payments::cancellation;
 use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
-use crate::rules::subscription_state::{Attempt, Standing, Status};
+use crate::rules::subscription_state::{Attempt, Status, SubscriptionState};
 use crate::storage::database::errors::is_database_down;
 
 /// How long an outcome is kept in memory while the database does not take it.
@@ -60,8 +60,8 @@ pub async fn settle(
     let found = store::find(&ctx.pool, &PaymentRef::Id(id)).await?.ok_or(SettleError::NotFound)?;
     let mut tx = ctx.begin().await?;
     // Everyone locks the subscription first, then the payment.
-    let standing = match found.subscription_id {
-        Some(id) => lock_standing(&mut tx, id).await?,
+    let state = match found.subscription_id {
+        Some(id) => lock_state(&mut tx, id).await?,
         None => None,
     };
     let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
@@ -75,8 +75,8 @@ pub async fn settle(
             None
         }
     };
-    if let Some(standing) = standing {
-        follow(ctx, &mut tx, &payment, &standing, outcome).await?;
+    if let Some(state) = state {
+        update_subscription(ctx, &mut tx, &payment, &state, outcome).await?;
     }
     let settled = match settled {
         Some(paid) if paid.state == State::Approved => {
@@ -90,7 +90,7 @@ pub async fn settle(
 
 /// As [`settle`] for the sender of a call: a database that is away is waited for, and an outcome
 /// that contradicts what is stored is kept as unknown and reported.
-pub async fn surely(ctx: &Context, id: PaymentId, outcome: &Outcome) -> Settled {
+pub async fn settle_with_retries(ctx: &Context, id: PaymentId, outcome: &Outcome) -> Settled {
     let mut outcome = outcome.clone();
     for _ in 0..RECORD_TRIES {
         match settle(ctx, id, &outcome, None).await {
@@ -203,29 +203,29 @@ async fn write(
         .await
 }
 
-async fn lock_standing(
+async fn lock_state(
     db: &mut PgConnection,
     id: SubscriptionId,
-) -> sqlx::Result<Option<Standing>> {
+) -> sqlx::Result<Option<SubscriptionState>> {
     let query = sqlx::query_as("select * from subscriptions where id = $1 for update");
     query.bind(id).fetch_optional(db).await
 }
 
 /// What the outcome means for the subscription.
-async fn follow(
+async fn update_subscription(
     ctx: &Context,
     db: &mut PgConnection,
     payment: &Payment,
-    standing: &Standing,
+    state: &SubscriptionState,
     outcome: &Outcome,
 ) -> sqlx::Result<()> {
     let (Some(id), Some(period)) = (payment.subscription_id, payment.period()) else {
         return Ok(());
     };
-    let mut standing = standing.clone();
-    if standing.status == Status::Incomplete {
+    let mut state = state.clone();
+    if state.status == Status::Incomplete {
         match outcome {
-            Outcome::Approved { .. } => standing.status = Status::Active,
+            Outcome::Approved { .. } => state.status = Status::Active,
             Outcome::Unknown | Outcome::Mismatch(_) => return Ok(()),
             // A first charge that failed leaves no subscription.
             Outcome::Declined { .. } | Outcome::NotSent => {
@@ -236,15 +236,15 @@ async fn follow(
     }
     let by_merchant = payment.initiated_by == InitiatedBy::Merchant;
     let attempt = Attempt { period, by_merchant };
-    let next = standing.after(attempt, outcome, ctx.rules(), ctx.clock.now());
-    save_standing(db, id, &next).await
+    let next = state.after(attempt, outcome, ctx.rules(), ctx.clock.now());
+    save_state(db, id, &next).await
 }
 
-/// Stores a standing and ends the lease on the row.
-pub async fn save_standing(
+/// Stores the state of a subscription and ends the lease on the row.
+pub async fn save_state(
     db: &mut PgConnection,
     id: SubscriptionId,
-    standing: &Standing,
+    state: &SubscriptionState,
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
         "update subscriptions set status = $2, period_start = $3, next_billing_date = $4,
@@ -254,15 +254,15 @@ pub async fn save_standing(
     );
     query
         .bind(id)
-        .bind(standing.status)
-        .bind(standing.period_start)
-        .bind(standing.next_billing_date)
-        .bind(standing.retry_attempt)
-        .bind(standing.retry_base)
-        .bind(standing.retry_at)
-        .bind(standing.next_attempt_at)
-        .bind(standing.cancel_at_period_end)
-        .bind(standing.cycles_left)
+        .bind(state.status)
+        .bind(state.period_start)
+        .bind(state.next_billing_date)
+        .bind(state.retry_attempt)
+        .bind(state.retry_base)
+        .bind(state.retry_at)
+        .bind(state.next_attempt_at)
+        .bind(state.cancel_at_period_end)
+        .bind(state.cycles_left)
         .execute(db)
         .await
         .map(drop)

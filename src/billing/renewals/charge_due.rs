@@ -13,7 +13,7 @@ use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{BATCH, GatewayError};
 use crate::payments::charge::{self, Charged, Committed, Draft};
-use crate::payments::settle::save_standing;
+use crate::payments::settle::save_state;
 use crate::payments::store::{InitiatedBy, Payment, attempts};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::{Obstacle, State, obstacle};
@@ -162,7 +162,7 @@ async fn intend(
             }
         }
     }
-    locked.standing.next_attempt_at = None;
+    locked.state.next_attempt_at = None;
     store::save_subscription(&mut tx, &locked).await?;
     let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await;
     Ok(intended.map_err(ApiError::from)?.commit(ctx).await?)
@@ -214,20 +214,20 @@ async fn due_period(
     subscription: &Subscription,
     by: By,
 ) -> Result<Period, ApiError> {
-    let standing = &subscription.standing;
-    if let Due::Charge(period) = standing.due(ctx.rules(), ctx.clock.now()) {
+    let state = &subscription.state;
+    if let Due::Charge(period) = state.due(ctx.rules(), ctx.clock.now()) {
         return Ok(period);
     }
     if let By::Schedule(_) = by {
         return Err(Code::AlreadyCharged.into());
     }
-    match standing.status {
-        Status::PastDue | Status::Unpaid => Ok(standing.period()),
+    match state.status {
+        Status::PastDue | Status::Unpaid => Ok(state.period()),
         Status::Paused | Status::Canceled | Status::Incomplete => {
             Err(Code::SubscriptionNotActive.into())
         }
         Status::Active => {
-            let last = attempts(db, subscription.id, standing.period_start).await?;
+            let last = attempts(db, subscription.id, state.period_start).await?;
             let code = last.first().and_then(|last| in_the_way(last.state));
             Err(code.unwrap_or(Code::AlreadyCharged).into())
         }
@@ -238,8 +238,8 @@ async fn due_period(
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.begin().await?;
     if let Some(locked) = leases::lock(&mut tx, lease).await? {
-        let later = locked.standing.postponed(ctx.clock.now());
-        save_standing(&mut tx, lease.id, &later).await?;
+        let later = locked.state.postponed(ctx.clock.now());
+        save_state(&mut tx, lease.id, &later).await?;
     }
     tx.commit().await
 }

@@ -95,24 +95,24 @@ async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.begin().await?;
     if let Some(mut s) = leases::lock(&mut tx, lease).await? {
         let now = ctx.clock.now();
-        match s.standing.due(ctx.rules(), now) {
+        match s.state.due(ctx.rules(), now) {
             Due::Cancel => {
-                s.standing.status = Status::Canceled;
+                s.state.status = Status::Canceled;
                 s.canceled_at = Some(now);
                 tracing::info!(%id, "subscription ended with its period");
             }
             Due::Resume => {
-                s.standing.resume(ctx.clock.today());
+                s.state.resume(ctx.clock.today());
                 tracing::info!(%id, "the pause is over");
             }
             Due::Charge(_) | Due::Nothing => {}
         }
-        if s.standing.next_attempt_at.is_some() {
-            s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        if s.state.next_attempt_at.is_some() {
+            s.state.next_attempt_at = s.state.next_moment(ctx.rules());
         }
-        if s.standing.next_attempt_at.is_some_and(|at| at <= now) {
+        if s.state.next_attempt_at.is_some_and(|at| at <= now) {
             tracing::error!(%id, "due, but the period has an attempt that forbids another");
-            s.standing.next_attempt_at = Some(now + RECHECK);
+            s.state.next_attempt_at = Some(now + RECHECK);
         }
         store::save_subscription(&mut tx, &s).await?;
     }

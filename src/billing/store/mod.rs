@@ -14,7 +14,7 @@ use crate::payments::store::Payment;
 use crate::payments::store::terms::Terms;
 use crate::rules::ids::{BillingKeyId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::subscription_state::{Status, SubscriptionState};
 
 pub use keys::*;
 
@@ -29,7 +29,7 @@ pub struct Subscription {
     pub tax_free_amount: i64,
     pub product_name: String,
     #[sqlx(flatten)]
-    pub standing: Standing,
+    pub state: SubscriptionState,
     pub canceled_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
     pub metadata: Json<Map<String, Value>>,
@@ -49,10 +49,10 @@ pub struct ChargeTerms<'a> {
 impl Subscription {
     /// Ends it now; planned charges and retries are void.
     pub fn cancel(&mut self, now: DateTime<Utc>) {
-        self.standing.status = Status::Canceled;
-        self.standing.retry_attempt = 0;
-        self.standing.retry_at = None;
-        self.standing.next_attempt_at = None;
+        self.state.status = Status::Canceled;
+        self.state.retry_attempt = 0;
+        self.state.retry_at = None;
+        self.state.next_attempt_at = None;
         self.canceled_at = Some(now);
     }
 
@@ -90,20 +90,20 @@ pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sql
         .bind(s.billing_key_id)
         .bind(s.amount)
         .bind(&s.product_name)
-        .bind(s.standing.cadence.anchor)
-        .bind(s.standing.status)
-        .bind(s.standing.period_start)
-        .bind(s.standing.next_billing_date)
-        .bind(s.standing.next_attempt_at)
+        .bind(s.state.cadence.anchor)
+        .bind(s.state.status)
+        .bind(s.state.period_start)
+        .bind(s.state.next_billing_date)
+        .bind(s.state.next_attempt_at)
         .bind(&s.metadata)
         .bind(s.created_at)
-        .bind(&s.standing.retry_days)
+        .bind(&s.state.retry_days)
         .bind(s.tax_free_amount)
-        .bind(s.standing.cadence.interval)
-        .bind(s.standing.cadence.count)
-        .bind(s.standing.trial_end)
-        .bind(s.standing.end_date)
-        .bind(s.standing.cycles_left)
+        .bind(s.state.cadence.interval)
+        .bind(s.state.cadence.count)
+        .bind(s.state.trial_end)
+        .bind(s.state.end_date)
+        .bind(s.state.cycles_left)
         .execute(db)
         .await
         .map(drop)
@@ -127,27 +127,27 @@ pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx:
         .bind(s.billing_key_id)
         .bind(s.amount)
         .bind(&s.product_name)
-        .bind(s.standing.cadence.anchor)
+        .bind(s.state.cadence.anchor)
         .bind(&s.metadata)
         .bind(s.canceled_at)
         .bind(&s.cancel_reason)
-        .bind(&s.standing.retry_days)
-        .bind(s.standing.status)
-        .bind(s.standing.period_start)
-        .bind(s.standing.next_billing_date)
-        .bind(s.standing.retry_attempt)
-        .bind(s.standing.retry_base)
-        .bind(s.standing.retry_at)
-        .bind(s.standing.next_attempt_at)
-        .bind(s.standing.cancel_at_period_end)
-        .bind(s.standing.resume_on)
+        .bind(&s.state.retry_days)
+        .bind(s.state.status)
+        .bind(s.state.period_start)
+        .bind(s.state.next_billing_date)
+        .bind(s.state.retry_attempt)
+        .bind(s.state.retry_base)
+        .bind(s.state.retry_at)
+        .bind(s.state.next_attempt_at)
+        .bind(s.state.cancel_at_period_end)
+        .bind(s.state.resume_on)
         .bind(s.tax_free_amount)
         .bind(s.pending_amount)
         .bind(s.pending_tax_free_amount)
         .bind(s.pending_rise)
-        .bind(s.standing.trial_end)
-        .bind(s.standing.end_date)
-        .bind(s.standing.cycles_left)
+        .bind(s.state.trial_end)
+        .bind(s.state.end_date)
+        .bind(s.state.cycles_left)
         .execute(db)
         .await
         .map(drop)

@@ -157,7 +157,7 @@ pub async fn record(
     Body(request): Body<ConsentRequest>,
 ) -> Answer {
     let (mut tx, s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    let rise = awaited(&s).filter(|_| s.standing.status != Status::Canceled);
+    let rise = awaited(&s).filter(|_| s.state.status != Status::Canceled);
     let Some(rise) = rise else {
         let ko = "예정된 가격 인상이나 유료 전환이 없습니다.";
         let reason = Text::new(ko, "No price rise and no first charge is to come.");
@@ -205,7 +205,7 @@ async fn write(
     );
     let query = query.bind(ConsentId::new()).bind(s.id).bind(rise.id);
     let query = query.bind(rise.old_amount).bind(rise.new_amount);
-    let query = query.bind(s.standing.next_billing_date).bind(consented_at);
+    let query = query.bind(s.state.next_billing_date).bind(consented_at);
     let query = query.bind(given.method.0).bind(given.evidence.map(|e| e.0)).bind(now);
     Ok(query.fetch_one(db).await?)
 }

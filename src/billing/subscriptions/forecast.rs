@@ -100,7 +100,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
 }
 
 async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
-    let planned = s.standing.planned(ctx.rules(), ctx.clock.now(), until);
+    let planned = s.state.planned(ctx.rules(), ctx.clock.now(), until);
     let mut db = ctx.pool.acquire().await?;
     // Only the first to come can be a retry.
     let earlier = match planned.first() {

@@ -139,11 +139,11 @@ impl FromFields for CancelRequest {
 )]
 pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
     let (mut tx, mut s) = locked(&ctx, request.subscription_id).await?;
-    if s.standing.status == Status::Canceled {
+    if s.state.status == Status::Canceled {
         return Ok(subscription_answer(&ctx, s));
     }
     if request.at_period_end {
-        s.standing.cancel_at_period_end = true;
+        s.state.cancel_at_period_end = true;
     } else {
         s.cancel(ctx.clock.now());
     }
@@ -190,13 +190,13 @@ pub async fn pause(
         return Err(ApiError::invalid_field("until", reason));
     }
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    match s.standing.status {
-        Status::Paused | Status::Active => s.standing.status = Status::Paused,
+    match s.state.status {
+        Status::Paused | Status::Active => s.state.status = Status::Paused,
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
     }
-    s.standing.resume_on = request.until;
+    s.state.resume_on = request.until;
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
     Ok(subscription_answer(&ctx, s))
@@ -212,9 +212,9 @@ pub async fn pause(
 )]
 pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    match s.standing.status {
+    match s.state.status {
         Status::Active => return Ok(subscription_answer(&ctx, s)),
-        Status::Paused => s.standing.resume(ctx.clock.today()),
+        Status::Paused => s.state.resume(ctx.clock.today()),
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
@@ -236,9 +236,9 @@ pub async fn locked(
 
 /// Stores all of it with the next moment put right; a charge under way sets its own at its end.
 pub async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) -> sqlx::Result<()> {
-    let under_way = s.standing.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
+    let under_way = s.state.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
     if !under_way {
-        s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        s.state.next_attempt_at = s.state.next_moment(ctx.rules());
     }
     store::save_subscription(db, s).await
 }

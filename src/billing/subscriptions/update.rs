@@ -107,11 +107,11 @@ pub async fn update(
     Body(request): Body<UpdateRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    if s.standing.status == Status::Canceled {
+    if s.state.status == Status::Canceled {
         return Err(Code::SubscriptionNotActive.into());
     }
     let new_card = request.billing_key.is_some_and(|key| key != s.billing_key_id);
-    let owed = matches!(s.standing.status, Status::PastDue | Status::Unpaid);
+    let owed = matches!(s.state.status, Status::PastDue | Status::Unpaid);
     if let Some(key) = request.billing_key {
         s.billing_key_id = usable(store::hold_key(&mut tx, key).await?, &s.customer_id)?.id;
     }
@@ -138,16 +138,16 @@ fn apply(
     today: NaiveDate,
 ) -> Result<Option<Given>, ApiError> {
     if let Some(day) = request.cycle_day {
-        let cadence = &mut s.standing.cadence;
+        let cadence = &mut s.state.cadence;
         cadence.fits(day).map_err(|reason| ApiError::invalid_field("cycleDay", reason))?;
         cadence.anchor = day;
-        s.standing.move_to(s.standing.next_billing_date);
+        s.state.move_to(s.state.next_billing_date);
     }
     if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
-        limit.set(&mut s.standing, today)?;
+        limit.set(&mut s.state, today)?;
     }
     if let Some(ends) = request.cancel_at_period_end {
-        s.standing.cancel_at_period_end = ends;
+        s.state.cancel_at_period_end = ends;
         s.cancel_reason = s.cancel_reason.take().filter(|_| ends);
     }
     reprice(s, request.amount, request.tax_free_amount.map(|part| part.0))
@@ -155,7 +155,7 @@ fn apply(
     s.plan_id = request.plan_id.map_or(s.plan_id.clone(), |p| p.0);
     s.product_name = request.product_name.map_or(s.product_name.clone(), |n| n.as_str().to_owned());
     s.metadata = request.metadata.map_or(s.metadata.clone(), |m| Json(m.0));
-    s.standing.retry_days = request.retry_days.or(s.standing.retry_days.take());
+    s.state.retry_days = request.retry_days.or(s.state.retry_days.take());
     Ok(request.consent)
 }
 

@@ -42,7 +42,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
 /// A sender that never lives: numbers of processes begin at 1.
-const NOBODY: i32 = 0;
+const NO_SENDER: i32 = 0;
 
 /// The id for what a request makes.
 #[derive(Clone, Copy, Debug)]
@@ -234,7 +234,7 @@ async fn finish(
                 "update idempotency_keys set sender = $3
                  where id = $1 and started_at = $2 and status is null",
             );
-            query.bind(claim.id).bind(claim.started_at).bind(NOBODY)
+            query.bind(claim.id).bind(claim.started_at).bind(NO_SENDER)
         }
     };
     let done = query.execute(pool).await?;

@@ -122,7 +122,7 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&refund, &found, &outcome);
-    match surely(ctx, refund.id, &outcome).await {
+    match settle_with_retries(ctx, refund.id, &outcome).await {
         Some(Some(pair)) => Ok(pair),
         Some(None) => {
             Err(RefundError::Gateway(error.unwrap_or(GatewayError::NotSent("not sent".into()))))
@@ -227,7 +227,7 @@ fn outcome_of(
 }
 
 /// As [`settle`], waiting for a database that is away. `None` = could not be recorded.
-async fn surely(
+async fn settle_with_retries(
     ctx: &Context,
     id: RefundId,
     outcome: &RefundOutcome,

@@ -94,8 +94,8 @@ impl World {
         // Found unsent only when the next period was due: as any period missed by then.
         let next_due = due_at(period.end, self.rules.charge_hour);
         sub.passed_over |= change == Change::Remove && next_due <= self.now;
-        sub.standing = sub.standing.after(attempt, outcome, &self.rules, self.now);
-        sub.was_unpaid |= sub.standing.status == Status::Unpaid;
+        sub.state = sub.state.after(attempt, outcome, &self.rules, self.now);
+        sub.was_unpaid |= sub.state.status == Status::Unpaid;
         sub.lease = None;
     }
 

@@ -28,7 +28,7 @@ use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::State as PaymentState;
 use crate::rules::schedule::{Period, Rules};
-use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::subscription_state::{Status, SubscriptionState};
 use crate::rules::text::Text;
 use kiwoom_clock::Clock;
 
@@ -106,7 +106,7 @@ pub fn draft(
     let from = if request.charge_now { start.max(tomorrow) } else { start };
     let trial = Trial::of(request.trial_days, request.free_cycles);
     let trial_end = trial.map(|trial| trial.first_charge(cadence, from));
-    let mut standing = Standing {
+    let mut state = SubscriptionState {
         status: if request.charge_now { Status::Incomplete } else { Status::Active },
         cadence,
         period_start: today,
@@ -123,12 +123,12 @@ pub fn draft(
         cycles_left: None,
     };
     if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
-        limit.set(&mut standing, today)?;
+        limit.set(&mut state, today)?;
     }
     if request.charge_now {
-        standing.cycles_left = standing.cycles_left.map(|left| left - 1);
+        state.cycles_left = state.cycles_left.map(|left| left - 1);
     }
-    standing.next_attempt_at = standing.next_moment(rules);
+    state.next_attempt_at = state.next_moment(rules);
     Ok(Subscription {
         id,
         customer_id: request.customer_id.as_str().to_owned(),
@@ -137,7 +137,7 @@ pub fn draft(
         amount: request.amount,
         tax_free_amount: request.tax_free_amount,
         product_name: request.product_name.as_str().to_owned(),
-        standing,
+        state,
         canceled_at: None,
         cancel_reason: None,
         metadata: Json(request.metadata.0.clone()),
@@ -168,8 +168,8 @@ async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) 
     held_key(&mut tx, &subscription).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
     let period = Period {
-        start: subscription.standing.period_start,
-        end: subscription.standing.next_billing_date,
+        start: subscription.state.period_start,
+        end: subscription.state.next_billing_date,
     };
     let draft = Draft {
         id,
