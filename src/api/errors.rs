@@ -4,9 +4,10 @@ use crate::http::error::{ApiError, Code, GatewayAnswer};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::GatewayError;
 use crate::kiwoom::pace::NoTurn;
-use crate::payments::charge::NotIntended;
+use crate::payments::charge::NotCharged;
 use crate::payments::refund::RefundError;
 use crate::rules::text::Text;
+use crate::storage::vault::VaultError;
 
 impl From<NoTurn> for ApiError {
     fn from(reason: NoTurn) -> Self {
@@ -17,11 +18,26 @@ impl From<NoTurn> for ApiError {
     }
 }
 
-impl From<NotIntended> for ApiError {
-    fn from(reason: NotIntended) -> Self {
+impl From<NotCharged> for ApiError {
+    fn from(reason: NotCharged) -> Self {
         match reason {
-            NotIntended::TakenOver => Code::RequestInProgress.into(),
-            NotIntended::Database(error) => error.into(),
+            NotCharged::Stopping => Code::ShuttingDown.into(),
+            NotCharged::NoTurn(reason) => reason.into(),
+            NotCharged::Gateway(error) => not_sent(error),
+            NotCharged::TakenOver => Code::RequestInProgress.into(),
+            NotCharged::OrderExists => Code::OrderExists.into(),
+            NotCharged::Database(error) => error.into(),
+        }
+    }
+}
+
+/// A billing key that cannot be encrypted or read is the service's fault; it was logged where that was
+/// found.
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) => error.into(),
+            _ => Code::Internal.into(),
         }
     }
 }

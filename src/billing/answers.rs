@@ -25,7 +25,7 @@ pub struct BillingKeyBody {
     customer_name: String,
     card: CardBody,
     /// `active` or `deleted`.
-    status: String,
+    status: &'static str,
     created_at: String,
 }
 
@@ -49,7 +49,7 @@ impl From<BillingKey> for BillingKeyBody {
                 company_code: key.card_company_code,
                 number: key.card_number_masked,
             },
-            status: key.status,
+            status: key.status.name(),
             created_at: rfc3339_kst(key.created_at),
         }
     }

@@ -17,7 +17,7 @@ use crate::easypay::methods::{self, Method};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, one_of};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
 use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
@@ -84,12 +84,7 @@ described!(Device, description::one_of(["P", "M", "W"]));
 
 impl FromField for Device {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("P") => Ok(Self::Pc),
-            Some("M") => Ok(Self::Mobile),
-            Some("W") => Ok(Self::WebView),
-            _ => Err(Text::new("P, M, W 중 하나여야 합니다.", "Has to be P, M or W.")),
-        }
+        one_of(value, &[("P", Self::Pc), ("M", Self::Mobile), ("W", Self::WebView)])
     }
 }
 

@@ -10,7 +10,7 @@ use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
 use crate::billing::store::BillingKey;
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
-use crate::events::store::{self, Event};
+use crate::events::store::{self, Event, Object};
 use crate::payments::store::{Payment, Refund, list_refunds};
 
 const BATCH: i64 = 200;
@@ -56,23 +56,23 @@ async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::R
 /// The object of an event as the API shows it: after the change, or before it when it is gone.
 async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
     let Some(Json(row)) = event.after.or(event.before) else { return Ok(Value::Null) };
-    Ok(match event.object.as_str() {
-        "billing_key" => {
+    Ok(match event.object {
+        Object::BillingKey => {
             let sql = "select r.* from jsonb_populate_record(null::billing_keys, $1) as r";
             json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
         }
-        "subscription" => {
+        Object::Subscription => {
             let sql = "select r.* from jsonb_populate_record(null::subscriptions, $1) as r";
             json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
         }
-        "refund" => {
+        Object::Refund => {
             let sql = "select r.* from jsonb_populate_record(null::refunds, $1) as r";
             json(RefundBody::from(read::<Refund>(db, sql, row).await?))
         }
-        object => {
+        Object::Payment | Object::Order => {
             let sql = "select r.* from jsonb_populate_record(null::payments, $1) as r";
             let payment: Payment = read(db, sql, row).await?;
-            if object == "order" {
+            if event.object == Object::Order {
                 let refunds = list_refunds(db, Some(payment.id), None, None, 1000).await?;
                 json(OrderBody::new(ctx, payment, &refunds))
             } else {

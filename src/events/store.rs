@@ -1,6 +1,7 @@
 //! SQL of events and of their deliveries.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -9,6 +10,39 @@ use uuid::Uuid;
 
 use crate::rules::ids::{EventId, SubscriptionId};
 
+/// What an event is of, as it is stored and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Object {
+    BillingKey,
+    Subscription,
+    Payment,
+    Order,
+    Refund,
+}
+
+/// How a delivery stands, as it is stored and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum DeliveryState {
+    Waiting,
+    Delivered,
+    GivenUp,
+}
+
+impl DeliveryState {
+    /// As it is written in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
 /// A row of `events`.
 #[derive(sqlx::FromRow)]
 pub struct Event {
@@ -16,7 +50,7 @@ pub struct Event {
     pub id: EventId,
     #[sqlx(rename = "type")]
     pub kind: String,
-    pub object: String,
+    pub object: Object,
     pub object_id: Uuid,
     pub subscription_id: Option<SubscriptionId>,
     pub actor: String,
@@ -32,7 +66,7 @@ pub struct Event {
 /// A row of `event_deliveries`.
 #[derive(sqlx::FromRow)]
 pub struct Delivery {
-    pub state: String,
+    pub state: DeliveryState,
     pub next_at: DateTime<Utc>,
 }
 
@@ -202,7 +236,7 @@ pub async fn record(
     pool: &PgPool,
     id: EventId,
     told: &Told,
-    (state, pause_secs): (&str, f64),
+    (state, pause_secs): (DeliveryState, f64),
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
         "with attempt as (

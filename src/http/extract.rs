@@ -216,6 +216,15 @@ pub fn text(value: &Value, max: usize) -> Result<String, Text> {
     Ok(text.to_owned())
 }
 
+/// The value that one of these words stands for.
+pub fn one_of<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Text> {
+    let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+    found.map(|(_, meant)| *meant).ok_or_else(|| {
+        let words = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        Text::new(format!("{words} 중 하나여야 합니다."), format!("Has to be one of {words}."))
+    })
+}
+
 impl FromField for String {
     fn from_field(value: &Value) -> Result<Self, Text> {
         text(value, 255)

@@ -17,7 +17,7 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::settle::{self, SettleError};
@@ -63,13 +63,7 @@ described!(
 
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let found = PAYMENT_STATUSES.iter().find(|row| value.as_str() == Some(row.0));
-        let names: Vec<&str> = PAYMENT_STATUSES.iter().map(|row| row.0).collect();
-        let names = names.join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        found.map(|row| Self(row.1)).ok_or_else(wrong)
+        one_of(value, PAYMENT_STATUSES).map(Self)
     }
 }
 
@@ -159,14 +153,7 @@ described!(Found as "PaymentFound", description::one_of(["approved", "declined"]
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("approved") => Ok(Self::Approved),
-            Some("declined") => Ok(Self::Declined),
-            _ => Err(Text::new(
-                "approved 또는 declined여야 합니다.",
-                "Has to be approved or declined.",
-            )),
-        }
+        one_of(value, &[("approved", Self::Approved), ("declined", Self::Declined)])
     }
 }
 

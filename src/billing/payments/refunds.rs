@@ -10,7 +10,7 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::http::fields::{Reason, TaxFree};
 use crate::kiwoom::text::OrderNo;
 use crate::layers::idempotency::NewId;
@@ -131,16 +131,13 @@ described!(RefundState, description::one_of(["pending", "refunded", "declined", 
 
 impl FromField for RefundState {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("pending") => Ok(Self::Sending),
-            Some("refunded") => Ok(Self::Refunded),
-            Some("declined") => Ok(Self::Declined),
-            Some("unknown") => Ok(Self::Unknown),
-            _ => Err(Text::new(
-                "pending, refunded, declined, unknown 중 하나여야 합니다.",
-                "Has to be one of pending, refunded, declined, unknown.",
-            )),
-        }
+        let words = [
+            ("pending", Self::Sending),
+            ("refunded", Self::Refunded),
+            ("declined", Self::Declined),
+            ("unknown", Self::Unknown),
+        ];
+        one_of(value, &words)
     }
 }
 
@@ -193,14 +190,7 @@ described!(Found as "RefundFound", description::one_of(["refunded", "declined"])
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("refunded") => Ok(Self::Refunded),
-            Some("declined") => Ok(Self::Declined),
-            _ => Err(Text::new(
-                "refunded 또는 declined여야 합니다.",
-                "Has to be refunded or declined.",
-            )),
-        }
+        one_of(value, &[("refunded", Self::Refunded), ("declined", Self::Declined)])
     }
 }
 

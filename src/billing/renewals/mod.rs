@@ -20,9 +20,11 @@ use futures::{StreamExt, stream};
 use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, postpone};
 use crate::billing::store;
 use crate::context::Context;
-use crate::http::error::Code;
+use crate::payments::charge;
 use crate::rules::ids::PaymentId;
 use crate::rules::subscription_state::{Due, Status};
+use crate::storage::database::errors::is_database_down;
+use crate::storage::vault::VaultError;
 use leases::Lease;
 
 pub use store::{charges_under_way, next_due};
@@ -70,21 +72,32 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
         }
-        Err(NotCharged::Paused | NotCharged::Stopping) => leases::release(&ctx.pool, lease).await,
-        Err(NotCharged::Gateway(error)) => {
-            tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
+        Err(NotCharged::Paused | NotCharged::Charge(charge::NotCharged::Stopping)) => {
+            leases::release(&ctx.pool, lease).await
+        }
+        // A database that is away says nothing about what is due: the next pass claims it again.
+        Err(
+            NotCharged::Database(error)
+            | NotCharged::Unreadable(VaultError::Database(error))
+            | NotCharged::Charge(charge::NotCharged::Database(error)),
+        ) if is_database_down(&error) => {
+            tracing::warn!(%id, %error, "database not available");
+            Ok(())
+        }
+        Err(
+            reason @ (NotCharged::Database(_) | NotCharged::Unreadable(_) | NotCharged::Charge(_)),
+        ) => {
+            tracing::warn!(%id, ?reason, "renewal not sent, tried again in some minutes");
             postpone(ctx, lease).await
         }
-        Err(NotCharged::NoTurn(reason)) => {
-            tracing::warn!(%id, %reason, "renewal not sent, tried again in some minutes");
-            postpone(ctx, lease).await
-        }
-        Err(NotCharged::Refused(error)) => match error.code() {
-            Code::Internal => postpone(ctx, lease).await,
-            // It says nothing about what is due: the next pass claims it again.
-            Code::DatabaseUnavailable => Ok(()),
-            _ => reschedule(ctx, lease).await,
-        },
+        Err(
+            NotCharged::NotFound
+            | NotCharged::NotActive
+            | NotCharged::NotDue
+            | NotCharged::Forbidden(_)
+            | NotCharged::OtherKey
+            | NotCharged::NoKey,
+        ) => reschedule(ctx, lease).await,
     }
 }
 

@@ -8,6 +8,24 @@ use crate::http::answer::Paging;
 use crate::rules::ids::BillingKeyId;
 use crate::storage::vault::Sealed;
 
+/// Whether a billing key may be charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum KeyStatus {
+    Active,
+    Deleted,
+}
+
+impl KeyStatus {
+    /// As it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct BillingKey {
@@ -19,7 +37,7 @@ pub struct BillingKey {
     pub sealed: Sealed,
     pub card_company_code: String,
     pub card_number_masked: String,
-    pub status: String,
+    pub status: KeyStatus,
     pub created_at: DateTime<Utc>,
     pub card_expires: Option<NaiveDate>,
 }
@@ -27,7 +45,7 @@ pub struct BillingKey {
 impl BillingKey {
     /// Whether it may be charged.
     pub fn is_active(&self) -> bool {
-        self.status == "active"
+        self.status == KeyStatus::Active
     }
 }
 
@@ -45,7 +63,7 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
         .bind(&key.sealed.autokey)
         .bind(&key.card_company_code)
         .bind(&key.card_number_masked)
-        .bind(&key.status)
+        .bind(key.status)
         .bind(key.created_at)
         .bind(key.card_expires)
         .bind(key.sealed.data_key)
@@ -60,13 +78,13 @@ pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<Bi
 }
 
 /// The key, kept from being deleted until the transaction ends.
-pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+pub async fn lock_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
     let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
     query.bind(id).fetch_optional(db).await
 }
 
 /// All keys of the customer for cards of this masked number, deleted ones too.
-pub async fn keys_of_card(
+pub async fn find_keys_by_card(
     db: &mut PgConnection,
     customer_id: &str,
     card_number_masked: &str,

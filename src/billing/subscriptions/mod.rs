@@ -21,7 +21,9 @@ use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
-use crate::http::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
+use crate::http::extract::{
+    Body, Fields, FromField, FromFields, OptionalBody, PathId, Query, one_of,
+};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::store::terms::Terms;
@@ -50,18 +52,15 @@ pub struct ListRequest {
 
 const STATUSES: &[&str] = &["active", "past_due", "paused", "unpaid", "canceled"];
 
+#[derive(Clone, Copy)]
 struct StatusFilter(&'static str);
 
 described!(StatusFilter as "SubscriptionStatus", description::one_of(STATUSES.iter().copied()));
 
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let found = STATUSES.iter().find(|name| value.as_str() == Some(name));
-        let names = STATUSES.join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        found.map(|name| Self(name)).ok_or_else(wrong)
+        let words: Vec<_> = STATUSES.iter().map(|status| (*status, Self(status))).collect();
+        one_of(value, &words)
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
-use crate::billing::cards::usable;
+use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store::{self, Subscription};
 use crate::billing::subscriptions::consents::{self, Given};
@@ -113,7 +113,7 @@ pub async fn update(
     let new_card = request.billing_key.is_some_and(|key| key != s.billing_key_id);
     let owed = matches!(s.state.status, Status::PastDue | Status::Unpaid);
     if let Some(key) = request.billing_key {
-        s.billing_key_id = usable(store::hold_key(&mut tx, key).await?, &s.customer_id)?.id;
+        s.billing_key_id = lock_active_key(&mut tx, key, &s.customer_id).await?.id;
     }
     let consent = apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
@@ -164,8 +164,7 @@ fn apply(
 async fn settle_open_period(ctx: &Context, s: Subscription) -> Result<Subscription, ApiError> {
     let id = s.id;
     if let Err(reason) = charge_due(ctx, id, PaymentId::new(), By::Merchant).await {
-        let code = ApiError::from(reason).code();
-        tracing::warn!(%id, ?code, "the open period was not charged to the new card");
+        tracing::warn!(%id, ?reason, "the open period was not charged to the new card");
     }
     Ok(store::find_subscription(&ctx.pool, id).await?.unwrap_or(s))
 }

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 
-use crate::billing::store::{self, BillingKey};
+use crate::billing::store::{self, BillingKey, KeyStatus};
 use crate::commands::import::{Importer, Refusal};
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::kiwoom::card::CardNumber;
@@ -132,7 +132,7 @@ pub(super) async fn take(
         sealed: importer.vault.seal(db, id.0, &row.autokey.0).await?,
         card_company_code: row.card_company_code.0,
         card_number_masked: row.card_number.0,
-        status: "active".to_owned(),
+        status: KeyStatus::Active,
         created_at: importer.clock.now(),
         card_expires: None,
     };
@@ -147,7 +147,7 @@ async fn known(
     vault: &Vault,
     row: &KeyRow,
 ) -> Result<Option<BillingKeyId>, Refusal> {
-    let keys = store::keys_of_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
+    let keys = store::find_keys_by_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
     for key in keys {
         let autokey = vault.open(&mut *db, key.id.0, &key.sealed).await?;
         if autokey.expose_secret() == row.autokey.0.expose_secret() {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::billing::cards::usable;
+use crate::billing::cards::lock_active_key;
 use crate::billing::store;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
 use crate::commands::import::{Importer, Refusal};
@@ -40,8 +40,11 @@ pub(super) async fn take(
     if let Err(reason) = billed_on(request.cadence(), importer.clock.today(), next_billing_date) {
         problems.push(format!("nextBillingDate: {}", reason.en));
     }
-    let key = store::hold_key(db, request.billing_key).await?;
-    if let Err(error) = usable(key, request.customer_id.as_str()) {
+    let key = lock_active_key(db, request.billing_key, request.customer_id.as_str()).await;
+    if let Err(error) = key {
+        if error.is_server_error() {
+            return Err(error.into());
+        }
         problems.push(format!("billingKey: {}", error.english()));
     }
     if !problems.is_empty() {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use utoipa::openapi::ArrayBuilder;
 
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, UpTo};
+use crate::http::extract::{Fields, FromField, UpTo, one_of};
 use crate::rules::schedule::{AnchorDay, Cadence, Interval, RetryDays};
 use crate::rules::text::Text;
 
@@ -35,12 +35,7 @@ described!(Interval, description::one_of(Interval::ALL.map(Interval::name)));
 
 impl FromField for Interval {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let names = Self::ALL.map(Self::name).join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        let found = Self::ALL.into_iter().find(|i| value.as_str() == Some(i.name()));
-        found.ok_or_else(wrong)
+        one_of(value, &Self::ALL.map(|interval| (interval.name(), interval)))
     }
 }
 

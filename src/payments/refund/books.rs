@@ -1,4 +1,5 @@
-//! The only writer of a refund's state: the outcome and the amount it moves, in one transaction.
+//! Records the outcome of a refund and the amount it moves, in one transaction. A cancellation made
+//! elsewhere is written by `cancellation.rs`.
 
 use sqlx::postgres::PgTransaction;
 

@@ -1,6 +1,7 @@
 //! SQL of payments and refunds.
 
 mod lists;
+pub mod subscription_state;
 pub mod terms;
 
 use chrono::{DateTime, NaiveDate, Utc};
