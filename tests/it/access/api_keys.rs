@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::database::database_start::migrate;
+use crate::database::migrate_and_start::migrate;
 use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::{Reply, TestApp, card};
 use crate::support::process::Process;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, ANSWER_LOST, APPROVED, monthly};
 use crate::support::app::{Reply, TestApp, card, one_off};
 

@@ -1,11 +1,11 @@
 //! What holds for every route: the description, repeated requests, the envelope, bad and slow clients.
 
-mod bad_edges;
-mod bad_http;
-mod edge_headers;
-mod edge_slow;
-mod hostile_text;
 mod idempotency;
+mod idle_connections;
+mod injection;
+mod invalid_dates_and_references;
+mod malformed_requests;
 mod openapi;
 mod overload;
-mod slow_clients;
+mod security_headers;
+mod stalled_requests;

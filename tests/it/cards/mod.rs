@@ -1,5 +1,5 @@
 //! Cards: registered, brought along from an older system, charged.
 
-pub mod bad_input;
-mod card_walk;
+mod first_card_to_renewal;
 mod import;
+pub mod registration;

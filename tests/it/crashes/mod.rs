@@ -1,12 +1,12 @@
 //! Processes and connections that die, hang or double: nothing is charged twice, nothing is lost.
 
-mod balancer;
-pub mod crash;
-mod crash_moments;
-mod crash_renewals;
-mod crash_schedule;
+mod commits_in_doubt;
 mod fencing;
-mod kept_keys;
-mod lost_commits;
+mod idempotency_recovery;
+pub mod interrupted_calls;
+mod interrupted_renewals;
+mod kills_and_failovers;
+mod process_and_database_loss;
 mod replicas;
+mod rolling_restart;
 pub mod takeover;

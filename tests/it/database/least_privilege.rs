@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::database::database_start::{migrate, words};
+use crate::database::migrate_and_start::{migrate, words};
 use crate::support::app::TestApp;
 use crate::support::postgres::{SERVICE, as_owner, new_database};
 

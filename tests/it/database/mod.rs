@@ -1,5 +1,5 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
-pub mod database_start;
 mod least_privilege;
-mod time_travel;
+pub mod migrate_and_start;
+mod restored_database;

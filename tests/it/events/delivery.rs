@@ -4,12 +4,12 @@ use chrono::{Days, Months};
 use kiwoom_billing::events::publish::publish;
 use serde_json::{Value, json};
 
-use crate::renewals::dunning::renewed_with;
 use crate::renewals::forecast::{charged, charges, forecast};
+use crate::renewals::retries::renewed_with;
 use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST, STOLEN};
 use crate::support::app::{TestApp, steady};
+use crate::support::long_run::LongRun;
 use crate::support::receiver::{Mood, Receiver};
-use crate::support::walk::Walk;
 
 impl TestApp {
     /// Waits until every event has its position.
@@ -100,7 +100,7 @@ async fn a_late_subscription_tells_its_whole_story_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_are_delivered_charged_and_foretold_alike_while_the_receiver_fails() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let key = app.register(APPROVED).await;
     for day in [28, 29, 30, 31] {
         app.subscribe(&key, day).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{CONTROL, EMPTY, UNKNOWN_FIELD, WON, invalid};
+use crate::cards::registration::{CONTROL, EMPTY, UNKNOWN_FIELD, WON, invalid};
 use crate::lists::pagination::{ids, page};
 use crate::subscriptions::first_charge::{APPROVED, monthly};
 use crate::support::app::{TestApp, one_off};

@@ -1,5 +1,5 @@
 //! Lists: pages, filters, and the export of what they hold.
 
-mod export;
+mod csv_export;
 mod filters;
 mod pagination;

@@ -2,5 +2,5 @@
 
 pub mod answers_and_effects;
 mod cancellations;
-mod fixtures;
-mod senders;
+mod decoding;
+mod senders_and_settlement;

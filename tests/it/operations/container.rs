@@ -6,7 +6,7 @@ use std::process::Command;
 use kiwoom_billing::database::private::PrivateServer;
 use sqlx::{Connection, PgConnection};
 
-use crate::database::database_start::migrate;
+use crate::database::migrate_and_start::migrate;
 use crate::support::process::{Folder, Process};
 
 const COMPOSE: &str = include_str!("../../../compose.yaml");

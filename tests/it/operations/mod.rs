@@ -2,5 +2,5 @@
 
 mod config;
 mod container;
-mod edge_logs;
-mod supply;
+mod log_injection;
+mod supply_chain;

@@ -1,11 +1,11 @@
 //! Charges and refunds, and their outcomes that nobody knows.
 
-mod bad_payments;
-mod concurrency;
-mod lost_refunds;
-mod order_names;
-mod pro_rata;
+mod concurrent_requests;
+mod invalid_requests;
+mod order_ids;
+mod pro_rata_refunds;
 mod proof;
-mod step_one;
-mod tax;
-mod unknown;
+mod ready_call;
+mod tax_free_amounts;
+mod unknown_charges;
+mod unknown_refunds;

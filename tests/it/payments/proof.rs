@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::renewals::dunning::renewed_with;
+use crate::renewals::retries::renewed_with;
 use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST};
 use crate::support::app::TestApp;
 

@@ -3,11 +3,11 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
-use crate::renewals::dunning::{batches, renewed_with};
+use crate::cards::registration::invalid;
+use crate::renewals::retries::{batches, renewed_with};
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST};
 use crate::support::app::TestApp;
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 pub async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
     let path = format!("/billing/forecast?until={until}&limit=100");
@@ -36,7 +36,7 @@ pub async fn charged(app: &TestApp) -> Vec<(String, i64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_every_anchor_are_charged_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let key = app.register(APPROVED).await;
     for day in [1, 15, 28, 29, 30, 31] {
         app.subscribe(&key, day).await;
@@ -88,7 +88,7 @@ async fn a_retry_is_foretold_with_the_amount_of_the_first_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_retries_are_charged_and_told_of_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let (id, first) = renewed_with(&app, SHORT_AT_FIRST).await;
     let mut foretold = Vec::new();
     while app.today() < first + Months::new(24) {
@@ -108,7 +108,7 @@ async fn two_years_of_retries_are_charged_and_told_of_as_foretold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_a_card_that_is_always_short_charge_nothing_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let (id, day) = renewed_with(&app, ALWAYS_SHORT).await;
     app.advance_days(7).await;
     assert_eq!(app.status(&id).await, "unpaid");

@@ -6,11 +6,11 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::renewals::forecast::{charged, charges, forecast};
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 
@@ -44,7 +44,7 @@ fn by_amount(charges: &[(String, i64)]) -> BTreeMap<i64, Vec<NaiveDate>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_years_of_weeks_quarters_and_years_are_charged_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let key = app.register(APPROVED).await;
     let in_months = [(3, "month", 31), (6, "month", 30), (12, "month", 1), (1, "year", 15)];
     for (amount, (count, interval, day)) in (100..).zip(in_months) {

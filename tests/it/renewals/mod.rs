@@ -1,9 +1,9 @@
 //! What the schedule charges, on which day, and what follows when it fails.
 
-mod anchors;
-pub mod dunning;
+mod billing_days;
 pub mod forecast;
 mod intervals;
-mod lost_periods;
-mod new_card;
-mod subscription_edges;
+mod midnight_and_races;
+mod replacement_card;
+pub mod retries;
+mod unknown_periods;

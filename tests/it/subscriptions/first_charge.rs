@@ -1,4 +1,4 @@
-//! Subscriptions from the first charge to the end: starting, pausing, changing, cancelling.
+//! The first charge of a subscription: approved, declined, not sent, unknown.
 
 use serde_json::{Value, json};
 

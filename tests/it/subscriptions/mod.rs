@@ -1,11 +1,11 @@
 //! Subscriptions as the caller sees them: starting, changing, consenting, ending.
 
-mod bad_subscriptions;
-mod consents;
+mod changes;
+mod consent_records;
 pub mod first_charge;
+mod invalid_requests;
+mod pauses_and_previews;
 mod price_rises;
-mod subscription_changes;
-mod subscription_life;
-mod subscription_turns;
-mod terms;
+mod successive_changes;
 mod trial_consents;
+mod trials_and_ends;

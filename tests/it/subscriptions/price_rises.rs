@@ -3,11 +3,11 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::renewals::dunning::renewed_with;
 use crate::renewals::forecast::{charged, charges, forecast};
+use crate::renewals::retries::renewed_with;
 use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST};
 use crate::support::app::{Reply, TestApp};
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 const UPCOMING: &str = "&type=subscription.price_rise_upcoming";
 
@@ -52,7 +52,7 @@ impl TestApp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
     let id = &made["id"];
     app.advance_to_charge(&made["nextBillingDate"]).await;
@@ -100,7 +100,7 @@ async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foret
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_the_old_price_stays() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let (id, next) = app.soon_renewed().await;
     app.raise(&id, 12_000).await;
     let foretold = charges(&forecast(&app, app.today() + Months::new(24)).await);
@@ -117,7 +117,7 @@ async fn without_consent_the_old_price_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_it_ends_on_the_day_where_that_is_the_fallback() {
-    let app = Walk::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
+    let app = LongRun::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
     let (id, next) = app.soon_renewed().await;
     app.raise(&id, 12_000).await;
     let until = app.today() + Months::new(24);

@@ -3,11 +3,11 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::renewals::forecast::{charged, charges, forecast};
 use crate::subscriptions::first_charge::{APPROVED, monthly};
 use crate::support::app::TestApp;
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 const ENDING: &str = "&type=subscription.trial_ending";
@@ -45,7 +45,7 @@ async fn two_years_on(app: &TestApp) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn consented_to_when_it_began_it_is_charged_for_two_years_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let consent = json!({"method": "checkbox", "evidence": "가입 화면 v3"});
     let made = subscribed(&app, &json!({ "consent": consent })).await;
     let kept = app.consents(&made["id"]).await;
@@ -68,7 +68,7 @@ async fn consented_to_when_it_began_it_is_charged_for_two_years_as_foretold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_it_stays_free_until_a_late_one_and_is_charged_from_then_on() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let made = subscribed(&app, &json!({"totalCycles": 60})).await;
     assert_eq!(foretold(&app).await, []);
     let half = app.today() + Months::new(12);
@@ -94,7 +94,7 @@ async fn without_consent_it_stays_free_until_a_late_one_and_is_charged_from_then
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_consent_it_ends_with_its_free_time_where_that_is_the_fallback() {
-    let app = Walk::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
+    let app = LongRun::with(&[("PRICE_RISE_FALLBACK", "end")]).await;
     let made = subscribed(&app, &json!({})).await;
     let other = json!({"planId": "other", "amount": 12_000, "consent": {"method": "phone"}});
     let kept = subscribed(&app, &other).await;

@@ -2,9 +2,9 @@
 
 pub mod app;
 pub mod gateway;
-pub mod lost;
+pub mod long_run;
+pub mod lost_answers;
 pub mod postgres;
 pub mod process;
 pub mod production;
 pub mod receiver;
-pub mod walk;

@@ -1,6 +1,6 @@
 //! What goes to KiwoomPay, how, and how often.
 
-mod edge_return_url;
 mod encoding;
 mod pace;
-pub mod wire_bodies;
+pub mod request_bodies;
+mod return_urls;

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{
+use crate::cards::registration::{
     CONTROL, Case, EMPTY, STRING, WON, invalid, wire_text_cases, with_raw,
 };
 use crate::support::app::{TestApp, card, one_off};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::lost::{IMPATIENT, LOST, calls, lose};
+use crate::support::lost_answers::{IMPATIENT, LOST, calls, lose};
 
 /// The unknown refunds, newest first.
 async fn unknown(app: &TestApp) -> Vec<Value> {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::crashes::crash::{ONCE, register};
+use crate::crashes::interrupted_calls::{ONCE, register};
 use crate::support::app::{card, one_off};
 use crate::support::process::{Process, World};
 

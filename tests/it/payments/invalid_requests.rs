@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{
+use crate::cards::registration::{
     CONTROL, Case, EMPTY, REQUIRED, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
 };
 use crate::support::app::{TestApp, one_off};
@@ -206,7 +206,7 @@ async fn lists_refuse_limits_cursors_and_filters_that_mean_nothing() {
         (
             "keys",
             vec![
-                ("customerId", "a%7Cb", crate::cards::bad_input::PIPE),
+                ("customerId", "a%7Cb", crate::cards::registration::PIPE),
                 ("status", "x", UNKNOWN_FIELD),
             ],
         ),

@@ -3,11 +3,11 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::renewals::forecast::{charged, charges, forecast};
 use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::TestApp;
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
@@ -22,7 +22,7 @@ impl TestApp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_until_a_date_it_goes_on_by_itself_and_two_years_are_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 31).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
     let first = date(&made["nextBillingDate"]);
@@ -69,7 +69,7 @@ async fn the_date_of_a_pause_can_be_changed_taken_away_and_is_checked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_changes_are_charged_as_foretold_after_each() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 31).await;
     let id = &made["id"];
     let other = app.register(APPROVED).await;

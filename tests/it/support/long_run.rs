@@ -1,4 +1,4 @@
-//! A walk through years of billing while the merchant's receiver of events fails, hangs and restarts.
+//! Years of billing while the merchant's receiver of events fails, hangs and restarts.
 
 use std::ops::Deref;
 
@@ -8,13 +8,13 @@ use tokio::task::JoinHandle;
 use crate::support::app::TestApp;
 use crate::support::receiver::{Mood, Receiver};
 
-pub struct Walk {
+pub struct LongRun {
     app: TestApp,
     receiver: Receiver,
     restart: JoinHandle<()>,
 }
 
-impl Deref for Walk {
+impl Deref for LongRun {
     type Target = TestApp;
 
     fn deref(&self) -> &TestApp {
@@ -22,7 +22,7 @@ impl Deref for Walk {
     }
 }
 
-impl Walk {
+impl LongRun {
     pub async fn start() -> Self {
         Self::with(&[]).await
     }

@@ -3,7 +3,7 @@
 use chrono::Days;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::TestApp;
 

@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDate};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{REQUIRED, invalid};
+use crate::cards::registration::{REQUIRED, invalid};
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
 

@@ -7,7 +7,7 @@ use kiwoom_billing::clock::Clock;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::crashes::crash::{ONCE, begin, delay_after, register, unknown};
+use crate::crashes::interrupted_calls::{ONCE, begin, delay_after, register, unknown};
 use crate::support::app::Reply;
 use crate::support::process::World;
 

@@ -9,8 +9,8 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::crashes::crash::register;
-use crate::secrets::secret::{FIRST, SECRET, card_of, printed};
+use crate::crashes::interrupted_calls::register;
+use crate::secrets::encryption_secret::{FIRST, SECRET, card_of, printed};
 use crate::support::process::{Process, World};
 
 const ROTATE: &[&str] = &["keys", "rotate"];

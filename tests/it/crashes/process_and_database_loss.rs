@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::crashes::crash::{ONCE, delay_after, register, unknown};
+use crate::crashes::interrupted_calls::{ONCE, delay_after, register, unknown};
 use crate::support::app::{TestApp, one_off};
 use crate::support::process::{Process, World};
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{UNKNOWN_FIELD, invalid};
+use crate::cards::registration::{UNKNOWN_FIELD, invalid};
 use crate::lists::pagination::walk;
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::{TestApp, one_off};

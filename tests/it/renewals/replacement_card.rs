@@ -3,7 +3,7 @@
 use chrono::Days;
 use serde_json::{Value, json};
 
-use crate::renewals::dunning::{batches, renewed_with, retry};
+use crate::renewals::retries::{batches, renewed_with, retry};
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED};
 use crate::support::app::TestApp;
 

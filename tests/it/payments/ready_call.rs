@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::app::{TestApp, card, one_off};
-use crate::support::lost::{IMPATIENT, calls, lose};
+use crate::support::lost_answers::{IMPATIENT, calls, lose};
 
 const CARD: &str = "4111111111111111";
 

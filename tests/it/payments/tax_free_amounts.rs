@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST, monthly};
 use crate::support::app::{TestApp, one_off};
-use crate::wire::wire_bodies::{calls, fields};
+use crate::wire::request_bodies::{calls, fields};
 
 const MISFIT: &str = "환불할 금액과 남은 면세·과세 금액에 맞아야 합니다.";
 

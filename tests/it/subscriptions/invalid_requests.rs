@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::{
+use crate::cards::registration::{
     BOOLEAN, CONTROL, Case, EMPTY, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
 };
 use crate::support::app::{TestApp, one_off};

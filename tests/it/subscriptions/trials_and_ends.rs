@@ -4,11 +4,11 @@ use chrono::{Days, Months, NaiveDate};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::invalid;
+use crate::cards::registration::invalid;
 use crate::renewals::forecast::{charged, charges, forecast};
 use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
-use crate::support::walk::Walk;
+use crate::support::long_run::LongRun;
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 
@@ -44,7 +44,7 @@ fn by_trial_end(made: &[Value], which: &[usize]) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
-    let app = Walk::start().await;
+    let app = LongRun::start().await;
     let key = app.register(APPROVED).await;
     let today = app.today();
     let plain = app.post(SUBSCRIBE, &with(&key, 1, &json!({}))).await.data(201);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::bad_input::with_raw;
+use crate::cards::registration::with_raw;
 use crate::support::app::{TestApp, card};
 
 const POSTS: [&str; 7] = [

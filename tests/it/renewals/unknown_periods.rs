@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::lost::{calls, lose};
+use crate::support::lost_answers::{calls, lose};
 
 const APPROVED: &str = "4111111111111111";
 const ANSWER_LOST: &str = "4000000000000119";
