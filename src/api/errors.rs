@@ -73,6 +73,7 @@ impl From<RefundError> for ApiError {
             RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
             RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
             RefundError::TakenOver => Code::RequestInProgress.into(),
+            RefundError::Stopping => Code::ShuttingDown.into(),
             RefundError::NoTurn(reason) => reason.into(),
             RefundError::Gateway(error) => not_sent(error),
             RefundError::Database(error) => error.into(),

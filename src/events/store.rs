@@ -43,6 +43,14 @@ impl DeliveryState {
     }
 }
 
+/// The columns of [`Event`].
+macro_rules! event_columns {
+    () => {
+        "seq, id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
+         created_at, position, data"
+    };
+}
+
 /// A row of `events`.
 #[derive(sqlx::FromRow)]
 pub struct Event {
@@ -91,7 +99,11 @@ pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
 
 /// The oldest events without a position.
 pub async fn unpublished(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Event>> {
-    let query = sqlx::query_as("select * from events where position is null order by seq limit $1");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        event_columns!(),
+        " from events where position is null order by seq limit $1"
+    ));
     query.bind(limit).fetch_all(db).await
 }
 
@@ -144,7 +156,8 @@ pub async fn list(
     from: From,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from events where position ");
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new(concat!("select ", event_columns!(), " from events where position "));
     let order = match from {
         From::After(position) => {
             sql.push("> ").push_bind(position);
@@ -173,19 +186,25 @@ pub async fn list(
 
 /// A published event.
 pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
-    let query = sqlx::query_as("select * from events where id = $1 and position is not null");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        event_columns!(),
+        " from events where id = $1 and position is not null"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
 /// How the delivery of an event stands.
 pub async fn delivery(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Delivery>> {
-    let query = sqlx::query_as("select * from event_deliveries where event_id = $1");
+    let query = sqlx::query_as("select state, next_at from event_deliveries where event_id = $1");
     query.bind(id).fetch_optional(pool).await
 }
 
 /// The delivery log of an event.
 pub async fn attempts(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Attempt>> {
-    let query = sqlx::query_as("select * from delivery_attempts where event_id = $1 order by seq");
+    let query = sqlx::query_as(
+        "select attempted_at, millis, status, failure from delivery_attempts where event_id = $1 order by seq",
+    );
     query.bind(id).fetch_all(pool).await
 }
 

@@ -5,12 +5,14 @@ use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::intent::{self, Call, Recorded, Since};
+use super::journaled::Journaled;
 use super::settle::{self, SettleError};
-use super::store::{self, InitiatedBy, Kind, Payment};
+use super::store::{self, InitiatedBy, Kind, Payment, intents};
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{Approval, BATCH, ChargeOrder, GatewayError, Ticket, codes};
+use crate::payments::store::columns::payment_columns;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::{Outcome, State, Verdict};
@@ -118,6 +120,9 @@ impl Ready {
 
     /// The intent, its commit, the call, the record: the payment as approved, declined or unknown.
     pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
+        if ctx.stop.is_cancelled() {
+            return Err(NotCharged::Stopping);
+        }
         let committed = intend(ctx, self.transaction, draft).await?.commit(ctx).await?;
         execute(ctx, self.ticket, committed).await
     }
@@ -146,14 +151,15 @@ async fn intend(
     let subscription = draft.period.map(|(id, _)| id);
     let period = draft.period.map(|(_, period)| period);
     let kind = if subscription.is_some() { Kind::Subscription } else { Kind::OneOff };
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
             initiated_by, sender, method, created_at, sent_at, tax_free_amount)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
             now(), $15)
-         returning *",
-    );
+         returning ",
+        payment_columns!()
+    ));
     let payment = query
         .bind(draft.id)
         .bind(&draft.order_no)
@@ -178,7 +184,7 @@ async fn intend(
 impl Intended {
     async fn commit(self, ctx: &Context) -> Result<Committed, NotCharged> {
         let Self { transaction, payment, draft } = self;
-        let since = intent::commit(ctx, payment.id, transaction).await?;
+        let since = intent::commit(ctx, ChargeCall(&payment), transaction).await?;
         Ok(Committed { payment, draft, since })
     }
 }
@@ -205,7 +211,7 @@ async fn execute(
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&payment, &outcome, error.as_ref());
-    match intent::settle_with_retries(ctx, payment.id, &outcome).await {
+    match intent::settle_with_retries(ctx, ChargeCall(&payment), &outcome).await {
         Recorded::As(payment) => Ok(payment),
         Recorded::Removed => {
             let error = error.unwrap_or_else(|| GatewayError::NotSent("not sent".into()));
@@ -216,7 +222,17 @@ async fn execute(
     }
 }
 
-impl Call for PaymentId {
+/// A charge, as it was intended.
+#[derive(Clone, Copy)]
+struct ChargeCall<'a>(&'a Payment);
+
+impl std::fmt::Display for ChargeCall<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.id.fmt(f)
+    }
+}
+
+impl Call for ChargeCall<'_> {
     type Outcome = Outcome;
     type Record = Payment;
 
@@ -224,7 +240,7 @@ impl Call for PaymentId {
     const NOT_SENT: Outcome = Outcome::NotSent;
 
     fn row(self) -> Uuid {
-        self.0
+        self.0.id.0
     }
 
     async fn settle(
@@ -232,7 +248,15 @@ impl Call for PaymentId {
         ctx: &Context,
         outcome: &Outcome,
     ) -> Result<Option<Payment>, SettleError> {
-        settle::settle(ctx, self, outcome, None).await
+        settle::settle(ctx, self.0.id, outcome, None).await
+    }
+
+    fn journaled(self, outcome: &Outcome) -> Journaled {
+        Journaled::Charge { payment: self.0.clone(), outcome: outcome.clone() }
+    }
+
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+        intents::write_charge_again(ctx, self.0).await
     }
 
     /// PostgreSQL lets a row of the same id be written only when that commit is decided; this one is
@@ -246,7 +270,7 @@ impl Call for PaymentId {
              values ($1, $2, 'one_off', 'declined', 1, '', 'merchant', now())
              on conflict do nothing",
         );
-        query.bind(self).bind(self.to_string()).execute(&mut *tx).await?;
+        query.bind(self.0.id).bind(self.to_string()).execute(&mut *tx).await?;
         tx.rollback().await
     }
 }

@@ -8,6 +8,7 @@ use sqlx::postgres::PgTransaction;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::journaled::Journaled;
 use super::settle::SettleError;
 use super::store;
 use crate::context::Context;
@@ -46,6 +47,12 @@ pub(super) trait Call: Copy + Display + Send + Sync {
         ctx: &Context,
         outcome: &Self::Outcome,
     ) -> impl Future<Output = Result<Option<Self::Record>, SettleError>> + Send;
+
+    /// The outcome with all that is needed to record it at the next start.
+    fn journaled(self, outcome: &Self::Outcome) -> Journaled;
+
+    /// Writes its row again, as the intent had it: a failover lost a commit that was confirmed.
+    fn write_again(self, ctx: &Context) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Waits until a commit of its intent that was not confirmed has taken place or has failed: until
     /// then the row is not to be seen, and would come after we have looked.
@@ -112,37 +119,62 @@ async fn taken_back<C: Call>(ctx: &Context, call: C) -> Result<(), SettleError> 
 }
 
 /// Records the outcome of a call. The database's errors are waited out, whichever they are: the call
-/// was made, and nobody else knows how it ended. An outcome that contradicts what is stored is kept
-/// as unknown and reported.
+/// was made, and nobody else knows how it ended. Meanwhile the outcome is kept in the journal. One that
+/// contradicts what is stored is kept as unknown and reported.
 pub(super) async fn settle_with_retries<C: Call>(
     ctx: &Context,
     call: C,
     outcome: &C::Outcome,
 ) -> Recorded<C::Record> {
+    let made = outcome;
     let mut outcome = outcome.clone();
+    let mut kept = false;
     for _ in 0..RECORD_TRIES {
         match call.settle(ctx, &outcome).await {
-            Ok(Some(record)) => {
+            Ok(record) => {
                 if outcome == C::UNKNOWN {
                     drop(store::call_ended(&ctx.pool, call.row()).await);
                 }
-                return Recorded::As(record);
+                if kept && let Err(error) = ctx.journal.recorded(call.row()).await {
+                    tracing::warn!(id = %call, %error, "journal of outcomes not written");
+                }
+                return record.map_or(Recorded::Removed, Recorded::As);
             }
-            Ok(None) => return Recorded::Removed,
+            Err(SettleError::NotFound) if outcome == C::NOT_SENT => return Recorded::Removed,
+            Err(SettleError::NotFound) => {
+                tracing::error!(alert = true, id = %call, "a committed intent is gone: written again");
+                if let Err(error) = call.write_again(ctx).await {
+                    tracing::warn!(id = %call, %error, "intent not written again yet");
+                    tokio::time::sleep(RECORD_PAUSE).await;
+                }
+            }
             Err(SettleError::Database(error)) => {
                 tracing::warn!(id = %call, %error, "outcome not recorded yet");
+                if !kept && outcome != C::UNKNOWN {
+                    kept = keep(ctx, call, &outcome).await;
+                }
                 tokio::time::sleep(RECORD_PAUSE).await;
             }
-            Err(SettleError::NotFound) => break,
-            Err(error) if outcome == C::UNKNOWN => {
-                tracing::error!(id = %call, %error, "outcome not recorded");
-                break;
-            }
-            Err(error) => {
-                tracing::error!(id = %call, %error, "outcome kept as unknown");
+            Err(SettleError::Contradiction) if outcome == C::UNKNOWN => break,
+            Err(SettleError::Contradiction) => {
+                tracing::error!(id = %call, "outcome contradicts the books: kept as unknown");
                 outcome = C::UNKNOWN;
             }
         }
     }
+    let told = call.journaled(made);
+    tracing::error!(alert = true, id = %call, kept, outcome = %told.in_words(), "outcome not recorded");
     Recorded::Not
+}
+
+/// Keeps an outcome for the next start. Whether that succeeded.
+async fn keep<C: Call>(ctx: &Context, call: C, outcome: &C::Outcome) -> bool {
+    let journaled = serde_json::to_value(call.journaled(outcome)).unwrap_or_default();
+    match ctx.journal.keep(call.row(), journaled).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(alert = true, id = %call, %error, "outcome not kept in DATA_DIR");
+            false
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod cancellation;
 pub mod charge;
 pub mod checkout;
 mod intent;
+pub mod journaled;
 pub mod recovery;
 pub mod refund;
 pub mod settle;

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::context::Context;
 use crate::payments::cancellation;
+use crate::payments::store::columns::payment_columns;
 use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef, subscription_state};
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
@@ -95,12 +96,13 @@ async fn write(
         }
         Outcome::Unknown | Outcome::NotSent => {}
     }
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
             failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
             settled_at = $11
-         where id = $1 returning *",
-    );
+         where id = $1 returning ",
+        payment_columns!()
+    ));
     query
         .bind(payment.id)
         .bind(state)

@@ -1,9 +1,11 @@
 //! What may become of a payment. Pure: a state and an outcome go in, a state or a refusal comes out.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 /// Where a payment stands, as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum State {
     /// A hosted-window order that waits for its buyer.
@@ -25,7 +27,8 @@ pub enum State {
 }
 
 /// What to do after a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A later attempt may succeed: lack of funds, limits, the issuer's outage.
     RetryLater,
@@ -36,7 +39,8 @@ pub enum Verdict {
 }
 
 /// What became of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The gateway took the money.
     Approved {

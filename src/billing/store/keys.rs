@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
+use crate::billing::store::columns::billing_key_columns;
 use crate::http::answer::Paging;
 use crate::rules::ids::BillingKeyId;
 use crate::storage::vault::Sealed;
@@ -73,13 +74,21 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
 }
 
 pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
 /// The key, kept from being deleted until the transaction ends.
 pub async fn lock_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1 for share"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
@@ -89,9 +98,11 @@ pub async fn find_keys_by_card(
     customer_id: &str,
     card_number_masked: &str,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let query = sqlx::query_as(
-        "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
-    );
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where customer_id = $1 and card_number_masked = $2"
+    ));
     query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
 }
 
@@ -100,8 +111,11 @@ pub async fn list_keys(
     customer_id: Option<&str>,
     paging: Paging,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from billing_keys where status = 'active'");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where status = 'active'"
+    ));
     if let Some(customer) = customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }
@@ -125,7 +139,12 @@ pub async fn delete_key(
     id: BillingKeyId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Deleted> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1 for update").bind(id);
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1 for update"
+    ))
+    .bind(id);
     let Some(key): Option<BillingKey> = query.fetch_optional(&mut *db).await? else {
         return Ok(Deleted::NotFound);
     };
@@ -139,9 +158,10 @@ pub async fn delete_key(
     if !key.is_active() {
         return Ok(Deleted::Done(key));
     }
-    let query = sqlx::query_as(
-        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning *",
-    );
+    let query = sqlx::query_as(concat!(
+        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning ",
+        billing_key_columns!()
+    ));
     let key = query.bind(id).bind(now).fetch_one(&mut *db).await?;
     Ok(Deleted::Done(key))
 }

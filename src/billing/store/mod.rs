@@ -1,5 +1,6 @@
 //! SQL of billing keys ([`keys`]) and subscriptions.
 
+pub(crate) mod columns;
 mod keys;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use crate::billing::store::columns::subscription_columns;
 use crate::http::answer::Paging;
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{Payment, subscription_state};
@@ -141,8 +143,11 @@ pub async fn find_subscription(
     pool: &PgPool,
     id: SubscriptionId,
 ) -> sqlx::Result<Option<Subscription>> {
-    let query =
-        sqlx::query_as("select * from subscriptions where id = $1 and status <> 'incomplete'");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where id = $1 and status <> 'incomplete'"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
@@ -151,9 +156,11 @@ pub async fn lock_subscription(
     db: &mut PgConnection,
     id: SubscriptionId,
 ) -> sqlx::Result<Option<Subscription>> {
-    let query = sqlx::query_as(
-        "select * from subscriptions where id = $1 and status <> 'incomplete' for update",
-    );
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where id = $1 and status <> 'incomplete' for update"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
@@ -174,8 +181,11 @@ pub async fn list_subscriptions(
     filter: &Filter,
     paging: Paging,
 ) -> sqlx::Result<Vec<Subscription>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where status <> 'incomplete'"
+    ));
     if filter.billed_only {
         sql.push(" and (status in ('active', 'past_due')");
         sql.push(" or status = 'paused' and resume_on is not null)");

@@ -92,6 +92,14 @@ impl FromFields for ConsentRequest {
     }
 }
 
+/// The columns of [`Consent`].
+macro_rules! consent_columns {
+    () => {
+        "id, subscription_id, old_amount, new_amount, effective_date, consented_at, method, evidence, \
+         created_at"
+    };
+}
+
 /// A row of `price_consents`.
 #[derive(sqlx::FromRow)]
 pub struct Consent {
@@ -198,11 +206,12 @@ async fn write(
         return Err(ApiError::invalid_field(field, reason));
     }
     let rise = awaited(s).ok_or_else(not_awaited)?;
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into price_consents (id, subscription_id, rise, old_amount, new_amount,
-            effective_date, consented_at, method, evidence, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *",
-    );
+                effective_date, consented_at, method, evidence, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ",
+        consent_columns!()
+    ));
     let query = query.bind(ConsentId::new()).bind(s.id).bind(rise.id);
     let query = query.bind(rise.old_amount).bind(rise.new_amount);
     let query = query.bind(s.state.next_billing_date).bind(consented_at);
@@ -245,8 +254,11 @@ async fn consents_of(
     id: SubscriptionId,
     paging: Paging,
 ) -> sqlx::Result<Vec<Consent>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from price_consents where subscription_id = ");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        consent_columns!(),
+        " from price_consents where subscription_id = "
+    ));
     sql.push_bind(id);
     if let Some(before) = paging.before {
         sql.push(" and id < ").push_bind(before);

@@ -49,7 +49,7 @@ pub struct ApiError {
 impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
         let retry_after_secs = match code {
-            Code::RequestInProgress | Code::RateLimited => Some(1),
+            Code::RequestInProgress | Code::RateLimited | Code::ChargeInProgress => Some(1),
             Code::DatabaseUnavailable | Code::ShuttingDown => Some(5),
             _ => None,
         };

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
+use sha2::{Digest, Sha256};
 
 use crate::access::api_keys::FirstKeyId;
 use crate::http::error::ApiError;
@@ -45,11 +46,23 @@ impl Scope {
         Self {
             api_key_id: api_key_id.unwrap_or_default(),
             method: parts.method.to_string(),
-            path: path + mark,
+            path: short(path) + mark,
             key,
             asked,
         }
     }
+}
+
+/// A path as it is kept. An index row has room for less than a path may be long, so one of more than
+/// 500 bytes is kept as its beginning and its hash.
+fn short(path: String) -> String {
+    const MOST: usize = 500;
+    if path.len() <= MOST {
+        return path;
+    }
+    let hash = hex::encode(Sha256::digest(&path));
+    let start: String = path.chars().take(MOST / 5).collect();
+    format!("{start}~{hash}")
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

@@ -5,6 +5,7 @@ mod amount;
 mod books;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
@@ -15,11 +16,13 @@ use books::hold;
 pub use books::{decide, settle};
 
 use super::intent::{self, Call, Recorded};
+use super::journaled::Journaled;
 use super::settle::SettleError;
-use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
+use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState, intents};
 use crate::context::Context;
 use crate::kiwoom::pace::NoTurn;
 use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
+use crate::payments::store::columns::refund_columns;
 use crate::rules::ids::{PaymentId, RefundId};
 
 /// What is asked for.
@@ -37,7 +40,8 @@ pub struct Request {
 }
 
 /// What became of the call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefundOutcome {
     /// Money went back.
     Refunded {
@@ -77,6 +81,8 @@ pub enum RefundError {
     TaxFreeMisfit,
     /// Another process has taken the request over.
     TakenOver,
+    /// The service was told to stop. Nothing was sent.
+    Stopping,
     /// Too many calls to the gateway.
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
@@ -100,9 +106,12 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
     let ticket = ctx.kiwoom.ready_to_cancel(turn).await.map_err(RefundError::Gateway)?;
 
+    if ctx.stop.is_cancelled() {
+        return Err(RefundError::Stopping);
+    }
     let mut tx = ctx.begin().await?;
     let refund = intend(ctx, &mut tx, found.id, &request).await?;
-    let call = RefundCall { id: refund.id, payment: found.id };
+    let call = RefundCall { refund: &refund, payment: &found };
     let since = intent::commit(ctx, call, tx).await?;
 
     let reason = request.reason.as_deref().unwrap_or("환불");
@@ -141,30 +150,31 @@ async fn intend(
     let payment = store::lock(tx, id).await?.ok_or(RefundError::NotFound)?;
     let (amount, tax_free_amount) = parts_of(tx, &payment, request, ctx.clock.today()).await?;
     hold(tx, id, amount.get()).await?;
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
             created_at, sent_at)
-         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning *",
-    );
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning ",
+        refund_columns!()
+    ));
     let query = query.bind(request.id).bind(id).bind(amount).bind(tax_free_amount);
     let query = query.bind(&request.reason).bind(ctx.instance.number()).bind(ctx.clock.now());
     Ok(query.fetch_one(&mut **tx).await?)
 }
 
-/// A refund and what it gives back.
+/// A refund of a payment, as it was intended.
 #[derive(Clone, Copy)]
-struct RefundCall {
-    id: RefundId,
-    payment: PaymentId,
+struct RefundCall<'a> {
+    refund: &'a Refund,
+    payment: &'a Payment,
 }
 
-impl std::fmt::Display for RefundCall {
+impl std::fmt::Display for RefundCall<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.id.fmt(f)
+        self.refund.id.fmt(f)
     }
 }
 
-impl Call for RefundCall {
+impl Call for RefundCall<'_> {
     type Outcome = RefundOutcome;
     type Record = (Refund, Payment);
 
@@ -172,7 +182,7 @@ impl Call for RefundCall {
     const NOT_SENT: RefundOutcome = RefundOutcome::NotSent;
 
     fn row(self) -> Uuid {
-        self.id.0
+        self.refund.id.0
     }
 
     async fn settle(
@@ -180,13 +190,25 @@ impl Call for RefundCall {
         ctx: &Context,
         outcome: &RefundOutcome,
     ) -> Result<Option<(Refund, Payment)>, SettleError> {
-        settle(ctx, self.id, outcome, None).await
+        settle(ctx, self.refund.id, outcome, None).await
+    }
+
+    fn journaled(self, outcome: &RefundOutcome) -> Journaled {
+        Journaled::Refund {
+            refund: self.refund.clone(),
+            transaction_id: self.payment.transaction_id.clone(),
+            outcome: outcome.clone(),
+        }
+    }
+
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+        intents::write_refund_again(ctx, self.refund).await
     }
 
     /// The payment's row can be locked only when that commit is decided.
     async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
         let mut tx = ctx.begin().await?;
-        store::lock(&mut tx, self.payment).await?;
+        store::lock(&mut tx, self.payment.id).await?;
         tx.rollback().await
     }
 }

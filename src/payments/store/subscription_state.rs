@@ -5,6 +5,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 
+use crate::payments::store::columns::subscription_state_columns;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::subscription_state::SubscriptionState;
 
@@ -60,7 +61,11 @@ pub async fn lock(
     db: &mut PgConnection,
     id: SubscriptionId,
 ) -> sqlx::Result<Option<SubscriptionState>> {
-    let query = sqlx::query_as("select * from subscriptions where id = $1 for update");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_state_columns!(),
+        " from subscriptions where id = $1 for update"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
