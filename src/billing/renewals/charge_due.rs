@@ -203,11 +203,12 @@ async fn due_period(
     by: By,
 ) -> Result<Period, NotCharged> {
     let state = &subscription.state;
-    if let Due::Charge(period) = state.due(ctx.rules(), ctx.clock.now()) {
-        return Ok(period);
-    }
-    if let By::Schedule(_) = by {
-        return Err(NotCharged::NotDue);
+    match (state.due(ctx.rules(), ctx.clock.now()), by) {
+        (Due::Charge(period), _) => return Ok(period),
+        // It is over, though no pass has ended it yet.
+        (Due::Cancel, _) => return Err(NotCharged::NotActive),
+        (Due::Resume | Due::Nothing, By::Schedule(_)) => return Err(NotCharged::NotDue),
+        (Due::Resume | Due::Nothing, By::Merchant) => {}
     }
     match state.status {
         Status::PastDue | Status::Unpaid => Ok(state.period()),

@@ -1,7 +1,10 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::NaiveDate;
+use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
@@ -15,13 +18,15 @@ use crate::billing::subscriptions::subscribe::{Metadata, PlanId, exists};
 use crate::billing::subscriptions::trial_and_end::{Limit, TotalCycles, check_limit};
 use crate::billing::subscriptions::{locked, save};
 use crate::context::{AppState, Context};
-use crate::http::answer::{Answer, Success};
-use crate::http::error::{ApiError, Code};
+use crate::http::answer::{self, Answer, Success};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields, InQuery, PathId, Query};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::ProductName;
+use crate::payments::store::open_charge;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
+use crate::rules::payment_state::State as PaymentState;
 use crate::rules::schedule::{AnchorDay, RetryDays};
 use crate::rules::subscription_state::Status;
 
@@ -98,6 +103,10 @@ impl FromFields for PreviewRequest {
     params(("id" = String, Path), ("preview" = Option<bool>, Query)),
     responses(
         (status = 200, description = "Changed", body = Success<SubscriptionBody>),
+        (status = 202, description = "Changed; what became of the charge to the new card is not known \
+            yet", body = Success<SubscriptionBody>),
+        (status = 409, description = "`charge_in_progress` or `outcome_unknown`: dates and cycles are \
+            not changed while a period's charge is open", body = ErrorBody),
     )
 )]
 pub async fn update(
@@ -115,6 +124,9 @@ pub async fn update(
     if let Some(key) = request.billing_key {
         s.billing_key_id = lock_active_key(&mut tx, key, &s.customer_id).await?.id;
     }
+    if request.changes_dates() {
+        no_open_charge(&mut tx, &s).await?;
+    }
     let consent = apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
     if let Some(given) = consent {
@@ -126,9 +138,26 @@ pub async fn update(
     }
     tx.commit().await?;
     if new_card && owed {
-        s = settle_open_period(&ctx, s).await?;
+        return Ok(settle_open_period(&ctx, s).await);
     }
     Ok(subscription_answer(&ctx, s))
+}
+
+impl UpdateRequest {
+    /// Whether it changes when, or how often, the subscription is charged.
+    fn changes_dates(&self) -> bool {
+        self.cycle_day.is_some() || self.end_date.is_some() || self.total_cycles.is_some()
+    }
+}
+
+/// An error while the charge of the current period or of a later one has no known outcome: that is
+/// counted for the dates that it was made for.
+async fn no_open_charge(db: &mut PgConnection, s: &Subscription) -> Result<(), ApiError> {
+    match open_charge(db, s.id, s.state.period_start).await? {
+        Some(PaymentState::Unknown) => Err(Code::OutcomeUnknown.into()),
+        Some(_) => Err(Code::ChargeInProgress.into()),
+        None => Ok(()),
+    }
 }
 
 /// Changes all but the card; what is left is the consent to be recorded.
@@ -161,10 +190,16 @@ fn apply(
 
 /// Charges what is owed to the new card. The change stands whatever comes of it: a decline uses up
 /// no planned retry, and what was not sent is left to them.
-async fn settle_open_period(ctx: &Context, s: Subscription) -> Result<Subscription, ApiError> {
+async fn settle_open_period(ctx: &Context, s: Subscription) -> Response {
     let id = s.id;
     if let Err(reason) = charge_due(ctx, id, PaymentId::new(), By::Merchant).await {
         tracing::warn!(%id, ?reason, "the open period was not charged to the new card");
     }
-    Ok(store::find_subscription(&ctx.pool, id).await?.unwrap_or(s))
+    match store::find_subscription(&ctx.pool, id).await {
+        Ok(found) => subscription_answer(ctx, found.unwrap_or(s)),
+        Err(error) => {
+            tracing::warn!(%id, %error, "charged, but the subscription cannot be read now");
+            answer::with_status(StatusCode::ACCEPTED, SubscriptionBody::new(ctx.rules(), s))
+        }
+    }
 }

@@ -269,6 +269,20 @@ pub async fn attempts(
     query.bind(subscription).bind(period_start).fetch_all(db).await
 }
 
+/// The state of a charge without a known outcome, `sending` or `unknown`, for the period that begins on
+/// `from` or for a later one.
+pub async fn open_charge(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    from: NaiveDate,
+) -> sqlx::Result<Option<State>> {
+    let query = sqlx::query_scalar(
+        "select state from payments where subscription_id = $1 and period_start >= $2
+            and state in ('sending', 'unknown') order by id desc limit 1",
+    );
+    query.bind(subscription).bind(from).fetch_optional(db).await
+}
+
 /// Payments whose state was left `sending` by a process that is gone, or for longer than any call
 /// may take.
 pub async fn orphans(pool: &PgPool, alive: &[i32], secs: f64) -> sqlx::Result<Vec<PaymentId>> {

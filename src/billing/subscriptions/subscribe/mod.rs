@@ -176,14 +176,20 @@ async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) 
     first_answer(ctx, ready.charge(ctx, draft).await?).await
 }
 
+/// The subscription, when its first charge is approved. Should the database be away by then, 202 with
+/// the payment: money has moved, and the caller is not told otherwise.
 async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
-    if payment.state == PaymentState::Approved
-        && let Some(id) = payment.subscription_id
-        && let Some(made) = store::find_subscription(&ctx.pool, id).await?
-    {
-        return Ok(created(ctx, made));
+    let (PaymentState::Approved, Some(id)) = (payment.state, payment.subscription_id) else {
+        return payment_answer(ctx, payment);
+    };
+    match store::find_subscription(&ctx.pool, id).await {
+        Ok(Some(made)) => Ok(created(ctx, made)),
+        Ok(None) => payment_answer(ctx, payment),
+        Err(error) => {
+            tracing::warn!(%id, %error, "charged, but the subscription cannot be shown now");
+            Ok(answer::with_status(StatusCode::ACCEPTED, PaymentBody::new(ctx, payment)))
+        }
     }
-    payment_answer(ctx, payment)
 }
 
 /// One live subscription for each customer and plan.
