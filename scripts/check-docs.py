@@ -34,8 +34,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = ["README.md", "README.ko.md", "docs/*.md", "docs/ko/*.md"]
-FENCE = re.compile(r"^```(\S*)\s*$")
-MARK = re.compile(r"^<!-- not run: (\S.*) -->$")
+FENCE = re.compile(r"^( *)```(\S*)\s*$")
+MARK = re.compile(r"^ *<!-- not run: (\S.*) -->$")
 RUN = {"bash", "python"}
 SHOWN = {"text", "json"}
 # Anything else could hide a command from this check.
@@ -119,22 +119,23 @@ class Block:
 def blocks_of(path):
     """The blocks of a document, and what is wrong with how they are written."""
     blocks, problems = [], []
-    block, before, since = None, "", None
+    block, before, since, indent = None, "", None, ""
     for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
         fence = FENCE.match(line)
         if block is None and fence:
             mark = MARK.match(before)
-            block = Block(path, number, fence[1], mark and mark[1])
+            indent = fence[1]
+            block = Block(path, number, fence[2], mark and mark[1])
             if block.language not in RUN | SHOWN | OTHER:
                 problems.append(f"{block}: write `bash` for commands, `text` for the rest")
-        elif block is not None and line == "```":
+        elif block is not None and line == indent + "```":
             if block.language in SHOWN and since is not None:
                 since.expected = block.text
             since = block if block.language in RUN else None
             blocks.append(block)
             block = None
         elif block is not None:
-            block.text += line + "\n"
+            block.text += line.removeprefix(indent) + "\n"
         elif line.strip():
             since = None
         before = line
