@@ -4,8 +4,8 @@
     scripts/check-docs.py [--bin FOLDER] [FILE ...]
 
 FILE: README.md, README.ko.md, docs/*.md and docs/ko/*.md by default. FOLDER has the built programs:
-target/release or target/debug, the newer one, by default. Needs bash, curl, jq and a PostgreSQL
-that the service finds by itself. Exit code 1 when a document is wrong.
+target/release or target/debug, the newer one, by default. Needs bash, curl, jq and a PostgreSQL that
+the service finds by itself. Exit code 1 when a document is wrong, or a link in it leads nowhere.
 
 Each document gets an empty folder, a service with the sandbox in it, and one bash session with
 `set -euo pipefail`. Its ```bash blocks run there in order, and its ```python blocks with python3. A
@@ -15,13 +15,12 @@ A ```text or ```json block right after a block is what that block prints, errors
 stands for any text, a line of … for any lines; ids, dates and times may differ. Each answer with a
 status of 400 or more has to be shown there, as "success":false or <RESULT>FAIL.
 
-What differs from a reader's terminal: the service has a free port in place of 3000; `cargo run`
-takes the program that is built, `make run` starts it again with the variables in front of it, and
-other targets of make are looked up, not made; curl shows no progress and ends what it prints with a
-line feed.
+What differs from a reader's terminal: the service has a free port in place of 3000, and the
+functions in check-docs-session.sh stand for the commands of the same name.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -39,51 +38,8 @@ MARK = re.compile(r"^ *<!-- not run: (\S.*) -->$")
 RUN = {"bash", "python"}
 SHOWN = {"text", "json"}
 # Anything else could hide a command from this check.
-OTHER = {"csv", "env", "javascript", "kotlin", "mermaid", "nginx", "sql", "typescript"}
+OTHER = {"csv", "javascript", "kotlin", "sql", "typescript"}
 PATIENCE_SECS = 120
-
-SESSION = r"""
-set -euo pipefail
-touch service.pid
-start() {
-    "$BIN/kiwoom-billing" >>service.log 2>&1 &
-    echo $! >service.pid
-    for _ in $(seq 150); do
-        if command curl -sf -o /dev/null "http://localhost:$PORT/health/live"; then return; fi
-        kill -0 "$(cat service.pid)" 2>/dev/null || break
-        sleep 0.1
-    done
-    echo 'the service does not start:' >&2
-    tail -5 service.log >&2
-    return 1
-}
-stop() {
-    kill "$(cat service.pid)" 2>/dev/null || true
-    wait "$(cat service.pid)" 2>/dev/null || true
-}
-trap stop EXIT
-curl() {
-    command curl -sS -D "$HEADS/$(date +%N)-$BASHPID" "$@" | sed -e '$a\'
-}
-cargo() {
-    local program=kiwoom-billing
-    [ "$1" = run ] || { echo "cargo $1: only run can be checked" >&2; return 1; }
-    shift
-    while [ $# -gt 0 ] && [ "$1" != -- ]; do
-        case $1 in
-        -p) program=$2; shift ;;
-        -q | --locked | --release) ;;
-        *) echo "cargo run: unknown option $1" >&2; return 1 ;;
-        esac
-        shift
-    done
-    "$BIN/$program" "${@:2}"
-}
-make() {
-    if [ "${1:-}" = run ]; then stop; start; else command make -C "$ROOT" -n "$@" >/dev/null; fi
-}
-export -f curl
-"""
 
 # What is different each time.
 VARIABLE = [
@@ -144,6 +100,37 @@ def blocks_of(path):
     return blocks, problems
 
 
+def prose(path):
+    """The lines of a document outside its blocks."""
+    inside = False
+    for line in path.read_text().splitlines():
+        if FENCE.match(line):
+            inside = not inside
+        elif not inside:
+            yield line
+
+
+def anchors(path):
+    """The names of a document's headings in links."""
+    headings = (line.lstrip("#").strip() for line in prose(path) if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def wrong_links(path):
+    """The links of a document that lead to no file or to no heading of it."""
+    problems = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", "\n".join(prose(ROOT / path))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (ROOT / path).parent / name if name else ROOT / path
+        if not file.exists():
+            problems.append(f"{path}: no such file: {target}")
+        elif anchor and anchor not in anchors(file):
+            problems.append(f"{path}: no such heading: {target}")
+    return problems
+
+
 def plain(text, port):
     """Without what is different each time; as a regular expression it may then be compared."""
     text = text.replace(f"localhost:{port}", "localhost:3000")
@@ -166,6 +153,7 @@ def is_as_shown(printed, expected, port):
 
 
 def free_port():
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -173,7 +161,7 @@ def free_port():
 
 def script(blocks, folder, port):
     """The session: each block in a file of its own, so that a mistake stays within it."""
-    lines = [SESSION, "start"]
+    lines = [". \"$ROOT/scripts/check-docs-session.sh\"", "start"]
     for number, block in enumerate(blocks):
         source = folder / f"block-{number}"
         source.write_text(block.text.replace("localhost:3000", f"localhost:{port}"))
@@ -185,7 +173,7 @@ def script(blocks, folder, port):
 
 
 def failures(folder, number):
-    """The answers with a status of 400 or more: each has one status line, the last one that came."""
+    """The statuses of the answers that failed. Of several heads to one call, the last one counts."""
     found = []
     for head in sorted((folder / f"heads-{number}").iterdir()):
         statuses = re.findall(r"^HTTP/\S+ (\d+)", head.read_text(errors="replace"), re.M)
@@ -206,43 +194,49 @@ def judge(block, folder, number, port):
     return None
 
 
-def check(path, programs):
-    """Runs a document. Returns what is wrong with it and how many blocks ran."""
-    blocks, problems = blocks_of(path)
-    for block in blocks:
-        if block.language in RUN and block.mark:
-            print(f"{block}: not run: {block.mark}")
-    to_run = [block for block in blocks if block.language in RUN and not block.mark]
-    if problems or not to_run:
-        return problems, 0
-    port = free_port()
+def run(blocks, programs, port):
+    """Runs the blocks of a document: what is wrong with them, and how many ran to their end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="check-docs-"))
     # PostgreSQL runs as somebody else when this runs as root.
     folder.chmod(0o755)
     keep = ["PATH", "HOME", "USER", "LANG", "TMPDIR", "PG_BIN_DIR"]
     env = {name: os.environ[name] for name in keep if name in os.environ}
     env |= {"ROOT": str(ROOT), "BIN": str(programs), "PORT": str(port)}
-    (folder / "session").write_text(script(to_run, folder, port))
+    (folder / "session").write_text(script(blocks, folder, port))
     (folder / "begun").write_text("start\n")
     session = subprocess.Popen(["bash", folder / "session"], cwd=folder, env=env,
                                stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        status = session.wait(PATIENCE_SECS)
+        status = f"exit code {session.wait(PATIENCE_SECS)}"
     except subprocess.TimeoutExpired:
-        status = "none within the time limit"
+        status = f"nothing within {PATIENCE_SECS} s"
     stop(session)
     begun = (folder / "begun").read_text().strip()
     if begun == "start":
-        return [f"{path}: the session does not start"], 0
-    finished = len(to_run) if begun == "done" else int(begun)
-    for number, block in enumerate(to_run[:finished]):
-        if problem := judge(block, folder, number, port):
-            problems.append(f"{block}: {problem}")
-    if finished < len(to_run):
+        return [f"{blocks[0].path}: the service does not start"], 0
+    finished = len(blocks) if begun == "done" else int(begun)
+    judged = [(block, judge(block, folder, n, port)) for n, block in enumerate(blocks[:finished])]
+    problems = [f"{block}: {problem}" for block, problem in judged if problem]
+    if finished < len(blocks):
         printed = (folder / f"printed-{finished}").read_text(errors="replace")
-        problems.append(f"{to_run[finished]}: ends with exit code {status}:\n{printed}")
+        problems.append(f"{blocks[finished]}: ends with {status}:\n{printed}")
     shutil.rmtree(folder, ignore_errors=True)
     return problems, finished
+
+
+def check(path, programs):
+    """What there is to say of a document, and how much of it is wrong."""
+    blocks, problems = blocks_of(path)
+    runnable = [block for block in blocks if block.language in RUN]
+    said = [f"{block}: not run: {block.mark}" for block in runnable if block.mark]
+    to_run = [block for block in runnable if not block.mark]
+    problems += wrong_links(path)
+    count = 0
+    if to_run:
+        wrong, count = run(to_run, programs, free_port())
+        problems += wrong
+    said += [f"WRONG {problem}" for problem in problems]
+    return said + [f"{path}: {count} blocks ran, {len(problems)} wrong"], len(problems)
 
 
 def stop(session):
@@ -276,12 +270,10 @@ def main():
     files = arguments.files or sorted(
         str(path.relative_to(ROOT)) for glob in DOCUMENTS for path in ROOT.glob(glob))
     wrong = 0
-    for path in files:
-        problems, count = check(path, programs)
-        wrong += len(problems)
-        for problem in problems:
-            print(f"WRONG {problem}")
-        print(f"{path}: {count} blocks ran, {len(problems)} wrong", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for said, count in pool.map(lambda path: check(path, programs), files):
+            print("\n".join(said), flush=True)
+            wrong += count
     sys.exit(1 if wrong or not files else 0)
 
 
