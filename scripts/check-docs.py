@@ -3,9 +3,9 @@
 
     scripts/check-docs.py [--bin FOLDER] [FILE ...]
 
-FILE: README.md, README.ko.md, docs/*.md and docs/ko/*.md by default. FOLDER has the built programs:
-target/release or target/debug, the newer one, by default. Needs bash, curl, jq and a PostgreSQL that
-the service finds by itself. Exit code 1 when a document is wrong, or a link in it leads nowhere.
+FILE: *.md, docs/*.md and docs/ko/*.md by default. FOLDER has the built programs: target/release or
+target/debug, the newer one, by default. Needs bash, curl, jq and a PostgreSQL that the service finds
+by itself. Exit code 1 when a document is wrong, or names a file or heading that is not there.
 
 Each document gets an empty folder, a service with the sandbox in it, and one bash session with
 `set -euo pipefail`. Its ```bash blocks run there in order, and its ```python blocks with python3. A
@@ -32,7 +32,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCUMENTS = ["README.md", "README.ko.md", "docs/*.md", "docs/ko/*.md"]
+DOCUMENTS = ["*.md", "docs/*.md", "docs/ko/*.md"]
 FENCE = re.compile(r"^( *)```(\S*)\s*$")
 MARK = re.compile(r"^ *<!-- not run: (\S.*) -->$")
 RUN = {"bash", "python"}
@@ -116,10 +116,11 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def wrong_links(path):
-    """The links of a document that lead to no file or to no heading of it."""
+def wrong_names(path):
+    """The links to no file or heading, and the names of sources that are not there."""
     problems = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", "\n".join(prose(ROOT / path))):
+    text = "\n".join(prose(ROOT / path))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
             continue
         name, _, anchor = target.partition("#")
@@ -128,6 +129,9 @@ def wrong_links(path):
             problems.append(f"{path}: no such file: {target}")
         elif anchor and anchor not in anchors(file):
             problems.append(f"{path}: no such heading: {target}")
+    for name in re.findall(r"`([\w./-]+/[\w.-]+\.(?:rs|sql|sh|py))`", text):
+        if not (ROOT / name).exists() and not (ROOT / "src" / name).exists():
+            problems.append(f"{path}: no such source: {name}")
     return problems
 
 
@@ -230,7 +234,7 @@ def check(path, programs):
     runnable = [block for block in blocks if block.language in RUN]
     said = [f"{block}: not run: {block.mark}" for block in runnable if block.mark]
     to_run = [block for block in runnable if not block.mark]
-    problems += wrong_links(path)
+    problems += wrong_names(path)
     count = 0
     if to_run:
         wrong, count = run(to_run, programs, free_port())
