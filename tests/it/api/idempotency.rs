@@ -215,3 +215,61 @@ async fn a_502_is_kept_as_any_answer_and_a_new_key_tries_again() {
     keyed(&app, PAY, "again-2", &one_off(&key)).await.data(200);
     assert_eq!(app.ledger().await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_nothing_is_not_kept_and_tried_again() {
+    let app = TestApp::start().await;
+    let key = app.register(APPROVED).await;
+    let body = crate::support::app::one_off(&key);
+    app.fault(json!({"on": "READY", "kind": "drop_before", "times": 3})).await;
+    let first = keyed(&app, PAY, "again", &body).await;
+    first.fails(502, "gateway_unavailable");
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    assert!(app.ledger().await.is_empty());
+
+    let second = keyed(&app, PAY, "again", &body).await;
+    assert_eq!(second.data(200)["status"], "approved");
+    let third = keyed(&app, PAY, "again", &body).await;
+    assert_eq!(third.text, second.text);
+    assert_eq!(third.headers["idempotency-replayed"], "true");
+    assert_eq!(app.ledger().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_202_answers_with_what_became_of_it_and_charges_nothing() {
+    let app = TestApp::with(crate::support::sandbox::IMPATIENT).await;
+    let key = app.register(APPROVED).await;
+    let mut body = crate::support::app::one_off(&key);
+    body["orderId"] = json!("LOST-1");
+    crate::support::sandbox::lose(&app, "CARD-BATCH", "drop_after").await;
+    let first = keyed(&app, PAY, "lost", &body).await.data(202);
+    assert_eq!(first["status"], "unknown");
+    let again = keyed(&app, PAY, "lost", &body).await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.data(202), first);
+
+    let transaction = app.ledger().await[0]["transactionId"].clone();
+    let found = json!({"outcome": "approved", "transactionId": transaction, "reason": "확인"});
+    app.post("/billing/payment/LOST-1/resolve", &found).await.data(200);
+    let settled = keyed(&app, PAY, "lost", &body).await;
+    assert_eq!(settled.headers["idempotency-replayed"], "true");
+    assert_eq!(settled.data(200)["status"], "approved");
+    assert_eq!(settled.json()["data"]["id"], first["id"]);
+    assert_eq!(keyed(&app, PAY, "lost", &body).await.text, settled.text);
+    assert_eq!(app.ledger().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_as_long_as_paths_may_be_is_kept_too() {
+    let app = TestApp::start().await;
+    let path = format!("/billing/payment/{}/resolve", "x".repeat(2_700));
+    let body = json!({"outcome": "declined", "reason": "확인"});
+    keyed(&app, &path, "long", &body).await.fails(404, "payment_not_found");
+    let again = keyed(&app, &path, "long", &body).await;
+    again.fails(404, "payment_not_found");
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    // Another path of the same beginning is another request.
+    let other = format!("/billing/payment/{}y/resolve", "x".repeat(2_699));
+    let other = keyed(&app, &other, "long", &body).await;
+    assert!(!other.headers.contains_key("idempotency-replayed"));
+}

@@ -6,6 +6,7 @@ mod idempotency_recovery;
 mod interrupted_calls;
 mod interrupted_renewals;
 mod kills_and_failovers;
+mod outcome_journal;
 mod process_and_database_loss;
 mod replicas;
 mod rolling_restart;

@@ -3,3 +3,4 @@
 mod least_privilege;
 mod migrate_and_start;
 mod restored_database;
+mod schema_changes;
