@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use crate::access::actor::Actor;
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
+use crate::access::failed_keys::Failures;
 use crate::config::Config;
 use crate::kiwoom::KiwoomClient;
 use crate::kiwoom::pace::Pace;
-use crate::layers::auth::Failures;
 use crate::rules::schedule::Rules;
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
+use crate::storage::outcome_journal::OutcomeJournal;
 use crate::storage::vault::Vault;
 use kiwoom_clock::Clock;
 
@@ -52,6 +53,8 @@ pub struct Context {
     pub instance: Instance,
     /// Writing requests that may still begin.
     pub requests: Arc<Semaphore>,
+    /// The outcomes that the database did not take.
+    pub journal: OutcomeJournal,
     /// Whether the database is the one it was.
     pub guard: Guard,
     /// Work that shutdown waits for: whatever may talk to the gateway.

@@ -1,7 +1,7 @@
 //! Recurring card payments and easy payments through KiwoomPay.
 //!
 //! The rooms from the top down. Each may use those below it, and no others
-//! (`tests/directions.rs` holds them to it):
+//! (`tests/it/operations/directions.rs` holds them to it):
 //!
 //! commands → service → features (billing, easypay, webhook; events, which may read every
 //! feature's answers) → api, layers → payments → context, access → config, kiwoom, storage → http →

@@ -12,7 +12,8 @@ use crate::access::api_keys::ApiKeyId;
 use crate::access::origin::Origin;
 use crate::access::rate_limit::Limit;
 use crate::config::Limits;
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
+use crate::rules::text::Text;
 
 const HOUR: Duration = Duration::from_hours(1);
 

@@ -1,14 +1,10 @@
 //! Where a request comes from, behind proxies too.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
-
-use crate::context::AppState;
 
 /// The address of the client: the peer, unless that is a trusted proxy. Then the list is read from
 /// right to left, and the first address that is no trusted proxy is the client: what stands
@@ -59,14 +55,6 @@ impl Origin {
         let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip());
         let client = client(trusted, peer, &forwarded(headers));
         Self(network(client.unwrap_or(peer)))
-    }
-}
-
-impl FromRequestParts<AppState> for Origin {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, ctx: &AppState) -> Result<Self, Infallible> {
-        Ok(Self::of(&ctx.config.trusted_proxies, &parts.headers, &parts.extensions))
     }
 }
 

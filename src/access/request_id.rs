@@ -7,8 +7,8 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::layers::auth::holds_key;
-use crate::redact::card_text::holds_card;
+use crate::redact::cards::holds_card;
+use crate::redact::keys::holds_key;
 
 /// The header that carries it, both ways.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");

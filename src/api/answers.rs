@@ -7,10 +7,7 @@ use utoipa::ToSchema;
 
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
-use crate::http::error::{ApiError, Code, GatewayAnswer, Text};
-use crate::http::fields::TaxFree;
-use crate::kiwoom::GatewayError;
-use crate::payments::refund::RefundError;
+use crate::http::error::{ApiError, Code, GatewayAnswer};
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
 use crate::rules::schedule::Period;
@@ -227,42 +224,4 @@ pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer 
     let payment = PaymentBody::new(ctx, payment);
     let body = RefundAnswer { status: unknown, refund: refund.into(), payment };
     Ok(answer::with_status(status, body))
-}
-
-/// A call that was not sent: 502.
-pub fn not_sent(error: GatewayError) -> ApiError {
-    match error {
-        GatewayError::ReadyRefused { code, message } | GatewayError::Refused { code, message } => {
-            tracing::error!(code, "KiwoomPay refuses our calls: check the contract and the key");
-            let gateway = GatewayAnswer { result_code: code, message };
-            ApiError::from(Code::GatewayUnavailable).with_gateway(gateway)
-        }
-        GatewayError::NotSent(_) | GatewayError::Unknown(_) => Code::GatewayUnavailable.into(),
-    }
-}
-
-/// Why a payment cannot be measured by days.
-pub fn no_period() -> Text {
-    Text::new(
-        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.",
-        "The payment is for no period of a subscription: send used and total.",
-    )
-}
-
-/// Why there is no refund, as the caller sees it.
-impl From<RefundError> for ApiError {
-    fn from(error: RefundError) -> Self {
-        match error {
-            RefundError::NotFound => Code::PaymentNotFound.into(),
-            RefundError::NotAllowed => Code::RefundNotAllowed.into(),
-            RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
-            RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
-            RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
-            RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
-            RefundError::TakenOver => Code::RequestInProgress.into(),
-            RefundError::NoTurn(reason) => reason.into(),
-            RefundError::Gateway(error) => not_sent(error),
-            RefundError::Database(error) => error.into(),
-        }
-    }
 }

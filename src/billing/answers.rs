@@ -25,7 +25,7 @@ pub struct BillingKeyBody {
     customer_name: String,
     card: CardBody,
     /// `active` or `deleted`.
-    status: String,
+    status: &'static str,
     created_at: String,
 }
 
@@ -49,7 +49,7 @@ impl From<BillingKey> for BillingKeyBody {
                 company_code: key.card_company_code,
                 number: key.card_number_masked,
             },
-            status: key.status,
+            status: key.status.name(),
             created_at: rfc3339_kst(key.created_at),
         }
     }
@@ -128,15 +128,15 @@ struct RetryBody {
 impl SubscriptionBody {
     /// The subscription under the service's rules.
     pub fn new(rules: &Rules, s: Subscription) -> Self {
-        let billed = matches!(s.standing.status, Status::Active | Status::PastDue)
-            && !s.standing.is_last_period();
-        let cadence = s.standing.cadence;
-        let retry_at = s.standing.retry_at.filter(|_| s.standing.status == Status::PastDue);
-        let pending = s.pending_amount.filter(|_| s.standing.status != Status::Canceled);
+        let billed =
+            matches!(s.state.status, Status::Active | Status::PastDue) && !s.state.is_last_period();
+        let cadence = s.state.cadence;
+        let retry_at = s.state.retry_at.filter(|_| s.state.status == Status::PastDue);
+        let pending = s.pending_amount.filter(|_| s.state.status != Status::Canceled);
         let pending_tax_free = s.pending_tax_free_amount.filter(|part| *part > 0);
         Self {
             id: s.id.to_string(),
-            status: status_name(s.standing.status),
+            status: status_name(s.state.status),
             billing_key: s.billing_key_id.to_string(),
             customer_id: s.customer_id,
             plan_id: s.plan_id,
@@ -145,22 +145,20 @@ impl SubscriptionBody {
             cycle_day: cadence.anchor.get(),
             interval: (!cadence.is_monthly()).then(|| cadence.interval.name()),
             interval_count: (!cadence.is_monthly()).then_some(cadence.count),
-            next_billing_date: billed.then_some(s.standing.next_billing_date),
-            current_period: s.standing.period().into(),
-            cancel_at_period_end: s.standing.cancel_at_period_end,
-            retry: retry_at.map(|at| RetryBody {
-                attempt: s.standing.retry_attempt,
-                next_at: rfc3339_kst(at),
-            }),
-            retry_days: s.standing.retry_days(rules).all().to_vec(),
-            access_until: s.standing.access_until(rules).map(rfc3339_kst),
-            resumes_on: s.standing.resume_on.filter(|_| s.standing.status == Status::Paused),
-            trial_end: s.standing.trial_end(),
-            end_date: s.standing.end_date,
-            cycles_left: s.standing.cycles_left,
+            next_billing_date: billed.then_some(s.state.next_billing_date),
+            current_period: s.state.period().into(),
+            cancel_at_period_end: s.state.cancel_at_period_end,
+            retry: retry_at
+                .map(|at| RetryBody { attempt: s.state.retry_attempt, next_at: rfc3339_kst(at) }),
+            retry_days: s.state.retry_days(rules).all().to_vec(),
+            access_until: s.state.access_until(rules).map(rfc3339_kst),
+            resumes_on: s.state.resume_on.filter(|_| s.state.status == Status::Paused),
+            trial_end: s.state.trial_end(),
+            end_date: s.state.end_date,
+            cycles_left: s.state.cycles_left,
             tax_free_amount: Some(s.tax_free_amount).filter(|part| *part > 0),
             pending_amount: pending.map(Won::get),
-            pending_from: pending.filter(|_| billed).map(|_| s.standing.next_billing_date),
+            pending_from: pending.filter(|_| billed).map(|_| s.state.next_billing_date),
             pending_tax_free_amount: pending.and(pending_tax_free),
             metadata: s.metadata.0,
             created_at: rfc3339_kst(s.created_at),

@@ -6,16 +6,17 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
 use crate::access::api_keys::ApiKeyId;
 use crate::access::origin::Origin;
-use crate::api::answers::not_sent;
+use crate::api::errors::not_sent;
 use crate::billing::answers::BillingKeyBody;
-use crate::billing::store::{self, BillingKey, Deleted};
+use crate::billing::store::{self, BillingKey, Deleted, KeyStatus};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, GatewayAnswer, Text};
+use crate::http::error::{ApiError, Code, ErrorBody, GatewayAnswer};
 use crate::http::extract::{Body, Fields, FromFields, PathId, Query};
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
@@ -23,6 +24,7 @@ use crate::kiwoom::{GatewayError, KEYGEN, Registered, Registration};
 use crate::layers::idempotency::NewId;
 use crate::payments::charge::Card;
 use crate::rules::ids::BillingKeyId;
+use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
 
 /// A card and its holder.
@@ -77,7 +79,7 @@ impl FromFields for RegisterRequest {
 pub async fn register(
     State(ctx): State<AppState>,
     Extension(caller): Extension<ApiKeyId>,
-    origin: Origin,
+    Extension(origin): Extension<Origin>,
     new: NewId,
     Body(request): Body<RegisterRequest>,
 ) -> Answer {
@@ -119,15 +121,16 @@ async fn keep(
     let Registered { autokey, company_code } = registered;
     let mut tx = ctx.begin().await?;
     let sealed = ctx.vault.seal(&mut tx, id.0, &autokey).await;
+    let sealed = sealed.inspect_err(|e| log_unusable("billing key not encrypted", id, e))?;
     let key = BillingKey {
         id,
         customer_id: request.customer_id.as_str().to_owned(),
         customer_name: request.customer_name.as_str().to_owned(),
         customer_email: request.customer_email.as_ref().map(|e| e.as_str().to_owned()),
-        sealed: sealed.map_err(|error| unusable("billing key not encrypted", id, error))?,
+        sealed,
         card_company_code: company_code,
         card_number_masked: request.card_number.masked(),
-        status: "active".to_owned(),
+        status: KeyStatus::Active,
         created_at: ctx.clock.now(),
         card_expires: request.expire_date.last_day(),
     };
@@ -204,36 +207,42 @@ pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     }
 }
 
-/// The customer's active key. Somebody else's key is as good as none.
-pub async fn usable_key(
+/// The customer's active key: `billing_key_not_found` when it is somebody else's, and
+/// `billing_key_inactive` when it was deleted.
+pub async fn find_active_key(
     ctx: &Context,
     id: BillingKeyId,
     customer_id: &str,
 ) -> Result<BillingKey, ApiError> {
-    usable(store::find_key(&ctx.pool, id).await?, customer_id)
+    active(store::find_key(&ctx.pool, id).await?, customer_id)
 }
 
-/// `found` when it is this customer's and active; otherwise `billing_key_not_found` or
-/// `billing_key_inactive`.
-pub fn usable(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey, ApiError> {
+/// As [`find_active_key`], kept from being deleted until the transaction ends.
+pub async fn lock_active_key(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+    customer_id: &str,
+) -> Result<BillingKey, ApiError> {
+    active(store::lock_key(db, id).await?, customer_id)
+}
+
+fn active(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey, ApiError> {
     let key = found.filter(|k| k.customer_id == customer_id);
     let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
     if key.is_active() { Ok(key) } else { Err(Code::BillingKeyInactive.into()) }
 }
 
 /// The key with its AUTOKEY readable, for one charge.
-pub async fn open_card(ctx: &Context, key: BillingKey) -> Result<Card, ApiError> {
-    let opened = ctx.vault.open(&ctx.pool, key.id.0, &key.sealed).await;
-    let autokey = opened.map_err(|error| unusable("billing key not readable", key.id, error))?;
-    Ok(Card { id: key.id, autokey, customer_id: key.customer_id, customer_name: key.customer_name })
+pub async fn decrypt(ctx: &Context, key: BillingKey) -> Result<Card, VaultError> {
+    let BillingKey { id, customer_id, customer_name, sealed, .. } = key;
+    let opened = ctx.vault.open(&ctx.pool, id.0, &sealed).await;
+    let autokey =
+        opened.inspect_err(|error| log_unusable("billing key not readable", id, error))?;
+    Ok(Card { id, autokey, customer_id, customer_name })
 }
 
-fn unusable(what: &str, billing_key: BillingKeyId, error: VaultError) -> ApiError {
-    match error {
-        VaultError::Database(error) => error.into(),
-        error => {
-            tracing::error!(%billing_key, %error, "{what}");
-            Code::Internal.into()
-        }
+fn log_unusable(what: &str, billing_key: BillingKeyId, error: &VaultError) {
+    if !matches!(error, VaultError::Database(_)) {
+        tracing::error!(%billing_key, %error, "{what}");
     }
 }

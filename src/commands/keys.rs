@@ -8,11 +8,12 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use crate::access::api_keys::store::{self, Terms};
-use crate::access::api_keys::{NewKey, Row, Scope, is_id};
+use crate::access::api_keys::{NewKey, Row, Scope};
 use crate::commands::rotate::rotate;
 use crate::commands::{Done, close, for_the_owner};
 use crate::config::Config;
-use crate::redact::card_text::holds_card;
+use crate::redact::cards::holds_card;
+use crate::redact::keys::is_id;
 use crate::service::telemetry;
 use crate::storage::database;
 use kiwoom_clock::rfc3339_kst;

@@ -19,11 +19,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Gateway};
-use crate::http::error::is_forbidden;
 use crate::layers::headers;
-use crate::redact::card_text::holds_card;
+use crate::payments::store;
+use crate::redact::cards::holds_card;
 use crate::service::{self, Service};
 use crate::service::{clock_file, telemetry};
+use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::{database, failover_guard};
 
@@ -84,7 +85,7 @@ pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
         }
         None => println!("멈춘 것이 없습니다 (nothing was paused)."),
     }
-    let (last, unknown) = failover_guard::last_known(&pool).await?;
+    let (last, unknown) = store::last_known(&pool).await?;
     println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
     println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
     close(&pool, private).await;
@@ -109,7 +110,7 @@ pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
     let imported = async {
         let vault = service::vault(&config, &pool).await?;
         let rules = config.schedule.rules.clone();
-        import::Desk { vault, clock, rules, dry_run }.import(&pool, sheet).await
+        import::Importer { vault, clock, rules, dry_run }.import(&pool, sheet).await
     };
     let imported = imported.await;
     close(&pool, private).await;

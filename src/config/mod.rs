@@ -22,8 +22,8 @@ use url::Url;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
+pub use read::Problem;
 use read::Reader;
-pub use read::{MIN_API_KEY_LENGTH, Problem};
 
 use crate::rules::schedule::Rules;
 

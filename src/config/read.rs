@@ -9,10 +9,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::redact::keys::MIN_API_KEY_LENGTH;
 use crate::rules::schedule::RetryDays;
-
-/// Shortest API key: 24 characters of base64 carry more than 128 bits.
-pub const MIN_API_KEY_LENGTH: usize = 24;
 
 /// One wrong or missing setting. Never holds the value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::easypay::answers::OrderBody;
 use crate::easypay::checkout::{find_order, order_body};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description;
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::OrderNo;
@@ -22,6 +22,7 @@ use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
 use crate::rules::ids::RefundId;
 use crate::rules::money::Won;
 use crate::rules::payment_state::State as OrderState;
+use crate::rules::text::Text;
 
 /// Which order to cancel, and how much of it.
 #[derive(ToSchema)]
@@ -139,7 +140,15 @@ async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
         RefundState::Refunded => (StatusCode::OK, None),
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };
-    let order = order_body(ctx, &PaymentRef::Id(payment.id)).await?;
+    // The money has moved: a database that is away now changes nothing about that.
+    let (status, order) = match order_body(ctx, &PaymentRef::Id(payment.id)).await {
+        Ok(order) => (status, order),
+        Err(error) => {
+            tracing::warn!(id = %payment.id, ?error, "cancelled, but the order cannot be read now");
+            let known = std::slice::from_ref(&refund);
+            (StatusCode::ACCEPTED, OrderBody::new(ctx, payment.clone(), known))
+        }
+    };
     let payment = PaymentBody::new(ctx, payment);
     let refund = Some(RefundBody::from(refund));
     Ok(answer::with_status(status, Canceled { status: unknown, refund, payment, order }))

@@ -10,23 +10,24 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::SchemaFormat;
 
-use crate::api::answers::not_sent;
+use crate::api::errors::not_sent;
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::methods::{self, Method};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId};
+use crate::http::error::{ApiError, Code, ErrorBody};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, one_of};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
 use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
 use crate::layers::idempotency::NewId;
 use crate::payments::checkout::{self, Draft};
 use crate::payments::store::{self, Kind, Payment, PaymentRef};
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 
 /// An order to be paid in the hosted window.
 #[derive(ToSchema)]
@@ -83,12 +84,7 @@ described!(Device, description::one_of(["P", "M", "W"]));
 
 impl FromField for Device {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("P") => Ok(Self::Pc),
-            Some("M") => Ok(Self::Mobile),
-            Some("W") => Ok(Self::WebView),
-            _ => Err(Text::new("P, M, W 중 하나여야 합니다.", "Has to be P, M or W.")),
-        }
+        one_of(value, &[("P", Self::Pc), ("M", Self::Mobile), ("W", Self::WebView)])
     }
 }
 
@@ -107,9 +103,9 @@ impl FromField for ReturnUrl {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let text = without_card(String::from_field(value)?)?;
         let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
-        let nobody = |u: &Url| u.username().is_empty() && u.password().is_none();
+        let without_user = |u: &Url| u.username().is_empty() && u.password().is_none();
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"|\\".contains(&b));
-        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && nobody(&u)) {
+        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && without_user(&u)) {
             return Ok(Self(text));
         }
         Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))

@@ -10,8 +10,8 @@ use crate::config::EasyPayConfig;
 use crate::context::AppState;
 use crate::http::answer::{self, Success};
 use crate::http::description::{self, described};
-use crate::http::error::Text;
-use crate::http::extract::FromField;
+use crate::http::extract::{FromField, one_of};
+use crate::rules::text::Text;
 
 /// A method of the hosted window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +63,7 @@ described!(Method as "EasyPayMethod", description::one_of(ALL.map(Method::code))
 
 impl FromField for Method {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let found = ALL.iter().find(|m| value.as_str() == Some(m.code()));
-        let codes = ALL.map(Method::code).join(", ");
-        let wrong = || {
-            Text::new(format!("{codes} 중 하나여야 합니다."), format!("Has to be one of {codes}."))
-        };
-        found.copied().ok_or_else(wrong)
+        one_of(value, &ALL.map(|method| (method.code(), method)))
     }
 }
 

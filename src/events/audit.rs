@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::context::AppState;
 use crate::events::publish::publish;
 use crate::events::read::Position;
-use crate::events::store::{self, Event, Filter, From as Direction};
+use crate::events::store::{self, Event, Filter, From as Direction, Object};
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
+use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// How the work is shared out, and secrets: not the caller's.
@@ -54,11 +55,11 @@ pub struct AuditBody {
 
 impl From<Event> for AuditBody {
     fn from(event: Event) -> Self {
-        let prefix = match event.object.as_str() {
-            "billing_key" => "bk_",
-            "subscription" => "sub_",
-            "refund" => "ref_",
-            _ => "pay_",
+        let prefix = match event.object {
+            Object::BillingKey => BillingKeyId::PREFIX,
+            Object::Subscription => SubscriptionId::PREFIX,
+            Object::Refund => RefundId::PREFIX,
+            Object::Payment | Object::Order => PaymentId::PREFIX,
         };
         Self {
             id: event.id.to_string(),

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::config::MerchantWebhook;
 use crate::events::read::EventBody;
-use crate::events::store::{self, Claimed, Told};
+use crate::events::store::{self, Claimed, DeliveryState, Told};
 use kiwoom_clock::Clock;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,9 +76,9 @@ impl Courier {
         let taken = status.is_some_and(|status| (200..300).contains(&status));
         let tried = usize::try_from(claimed.attempts).unwrap_or(0);
         let (state, pause) = match BACK_OFF.get(tried) {
-            _ if taken => ("delivered", 0.0),
-            Some(pause) => ("waiting", *pause),
-            None => ("given_up", 0.0),
+            _ if taken => (DeliveryState::Delivered, 0.0),
+            Some(pause) => (DeliveryState::Waiting, *pause),
+            None => (DeliveryState::GivenUp, 0.0),
         };
         log(&told, state, &id.to_string());
         store::record(pool, id, &told, (state, pause)).await
@@ -104,12 +104,16 @@ impl Courier {
     }
 }
 
-fn log(told: &Told, state: &str, id: &str) {
-    metrics::counter!("kiwoom_billing_deliveries_total", "state" => state.to_owned()).increment(1);
+fn log(told: &Told, state: DeliveryState, id: &str) {
+    metrics::counter!("kiwoom_billing_deliveries_total", "state" => state.name()).increment(1);
     let Told { millis, status, failure } = told;
     match state {
-        "delivered" => tracing::debug!(id, millis, "event delivered"),
-        "given_up" => tracing::error!(alert = true, id, status, failure, "event given up"),
-        _ => tracing::warn!(id, status, failure, "event not delivered, tried again later"),
+        DeliveryState::Delivered => tracing::debug!(id, millis, "event delivered"),
+        DeliveryState::GivenUp => {
+            tracing::error!(alert = true, id, status, failure, "event given up")
+        }
+        DeliveryState::Waiting => {
+            tracing::warn!(id, status, failure, "event not delivered, tried again later")
+        }
     }
 }

@@ -8,9 +8,11 @@ use sqlx::types::Json;
 use crate::api::answers::{PaymentBody, RefundBody};
 use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
 use crate::billing::store::BillingKey;
+use crate::billing::store::columns::{billing_key_columns, subscription_columns};
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
-use crate::events::store::{self, Event};
+use crate::events::store::{self, Event, Object};
+use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::{Payment, Refund, list_refunds};
 
 const BATCH: i64 = 200;
@@ -56,23 +58,39 @@ async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::R
 /// The object of an event as the API shows it: after the change, or before it when it is gone.
 async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
     let Some(Json(row)) = event.after.or(event.before) else { return Ok(Value::Null) };
-    Ok(match event.object.as_str() {
-        "billing_key" => {
-            let sql = "select r.* from jsonb_populate_record(null::billing_keys, $1) as r";
+    Ok(match event.object {
+        Object::BillingKey => {
+            let sql = concat!(
+                "select ",
+                billing_key_columns!(),
+                " from jsonb_populate_record(null::billing_keys, $1)"
+            );
             json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
         }
-        "subscription" => {
-            let sql = "select r.* from jsonb_populate_record(null::subscriptions, $1) as r";
+        Object::Subscription => {
+            let sql = concat!(
+                "select ",
+                subscription_columns!(),
+                " from jsonb_populate_record(null::subscriptions, $1)"
+            );
             json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
         }
-        "refund" => {
-            let sql = "select r.* from jsonb_populate_record(null::refunds, $1) as r";
+        Object::Refund => {
+            let sql = concat!(
+                "select ",
+                refund_columns!(),
+                " from jsonb_populate_record(null::refunds, $1)"
+            );
             json(RefundBody::from(read::<Refund>(db, sql, row).await?))
         }
-        object => {
-            let sql = "select r.* from jsonb_populate_record(null::payments, $1) as r";
+        Object::Payment | Object::Order => {
+            let sql = concat!(
+                "select ",
+                payment_columns!(),
+                " from jsonb_populate_record(null::payments, $1)"
+            );
             let payment: Payment = read(db, sql, row).await?;
-            if object == "order" {
+            if event.object == Object::Order {
                 let refunds = list_refunds(db, Some(payment.id), None, None, 1000).await?;
                 json(OrderBody::new(ctx, payment, &refunds))
             } else {

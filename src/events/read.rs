@@ -7,12 +7,15 @@ use utoipa::ToSchema;
 
 use crate::context::AppState;
 use crate::events::publish::publish;
-use crate::events::store::{self, Attempt, Delivery, Event, Filter, From as Direction};
+use crate::events::store::{
+    self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
+};
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, text};
 use crate::rules::ids::{EventId, SubscriptionId};
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// An event: in the list, and as the body of its delivery.
@@ -25,7 +28,8 @@ pub struct EventBody {
     /// When, by the clock that the charges follow.
     timestamp: String,
     /// `billing_key`, `subscription`, `payment`, `order` or `refund`: what `data` is.
-    object: String,
+    #[schema(value_type = String)]
+    object: Object,
     #[schema(required)]
     subscription_id: Option<String>,
     /// The object as its own route showed it then.
@@ -139,7 +143,8 @@ pub struct EventDetail {
 #[serde(rename_all = "camelCase")]
 struct DeliveryBody {
     /// `waiting`, `delivered` or `given_up`.
-    state: String,
+    #[schema(value_type = String)]
+    state: DeliveryState,
     /// While it waits.
     #[schema(required)]
     next_at: Option<String>,
@@ -162,7 +167,7 @@ struct AttemptBody {
 
 impl DeliveryBody {
     fn new(delivery: Delivery, attempts: Vec<Attempt>) -> Self {
-        let next = Some(delivery.next_at).filter(|_| delivery.state == "waiting");
+        let next = Some(delivery.next_at).filter(|_| delivery.state == DeliveryState::Waiting);
         let attempt = |a: Attempt| AttemptBody {
             at: rfc3339_kst(a.attempted_at),
             millis: a.millis,

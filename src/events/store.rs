@@ -1,6 +1,7 @@
 //! SQL of events and of their deliveries.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -9,6 +10,47 @@ use uuid::Uuid;
 
 use crate::rules::ids::{EventId, SubscriptionId};
 
+/// What an event is of, as it is stored and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Object {
+    BillingKey,
+    Subscription,
+    Payment,
+    Order,
+    Refund,
+}
+
+/// How a delivery stands, as it is stored and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum DeliveryState {
+    Waiting,
+    Delivered,
+    GivenUp,
+}
+
+impl DeliveryState {
+    /// As it is written in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// The columns of [`Event`].
+macro_rules! event_columns {
+    () => {
+        "seq, id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
+         created_at, position, data"
+    };
+}
+
 /// A row of `events`.
 #[derive(sqlx::FromRow)]
 pub struct Event {
@@ -16,7 +58,7 @@ pub struct Event {
     pub id: EventId,
     #[sqlx(rename = "type")]
     pub kind: String,
-    pub object: String,
+    pub object: Object,
     pub object_id: Uuid,
     pub subscription_id: Option<SubscriptionId>,
     pub actor: String,
@@ -32,7 +74,7 @@ pub struct Event {
 /// A row of `event_deliveries`.
 #[derive(sqlx::FromRow)]
 pub struct Delivery {
-    pub state: String,
+    pub state: DeliveryState,
     pub next_at: DateTime<Utc>,
 }
 
@@ -57,7 +99,11 @@ pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
 
 /// The oldest events without a position.
 pub async fn unpublished(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Event>> {
-    let query = sqlx::query_as("select * from events where position is null order by seq limit $1");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        event_columns!(),
+        " from events where position is null order by seq limit $1"
+    ));
     query.bind(limit).fetch_all(db).await
 }
 
@@ -110,7 +156,8 @@ pub async fn list(
     from: From,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from events where position ");
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new(concat!("select ", event_columns!(), " from events where position "));
     let order = match from {
         From::After(position) => {
             sql.push("> ").push_bind(position);
@@ -139,19 +186,25 @@ pub async fn list(
 
 /// A published event.
 pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
-    let query = sqlx::query_as("select * from events where id = $1 and position is not null");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        event_columns!(),
+        " from events where id = $1 and position is not null"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
 /// How the delivery of an event stands.
 pub async fn delivery(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Delivery>> {
-    let query = sqlx::query_as("select * from event_deliveries where event_id = $1");
+    let query = sqlx::query_as("select state, next_at from event_deliveries where event_id = $1");
     query.bind(id).fetch_optional(pool).await
 }
 
 /// The delivery log of an event.
 pub async fn attempts(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Attempt>> {
-    let query = sqlx::query_as("select * from delivery_attempts where event_id = $1 order by seq");
+    let query = sqlx::query_as(
+        "select attempted_at, millis, status, failure from delivery_attempts where event_id = $1 order by seq",
+    );
     query.bind(id).fetch_all(pool).await
 }
 
@@ -202,7 +255,7 @@ pub async fn record(
     pool: &PgPool,
     id: EventId,
     told: &Told,
-    (state, pause_secs): (&str, f64),
+    (state, pause_secs): (DeliveryState, f64),
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
         "with attempt as (

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Text};
+use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromField, FromFields};
+use crate::rules::text::Text;
 
 /// `{"success":true,"data":…}`.
 #[derive(Serialize, ToSchema)]

@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
-use crate::http::error::{ApiError, Code, Detail, Text};
-use crate::redact::shown::shown_name;
+use crate::http::error::{ApiError, Code, Detail};
+use crate::redact::paths::shown_name;
 use crate::rules::money::{MAX_WON, Won};
+use crate::rules::text::Text;
 
 /// A value that one field of a request can hold.
 pub trait FromField: Sized {
@@ -213,6 +214,15 @@ pub fn text(value: &Value, max: usize) -> Result<String, Text> {
         return Err(Text::new(ko, "May not contain control characters."));
     }
     Ok(text.to_owned())
+}
+
+/// The value that one of these words stands for.
+pub fn one_of<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Text> {
+    let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+    found.map(|(_, meant)| *meant).ok_or_else(|| {
+        let words = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        Text::new(format!("{words} 중 하나여야 합니다."), format!("Has to be one of {words}."))
+    })
 }
 
 impl FromField for String {

@@ -7,8 +7,9 @@ use utoipa::openapi::SchemaFormat;
 use zeroize::Zeroizing;
 
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::FromField;
+use crate::redact::cards::passes_luhn;
+use crate::rules::text::Text;
 
 /// 13 to 19 digits that pass Luhn's check.
 #[derive(Debug)]
@@ -156,15 +157,6 @@ fn is_day(yymmdd: &str) -> bool {
         chrono::NaiveDate::parse_from_str(&format!("{century}{yymmdd}"), "%Y%m%d").is_ok()
     };
     day_in("19") || day_in("20")
-}
-
-/// Luhn's check of a string of digits.
-pub fn passes_luhn(digits: &str) -> bool {
-    let weighted = digits.bytes().rev().enumerate().map(|(i, b)| {
-        let digit = u32::from(b - b'0') << (i % 2);
-        if digit > 9 { digit - 9 } else { digit }
-    });
-    weighted.sum::<u32>().is_multiple_of(10)
 }
 
 #[cfg(test)]

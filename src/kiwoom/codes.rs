@@ -6,18 +6,7 @@
 /// RESULTCODE of success (protocol section 2.4).
 pub const SUCCESS: &str = "0000";
 
-/// What to do after a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// A later attempt may succeed: lack of funds, limits, the issuer's outage.
-    RetryLater,
-    /// The card will not be approved again: stolen, closed, expired.
-    Never,
-    /// Our request or our contract is at fault, not the card.
-    OurMistake,
-}
-
-use Verdict::{Never, OurMistake, RetryLater};
+use crate::rules::payment_state::Verdict::{self, Never, OurMistake, RetryLater};
 
 /// Code, verdict, meaning.
 const TABLE: &[(&str, Verdict, &str)] = &[

@@ -18,8 +18,6 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::http::error::{ApiError, Code};
-
 /// Longest wait for a turn before the caller is told to come back later.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// So long the schedule lets others go first.
@@ -65,15 +63,6 @@ pub enum NoTurn {
     /// The database that keeps the turns.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-}
-
-impl From<NoTurn> for ApiError {
-    fn from(reason: NoTurn) -> Self {
-        match reason {
-            NoTurn::TooBusy => Code::RateLimited.into(),
-            NoTurn::Database(error) => error.into(),
-        }
-    }
 }
 
 impl Pace {

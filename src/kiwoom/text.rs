@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::{FromField, text};
 use crate::kiwoom::charset;
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
+use crate::rules::text::Text;
 
 macro_rules! wire_text {
     ($name:ident, $max:literal, $example:literal, $what:literal) => {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::kiwoom::charset;
 use crate::kiwoom::error::GatewayError;
-use crate::kiwoom::notification::mask_cards;
+use crate::redact::cards::mask_cards;
 use crate::rules::money::Won;
 use kiwoom_clock::kst_instant;
 

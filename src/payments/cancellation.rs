@@ -100,8 +100,10 @@ async fn apply(
     if payment.transaction_id.as_deref() != Some(&told.transaction_id) {
         return Ok(Learnt::Contradiction);
     }
-    let query =
-        sqlx::query_as("select * from refunds where payment_id = $1 order by id for update");
+    let query = sqlx::query_as(
+        "select id, amount, state, created_at, refunded_at, resolve_reason, confirmed_by
+         from refunds where payment_id = $1 order by id for update",
+    );
     let known: Vec<Known> = query.bind(payment.id).fetch_all(&mut **tx).await?;
     if known.iter().any(|r| r.confirmed_by == Some(told.id)) {
         return Ok(Learnt::Applied);

@@ -1,26 +1,25 @@
 //! A charge: intent, one call, record. See the module above for the reasons.
 
-use std::time::Duration;
-
 use secrecy::SecretString;
 use sqlx::postgres::PgTransaction;
-use tokio::time::Instant;
+use uuid::Uuid;
 
+use super::intent::{self, Call, Recorded, Since};
+use super::journaled::Journaled;
+use super::settle::{self, SettleError};
+use super::store::{self, InitiatedBy, Kind, Payment, intents};
 use crate::context::Context;
-use crate::http::error::{ApiError, Code};
+use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
-use crate::kiwoom::{Approval, ChargeOrder, GatewayError, Ticket, codes};
-use crate::payments::settle::{self, Settled};
-use crate::payments::store::{self, InitiatedBy, Kind, Payment};
+use crate::kiwoom::{Approval, BATCH, ChargeOrder, GatewayError, Ticket, codes};
+use crate::payments::store::columns::payment_columns;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::payment_state::{Outcome, State};
+use crate::rules::payment_state::{Outcome, State, Verdict};
 use crate::rules::schedule::Period;
 
-/// From the intent to the call. More than that and the process was stopped in between (SIGSTOP, a
-/// frozen machine): others have taken it for dead by then, its row may be listed as unknown, and a
-/// person may have acted on that. So nothing is sent.
-const MAX_PAUSE: Duration = Duration::from_secs(3);
+/// An order number is used once, for ever.
+const ORDER_NO: &str = "payments_order_no_key";
 
 /// A charge that is about to be made.
 pub struct Draft {
@@ -55,74 +54,112 @@ pub struct Card {
     pub customer_name: String,
 }
 
-/// What a charge came to.
-pub enum Charged {
-    /// Recorded as approved, declined or unknown.
-    Recorded(Payment),
-    /// Nothing was sent and nothing is left of the attempt.
-    NotSent(GatewayError),
+/// Who waits for the charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// A caller, who goes first.
+    Caller,
+    /// Nobody but the schedule.
+    Schedule,
 }
 
-/// Why there is no intent.
+/// Why there is no charge. Nothing was sent and nothing is left of the attempt.
 #[derive(Debug)]
-pub enum NotIntended {
+pub enum NotCharged {
+    /// The service was told to stop.
+    Stopping,
+    /// Too many calls.
+    NoTurn(NoTurn),
+    /// The gateway could not be reached, or refused before anything was sent.
+    Gateway(GatewayError),
     /// Another process has taken the request over.
     TakenOver,
-    /// The database. Errors of the unique constraints name what stands in the way.
+    /// The order number was used before.
+    OrderExists,
+    /// The database.
     Database(sqlx::Error),
 }
 
-impl From<sqlx::Error> for NotIntended {
+impl From<sqlx::Error> for NotCharged {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<NotIntended> for ApiError {
-    fn from(reason: NotIntended) -> Self {
-        match reason {
-            NotIntended::TakenOver => Code::RequestInProgress.into(),
-            NotIntended::Database(error) => error.into(),
-        }
+        let constraint = error.as_database_error().and_then(|e| e.constraint());
+        if constraint == Some(ORDER_NO) { Self::OrderExists } else { Self::Database(error) }
     }
 }
 
 /// An attempt that is written but not committed.
-pub struct Intended<'t> {
-    transaction: PgTransaction<'t>,
+struct Intended {
+    transaction: PgTransaction<'static>,
     payment: Payment,
     draft: Draft,
 }
 
 /// An attempt whose intent is committed: the only thing that can be sent.
-pub struct Committed {
+struct Committed {
     payment: Payment,
     draft: Draft,
-    /// Before the commit.
-    since: Instant,
+    since: Since,
 }
 
-/// Step 1: writes the attempt as `sending`. The caller's own checks and writes are in the same
-/// transaction.
-pub async fn intend<'t>(
+/// A charge that KiwoomPay is ready for, with the transaction of its intent. There the caller looks
+/// again, with rows locked, at what may have changed meanwhile, and writes what belongs to the
+/// intent. A charge that is dropped was never made.
+pub struct Ready {
+    ticket: Ticket,
+    /// The transaction of the intent.
+    pub transaction: PgTransaction<'static>,
+}
+
+impl Ready {
+    /// A turn, KiwoomPay's token, and the beginning of the intent. No money moves.
+    pub async fn new(ctx: &Context, waiting: Waiting) -> Result<Self, NotCharged> {
+        let turn = turn(ctx, waiting).await?;
+        let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
+        Ok(Self { ticket, transaction: ctx.begin().await? })
+    }
+
+    /// The intent, its commit, the call, the record: the payment as approved, declined or unknown.
+    pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
+        if ctx.stop.is_cancelled() {
+            return Err(NotCharged::Stopping);
+        }
+        let committed = intend(ctx, self.transaction, draft).await?.commit(ctx).await?;
+        execute(ctx, self.ticket, committed).await
+    }
+}
+
+async fn turn(ctx: &Context, waiting: Waiting) -> Result<Turn, NotCharged> {
+    let turn = match waiting {
+        Waiting::Caller => ctx.pace.interactive(BATCH).await,
+        Waiting::Schedule => tokio::select! {
+            turn = ctx.pace.scheduled(BATCH) => turn,
+            () = ctx.draining.cancelled() => return Err(NotCharged::Stopping),
+        },
+    };
+    turn.map_err(NotCharged::NoTurn)
+}
+
+/// Step 1: writes the attempt as `sending`.
+async fn intend(
     ctx: &Context,
-    mut transaction: PgTransaction<'t>,
+    mut transaction: PgTransaction<'static>,
     draft: Draft,
-) -> Result<Intended<'t>, NotIntended> {
+) -> Result<Intended, NotCharged> {
     if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
-        return Err(NotIntended::TakenOver);
+        return Err(NotCharged::TakenOver);
     }
     let subscription = draft.period.map(|(id, _)| id);
     let period = draft.period.map(|(_, period)| period);
     let kind = if subscription.is_some() { Kind::Subscription } else { Kind::OneOff };
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
             initiated_by, sender, method, created_at, sent_at, tax_free_amount)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
             now(), $15)
-         returning *",
-    );
+         returning ",
+        payment_columns!()
+    ));
     let payment = query
         .bind(draft.id)
         .bind(&draft.order_no)
@@ -144,23 +181,20 @@ pub async fn intend<'t>(
     Ok(Intended { transaction, payment, draft })
 }
 
-impl Intended<'_> {
-    /// Commits the intent. When the commit's own answer is lost the row may be there: as nothing
-    /// has been sent, it is taken back.
-    pub async fn commit(self, ctx: &Context) -> sqlx::Result<Committed> {
-        let since = Instant::now();
-        match self.transaction.commit().await {
-            Ok(()) => Ok(Committed { payment: self.payment, draft: self.draft, since }),
-            Err(error) => {
-                settle::take_back(ctx, self.payment.id).await;
-                Err(error)
-            }
-        }
+impl Intended {
+    async fn commit(self, ctx: &Context) -> Result<Committed, NotCharged> {
+        let Self { transaction, payment, draft } = self;
+        let since = intent::commit(ctx, ChargeCall(&payment), transaction).await?;
+        Ok(Committed { payment, draft, since })
     }
 }
 
 /// Steps 2 and 3: calls the gateway, once, and records what came of it.
-pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Charged {
+async fn execute(
+    ctx: &Context,
+    ticket: Ticket,
+    committed: Committed,
+) -> Result<Payment, NotCharged> {
     let Committed { payment, draft, since } = committed;
     let order = ChargeOrder {
         order_no: &draft.order_no,
@@ -171,26 +205,74 @@ pub async fn execute(ctx: &Context, ticket: Ticket, committed: Committed) -> Cha
         customer_id: &draft.card.customer_id,
         customer_name: Some(&draft.card.customer_name),
     };
-    let answer = match in_time(since) {
+    let answer = match since.in_time() {
         Ok(()) => ctx.kiwoom.charge(ticket, order).await,
         Err(paused) => Err(paused),
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&payment, &outcome, error.as_ref());
-    match settle::surely(ctx, payment.id, &outcome).await {
-        Settled::Recorded(payment) => Charged::Recorded(payment),
-        Settled::Removed => {
-            Charged::NotSent(error.unwrap_or(GatewayError::NotSent("not sent".into())))
+    match intent::settle_with_retries(ctx, ChargeCall(&payment), &outcome).await {
+        Recorded::As(payment) => Ok(payment),
+        Recorded::Removed => {
+            let error = error.unwrap_or_else(|| GatewayError::NotSent("not sent".into()));
+            Err(NotCharged::Gateway(error))
         }
         // The row stays `sending` and becomes unknown; to the caller it is unknown already.
-        Settled::NotRecorded => Charged::Recorded(Payment { state: State::Unknown, ..payment }),
+        Recorded::Not => Ok(Payment { state: State::Unknown, ..payment }),
     }
 }
 
-/// Whether what was intended at `since` may still be sent.
-pub fn in_time(since: Instant) -> Result<(), GatewayError> {
-    let in_time = since.elapsed() <= MAX_PAUSE;
-    in_time.then_some(()).ok_or_else(|| GatewayError::NotSent("the process was paused".into()))
+/// A charge, as it was intended.
+#[derive(Clone, Copy)]
+struct ChargeCall<'a>(&'a Payment);
+
+impl std::fmt::Display for ChargeCall<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.id.fmt(f)
+    }
+}
+
+impl Call for ChargeCall<'_> {
+    type Outcome = Outcome;
+    type Record = Payment;
+
+    const UNKNOWN: Outcome = Outcome::Unknown;
+    const NOT_SENT: Outcome = Outcome::NotSent;
+
+    fn row(self) -> Uuid {
+        self.0.id.0
+    }
+
+    async fn settle(
+        self,
+        ctx: &Context,
+        outcome: &Outcome,
+    ) -> Result<Option<Payment>, SettleError> {
+        settle::settle(ctx, self.0.id, outcome, None).await
+    }
+
+    fn journaled(self, outcome: &Outcome) -> Journaled {
+        Journaled::Charge { payment: self.0.clone(), outcome: outcome.clone() }
+    }
+
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+        intents::write_charge_again(ctx, self.0).await
+    }
+
+    /// PostgreSQL lets a row of the same id be written only when that commit is decided; this one is
+    /// rolled back.
+    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
+        let mut tx = ctx.pool.begin().await?;
+        sqlx::query("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+        let query = sqlx::query(
+            "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
+                created_at)
+             values ($1, $2, 'one_off', 'declined', 1, '', 'merchant', now())
+             on conflict do nothing",
+        );
+        query.bind(self.0.id).bind(self.to_string()).execute(&mut *tx).await?;
+        tx.rollback().await
+    }
 }
 
 fn outcome_of(
@@ -221,7 +303,7 @@ fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
             tracing::info!(order_no, "charge approved");
             "approved"
         }
-        Outcome::Declined { code, verdict: codes::Verdict::OurMistake, .. } => {
+        Outcome::Declined { code, verdict: Verdict::OurMistake, .. } => {
             tracing::error!(order_no, code, "charge refused: our request or contract is at fault");
             "declined"
         }

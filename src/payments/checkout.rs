@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
+use crate::payments::store::columns::payment_columns;
 use crate::payments::store::{Kind, Payment};
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
@@ -48,7 +49,7 @@ pub fn may_open(found: Option<&Payment>, amount: Won) -> bool {
 /// Opens the order, or opens it again: one that waits, has expired or failed, with the same amount.
 /// `None` when the number is taken otherwise.
 pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, tax_free_amount, product_name,
             customer_id, customer_name, customer_email, initiated_by, method, created_at,
             expires_at)
@@ -61,8 +62,9 @@ pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Opti
             failure_code = null, failure_message = null, settled_at = null
          where payments.kind = 'checkout' and payments.amount = excluded.amount
             and payments.state in ('ready', 'expired', 'declined')
-         returning *",
-    );
+         returning ",
+        payment_columns!()
+    ));
     query
         .bind(draft.id)
         .bind(draft.order_no)
@@ -85,11 +87,12 @@ pub async fn close(
     id: PaymentId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<Payment>> {
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "update payments set state = 'closed', settled_at = $2
          where id = $1 and kind = 'checkout' and state in ('ready', 'expired', 'declined')
-         returning *",
-    );
+         returning ",
+        payment_columns!()
+    ));
     query.bind(id).bind(now).fetch_optional(db).await
 }
 

@@ -5,7 +5,7 @@
 //! 1. The attempt is written as `sending` with its order number, and committed.
 //! 2. The gateway is called once. No transaction and no pooled connection is held meanwhile.
 //! 3. The outcome **and** what follows from it for the subscription are recorded in one
-//!    transaction (`settle.rs`, the only writer of a payment's state).
+//!    transaction (`settle.rs`).
 //!
 //! A crash after step 1 leaves `sending`. When the process that wrote it is gone, `recovery.rs`
 //! makes it `unknown`; it is never sent again. An unknown outcome is settled by a notification or
@@ -17,6 +17,8 @@
 pub mod cancellation;
 pub mod charge;
 pub mod checkout;
+mod intent;
+pub mod journaled;
 pub mod recovery;
 pub mod refund;
 pub mod settle;

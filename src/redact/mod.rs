@@ -1,4 +1,5 @@
-//! The one place that says what may not be shown: card numbers, API keys, paths that hold them.
+//! The one place that says what may not be shown: card numbers, API keys, and paths that hold them.
 
-pub mod card_text;
-pub mod shown;
+pub mod cards;
+pub mod keys;
+pub mod paths;

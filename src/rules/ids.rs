@@ -1,12 +1,7 @@
 //! Ids as callers see them: a prefix that names the kind, then a time-ordered UUID (version 7).
 
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
-
-use crate::http::description::{self, described};
-use crate::http::error::Text;
-use crate::http::extract::FromField;
 
 macro_rules! id {
     ($name:ident, $prefix:literal, $what:literal) => {
@@ -16,6 +11,9 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
+            /// What such an id begins with.
+            pub const PREFIX: &str = $prefix;
+
             /// A new id, later than all before it.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
@@ -41,17 +39,15 @@ macro_rules! id {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(|text| Self::parse(&text))
             }
         }
 
-        described!($name, description::text(255).examples([concat!($prefix, "…")]));
-
-        impl FromField for $name {
-            fn from_field(value: &Value) -> Result<Self, Text> {
-                String::from_field(value).map(|text| Self::parse(&text))
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
             }
         }
     };

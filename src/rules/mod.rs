@@ -6,3 +6,4 @@ pub mod payment_state;
 pub mod pro_rata;
 pub mod schedule;
 pub mod subscription_state;
+pub mod text;

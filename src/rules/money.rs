@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The largest amount of one payment in won: KiwoomPay's AMOUNT has ten digits
 /// (protocol section 1).
 pub const MAX_WON: i64 = 9_999_999_999;
 
 /// An amount that can be charged or refunded: 1 to [`MAX_WON`] won.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, sqlx::Type)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, sqlx::Type,
+)]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct Won(i64);

@@ -1,11 +1,11 @@
 //! What may become of a payment. Pure: a state and an outcome go in, a state or a refusal comes out.
 
 use chrono::{DateTime, Utc};
-
-use crate::kiwoom::codes::Verdict;
+use serde::{Deserialize, Serialize};
 
 /// Where a payment stands, as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum State {
     /// A hosted-window order that waits for its buyer.
@@ -26,8 +26,21 @@ pub enum State {
     Mismatch,
 }
 
+/// What to do after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A later attempt may succeed: lack of funds, limits, the issuer's outage.
+    RetryLater,
+    /// The card will not be approved again: stolen, closed, expired.
+    Never,
+    /// Our request or our contract is at fault, not the card.
+    OurMistake,
+}
+
 /// What became of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The gateway took the money.
     Approved {

@@ -1,15 +1,11 @@
-//! What of a payment has not been used yet. Pure: a payment and a date in, won out.
+//! What of a payment has not been used yet. Pure: what was paid and a date in, won out.
 
 use chrono::NaiveDate;
-use serde_json::Value;
 
-use crate::http::description::{self, described};
-use crate::http::error::Text;
-use crate::http::extract::FromField;
-use crate::payments::store::Payment;
 use crate::rules::schedule::Period;
 
-const MAX_USES: i64 = 1_000_000;
+/// The most uses that can be counted.
+pub const MAX_USES: i64 = 1_000_000;
 
 /// How use is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +27,10 @@ pub struct Uses {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count(i64);
 
-impl FromField for Count {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                format!("0 이상 {MAX_USES} 이하의 정수여야 합니다."),
-                format!("Has to be a whole number from 0 to {MAX_USES}."),
-            )
-        };
-        value.as_i64().filter(|n| (0..=MAX_USES).contains(n)).map(Self).ok_or_else(wrong)
+impl Count {
+    /// `None` outside 0 to [`MAX_USES`].
+    pub fn new(count: i64) -> Option<Self> {
+        (0..=MAX_USES).contains(&count).then_some(Self(count))
     }
 }
 
@@ -47,38 +38,6 @@ impl Uses {
     /// `None` when `total` is 0 or less than `used`.
     pub fn new(used: Count, total: Count) -> Option<Self> {
         (total.0 > 0 && used.0 <= total.0).then_some(Self { used, total })
-    }
-}
-
-described!(Basis, description::pro_rata(MAX_USES));
-
-impl FromField for Basis {
-    /// `true` (days, today), `{"asOf":date}` or `{"used":n,"total":m}`.
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                "true, {\"asOf\":\"YYYY-MM-DD\"}, {\"used\":N,\"total\":M}(0≤N≤M, M≥1) 중 \
-                    하나여야 합니다.",
-                "Has to be true, {\"asOf\":\"YYYY-MM-DD\"} or {\"used\":N,\"total\":M} with \
-                    0≤N≤M and M≥1.",
-            )
-        };
-        read(value).ok_or_else(wrong)
-    }
-}
-
-fn read(value: &Value) -> Option<Basis> {
-    if *value == Value::Bool(true) {
-        return Some(Basis::Days(None));
-    }
-    let fields = value.as_object()?;
-    match (fields.len(), fields.get("asOf"), fields.get("used"), fields.get("total")) {
-        (1, Some(date), _, _) => NaiveDate::from_field(date).ok().map(|d| Basis::Days(Some(d))),
-        (2, _, Some(used), Some(total)) => {
-            let count = |value| Count::from_field(value).ok();
-            Uses::new(count(used)?, count(total)?).map(Basis::Uses)
-        }
-        _ => None,
     }
 }
 
@@ -96,20 +55,29 @@ pub struct Quote {
     pub won: i64,
 }
 
-/// The quote for `payment` on the date `today` in Korea. `None` for days when the payment is for no
-/// period.
-pub fn quote(payment: &Payment, basis: Basis, today: NaiveDate) -> Option<Quote> {
+/// What was paid, and what of it can still go back.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid {
+    /// Won.
+    pub amount: i64,
+    /// Won that have neither gone back nor are on their way back.
+    pub left: i64,
+    /// The period it paid for, when it paid for one.
+    pub period: Option<Period>,
+}
+
+/// The quote on the date `today` in Korea. `None` for days when nothing was paid for by days.
+pub fn quote(paid: Paid, basis: Basis, today: NaiveDate) -> Option<Quote> {
     let (total, unused, as_of) = match basis {
         Basis::Days(as_of) => {
             let as_of = as_of.unwrap_or(today);
-            let (total, unused) = days(payment.period()?, as_of);
+            let (total, unused) = days(paid.period?, as_of);
             (total, unused, Some(as_of))
         }
         Basis::Uses(Uses { used, total }) => (total.0, total.0 - used.0, None),
     };
-    let (amount, left) = (payment.amount.get(), payment.refundable());
-    let given = amount - left;
-    let won = (amount * unused / total - given).clamp(0, left);
+    let given = paid.amount - paid.left;
+    let won = (paid.amount * unused / total - given).clamp(0, paid.left);
     Some(Quote { total, unused, as_of, won })
 }
 

@@ -30,18 +30,19 @@ use url::Url;
 
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
+use crate::access::failed_keys::Failures;
 use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::events::deliver::Courier;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Contract, KiwoomClient};
-use crate::layers::auth::Failures;
 use crate::layers::idempotency;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::database::{self, DatabaseError};
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
+use crate::storage::outcome_journal::OutcomeJournal;
 use crate::storage::vault::{self, Vault, VaultError};
 use crate::{events, payments};
 
@@ -117,6 +118,14 @@ impl Service {
         let ended = CancellationToken::new();
         let alive = ended.clone().drop_guard();
         let instance = Instance::register(&pool, ended).await?;
+        let (journal, writable) = OutcomeJournal::open(&config.data_dir, instance.number());
+        if let Err(error) = writable {
+            tracing::error!(
+                alert = true,
+                %error,
+                "DATA_DIR cannot be written: an outcome that the database does not take would be lost"
+            );
+        }
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = clock(&config)?;
@@ -136,6 +145,7 @@ impl Service {
             clock,
             instance,
             requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
+            journal,
             guard: Guard::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -149,6 +159,7 @@ impl Service {
             let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
         }
+        payments::journaled::record_what_was_left(&ctx).await?;
         payments::recovery::recover(&ctx).await?;
         // The first start on a new database confirms it; a restored one is told of at once.
         ctx.guard.may_charge(&ctx.pool).await?;

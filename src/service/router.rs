@@ -16,9 +16,9 @@ use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 use super::{health, openapi};
 use crate::access::request_id;
 use crate::context::AppState;
-use crate::http::error::{self, ApiError, Code};
-use crate::layers::{auth, headers, idempotency};
-use crate::redact::shown::shown_path;
+use crate::http::error::{ApiError, Code};
+use crate::layers::{auth, envelope, headers, idempotency};
+use crate::redact::paths::shown_path;
 use crate::{billing, easypay, events, webhook};
 
 /// What the documentation page may load: its own files, and the one style that its script writes,
@@ -47,7 +47,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(error::render))
+        .layer(from_fn(envelope::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
     let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
@@ -58,7 +58,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(error::render))
+        .layer(from_fn(envelope::render))
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
         .layer(from_fn(headers::protect))

@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 
-use crate::http::error::is_forbidden;
-use crate::payments::store::unknown_outcomes;
+use crate::storage::database::errors::is_forbidden;
 
 /// Which server this is, and which timeline it writes. `pg_control_checkpoint` would tell of a
 /// promotion only after the next checkpoint.
@@ -123,17 +122,6 @@ pub async fn resume(
     let query = query.bind(present.system_identifier).bind(&present.timeline).bind(reason);
     query.execute(pool).await?;
     Ok(Some((confirmed, present)))
-}
-
-/// The last charge that the books know of, and how many outcomes are unknown: where the comparison
-/// with KiwoomPay's merchant pages begins.
-pub async fn last_known(pool: &PgPool) -> sqlx::Result<(Option<String>, i64)> {
-    let last = sqlx::query_scalar(
-        "select to_char(created_at at time zone 'Asia/Seoul', 'YYYY-MM-DD HH24:MI:SS') || ' '
-            || order_no
-         from payments order by created_at desc limit 1",
-    );
-    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?))
 }
 
 /// `None` when the database forbids the look, as some hosted ones may.

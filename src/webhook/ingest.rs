@@ -18,11 +18,12 @@ use sha2::{Digest, Sha256};
 
 use crate::context::Context;
 use crate::kiwoom::codes;
-use crate::kiwoom::notification::{self, Event, Fields, Notification, mask_cards};
+use crate::kiwoom::notification::{self, Event, Fields, Notification};
 use crate::payments::cancellation::{self, Learnt, Told};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{Kind as PaymentKind, Payment, PaymentRef, find};
-use crate::redact::card_text::holds_card;
+use crate::redact::cards::holds_card;
+use crate::redact::cards::mask_cards;
 use crate::rules::payment_state::{Outcome, State};
 use crate::webhook::store::{self, Entry};
 

@@ -21,7 +21,7 @@ use crate::http::error::ApiError;
 pub use scope::{SCOPES, Scope, needed};
 pub use store::Row;
 use table::Table;
-pub use text::{NewKey, Presented, is_id, is_in};
+pub use text::{NewKey, Presented};
 
 /// Whose request it is, without the key: the public id, or for a key of `API_KEYS` the beginning of
 /// its hash. It never holds a quote.

@@ -5,9 +5,7 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-const PREFIX: &str = "kbk_";
-const ID_DIGITS: usize = 12;
-const SECRET_DIGITS: usize = 64;
+use crate::redact::keys::{ID_DIGITS, PREFIX, parts};
 
 /// A key that nobody has seen yet.
 pub struct NewKey {
@@ -42,27 +40,9 @@ pub struct Presented<'a> {
 impl<'a> Presented<'a> {
     /// `None` when it cannot be a key of the table, whatever the table holds.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (id, rest) = text.split_at_checked(PREFIX.len() + ID_DIGITS)?;
-        let secret = rest.strip_prefix('_')?;
-        let good = is_id(id) && secret.len() == SECRET_DIGITS && is_hex(secret);
-        good.then(|| Self { id, hash: Sha256::digest(secret).into() })
+        let (id, secret) = parts(text)?;
+        Some(Self { id, hash: Sha256::digest(secret).into() })
     }
-}
-
-/// Whether this is written as a public id is.
-pub fn is_id(text: &str) -> bool {
-    text.strip_prefix(PREFIX).is_some_and(|digits| digits.len() == ID_DIGITS && is_hex(digits))
-}
-
-/// Whether a key, good or not, stands anywhere in this.
-pub fn is_in(text: &str) -> bool {
-    const LENGTH: usize = PREFIX.len() + ID_DIGITS + 1 + SECRET_DIGITS;
-    let mut starts = text.match_indices(PREFIX);
-    starts.any(|(at, _)| text.get(at..at + LENGTH).is_some_and(|t| Presented::parse(t).is_some()))
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]
@@ -70,6 +50,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use secrecy::ExposeSecret;
+
+    use crate::redact::keys::is_id;
 
     use super::*;
 

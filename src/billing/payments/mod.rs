@@ -12,20 +12,22 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::api::answers::{PAYMENT_STATUSES, PaymentBody};
+use crate::api::filters::terms;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::error::{ApiError, Code, ErrorBody};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::http::fields::Reason;
-use crate::kiwoom::codes::Verdict;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
 use crate::rules::ids::SubscriptionId;
+use crate::rules::payment_state::Verdict;
 use crate::rules::payment_state::{Outcome, State as PaymentState};
 use crate::rules::schedule::midnight;
+use crate::rules::text::Text;
 
 /// A payment, by its id or its order id.
 #[utoipa::path(
@@ -61,13 +63,7 @@ described!(
 
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let found = PAYMENT_STATUSES.iter().find(|row| value.as_str() == Some(row.0));
-        let names: Vec<&str> = PAYMENT_STATUSES.iter().map(|row| row.0).collect();
-        let names = names.join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        found.map(|row| Self(row.1)).ok_or_else(wrong)
+        one_of(value, PAYMENT_STATUSES).map(Self)
     }
 }
 
@@ -95,7 +91,7 @@ impl FromFields for Filter {
             condition: status.map(|s| s.0),
             from: f.optional::<Moment>("from").map(|m| m.0),
             to: f.optional::<Moment>("to").map(|m| m.0),
-            terms: Terms::from_fields(f),
+            terms: terms(f),
         })
     }
 }
@@ -157,14 +153,7 @@ described!(Found as "PaymentFound", description::one_of(["approved", "declined"]
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("approved") => Ok(Self::Approved),
-            Some("declined") => Ok(Self::Declined),
-            _ => Err(Text::new(
-                "approved 또는 declined여야 합니다.",
-                "Has to be approved or declined.",
-            )),
-        }
+        one_of(value, &[("approved", Self::Approved), ("declined", Self::Declined)])
     }
 }
 

@@ -4,24 +4,21 @@ use axum::extract::State;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::answers::{PaymentBody, not_sent, payment_answer};
-use crate::billing::cards::{open_card, usable_key};
+use crate::api::answers::{PaymentBody, payment_answer};
+use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::charge_due::{By, charge_due};
-use crate::billing::store;
 use crate::context::{AppState, Context};
 use crate::http::answer::{Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::TaxFree;
-use crate::kiwoom::BATCH;
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::layers::idempotency::NewId;
-use crate::payments::charge::{self, Charged, Draft, NotIntended};
+use crate::payments::charge::{Draft, Ready, Waiting};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
-
-const ORDER_NO: &str = "payments_order_no_key";
+use crate::rules::text::Text;
 
 /// Either a single charge or a subscription's.
 pub enum PayRequest {
@@ -129,46 +126,25 @@ pub async fn pay(
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
-    let key = usable_key(ctx, order.billing_key, order.customer_id.as_str()).await?;
+    let customer = order.customer_id.as_str();
+    let key = find_active_key(ctx, order.billing_key, customer).await?;
     let made = || OrderNo::made(format!("ORD{}", id.0.simple()));
     let order_no = order.order_id.unwrap_or_else(made);
     let taken = PaymentRef::OrderNo(order_no.as_str().to_owned());
     if find(&ctx.pool, &taken).await?.is_some() {
         return Err(Code::OrderExists.into());
     }
-    let card = open_card(ctx, key).await?;
     let draft = Draft {
         id,
         order_no,
         amount: order.amount,
         tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
-        card,
+        card: decrypt(ctx, key).await?,
         period: None,
         initiated_by: InitiatedBy::Merchant,
     };
-    let turn = ctx.pace.interactive(BATCH).await?;
-    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
-    let mut tx = ctx.begin().await?;
-    let held = store::hold_key(&mut tx, order.billing_key).await?;
-    if !held.is_some_and(|key| key.is_active()) {
-        return Err(Code::BillingKeyInactive.into());
-    }
-    let intended = charge::intend(ctx, tx, draft).await.map_err(order_exists)?;
-    let committed = intended.commit(ctx).await?;
-    match charge::execute(ctx, ticket, committed).await {
-        Charged::Recorded(payment) => Ok(payment),
-        Charged::NotSent(error) => Err(not_sent(error)),
-    }
-}
-
-fn order_exists(reason: NotIntended) -> ApiError {
-    match &reason {
-        NotIntended::Database(error)
-            if error.as_database_error().and_then(|e| e.constraint()) == Some(ORDER_NO) =>
-        {
-            Code::OrderExists.into()
-        }
-        _ => reason.into(),
-    }
+    let mut ready = Ready::new(ctx, Waiting::Caller).await?;
+    lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;
+    Ok(ready.charge(ctx, draft).await?)
 }

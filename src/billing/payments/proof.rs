@@ -101,10 +101,10 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
 
 /// Why a declined period of the subscription is not tried again.
 fn closed(subscription: &Subscription, period_start: NaiveDate) -> Option<RuleBody> {
-    let standing = &subscription.standing;
-    match standing.status {
+    let state = &subscription.state;
+    match state.status {
         Status::Canceled => Some(CANCELED),
-        _ if period_start < standing.period_start => Some(OVER),
+        _ if period_start < state.period_start => Some(OVER),
         Status::Incomplete | Status::Active | Status::PastDue | Status::Paused | Status::Unpaid => {
             None
         }

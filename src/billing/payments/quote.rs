@@ -5,15 +5,16 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::answers::no_period;
+use crate::api::errors::no_period;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Fields, FromFields, InQuery, Query};
 use crate::payments::refund::check_state;
 use crate::payments::store::{self, Payment, PaymentRef};
 use crate::rules::ids::PaymentId;
 use crate::rules::pro_rata::{self, Basis, Count, Quote, Uses};
+use crate::rules::text::Text;
 
 /// Which payment, and how its use is measured.
 pub struct QuoteRequest {
@@ -107,7 +108,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<QuoteReques
     let found = store::find(&ctx.pool, &PaymentRef::Id(request.payment_id)).await?;
     let payment = found.ok_or(ApiError::from(Code::PaymentNotFound))?;
     check_state(&payment)?;
-    let quote = pro_rata::quote(&payment, request.basis, ctx.clock.today());
+    let quote = pro_rata::quote(payment.paid(), request.basis, ctx.clock.today());
     let quote = quote.ok_or_else(|| ApiError::invalid_field("paymentId", no_period()))?;
     Ok(answer::ok(QuoteBody::new(&payment, quote)))
 }

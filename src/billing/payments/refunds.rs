@@ -9,8 +9,8 @@ use crate::billing::payments::not_settled;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query};
+use crate::http::error::{ApiError, Code, ErrorBody};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::http::fields::{Reason, TaxFree};
 use crate::kiwoom::text::OrderNo;
 use crate::layers::idempotency::NewId;
@@ -19,6 +19,7 @@ use crate::payments::store::{self, PaymentRef, RefundState};
 use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::money::Won;
 use crate::rules::pro_rata::Basis;
+use crate::rules::text::Text;
 
 /// Which payment to refund, and how much.
 #[derive(ToSchema)]
@@ -130,16 +131,13 @@ described!(RefundState, description::one_of(["pending", "refunded", "declined", 
 
 impl FromField for RefundState {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("pending") => Ok(Self::Sending),
-            Some("refunded") => Ok(Self::Refunded),
-            Some("declined") => Ok(Self::Declined),
-            Some("unknown") => Ok(Self::Unknown),
-            _ => Err(Text::new(
-                "pending, refunded, declined, unknown 중 하나여야 합니다.",
-                "Has to be one of pending, refunded, declined, unknown.",
-            )),
-        }
+        let words = [
+            ("pending", Self::Sending),
+            ("refunded", Self::Refunded),
+            ("declined", Self::Declined),
+            ("unknown", Self::Unknown),
+        ];
+        one_of(value, &words)
     }
 }
 
@@ -192,14 +190,7 @@ described!(Found as "RefundFound", description::one_of(["refunded", "declined"])
 
 impl FromField for Found {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        match value.as_str() {
-            Some("refunded") => Ok(Self::Refunded),
-            Some("declined") => Ok(Self::Declined),
-            _ => Err(Text::new(
-                "refunded 또는 declined여야 합니다.",
-                "Has to be refunded or declined.",
-            )),
-        }
+        one_of(value, &[("refunded", Self::Refunded), ("declined", Self::Declined)])
     }
 }
 

@@ -2,23 +2,20 @@
 
 use sqlx::postgres::{PgConnection, PgTransaction};
 
-use crate::api::answers::not_sent;
-use crate::billing::cards::open_card;
+use crate::billing::cards::decrypt;
 use crate::billing::renewals::leases::{self, Lease};
 use crate::billing::store::{self, ChargeTerms, Subscription};
 use crate::billing::subscriptions::price_rises::{OnTheDay, settle_rise};
 use crate::context::Context;
 use crate::http::error::{ApiError, Code};
-use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
-use crate::kiwoom::{BATCH, GatewayError};
-use crate::payments::charge::{self, Charged, Committed, Draft};
-use crate::payments::settle::save_standing;
-use crate::payments::store::{InitiatedBy, Payment, attempts};
+use crate::payments::charge::{self, Draft, Ready, Waiting};
+use crate::payments::store::{InitiatedBy, Payment, attempts, subscription_state};
 use crate::rules::ids::{PaymentId, SubscriptionId};
-use crate::rules::payment_state::{Obstacle, State, obstacle};
+use crate::rules::payment_state::{Obstacle, obstacle};
 use crate::rules::schedule::Period;
 use crate::rules::subscription_state::{Due, Status};
+use crate::storage::vault::VaultError;
 
 /// Who wants the period charged.
 #[derive(Clone, Copy)]
@@ -30,19 +27,30 @@ pub enum By {
 }
 
 /// Why nothing was charged.
+#[derive(Debug)]
 pub enum NotCharged {
+    /// There is no such subscription.
+    NotFound,
+    /// Its status allows no charge.
+    NotActive,
+    /// No period is to be charged.
+    NotDue,
+    /// An earlier attempt of the period forbids another.
+    Forbidden(Obstacle),
+    /// Its billing key changed while the charge was prepared.
+    OtherKey,
+    /// There is no such billing key.
+    NoKey,
+    /// The billing key cannot be read.
+    Unreadable(VaultError),
     /// The schedule has the subscription no longer to itself.
     LeaseLost,
-    /// The time-travel guard pauses the schedule.
+    /// The failover guard pauses the schedule.
     Paused,
-    /// The service was told to stop while the schedule waited for its turn.
-    Stopping,
-    /// Too many calls; safe to try again.
-    NoTurn(NoTurn),
-    /// Nothing was sent; safe to try again.
-    Gateway(GatewayError),
-    /// There was a reason not to.
-    Refused(ApiError),
+    /// The charge itself came to nothing.
+    Charge(charge::NotCharged),
+    /// The database.
+    Database(sqlx::Error),
 }
 
 impl From<By> for InitiatedBy {
@@ -54,27 +62,44 @@ impl From<By> for InitiatedBy {
     }
 }
 
-impl From<ApiError> for NotCharged {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error)
+impl From<By> for Waiting {
+    fn from(by: By) -> Self {
+        match by {
+            By::Merchant => Self::Caller,
+            By::Schedule(_) => Self::Schedule,
+        }
+    }
+}
+
+impl From<charge::NotCharged> for NotCharged {
+    fn from(reason: charge::NotCharged) -> Self {
+        Self::Charge(reason)
     }
 }
 
 impl From<sqlx::Error> for NotCharged {
     fn from(error: sqlx::Error) -> Self {
-        Self::Refused(error.into())
+        Self::Database(error)
     }
 }
 
 impl From<NotCharged> for ApiError {
     fn from(reason: NotCharged) -> Self {
         match reason {
-            NotCharged::LeaseLost => Code::ChargeInProgress.into(),
-            NotCharged::Paused => Code::ChargeInProgress.into(),
-            NotCharged::Stopping => Code::ShuttingDown.into(),
-            NotCharged::NoTurn(reason) => reason.into(),
-            NotCharged::Gateway(error) => not_sent(error),
-            NotCharged::Refused(error) => error,
+            NotCharged::NotFound => Code::SubscriptionNotFound.into(),
+            NotCharged::NotActive => Code::SubscriptionNotActive.into(),
+            NotCharged::NotDue | NotCharged::Forbidden(Obstacle::Paid) => {
+                Code::AlreadyCharged.into()
+            }
+            NotCharged::Forbidden(Obstacle::Unknown) => Code::OutcomeUnknown.into(),
+            NotCharged::Forbidden(Obstacle::UnderWay)
+            | NotCharged::OtherKey
+            | NotCharged::LeaseLost
+            | NotCharged::Paused => Code::ChargeInProgress.into(),
+            NotCharged::NoKey => Code::BillingKeyNotFound.into(),
+            NotCharged::Unreadable(error) => error.into(),
+            NotCharged::Charge(reason) => reason.into(),
+            NotCharged::Database(error) => error.into(),
         }
     }
 }
@@ -93,90 +118,64 @@ pub async fn charge_due(
     payment_id: PaymentId,
     by: By,
 ) -> Result<Payment, NotCharged> {
-    let found = store::find_subscription(&ctx.pool, id).await?;
-    let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
+    let found = store::find_subscription(&ctx.pool, id).await?.ok_or(NotCharged::NotFound)?;
     let mut db = ctx.pool.acquire().await?;
     due_period(ctx, &mut db, &found, by).await?;
     drop(db);
-    let key = store::find_key(&ctx.pool, found.billing_key_id).await?;
-    let card = open_card(ctx, key.ok_or(ApiError::from(Code::BillingKeyNotFound))?).await?;
-    let turn = turn(ctx, by).await?;
-    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
-    let draft = |s: &Subscription, period, earlier: &[Payment]| {
-        let ChargeTerms { amount, tax_free_amount, product_name } = s.terms(earlier);
-        Draft {
-            id: payment_id,
-            order_no: order_no(id, period, earlier.len() + 1),
-            amount,
-            tax_free_amount,
-            product_name: product_name.to_owned(),
-            card,
-            period: Some((id, period)),
-            initiated_by: by.into(),
-        }
-    };
-    let committed = intend(ctx, &found, by, draft).await?;
-    match charge::execute(ctx, ticket, committed).await {
-        Charged::Recorded(payment) => Ok(payment),
-        Charged::NotSent(error) => Err(NotCharged::Gateway(error)),
+    let key = store::find_key(&ctx.pool, found.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
+    let card = decrypt(ctx, key).await.map_err(NotCharged::Unreadable)?;
+    let mut ready = Ready::new(ctx, by.into()).await?;
+    let tx = &mut ready.transaction;
+    let mut s = lock(ctx, tx, id, by).await?;
+    if s.billing_key_id != found.billing_key_id {
+        return Err(NotCharged::OtherKey);
     }
-}
-
-/// Who waits for an answer goes first.
-async fn turn(ctx: &Context, by: By) -> Result<Turn, NotCharged> {
-    let turn = match by {
-        By::Merchant => ctx.pace.interactive(BATCH).await,
-        By::Schedule(_) => tokio::select! {
-            turn = ctx.pace.scheduled(BATCH) => turn,
-            () = ctx.draining.cancelled() => return Err(NotCharged::Stopping),
-        },
+    let period = due_period(ctx, tx, &s, by).await?;
+    let earlier = attempts(tx, id, period.start).await?;
+    forbidden(&earlier)?;
+    if earlier.is_empty()
+        && let Some(reason) = settle_rise_of(ctx, tx, &mut s, period).await?
+    {
+        store::save_subscription(tx, &s).await?;
+        ready.transaction.commit().await?;
+        return Err(reason);
+    }
+    // While the charge is under way there is no next moment.
+    s.state.next_attempt_at = None;
+    store::save_subscription(tx, &s).await?;
+    let ChargeTerms { amount, tax_free_amount, product_name } = s.terms(&earlier);
+    let draft = Draft {
+        id: payment_id,
+        order_no: order_no(id, period, earlier.len() + 1),
+        amount,
+        tax_free_amount,
+        product_name: product_name.to_owned(),
+        card,
+        period: Some((id, period)),
+        initiated_by: by.into(),
     };
-    turn.map_err(NotCharged::NoTurn)
+    Ok(ready.charge(ctx, draft).await?)
 }
 
-/// Looks again with the row locked, then writes the intent. While the charge is under way the
-/// subscription has no next moment. The first attempt for a period settles a price rise that was
-/// pending for it.
-async fn intend(
+/// The first attempt for a period settles a price rise that was pending for it. Gives the reason when
+/// the period is not charged then.
+async fn settle_rise_of(
     ctx: &Context,
-    found: &Subscription,
-    by: By,
-    draft: impl FnOnce(&Subscription, Period, &[Payment]) -> Draft,
-) -> Result<Committed, NotCharged> {
-    let mut tx = ctx.begin().await?;
-    let mut locked = lock(ctx, &mut tx, found.id, by).await?;
-    if locked.billing_key_id != found.billing_key_id {
-        return Err(ApiError::from(Code::ChargeInProgress).into());
-    }
-    let period = due_period(ctx, &mut tx, &locked, by).await?;
-    let earlier = attempts(&mut tx, locked.id, period.start).await?;
-    if let Some(code) = earlier.first().and_then(|last| in_the_way(last.state)) {
-        return Err(ApiError::from(code).into());
-    }
-    if earlier.is_empty() {
-        match settle_rise(ctx, &mut tx, &mut locked, period.start).await? {
-            OnTheDay::Charge(_) => {}
-            OnTheDay::StayFree => return Err(uncharged(tx, &locked, Code::AlreadyCharged).await?),
-            OnTheDay::End => {
-                return Err(uncharged(tx, &locked, Code::SubscriptionNotActive).await?);
-            }
-        }
-    }
-    locked.standing.next_attempt_at = None;
-    store::save_subscription(&mut tx, &locked).await?;
-    let intended = charge::intend(ctx, tx, draft(&locked, period, &earlier)).await;
-    Ok(intended.map_err(ApiError::from)?.commit(ctx).await?)
+    tx: &mut PgTransaction<'static>,
+    s: &mut Subscription,
+    period: Period,
+) -> Result<Option<NotCharged>, NotCharged> {
+    Ok(match settle_rise(ctx, tx, s, period.start).await? {
+        OnTheDay::Charge(_) => None,
+        OnTheDay::StayFree => Some(NotCharged::NotDue),
+        OnTheDay::End => Some(NotCharged::NotActive),
+    })
 }
 
-/// Stores what became of the subscription in place of its charge.
-async fn uncharged(
-    mut tx: PgTransaction<'_>,
-    s: &Subscription,
-    code: Code,
-) -> sqlx::Result<NotCharged> {
-    store::save_subscription(&mut tx, s).await?;
-    tx.commit().await?;
-    Ok(ApiError::from(code).into())
+/// An error when the latest of the attempts made for a period forbids another.
+fn forbidden(attempts: &[Payment]) -> Result<(), NotCharged> {
+    let obstacle = attempts.first().and_then(|latest| obstacle(latest.state));
+    obstacle.map_or(Ok(()), |obstacle| Err(NotCharged::Forbidden(obstacle)))
 }
 
 async fn lock(
@@ -186,24 +185,13 @@ async fn lock(
     by: By,
 ) -> Result<Subscription, NotCharged> {
     match by {
-        By::Merchant => {
-            let locked = store::lock_subscription(db, id).await?;
-            Ok(locked.ok_or(ApiError::from(Code::SubscriptionNotFound))?)
-        }
+        By::Merchant => store::lock_subscription(db, id).await?.ok_or(NotCharged::NotFound),
         By::Schedule(lease) => {
             let locked = leases::lock(db, lease).await?.ok_or(NotCharged::LeaseLost)?;
             let may = ctx.guard.may_commit(db).await?;
             may.then_some(locked).ok_or(NotCharged::Paused)
         }
     }
-}
-
-fn in_the_way(state: State) -> Option<Code> {
-    obstacle(state).map(|obstacle| match obstacle {
-        Obstacle::Paid => Code::AlreadyCharged,
-        Obstacle::Unknown => Code::OutcomeUnknown,
-        Obstacle::UnderWay => Code::ChargeInProgress,
-    })
 }
 
 /// The schedule charges what is due; the caller also what is owed already. Uses the connection that
@@ -213,23 +201,21 @@ async fn due_period(
     db: &mut PgConnection,
     subscription: &Subscription,
     by: By,
-) -> Result<Period, ApiError> {
-    let standing = &subscription.standing;
-    if let Due::Charge(period) = standing.due(ctx.rules(), ctx.clock.now()) {
-        return Ok(period);
+) -> Result<Period, NotCharged> {
+    let state = &subscription.state;
+    match (state.due(ctx.rules(), ctx.clock.now()), by) {
+        (Due::Charge(period), _) => return Ok(period),
+        // It is over, though no pass has ended it yet.
+        (Due::Cancel, _) => return Err(NotCharged::NotActive),
+        (Due::Resume | Due::Nothing, By::Schedule(_)) => return Err(NotCharged::NotDue),
+        (Due::Resume | Due::Nothing, By::Merchant) => {}
     }
-    if let By::Schedule(_) = by {
-        return Err(Code::AlreadyCharged.into());
-    }
-    match standing.status {
-        Status::PastDue | Status::Unpaid => Ok(standing.period()),
-        Status::Paused | Status::Canceled | Status::Incomplete => {
-            Err(Code::SubscriptionNotActive.into())
-        }
+    match state.status {
+        Status::PastDue | Status::Unpaid => Ok(state.period()),
+        Status::Paused | Status::Canceled | Status::Incomplete => Err(NotCharged::NotActive),
         Status::Active => {
-            let last = attempts(db, subscription.id, standing.period_start).await?;
-            let code = last.first().and_then(|last| in_the_way(last.state));
-            Err(code.unwrap_or(Code::AlreadyCharged).into())
+            forbidden(&attempts(db, subscription.id, state.period_start).await?)?;
+            Err(NotCharged::NotDue)
         }
     }
 }
@@ -238,8 +224,8 @@ async fn due_period(
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.begin().await?;
     if let Some(locked) = leases::lock(&mut tx, lease).await? {
-        let later = locked.standing.postponed(ctx.clock.now());
-        save_standing(&mut tx, lease.id, &later).await?;
+        let later = locked.state.postponed(ctx.clock.now());
+        subscription_state::save(&mut tx, lease.id, &later).await?;
     }
     tx.commit().await
 }

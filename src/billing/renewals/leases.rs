@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
 use crate::billing::store::Subscription;
+use crate::billing::store::columns::subscription_columns;
 use crate::rules::ids::SubscriptionId;
 use crate::storage::live_processes;
 
@@ -50,11 +51,13 @@ pub async fn claim(
 /// a caller's charge ended it, or another process has the next one. Each lease ends at a moment of
 /// its own, which tells it from a later one of the same process.
 pub async fn lock(db: &mut PgConnection, lease: Lease) -> sqlx::Result<Option<Subscription>> {
-    let query = sqlx::query_as(
-        "select * from subscriptions where id = $1 and status <> 'incomplete'
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where id = $1 and status <> 'incomplete'
             and leased_by = $2 and leased_until = $3 and leased_until > clock_timestamp()
-         for update",
-    );
+         for update"
+    ));
     query.bind(lease.id).bind(lease.owner).bind(lease.until).fetch_optional(db).await
 }
 

@@ -20,9 +20,11 @@ use futures::{StreamExt, stream};
 use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, postpone};
 use crate::billing::store;
 use crate::context::Context;
-use crate::http::error::Code;
+use crate::payments::charge;
 use crate::rules::ids::PaymentId;
 use crate::rules::subscription_state::{Due, Status};
+use crate::storage::database::errors::is_database_down;
+use crate::storage::vault::VaultError;
 use leases::Lease;
 
 pub use store::{charges_under_way, next_due};
@@ -70,21 +72,32 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
         }
-        Err(NotCharged::Paused | NotCharged::Stopping) => leases::release(&ctx.pool, lease).await,
-        Err(NotCharged::Gateway(error)) => {
-            tracing::warn!(%id, %error, "renewal not sent, tried again in some minutes");
+        Err(NotCharged::Paused | NotCharged::Charge(charge::NotCharged::Stopping)) => {
+            leases::release(&ctx.pool, lease).await
+        }
+        // A database that is away says nothing about what is due: the next pass claims it again.
+        Err(
+            NotCharged::Database(error)
+            | NotCharged::Unreadable(VaultError::Database(error))
+            | NotCharged::Charge(charge::NotCharged::Database(error)),
+        ) if is_database_down(&error) => {
+            tracing::warn!(%id, %error, "database not available");
+            Ok(())
+        }
+        Err(
+            reason @ (NotCharged::Database(_) | NotCharged::Unreadable(_) | NotCharged::Charge(_)),
+        ) => {
+            tracing::warn!(%id, ?reason, "renewal not sent, tried again in some minutes");
             postpone(ctx, lease).await
         }
-        Err(NotCharged::NoTurn(reason)) => {
-            tracing::warn!(%id, %reason, "renewal not sent, tried again in some minutes");
-            postpone(ctx, lease).await
-        }
-        Err(NotCharged::Refused(error)) => match error.code() {
-            Code::Internal => postpone(ctx, lease).await,
-            // It says nothing about what is due: the next pass claims it again.
-            Code::DatabaseUnavailable => Ok(()),
-            _ => reschedule(ctx, lease).await,
-        },
+        Err(
+            NotCharged::NotFound
+            | NotCharged::NotActive
+            | NotCharged::NotDue
+            | NotCharged::Forbidden(_)
+            | NotCharged::OtherKey
+            | NotCharged::NoKey,
+        ) => reschedule(ctx, lease).await,
     }
 }
 
@@ -95,24 +108,24 @@ async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let mut tx = ctx.begin().await?;
     if let Some(mut s) = leases::lock(&mut tx, lease).await? {
         let now = ctx.clock.now();
-        match s.standing.due(ctx.rules(), now) {
+        match s.state.due(ctx.rules(), now) {
             Due::Cancel => {
-                s.standing.status = Status::Canceled;
+                s.state.status = Status::Canceled;
                 s.canceled_at = Some(now);
                 tracing::info!(%id, "subscription ended with its period");
             }
             Due::Resume => {
-                s.standing.resume(ctx.clock.today());
+                s.state.resume(ctx.clock.today());
                 tracing::info!(%id, "the pause is over");
             }
             Due::Charge(_) | Due::Nothing => {}
         }
-        if s.standing.next_attempt_at.is_some() {
-            s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        if s.state.next_attempt_at.is_some() {
+            s.state.next_attempt_at = s.state.next_moment(ctx.rules());
         }
-        if s.standing.next_attempt_at.is_some_and(|at| at <= now) {
+        if s.state.next_attempt_at.is_some_and(|at| at <= now) {
             tracing::error!(%id, "due, but the period has an attempt that forbids another");
-            s.standing.next_attempt_at = Some(now + RECHECK);
+            s.state.next_attempt_at = Some(now + RECHECK);
         }
         store::save_subscription(&mut tx, &s).await?;
     }

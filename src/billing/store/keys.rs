@@ -4,9 +4,28 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
+use crate::billing::store::columns::billing_key_columns;
 use crate::http::answer::Paging;
 use crate::rules::ids::BillingKeyId;
 use crate::storage::vault::Sealed;
+
+/// Whether a billing key may be charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum KeyStatus {
+    Active,
+    Deleted,
+}
+
+impl KeyStatus {
+    /// As it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+        }
+    }
+}
 
 /// A row of `billing_keys`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -19,7 +38,7 @@ pub struct BillingKey {
     pub sealed: Sealed,
     pub card_company_code: String,
     pub card_number_masked: String,
-    pub status: String,
+    pub status: KeyStatus,
     pub created_at: DateTime<Utc>,
     pub card_expires: Option<NaiveDate>,
 }
@@ -27,7 +46,7 @@ pub struct BillingKey {
 impl BillingKey {
     /// Whether it may be charged.
     pub fn is_active(&self) -> bool {
-        self.status == "active"
+        self.status == KeyStatus::Active
     }
 }
 
@@ -45,7 +64,7 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
         .bind(&key.sealed.autokey)
         .bind(&key.card_company_code)
         .bind(&key.card_number_masked)
-        .bind(&key.status)
+        .bind(key.status)
         .bind(key.created_at)
         .bind(key.card_expires)
         .bind(key.sealed.data_key)
@@ -55,25 +74,35 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
 }
 
 pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
 /// The key, kept from being deleted until the transaction ends.
-pub async fn hold_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1 for share");
+pub async fn lock_key(db: &mut PgConnection, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1 for share"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
 /// All keys of the customer for cards of this masked number, deleted ones too.
-pub async fn keys_of_card(
+pub async fn find_keys_by_card(
     db: &mut PgConnection,
     customer_id: &str,
     card_number_masked: &str,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let query = sqlx::query_as(
-        "select * from billing_keys where customer_id = $1 and card_number_masked = $2",
-    );
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where customer_id = $1 and card_number_masked = $2"
+    ));
     query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
 }
 
@@ -82,8 +111,11 @@ pub async fn list_keys(
     customer_id: Option<&str>,
     paging: Paging,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from billing_keys where status = 'active'");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where status = 'active'"
+    ));
     if let Some(customer) = customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }
@@ -107,7 +139,12 @@ pub async fn delete_key(
     id: BillingKeyId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Deleted> {
-    let query = sqlx::query_as("select * from billing_keys where id = $1 for update").bind(id);
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = $1 for update"
+    ))
+    .bind(id);
     let Some(key): Option<BillingKey> = query.fetch_optional(&mut *db).await? else {
         return Ok(Deleted::NotFound);
     };
@@ -121,9 +158,10 @@ pub async fn delete_key(
     if !key.is_active() {
         return Ok(Deleted::Done(key));
     }
-    let query = sqlx::query_as(
-        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning *",
-    );
+    let query = sqlx::query_as(concat!(
+        "update billing_keys set status = 'deleted', deleted_at = $2 where id = $1 returning ",
+        billing_key_columns!()
+    ));
     let key = query.bind(id).bind(now).fetch_one(&mut *db).await?;
     Ok(Deleted::Done(key))
 }

@@ -1,20 +1,23 @@
 //! SQL of billing keys ([`keys`]) and subscriptions.
 
+pub(crate) mod columns;
 mod keys;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use crate::billing::store::columns::subscription_columns;
 use crate::http::answer::Paging;
-use crate::payments::store::Payment;
 use crate::payments::store::terms::Terms;
+use crate::payments::store::{Payment, subscription_state};
 use crate::rules::ids::{BillingKeyId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::subscription_state::{Status, SubscriptionState};
 
 pub use keys::*;
 
@@ -29,7 +32,7 @@ pub struct Subscription {
     pub tax_free_amount: i64,
     pub product_name: String,
     #[sqlx(flatten)]
-    pub standing: Standing,
+    pub state: SubscriptionState,
     pub canceled_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
     pub metadata: Json<Map<String, Value>>,
@@ -49,10 +52,10 @@ pub struct ChargeTerms<'a> {
 impl Subscription {
     /// Ends it now; planned charges and retries are void.
     pub fn cancel(&mut self, now: DateTime<Utc>) {
-        self.standing.status = Status::Canceled;
-        self.standing.retry_attempt = 0;
-        self.standing.retry_at = None;
-        self.standing.next_attempt_at = None;
+        self.state.status = Status::Canceled;
+        self.state.retry_attempt = 0;
+        self.state.retry_at = None;
+        self.state.next_attempt_at = None;
         self.canceled_at = Some(now);
     }
 
@@ -74,91 +77,77 @@ impl Subscription {
     }
 }
 
-pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "insert into subscriptions (id, customer_id, plan_id, billing_key_id, amount,
-            product_name, cycle_day, status, period_start, next_billing_date, next_attempt_at,
-            metadata, created_at, retry_days, tax_free_amount, billing_interval, interval_count,
-            trial_end, end_date, cycles_left)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-            $18, $19, $20)",
-    );
-    query
-        .bind(s.id)
-        .bind(&s.customer_id)
+/// The columns that may change beside those of the state, in the order in which [`bind_changing`]
+/// binds them.
+const CHANGING: [&str; 11] = [
+    "plan_id",
+    "billing_key_id",
+    "amount",
+    "tax_free_amount",
+    "product_name",
+    "metadata",
+    "canceled_at",
+    "cancel_reason",
+    "pending_amount",
+    "pending_tax_free_amount",
+    "pending_rise",
+];
+
+/// Binds the values of [`CHANGING`] and then those of the state.
+fn bind_changing<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    s: &'q Subscription,
+) -> Query<'q, Postgres, PgArguments> {
+    let query = query
         .bind(&s.plan_id)
         .bind(s.billing_key_id)
         .bind(s.amount)
-        .bind(&s.product_name)
-        .bind(s.standing.cadence.anchor)
-        .bind(s.standing.status)
-        .bind(s.standing.period_start)
-        .bind(s.standing.next_billing_date)
-        .bind(s.standing.next_attempt_at)
-        .bind(&s.metadata)
-        .bind(s.created_at)
-        .bind(&s.standing.retry_days)
         .bind(s.tax_free_amount)
-        .bind(s.standing.cadence.interval)
-        .bind(s.standing.cadence.count)
-        .bind(s.standing.trial_end)
-        .bind(s.standing.end_date)
-        .bind(s.standing.cycles_left)
-        .execute(db)
-        .await
-        .map(drop)
+        .bind(&s.product_name)
+        .bind(&s.metadata)
+        .bind(s.canceled_at)
+        .bind(&s.cancel_reason)
+        .bind(s.pending_amount)
+        .bind(s.pending_tax_free_amount)
+        .bind(s.pending_rise);
+    subscription_state::bind(query, &s.state)
+}
+
+/// [`CHANGING`] and the columns of the state, and `$first` and so on for them.
+fn changing(first: usize) -> (String, String) {
+    let columns = [&CHANGING[..], &subscription_state::COLUMNS].concat();
+    (columns.join(", "), subscription_state::placeholders(first, columns.len()))
+}
+
+pub async fn insert_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
+    let (columns, values) = changing(6);
+    let sql = format!(
+        "insert into subscriptions (id, customer_id, created_at, billing_interval, interval_count,
+            {columns}) values ($1, $2, $3, $4, $5, {values})"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(s.id).bind(&s.customer_id).bind(s.created_at);
+    let query = query.bind(s.state.cadence.interval).bind(s.state.cadence.count);
+    bind_changing(query, s).execute(db).await.map(drop)
 }
 
 /// Stores all that may change, in one statement so that it is one event, and ends the lease.
 pub async fn save_subscription(db: &mut PgConnection, s: &Subscription) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "update subscriptions set plan_id = $2, billing_key_id = $3, amount = $4,
-            product_name = $5, cycle_day = $6, metadata = $7, canceled_at = $8, cancel_reason = $9,
-            retry_days = $10, status = $11, period_start = $12, next_billing_date = $13,
-            retry_attempt = $14, retry_base = $15, retry_at = $16, next_attempt_at = $17,
-            cancel_at_period_end = $18, resume_on = $19, tax_free_amount = $20, pending_amount = $21,
-            pending_tax_free_amount = $22, pending_rise = $23, trial_end = $24, end_date = $25,
-            cycles_left = $26, leased_until = null
-         where id = $1",
+    let (columns, values) = changing(2);
+    let sql = format!(
+        "update subscriptions set ({columns}, leased_until) = ({values}, null) where id = $1"
     );
-    query
-        .bind(s.id)
-        .bind(&s.plan_id)
-        .bind(s.billing_key_id)
-        .bind(s.amount)
-        .bind(&s.product_name)
-        .bind(s.standing.cadence.anchor)
-        .bind(&s.metadata)
-        .bind(s.canceled_at)
-        .bind(&s.cancel_reason)
-        .bind(&s.standing.retry_days)
-        .bind(s.standing.status)
-        .bind(s.standing.period_start)
-        .bind(s.standing.next_billing_date)
-        .bind(s.standing.retry_attempt)
-        .bind(s.standing.retry_base)
-        .bind(s.standing.retry_at)
-        .bind(s.standing.next_attempt_at)
-        .bind(s.standing.cancel_at_period_end)
-        .bind(s.standing.resume_on)
-        .bind(s.tax_free_amount)
-        .bind(s.pending_amount)
-        .bind(s.pending_tax_free_amount)
-        .bind(s.pending_rise)
-        .bind(s.standing.trial_end)
-        .bind(s.standing.end_date)
-        .bind(s.standing.cycles_left)
-        .execute(db)
-        .await
-        .map(drop)
+    bind_changing(sqlx::query(AssertSqlSafe(sql)).bind(s.id), s).execute(db).await.map(drop)
 }
 
 pub async fn find_subscription(
     pool: &PgPool,
     id: SubscriptionId,
 ) -> sqlx::Result<Option<Subscription>> {
-    let query =
-        sqlx::query_as("select * from subscriptions where id = $1 and status <> 'incomplete'");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where id = $1 and status <> 'incomplete'"
+    ));
     query.bind(id).fetch_optional(pool).await
 }
 
@@ -167,9 +156,11 @@ pub async fn lock_subscription(
     db: &mut PgConnection,
     id: SubscriptionId,
 ) -> sqlx::Result<Option<Subscription>> {
-    let query = sqlx::query_as(
-        "select * from subscriptions where id = $1 and status <> 'incomplete' for update",
-    );
+    let query = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where id = $1 and status <> 'incomplete' for update"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
@@ -190,8 +181,11 @@ pub async fn list_subscriptions(
     filter: &Filter,
     paging: Paging,
 ) -> sqlx::Result<Vec<Subscription>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from subscriptions where status <> 'incomplete'");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where status <> 'incomplete'"
+    ));
     if filter.billed_only {
         sql.push(" and (status in ('active', 'past_due')");
         sql.push(" or status = 'paused' and resume_on is not null)");

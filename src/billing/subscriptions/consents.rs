@@ -18,12 +18,13 @@ use crate::billing::subscriptions::price_rises::awaited;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
-use crate::redact::card_text::without_card;
+use crate::redact::cards::without_card;
 use crate::rules::ids::{ConsentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::subscription_state::Status;
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// How and when the customer consented.
@@ -91,6 +92,14 @@ impl FromFields for ConsentRequest {
     }
 }
 
+/// The columns of [`Consent`].
+macro_rules! consent_columns {
+    () => {
+        "id, subscription_id, old_amount, new_amount, effective_date, consented_at, method, evidence, \
+         created_at"
+    };
+}
+
 /// A row of `price_consents`.
 #[derive(sqlx::FromRow)]
 pub struct Consent {
@@ -156,7 +165,7 @@ pub async fn record(
     Body(request): Body<ConsentRequest>,
 ) -> Answer {
     let (mut tx, s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    let rise = awaited(&s).filter(|_| s.standing.status != Status::Canceled);
+    let rise = awaited(&s).filter(|_| s.state.status != Status::Canceled);
     let Some(rise) = rise else {
         let ko = "예정된 가격 인상이나 유료 전환이 없습니다.";
         let reason = Text::new(ko, "No price rise and no first charge is to come.");
@@ -197,14 +206,15 @@ async fn write(
         return Err(ApiError::invalid_field(field, reason));
     }
     let rise = awaited(s).ok_or_else(not_awaited)?;
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "insert into price_consents (id, subscription_id, rise, old_amount, new_amount,
-            effective_date, consented_at, method, evidence, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *",
-    );
+                effective_date, consented_at, method, evidence, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ",
+        consent_columns!()
+    ));
     let query = query.bind(ConsentId::new()).bind(s.id).bind(rise.id);
     let query = query.bind(rise.old_amount).bind(rise.new_amount);
-    let query = query.bind(s.standing.next_billing_date).bind(consented_at);
+    let query = query.bind(s.state.next_billing_date).bind(consented_at);
     let query = query.bind(given.method.0).bind(given.evidence.map(|e| e.0)).bind(now);
     Ok(query.fetch_one(db).await?)
 }
@@ -244,8 +254,11 @@ async fn consents_of(
     id: SubscriptionId,
     paging: Paging,
 ) -> sqlx::Result<Vec<Consent>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from price_consents where subscription_id = ");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        consent_columns!(),
+        " from price_consents where subscription_id = "
+    ));
     sql.push_bind(id);
     if let Some(before) = paging.before {
         sql.push(" and id < ").push_bind(before);

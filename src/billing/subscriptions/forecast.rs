@@ -11,13 +11,14 @@ use crate::billing::store::{self, Filter, Subscription};
 use crate::billing::subscriptions::price_rises::{OnTheDay, on_the_day};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
-use crate::http::error::{ApiError, Text};
+use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromFields, Query};
 use crate::kiwoom::text::CustomerId;
 use crate::payments::store::attempts;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::money::Won;
 use crate::rules::subscription_state::Planned;
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 const MAX_YEARS: u32 = 3;
@@ -99,7 +100,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
 }
 
 async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
-    let planned = s.standing.planned(ctx.rules(), ctx.clock.now(), until);
+    let planned = s.state.planned(ctx.rules(), ctx.clock.now(), until);
     let mut db = ctx.pool.acquire().await?;
     // Only the first to come can be a retry.
     let earlier = match planned.first() {

@@ -13,19 +13,23 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgTransaction};
 use utoipa::ToSchema;
 
+use crate::api::filters::terms;
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
 use crate::billing::store::{self, Filter, Subscription};
 use crate::billing::subscriptions::subscribe::PlanId;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::error::{ApiError, Code, Text};
-use crate::http::extract::{Body, Fields, FromField, FromFields, OptionalBody, PathId, Query};
+use crate::http::error::{ApiError, Code};
+use crate::http::extract::{
+    Body, Fields, FromField, FromFields, OptionalBody, PathId, Query, one_of,
+};
 use crate::http::fields::Reason;
 use crate::kiwoom::text::CustomerId;
 use crate::payments::store::terms::Terms;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::subscription_state::Status;
+use crate::rules::text::Text;
 
 /// 구독 정보 조회.
 #[utoipa::path(
@@ -48,18 +52,15 @@ pub struct ListRequest {
 
 const STATUSES: &[&str] = &["active", "past_due", "paused", "unpaid", "canceled"];
 
+#[derive(Clone, Copy)]
 struct StatusFilter(&'static str);
 
 described!(StatusFilter as "SubscriptionStatus", description::one_of(STATUSES.iter().copied()));
 
 impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let found = STATUSES.iter().find(|name| value.as_str() == Some(name));
-        let names = STATUSES.join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        found.map(|name| Self(name)).ok_or_else(wrong)
+        let words: Vec<_> = STATUSES.iter().map(|status| (*status, Self(status))).collect();
+        one_of(value, &words)
     }
 }
 
@@ -72,7 +73,7 @@ impl FromFields for ListRequest {
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             plan_id: plan_id.map(|p| p.0),
             status: status.map(|s| s.0),
-            terms: Terms::from_fields(f),
+            terms: terms(f),
             ..Filter::default()
         };
         Some(Self { filter, paging: Paging::from_fields(f)? })
@@ -137,11 +138,11 @@ impl FromFields for CancelRequest {
 )]
 pub async fn cancel(State(ctx): State<AppState>, Body(request): Body<CancelRequest>) -> Answer {
     let (mut tx, mut s) = locked(&ctx, request.subscription_id).await?;
-    if s.standing.status == Status::Canceled {
+    if s.state.status == Status::Canceled {
         return Ok(subscription_answer(&ctx, s));
     }
     if request.at_period_end {
-        s.standing.cancel_at_period_end = true;
+        s.state.cancel_at_period_end = true;
     } else {
         s.cancel(ctx.clock.now());
     }
@@ -188,13 +189,13 @@ pub async fn pause(
         return Err(ApiError::invalid_field("until", reason));
     }
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    match s.standing.status {
-        Status::Paused | Status::Active => s.standing.status = Status::Paused,
+    match s.state.status {
+        Status::Paused | Status::Active => s.state.status = Status::Paused,
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
     }
-    s.standing.resume_on = request.until;
+    s.state.resume_on = request.until;
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
     Ok(subscription_answer(&ctx, s))
@@ -210,9 +211,9 @@ pub async fn pause(
 )]
 pub async fn resume(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    match s.standing.status {
+    match s.state.status {
         Status::Active => return Ok(subscription_answer(&ctx, s)),
-        Status::Paused => s.standing.resume(ctx.clock.today()),
+        Status::Paused => s.state.resume(ctx.clock.today()),
         Status::PastDue | Status::Unpaid | Status::Canceled | Status::Incomplete => {
             return Err(Code::SubscriptionNotActive.into());
         }
@@ -234,9 +235,9 @@ pub async fn locked(
 
 /// Stores all of it with the next moment put right; a charge under way sets its own at its end.
 pub async fn save(ctx: &Context, db: &mut PgConnection, s: &mut Subscription) -> sqlx::Result<()> {
-    let under_way = s.standing.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
+    let under_way = s.state.next_attempt_at.is_none() && charge_under_way(db, s.id).await?;
     if !under_way {
-        s.standing.next_attempt_at = s.standing.next_moment(ctx.rules());
+        s.state.next_attempt_at = s.state.next_moment(ctx.rules());
     }
     store::save_subscription(db, s).await
 }

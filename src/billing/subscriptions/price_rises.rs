@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::billing::store::Subscription;
 use crate::config::PriceRiseFallback;
 use crate::context::Context;
-use crate::http::error::Text;
 use crate::http::fields::TaxFree;
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 use kiwoom_clock::kst;
 
 /// 전자상거래법 제13조 제6항: days before the rise.
@@ -40,7 +40,7 @@ pub struct Rise {
 
 /// The rise that is to come: to the pending amount, or from nothing at the end of a free time.
 pub fn awaited(s: &Subscription) -> Option<Rise> {
-    if s.standing.trial_end().is_some() {
+    if s.state.trial_end().is_some() {
         return Some(Rise { id: s.id.0, old_amount: 0, new_amount: s.amount });
     }
     let (new_amount, id) = s.pending_amount.zip(s.pending_rise)?;
@@ -100,11 +100,11 @@ pub async fn settle_rise(
         }
         OnTheDay::Charge(_) => {}
         OnTheDay::StayFree => {
-            s.standing.stay_free(start, ctx.rules());
+            s.state.stay_free(start, ctx.rules());
             tracing::info!(id = %s.id, "stays free: no consent to its first charge");
         }
         OnTheDay::End => {
-            let free = s.standing.trial_end().is_some();
+            let free = s.state.trial_end().is_some();
             s.cancel(ctx.clock.now());
             s.cancel_reason = Some(if free { NOT_TO_PAY } else { NOT_TO_RISE }.to_owned());
             tracing::info!(id = %s.id, "ended: no consent to its price rise");
@@ -124,7 +124,7 @@ pub fn reprice(
 ) -> Result<(), Text> {
     let present = (s.amount, s.tax_free_amount);
     let pending = s.pending_amount.zip(s.pending_tax_free_amount);
-    let is_free = s.standing.trial_end().is_some();
+    let is_free = s.state.trial_end().is_some();
     let rises = !is_free && amount.map_or(pending.is_some(), |amount| amount > s.amount);
     let (old, old_part) = pending.filter(|_| rises).unwrap_or(present);
     let new = amount.unwrap_or(old);

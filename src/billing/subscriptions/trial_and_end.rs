@@ -2,10 +2,11 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::http::error::{ApiError, Text};
+use crate::http::error::ApiError;
 use crate::http::extract::{Fields, UpTo};
 use crate::rules::schedule::Cadence;
-use crate::rules::subscription_state::Standing;
+use crate::rules::subscription_state::SubscriptionState;
+use crate::rules::text::Text;
 
 /// The free time before the first charge.
 #[derive(Clone, Copy)]
@@ -74,8 +75,8 @@ impl Limit {
     }
 
     /// Sets it in place of the one there was. An error when the date is not after `today`.
-    pub fn set(self, standing: &mut Standing, today: NaiveDate) -> Result<(), ApiError> {
-        (standing.end_date, standing.cycles_left) = match self {
+    pub fn set(self, state: &mut SubscriptionState, today: NaiveDate) -> Result<(), ApiError> {
+        (state.end_date, state.cycles_left) = match self {
             Self::Date(date) if date <= today => {
                 let reason = Text::new("오늘보다 뒤여야 합니다.", "Has to be after today.");
                 return Err(ApiError::invalid_field("endDate", reason));

@@ -1,12 +1,15 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::NaiveDate;
+use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
-use crate::billing::cards::usable;
+use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store::{self, Subscription};
 use crate::billing::subscriptions::consents::{self, Given};
@@ -15,13 +18,15 @@ use crate::billing::subscriptions::subscribe::{Metadata, PlanId, exists};
 use crate::billing::subscriptions::trial_and_end::{Limit, TotalCycles, check_limit};
 use crate::billing::subscriptions::{locked, save};
 use crate::context::{AppState, Context};
-use crate::http::answer::{Answer, Success};
-use crate::http::error::{ApiError, Code};
+use crate::http::answer::{self, Answer, Success};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields, InQuery, PathId, Query};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::ProductName;
+use crate::payments::store::open_charge;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
+use crate::rules::payment_state::State as PaymentState;
 use crate::rules::schedule::{AnchorDay, RetryDays};
 use crate::rules::subscription_state::Status;
 
@@ -98,6 +103,10 @@ impl FromFields for PreviewRequest {
     params(("id" = String, Path), ("preview" = Option<bool>, Query)),
     responses(
         (status = 200, description = "Changed", body = Success<SubscriptionBody>),
+        (status = 202, description = "Changed; what became of the charge to the new card is not known \
+            yet", body = Success<SubscriptionBody>),
+        (status = 409, description = "`charge_in_progress` or `outcome_unknown`: dates and cycles are \
+            not changed while a period's charge is open", body = ErrorBody),
     )
 )]
 pub async fn update(
@@ -107,13 +116,16 @@ pub async fn update(
     Body(request): Body<UpdateRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    if s.standing.status == Status::Canceled {
+    if s.state.status == Status::Canceled {
         return Err(Code::SubscriptionNotActive.into());
     }
     let new_card = request.billing_key.is_some_and(|key| key != s.billing_key_id);
-    let owed = matches!(s.standing.status, Status::PastDue | Status::Unpaid);
+    let owed = matches!(s.state.status, Status::PastDue | Status::Unpaid);
     if let Some(key) = request.billing_key {
-        s.billing_key_id = usable(store::hold_key(&mut tx, key).await?, &s.customer_id)?.id;
+        s.billing_key_id = lock_active_key(&mut tx, key, &s.customer_id).await?.id;
+    }
+    if request.changes_dates() {
+        no_open_charge(&mut tx, &s).await?;
     }
     let consent = apply(&mut s, request, ctx.clock.today())?;
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
@@ -126,9 +138,26 @@ pub async fn update(
     }
     tx.commit().await?;
     if new_card && owed {
-        s = settle_open_period(&ctx, s).await?;
+        return Ok(settle_open_period(&ctx, s).await);
     }
     Ok(subscription_answer(&ctx, s))
+}
+
+impl UpdateRequest {
+    /// Whether it changes when, or how often, the subscription is charged.
+    fn changes_dates(&self) -> bool {
+        self.cycle_day.is_some() || self.end_date.is_some() || self.total_cycles.is_some()
+    }
+}
+
+/// An error while the charge of the current period or of a later one has no known outcome: that is
+/// counted for the dates that it was made for.
+async fn no_open_charge(db: &mut PgConnection, s: &Subscription) -> Result<(), ApiError> {
+    match open_charge(db, s.id, s.state.period_start).await? {
+        Some(PaymentState::Unknown) => Err(Code::OutcomeUnknown.into()),
+        Some(_) => Err(Code::ChargeInProgress.into()),
+        None => Ok(()),
+    }
 }
 
 /// Changes all but the card; what is left is the consent to be recorded.
@@ -138,16 +167,16 @@ fn apply(
     today: NaiveDate,
 ) -> Result<Option<Given>, ApiError> {
     if let Some(day) = request.cycle_day {
-        let cadence = &mut s.standing.cadence;
+        let cadence = &mut s.state.cadence;
         cadence.fits(day).map_err(|reason| ApiError::invalid_field("cycleDay", reason))?;
         cadence.anchor = day;
-        s.standing.move_to(s.standing.next_billing_date);
+        s.state.move_to(s.state.next_billing_date);
     }
     if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
-        limit.set(&mut s.standing, today)?;
+        limit.set(&mut s.state, today)?;
     }
     if let Some(ends) = request.cancel_at_period_end {
-        s.standing.cancel_at_period_end = ends;
+        s.state.cancel_at_period_end = ends;
         s.cancel_reason = s.cancel_reason.take().filter(|_| ends);
     }
     reprice(s, request.amount, request.tax_free_amount.map(|part| part.0))
@@ -155,17 +184,22 @@ fn apply(
     s.plan_id = request.plan_id.map_or(s.plan_id.clone(), |p| p.0);
     s.product_name = request.product_name.map_or(s.product_name.clone(), |n| n.as_str().to_owned());
     s.metadata = request.metadata.map_or(s.metadata.clone(), |m| Json(m.0));
-    s.standing.retry_days = request.retry_days.or(s.standing.retry_days.take());
+    s.state.retry_days = request.retry_days.or(s.state.retry_days.take());
     Ok(request.consent)
 }
 
 /// Charges what is owed to the new card. The change stands whatever comes of it: a decline uses up
 /// no planned retry, and what was not sent is left to them.
-async fn settle_open_period(ctx: &Context, s: Subscription) -> Result<Subscription, ApiError> {
+async fn settle_open_period(ctx: &Context, s: Subscription) -> Response {
     let id = s.id;
     if let Err(reason) = charge_due(ctx, id, PaymentId::new(), By::Merchant).await {
-        let code = ApiError::from(reason).code();
-        tracing::warn!(%id, ?code, "the open period was not charged to the new card");
+        tracing::warn!(%id, ?reason, "the open period was not charged to the new card");
     }
-    Ok(store::find_subscription(&ctx.pool, id).await?.unwrap_or(s))
+    match store::find_subscription(&ctx.pool, id).await {
+        Ok(found) => subscription_answer(ctx, found.unwrap_or(s)),
+        Err(error) => {
+            tracing::warn!(%id, %error, "charged, but the subscription cannot be read now");
+            answer::with_status(StatusCode::ACCEPTED, SubscriptionBody::new(ctx.rules(), s))
+        }
+    }
 }

@@ -4,13 +4,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 
-use crate::billing::store::{self, BillingKey};
-use crate::commands::import::{Desk, Refusal};
-use crate::http::error::Text;
+use crate::billing::store::{self, BillingKey, KeyStatus};
+use crate::commands::import::{Importer, Refusal};
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::kiwoom::card::CardNumber;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email};
 use crate::rules::ids::BillingKeyId;
+use crate::rules::text::Text;
 use crate::storage::vault::{Vault, VaultError};
 
 /// What a line says.
@@ -111,7 +111,7 @@ fn not_a_card(value: &Value, max: usize) -> Result<String, Text> {
 
 /// Writes the key of one line: its id, the customer's and the reference.
 pub(super) async fn take(
-    desk: &Desk,
+    importer: &Importer,
     db: &mut PgConnection,
     cells: Map<String, Value>,
 ) -> Result<String, Refusal> {
@@ -120,7 +120,7 @@ pub(super) async fn take(
     if [Some(row.customer_id.as_str()), reference].contains(&Some(row.autokey.0.expose_secret())) {
         return Err(Refusal::Line("autokey: Stands in another column too.".to_owned()));
     }
-    if let Some(id) = known(db, &desk.vault, &row).await? {
+    if let Some(id) = known(db, &importer.vault, &row).await? {
         return Err(Refusal::Line(format!("already there: {id}")));
     }
     let id = BillingKeyId::new();
@@ -129,11 +129,11 @@ pub(super) async fn take(
         customer_id: row.customer_id.as_str().to_owned(),
         customer_name: row.customer_name.as_str().to_owned(),
         customer_email: row.customer_email.map(|e| e.as_str().to_owned()),
-        sealed: desk.vault.seal(db, id.0, &row.autokey.0).await?,
+        sealed: importer.vault.seal(db, id.0, &row.autokey.0).await?,
         card_company_code: row.card_company_code.0,
         card_number_masked: row.card_number.0,
-        status: "active".to_owned(),
-        created_at: desk.clock.now(),
+        status: KeyStatus::Active,
+        created_at: importer.clock.now(),
         card_expires: None,
     };
     store::insert_key(db, &key).await?;
@@ -147,7 +147,7 @@ async fn known(
     vault: &Vault,
     row: &KeyRow,
 ) -> Result<Option<BillingKeyId>, Refusal> {
-    let keys = store::keys_of_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
+    let keys = store::find_keys_by_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
     for key in keys {
         let autokey = vault.open(&mut *db, key.id.0, &key.sealed).await?;
         if autokey.expose_secret() == row.autokey.0.expose_secret() {

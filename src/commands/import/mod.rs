@@ -29,7 +29,7 @@ const LOCK: i64 = 0x696d_706f_7274;
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What an import works with.
-pub struct Desk {
+pub struct Importer {
     /// Encrypts billing keys, with the secret of the service.
     pub vault: Vault,
     /// The time of the service.
@@ -48,7 +48,7 @@ enum Refusal {
     Import(Failure),
 }
 
-impl Desk {
+impl Importer {
     /// Imports the file and reports on stdout, line by line. `false` when a line was bad and so
     /// nothing was imported; an error when the database, the secret or stdout failed.
     pub async fn import(&self, pool: &PgPool, sheet: Sheet) -> Result<bool, Failure> {

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::billing::cards::usable;
+use crate::billing::cards::lock_active_key;
 use crate::billing::store;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
-use crate::commands::import::{Desk, Refusal};
-use crate::http::error::Text;
+use crate::commands::import::{Importer, Refusal};
 use crate::http::extract::{Fields, FromFields};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::Cadence;
+use crate::rules::text::Text;
 
 /// What a line says.
 struct SubscriptionRow {
@@ -31,17 +31,20 @@ impl FromFields for SubscriptionRow {
 
 /// Writes the subscription of one line: its id and the customer's.
 pub(super) async fn take(
-    desk: &Desk,
+    importer: &Importer,
     db: &mut PgConnection,
     cells: Map<String, Value>,
 ) -> Result<String, Refusal> {
     let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells))?;
     let mut problems = Vec::new();
-    if let Err(reason) = billed_on(request.cadence(), desk.clock.today(), next_billing_date) {
+    if let Err(reason) = billed_on(request.cadence(), importer.clock.today(), next_billing_date) {
         problems.push(format!("nextBillingDate: {}", reason.en));
     }
-    let key = store::hold_key(db, request.billing_key).await?;
-    if let Err(error) = usable(key, request.customer_id.as_str()) {
+    let key = lock_active_key(db, request.billing_key, request.customer_id.as_str()).await;
+    if let Err(error) = key {
+        if error.is_server_error() {
+            return Err(error.into());
+        }
         problems.push(format!("billingKey: {}", error.english()));
     }
     if !problems.is_empty() {
@@ -49,7 +52,7 @@ pub(super) async fn take(
     }
     request.start_date = Some(next_billing_date);
     let id = SubscriptionId::new();
-    let subscription = draft(&desk.clock, &desk.rules, id, &request)?;
+    let subscription = draft(&importer.clock, &importer.rules, id, &request)?;
     // A duplicate costs only its own line.
     let mut savepoint = db.begin().await?;
     store::insert_subscription(&mut savepoint, &subscription).await.map_err(exists)?;

@@ -1,43 +1,21 @@
 //! Every error that a caller can meet: one table gives its status, its code and its text.
 //!
-//! A handler returns an [`ApiError`]; the layer [`render`] turns it into the agreed envelope in
-//! the caller's language, with the request's id.
+//! A handler returns an [`ApiError`]; the layer `envelope` turns it into the agreed envelope in the
+//! caller's language, with the request's id.
 
 mod code;
 
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use code::Code;
 
-use crate::access::request_id::RequestId;
-
-/// A text in the API's two languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    /// Korean, the default.
-    pub ko: String,
-    /// English, with `Accept-Language: en`.
-    pub en: String,
-}
-
-impl Text {
-    /// Both languages at once.
-    pub fn new(ko: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { ko: ko.into(), en: en.into() }
-    }
-
-    fn pick(self, english: bool) -> String {
-        if english { self.en } else { self.ko }
-    }
-}
+use crate::rules::text::Text;
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +49,7 @@ pub struct ApiError {
 impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
         let retry_after_secs = match code {
-            Code::RequestInProgress | Code::RateLimited => Some(1),
+            Code::RequestInProgress | Code::RateLimited | Code::ChargeInProgress => Some(1),
             Code::DatabaseUnavailable | Code::ShuttingDown => Some(5),
             _ => None,
         };
@@ -138,7 +116,8 @@ impl ApiError {
         details.join("; ")
     }
 
-    fn into_envelope(self, request_id: &str, english: bool) -> Response {
+    /// The agreed envelope, for the request with this id, in English or else in Korean.
+    pub fn into_envelope(self, request_id: &str, english: bool) -> Response {
         let (status, code, ko, en) = self.code.row();
         let text = self.text.map_or_else(|| Text::new(ko, en), |text| *text);
         let details = self.details.into_iter();
@@ -163,55 +142,12 @@ impl ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// Only the status; [`render`] writes the body.
+    /// Only the status; the layer `envelope` writes the body.
     fn into_response(self) -> Response {
         let mut response = self.code.row().0.into_response();
         response.extensions_mut().insert(self);
         response
     }
-}
-
-impl From<sqlx::Error> for ApiError {
-    /// A query that failed for a reason its caller did not foresee. Logged here, once.
-    fn from(error: sqlx::Error) -> Self {
-        if is_database_down(&error) {
-            tracing::warn!(%error, "database not available");
-            return Code::DatabaseUnavailable.into();
-        }
-        // Ids are new each time, but for a request that another process has taken over.
-        let constraint = error.as_database_error().and_then(|e| e.constraint());
-        if constraint.is_some_and(|name| name.ends_with("_pkey")) {
-            tracing::warn!(%error, "another process has taken this request over");
-            return Code::RequestInProgress.into();
-        }
-        tracing::error!(%error, "unexpected database error");
-        Code::Internal.into()
-    }
-}
-
-/// Whether the server could not be reached, is going away or could not do it just now, as opposed to
-/// refusing the statement: the same statement may succeed later.
-pub fn is_database_down(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // Class 08 connection, 40 deadlock, 53 resources, 55 lock not available, 57 operator
-        // intervention (shutdown, starting up); 25006 a standby that is about to be promoted.
-        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
-            ["08", "25006", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
-        }),
-        _ => false,
-    }
-}
-
-/// Whether the server knows no such function or does not let us call it.
-pub fn is_forbidden(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "42501" || code == "42883")
 }
 
 /// The error envelope.
@@ -238,22 +174,6 @@ struct ErrorContent {
 struct FieldProblem {
     field: String,
     reason: String,
-}
-
-/// Layer: writes the envelope of an [`ApiError`] that a handler or an inner layer returned.
-pub async fn render(request: Request, next: Next) -> Response {
-    let english = prefers_english(request.headers());
-    let request_id = RequestId::of(request.extensions());
-    let mut response = next.run(request).await;
-    match response.extensions_mut().remove::<ApiError>() {
-        Some(error) => error.into_envelope(&request_id, english),
-        None => response,
-    }
-}
-
-fn prefers_english(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
-    accepted.is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("en"))
 }
 
 #[cfg(test)]

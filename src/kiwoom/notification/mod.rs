@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::kiwoom::charset;
 use crate::kiwoom::codes;
 use crate::kiwoom::wire::instant;
+use crate::redact::cards::{mask_all_digits, mask_cards};
 
 /// What KiwoomPay tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,76 +221,6 @@ pub fn masked(fields: &Fields) -> String {
         format!("{}={value}", mask_cards(&name))
     });
     pairs.collect::<Vec<_>>().join("&")
-}
-
-fn mask_all_digits(text: &str) -> String {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    let mut seen = 0;
-    let hide = |c: char| {
-        if !c.is_ascii_digit() {
-            return c;
-        }
-        seen += 1;
-        if seen <= 6 || seen + 4 > digits { c } else { '*' }
-    };
-    text.chars().map(hide).collect()
-}
-
-/// Masks 13 to 19 digits that pass Luhn's check: one group of digits, or neighbouring groups with
-/// spaces and hyphens between them.
-pub fn mask_cards(text: &str) -> String {
-    let masked = mask_apart(text);
-    // The last digits of one may be the first of another.
-    if masked == text { masked } else { mask_cards(&masked) }
-}
-
-/// Masks those that share no digit with one before them.
-fn mask_apart(text: &str) -> String {
-    let groups = digit_groups(text);
-    let mut out = String::with_capacity(text.len());
-    let (mut copied, mut first) = (0, 0);
-    while let Some(&(start, _)) = groups.get(first) {
-        let Some(last) = card_from(text, &groups[first..]) else {
-            first += 1;
-            continue;
-        };
-        let end = groups[first + last].1;
-        out.push_str(&text[copied..start]);
-        out.push_str(&mask_all_digits(&text[start..end]));
-        (copied, first) = (end, first + last + 1);
-    }
-    out.push_str(&text[copied..]);
-    out
-}
-
-/// Where each group of digits starts and ends.
-fn digit_groups(text: &str) -> Vec<(usize, usize)> {
-    let mut groups: Vec<(usize, usize)> = Vec::new();
-    for (at, _) in text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()) {
-        match groups.last_mut() {
-            Some((_, end)) if *end == at => *end += 1,
-            _ => groups.push((at, at + 1)),
-        }
-    }
-    groups
-}
-
-/// The index of the last group of the longest card number that begins with the first group.
-fn card_from(text: &str, groups: &[(usize, usize)]) -> Option<usize> {
-    let (mut digits, mut found) = (String::new(), None);
-    let mut end = groups.first()?.0;
-    for (index, group) in groups.iter().enumerate() {
-        let joined = text[end..group.0].bytes().all(|b| matches!(b, b' ' | b'-'));
-        digits.push_str(&text[group.0..group.1]);
-        if !joined || digits.len() > 19 {
-            break;
-        }
-        if digits.len() >= 13 && super::card::passes_luhn(&digits) {
-            found = Some(index);
-        }
-        end = group.1;
-    }
-    found
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -41,8 +41,10 @@ pub const MAX_REQUESTS: usize = 128;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
+/// Says that an answer is that of an earlier request with the key.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// A sender that never lives: numbers of processes begin at 1.
-const NOBODY: i32 = 0;
+const NO_SENDER: i32 = 0;
 
 /// The id for what a request makes.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ impl<S: Sync> FromRequestParts<S> for NewId {
 enum Begun {
     Fresh(Claim),
     Resumed(Claim),
+    /// The first answer was 202: it may be known by now what became of it.
+    AskedAgain(Claim),
     Answered(StatusCode, Vec<u8>),
 }
 
@@ -119,10 +123,11 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
 }
 
 async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next) -> Response {
-    let (claim, resumed) = match begin(ctx, scope).await {
+    let (claim, resumed, replayed) = match begin(ctx, scope).await {
         Ok(Begun::Answered(status, body)) => return stored_response(status, body),
-        Ok(Begun::Fresh(claim)) => (claim, false),
-        Ok(Begun::Resumed(claim)) => (claim, true),
+        Ok(Begun::Fresh(claim)) => (claim, false, false),
+        Ok(Begun::Resumed(claim)) => (claim, true, false),
+        Ok(Begun::AskedAgain(claim)) => (claim, true, true),
         Err(error) => return error.into_response(),
     };
     request.extensions_mut().insert(NewId { id: claim.id, resumed });
@@ -131,11 +136,17 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
         Ok(()) => (next.run(request).await, true),
         Err(error) => (ApiError::from(error).into_response(), false),
     };
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if replayed {
+        parts.headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    // One that only says "not now" is no answer.
-    let answer = (answered && !parts.headers.contains_key(header::RETRY_AFTER))
-        .then(|| (parts.status, bytes.clone()));
+    // One that only says "not now" is no answer, nor is a fault of ours or of the gateway's: what was
+    // begun is found by its id when the request comes again.
+    let kept = answered
+        && !parts.status.is_server_error()
+        && !parts.headers.contains_key(header::RETRY_AFTER);
+    let answer = kept.then(|| (parts.status, bytes.clone()));
     let pool = ctx.pool.clone();
     if let Err(error) = finish(&pool, claim, answer.as_ref()).await {
         tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
@@ -176,6 +187,10 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
     }
     if let (Some(status), Some(body)) = (row.status, row.body) {
         let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok());
+        if status == Some(StatusCode::ACCEPTED) {
+            let claim = ask_again(ctx, row.id).await?;
+            return claim.map(Begun::AskedAgain).ok_or(Code::RequestInProgress.into());
+        }
         return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
     }
     let claim = take_over(ctx, row.id).await?;
@@ -213,6 +228,16 @@ async fn take_over(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
     query.fetch_optional(&ctx.pool).await
 }
 
+/// Takes a request again whose answer was 202. Nothing is done a second time: its payment or refund is
+/// there, and the answer is what became of it.
+async fn ask_again(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
+    let query = sqlx::query_as(
+        "update idempotency_keys set status = null, body = null, sender = $2, started_at = now()
+         where id = $1 and status = 202 returning id, started_at",
+    );
+    query.bind(id).bind(ctx.instance.number()).fetch_optional(&ctx.pool).await
+}
+
 /// Stores the answer. Without one the claim is given up, and the next request with the key goes on
 /// from what this one did: a key that were free again would have it done a second time.
 async fn finish(
@@ -234,7 +259,7 @@ async fn finish(
                 "update idempotency_keys set sender = $3
                  where id = $1 and started_at = $2 and status is null",
             );
-            query.bind(claim.id).bind(claim.started_at).bind(NOBODY)
+            query.bind(claim.id).bind(claim.started_at).bind(NO_SENDER)
         }
     };
     let done = query.execute(pool).await?;
@@ -246,7 +271,8 @@ async fn finish(
 
 fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {
     let json = HeaderValue::from_static("application/json");
-    (status, [(header::CONTENT_TYPE, json)], body).into_response()
+    let replayed = HeaderValue::from_static("true");
+    (status, [(header::CONTENT_TYPE, json), (REPLAYED, replayed)], body).into_response()
 }
 
 /// Reads a body that nobody wants, keeping none of it: left unread, it would close the connection

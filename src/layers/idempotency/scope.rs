@@ -4,12 +4,14 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
+use sha2::{Digest, Sha256};
 
 use crate::access::api_keys::FirstKeyId;
-use crate::http::error::{ApiError, Text};
-use crate::layers::auth::holds_key;
-use crate::redact::card_text::{self, holds_card};
-use crate::redact::shown::shown_path;
+use crate::http::error::ApiError;
+use crate::redact::cards::{self, holds_card};
+use crate::redact::keys::holds_key;
+use crate::redact::paths::shown_path;
+use crate::rules::text::Text;
 
 const HEADER: &str = "idempotency-key";
 
@@ -44,11 +46,23 @@ impl Scope {
         Self {
             api_key_id: api_key_id.unwrap_or_default(),
             method: parts.method.to_string(),
-            path: path + mark,
+            path: short(path) + mark,
             key,
             asked,
         }
     }
+}
+
+/// A path as it is kept. An index row has room for less than a path may be long, so one of more than
+/// 500 bytes is kept as its beginning and its hash.
+fn short(path: String) -> String {
+    const MOST: usize = 500;
+    if path.len() <= MOST {
+        return path;
+    }
+    let hash = hex::encode(Sha256::digest(&path));
+    let start: String = path.chars().take(MOST / 5).collect();
+    format!("{start}~{hash}")
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
@@ -57,7 +71,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     if (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic) {
         let key = String::from_utf8_lossy(bytes).into_owned();
         if holds_card(&key) {
-            return Err(ApiError::invalid_field("Idempotency-Key", card_text::refusal()));
+            return Err(ApiError::invalid_field("Idempotency-Key", cards::refusal()));
         }
         if holds_key(headers, &key) {
             let ko = "API 키를 넣을 수 없습니다.";

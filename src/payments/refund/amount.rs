@@ -46,7 +46,7 @@ fn amount_of(payment: &Payment, request: &Request, today: NaiveDate) -> Result<W
         Wanted::Exactly(amount) => amount.get(),
         Wanted::All => left,
         Wanted::Unused(basis) => {
-            pro_rata::quote(payment, basis, today).ok_or(RefundError::NoPeriod)?.won
+            pro_rata::quote(payment.paid(), basis, today).ok_or(RefundError::NoPeriod)?.won
         }
     };
     let amount = Won::new(amount).filter(|amount| amount.get() <= left);

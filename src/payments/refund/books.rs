@@ -1,10 +1,12 @@
-//! The only writer of a refund's state: the outcome and the amount it moves, in one transaction.
+//! Records the outcome of a refund and the amount it moves, in one transaction. A cancellation made
+//! elsewhere is written by `cancellation.rs`.
 
 use sqlx::postgres::PgTransaction;
 
 use crate::context::Context;
 use crate::payments::refund::RefundOutcome;
 use crate::payments::settle::SettleError;
+use crate::payments::store::columns::refund_columns;
 use crate::payments::store::{self, Payment, Refund, RefundState};
 use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::payment_state::Contradiction;
@@ -20,7 +22,12 @@ pub async fn settle(
     let found = store::find_refund(&ctx.pool, id).await?.ok_or(SettleError::NotFound)?;
     let mut tx = ctx.begin().await?;
     let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
-    let query = sqlx::query_as("select * from refunds where id = $1 for update").bind(id);
+    let query = sqlx::query_as(concat!(
+        "select ",
+        refund_columns!(),
+        " from refunds where id = $1 for update"
+    ))
+    .bind(id);
     let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
     if !decide(refund.state, outcome)? {
         return Ok(Some((refund, payment)));
@@ -51,7 +58,9 @@ pub(in crate::payments) async fn finish(
     outcome: &RefundOutcome,
     resolve_reason: Option<&str>,
 ) -> sqlx::Result<Option<Refund>> {
-    let query = sqlx::query_as("select * from refunds where id = $1").bind(id);
+    let query =
+        sqlx::query_as(concat!("select ", refund_columns!(), " from refunds where id = $1"))
+            .bind(id);
     let refund: Refund = query.fetch_one(&mut **tx).await?;
     match outcome {
         RefundOutcome::Unknown => {}
@@ -106,11 +115,12 @@ async fn write(
         }
         RefundOutcome::Unknown | RefundOutcome::NotSent => RefundState::Unknown,
     };
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "update refunds set state = $2, transaction_id = $3, refunded_at = $4, failure_code = $5,
             failure_message = $6, resolve_reason = $7
-         where id = $1 returning *",
-    );
+         where id = $1 returning ",
+        refund_columns!()
+    ));
     let query = query.bind(id).bind(state).bind(transaction).bind(at).bind(code).bind(text);
     query.bind(resolve_reason).fetch_one(&mut **tx).await
 }

@@ -4,10 +4,10 @@
 mod amount;
 mod books;
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgTransaction;
+use uuid::Uuid;
 
 use amount::parts_of;
 pub use amount::{Wanted, check_state};
@@ -15,19 +15,15 @@ pub(super) use books::finish;
 use books::hold;
 pub use books::{decide, settle};
 
+use super::intent::{self, Call, Recorded};
+use super::journaled::Journaled;
+use super::settle::SettleError;
+use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState, intents};
 use crate::context::Context;
-use crate::http::error::is_database_down;
 use crate::kiwoom::pace::NoTurn;
 use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
-use crate::payments::charge::in_time;
-use crate::payments::settle::SettleError;
-use crate::payments::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
+use crate::payments::store::columns::refund_columns;
 use crate::rules::ids::{PaymentId, RefundId};
-
-const RECORD_TRIES: u32 = 120;
-const RECORD_PAUSE: Duration = Duration::from_millis(500);
-/// How often a hold is tried to be taken back, while the caller waits.
-const TAKE_BACK_TRIES: u32 = 20;
 
 /// What is asked for.
 pub struct Request {
@@ -44,7 +40,8 @@ pub struct Request {
 }
 
 /// What became of the call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefundOutcome {
     /// Money went back.
     Refunded {
@@ -84,6 +81,8 @@ pub enum RefundError {
     TaxFreeMisfit,
     /// Another process has taken the request over.
     TakenOver,
+    /// The service was told to stop. Nothing was sent.
+    Stopping,
     /// Too many calls to the gateway.
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
@@ -107,7 +106,13 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
     let ticket = ctx.kiwoom.ready_to_cancel(turn).await.map_err(RefundError::Gateway)?;
 
-    let (refund, since) = intend(ctx, found.id, &request).await?;
+    if ctx.stop.is_cancelled() {
+        return Err(RefundError::Stopping);
+    }
+    let mut tx = ctx.begin().await?;
+    let refund = intend(ctx, &mut tx, found.id, &request).await?;
+    let call = RefundCall { refund: &refund, payment: &found };
+    let since = intent::commit(ctx, call, tx).await?;
 
     let reason = request.reason.as_deref().unwrap_or("환불");
     let order = CancelOrder {
@@ -116,78 +121,95 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
         tax_free_amount: refund.tax_free_amount,
         reason,
     };
-    let answer = match in_time(since) {
+    let answer = match since.in_time() {
         Ok(()) => ctx.kiwoom.cancel(ticket, order).await,
         Err(paused) => Err(paused),
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&refund, &found, &outcome);
-    match surely(ctx, refund.id, &outcome).await {
-        Some(Some(pair)) => Ok(pair),
-        Some(None) => {
-            Err(RefundError::Gateway(error.unwrap_or(GatewayError::NotSent("not sent".into()))))
+    match intent::settle_with_retries(ctx, call, &outcome).await {
+        Recorded::As(pair) => Ok(pair),
+        Recorded::Removed => {
+            let error = error.unwrap_or_else(|| GatewayError::NotSent("not sent".into()));
+            Err(RefundError::Gateway(error))
         }
-        None => Ok((Refund { state: RefundState::Unknown, ..refund }, found)),
+        Recorded::Not => Ok((Refund { state: RefundState::Unknown, ..refund }, found)),
     }
 }
 
-/// Step 1: holds the amount on the payment and writes the refund as `sending`. Also the moment of
-/// the commit.
+/// Step 1: holds the amount on the payment and writes the refund as `sending`.
 async fn intend(
     ctx: &Context,
+    tx: &mut PgTransaction<'static>,
     id: PaymentId,
     request: &Request,
-) -> Result<(Refund, Instant), RefundError> {
-    let mut tx = ctx.begin().await?;
-    if !store::is_own_request(&mut tx, request.id.0, ctx.instance.number()).await? {
+) -> Result<Refund, RefundError> {
+    if !store::is_own_request(tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);
     }
-    let payment = store::lock(&mut tx, id).await?.ok_or(RefundError::NotFound)?;
-    let (amount, tax_free_amount) = parts_of(&mut tx, &payment, request, ctx.clock.today()).await?;
-    hold(&mut tx, id, amount.get()).await?;
-    let query = sqlx::query_as(
+    let payment = store::lock(tx, id).await?.ok_or(RefundError::NotFound)?;
+    let (amount, tax_free_amount) = parts_of(tx, &payment, request, ctx.clock.today()).await?;
+    hold(tx, id, amount.get()).await?;
+    let query = sqlx::query_as(concat!(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
             created_at, sent_at)
-         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning *",
-    );
-    let refund: Refund = query
-        .bind(request.id)
-        .bind(id)
-        .bind(amount)
-        .bind(tax_free_amount)
-        .bind(&request.reason)
-        .bind(ctx.instance.number())
-        .bind(ctx.clock.now())
-        .fetch_one(&mut *tx)
-        .await?;
-    let since = Instant::now();
-    if let Err(error) = tx.commit().await {
-        take_back(ctx, id, refund.id).await;
-        return Err(error.into());
-    }
-    Ok((refund, since))
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning ",
+        refund_columns!()
+    ));
+    let query = query.bind(request.id).bind(id).bind(amount).bind(tax_free_amount);
+    let query = query.bind(&request.reason).bind(ctx.instance.number()).bind(ctx.clock.now());
+    Ok(query.fetch_one(&mut **tx).await?)
 }
 
-/// Takes a hold back whose commit was not confirmed. Nothing has been sent for it. The payment's
-/// row can be locked only when that commit has taken place or has failed.
-async fn take_back(ctx: &Context, id: PaymentId, refund: RefundId) {
-    tracing::warn!(id = %refund, "an intent whose commit was not confirmed is taken back");
-    for _ in 0..TAKE_BACK_TRIES {
-        match taken_back(ctx, id, refund).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(id = %refund, %error, "intent not taken back yet"),
+/// A refund of a payment, as it was intended.
+#[derive(Clone, Copy)]
+struct RefundCall<'a> {
+    refund: &'a Refund,
+    payment: &'a Payment,
+}
+
+impl std::fmt::Display for RefundCall<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.refund.id.fmt(f)
+    }
+}
+
+impl Call for RefundCall<'_> {
+    type Outcome = RefundOutcome;
+    type Record = (Refund, Payment);
+
+    const UNKNOWN: RefundOutcome = RefundOutcome::Unknown;
+    const NOT_SENT: RefundOutcome = RefundOutcome::NotSent;
+
+    fn row(self) -> Uuid {
+        self.refund.id.0
+    }
+
+    async fn settle(
+        self,
+        ctx: &Context,
+        outcome: &RefundOutcome,
+    ) -> Result<Option<(Refund, Payment)>, SettleError> {
+        settle(ctx, self.refund.id, outcome, None).await
+    }
+
+    fn journaled(self, outcome: &RefundOutcome) -> Journaled {
+        Journaled::Refund {
+            refund: self.refund.clone(),
+            transaction_id: self.payment.transaction_id.clone(),
+            outcome: outcome.clone(),
         }
-        tokio::time::sleep(RECORD_PAUSE).await;
     }
-}
 
-async fn taken_back(ctx: &Context, id: PaymentId, refund: RefundId) -> Result<(), SettleError> {
-    let mut tx = ctx.begin().await?;
-    store::lock(&mut tx, id).await?;
-    tx.rollback().await?;
-    match settle(ctx, refund, &RefundOutcome::NotSent, None).await {
-        Ok(_) | Err(SettleError::NotFound) => Ok(()),
-        Err(error) => Err(error),
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+        intents::write_refund_again(ctx, self.refund).await
+    }
+
+    /// The payment's row can be locked only when that commit is decided.
+    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
+        let mut tx = ctx.begin().await?;
+        store::lock(&mut tx, self.payment.id).await?;
+        tx.rollback().await
     }
 }
 
@@ -224,33 +246,6 @@ fn outcome_of(
         Err(error @ GatewayError::Unknown(_)) => (RefundOutcome::Unknown, Some(error)),
         Err(error) => (RefundOutcome::NotSent, Some(error)),
     }
-}
-
-/// As [`settle`], waiting for a database that is away. `None` = could not be recorded.
-async fn surely(
-    ctx: &Context,
-    id: RefundId,
-    outcome: &RefundOutcome,
-) -> Option<Option<(Refund, Payment)>> {
-    for _ in 0..RECORD_TRIES {
-        match settle(ctx, id, outcome, None).await {
-            Ok(result) => {
-                if *outcome == RefundOutcome::Unknown {
-                    drop(store::call_ended(&ctx.pool, id.0).await);
-                }
-                return Some(result);
-            }
-            Err(SettleError::Database(error)) if is_database_down(&error) => {
-                tracing::warn!(%id, %error, "refund not recorded yet: the database is away");
-                tokio::time::sleep(RECORD_PAUSE).await;
-            }
-            Err(error) => {
-                tracing::error!(%id, %error, "refund not recorded");
-                return None;
-            }
-        }
-    }
-    None
 }
 
 fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {

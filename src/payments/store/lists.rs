@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::ids::{PaymentId, SubscriptionId};
@@ -32,8 +33,11 @@ pub async fn list(
     before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Payment>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from payments where kind <> 'checkout'");
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where kind <> 'checkout'"
+    ));
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }
@@ -70,7 +74,8 @@ pub async fn list_refunds(
     before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Refund>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new("select * from refunds where true");
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new(concat!("select ", refund_columns!(), " from refunds where true"));
     if let Some(payment) = payment {
         sql.push(" and payment_id = ").push_bind(payment);
     }

@@ -1,9 +1,13 @@
 //! SQL of payments and refunds.
 
+pub(crate) mod columns;
+pub(crate) mod intents;
 mod lists;
+pub mod subscription_state;
 pub mod terms;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
@@ -11,13 +15,16 @@ use uuid::Uuid;
 pub use lists::{Filter, list, list_refunds};
 
 use crate::kiwoom::text::is_order_no;
+use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
+use crate::rules::pro_rata::Paid;
 use crate::rules::schedule::Period;
 
 /// What a payment is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Kind {
     /// A single charge of a registered card.
@@ -29,7 +36,8 @@ pub enum Kind {
 }
 
 /// Who started it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum InitiatedBy {
     /// The schedule.
@@ -41,7 +49,7 @@ pub enum InitiatedBy {
 }
 
 /// A row of `payments`.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, Deserialize, Serialize, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct Payment {
     pub id: PaymentId,
@@ -79,6 +87,11 @@ impl Payment {
         self.amount.get() - self.refunded_amount - self.refunding_amount
     }
 
+    /// What a pro-rata refund of it is measured by.
+    pub fn paid(&self) -> Paid {
+        Paid { amount: self.amount.get(), left: self.refundable(), period: self.period() }
+    }
+
     /// The period it pays for, when it is a subscription's.
     pub fn period(&self) -> Option<Period> {
         Some(Period { start: self.period_start?, end: self.period_end? })
@@ -86,7 +99,8 @@ impl Payment {
 }
 
 /// Where a refund stands, as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum RefundState {
     /// The intent is committed; the call is or may be under way.
@@ -100,7 +114,7 @@ pub enum RefundState {
 }
 
 /// A row of `refunds`.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, Deserialize, Serialize, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct Refund {
     pub id: RefundId,
@@ -147,16 +161,29 @@ pub async fn find(
     reference: &PaymentRef,
 ) -> sqlx::Result<Option<Payment>> {
     let query = match reference {
-        PaymentRef::Id(id) => sqlx::query_as("select * from payments where id = $1").bind(*id),
-        PaymentRef::OrderNo(text) => {
-            sqlx::query_as("select * from payments where order_no = $1").bind(text)
+        PaymentRef::Id(id) => {
+            sqlx::query_as(concat!("select ", payment_columns!(), " from payments where id = $1"))
+                .bind(*id)
         }
-        PaymentRef::Transaction(text) => {
-            sqlx::query_as("select * from payments where transaction_id = $1").bind(text)
-        }
+        PaymentRef::OrderNo(text) => sqlx::query_as(concat!(
+            "select ",
+            payment_columns!(),
+            " from payments where order_no = $1"
+        ))
+        .bind(text),
+        PaymentRef::Transaction(text) => sqlx::query_as(concat!(
+            "select ",
+            payment_columns!(),
+            " from payments where transaction_id = $1"
+        ))
+        .bind(text),
         PaymentRef::Either(id, text) => {
-            let sql = "select * from payments where id = $1 or order_no = $2
-                order by id = $1 desc limit 1";
+            let sql = concat!(
+                "select ",
+                payment_columns!(),
+                " from payments where id = $1 or order_no = $2
+                order by id = $1 desc limit 1"
+            );
             sqlx::query_as(sql).bind(*id).bind(text)
         }
     };
@@ -165,7 +192,11 @@ pub async fn find(
 
 /// The payment, locked until the transaction ends.
 pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<Payment>> {
-    let query = sqlx::query_as("select * from payments where id = $1 for update");
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where id = $1 for update"
+    ));
     query.bind(id).fetch_optional(db).await
 }
 
@@ -218,7 +249,10 @@ pub async fn refunded_tax_free(db: &mut PgConnection, id: PaymentId) -> sqlx::Re
 
 /// The refund.
 pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
-    sqlx::query_as("select * from refunds where id = $1").bind(id).fetch_optional(pool).await
+    sqlx::query_as(concat!("select ", refund_columns!(), " from refunds where id = $1"))
+        .bind(id)
+        .fetch_optional(pool)
+        .await
 }
 
 /// The attempts made for a period, newest first.
@@ -227,10 +261,26 @@ pub async fn attempts(
     subscription: SubscriptionId,
     period_start: NaiveDate,
 ) -> sqlx::Result<Vec<Payment>> {
-    let query = sqlx::query_as(
-        "select * from payments where subscription_id = $1 and period_start = $2 order by id desc",
-    );
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where subscription_id = $1 and period_start = $2 order by id desc"
+    ));
     query.bind(subscription).bind(period_start).fetch_all(db).await
+}
+
+/// The state of a charge without a known outcome, `sending` or `unknown`, for the period that begins on
+/// `from` or for a later one.
+pub async fn open_charge(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    from: NaiveDate,
+) -> sqlx::Result<Option<State>> {
+    let query = sqlx::query_scalar(
+        "select state from payments where subscription_id = $1 and period_start >= $2
+            and state in ('sending', 'unknown') order by id desc limit 1",
+    );
+    query.bind(subscription).bind(from).fetch_optional(db).await
 }
 
 /// Payments whose state was left `sending` by a process that is gone, or for longer than any call
@@ -263,4 +313,15 @@ pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
               + (select count(*) from refunds where state = 'unknown')",
     );
     query.fetch_one(pool).await
+}
+
+/// The last charge that the books know of, and how many outcomes are unknown: where the comparison
+/// with KiwoomPay's merchant pages begins.
+pub async fn last_known(pool: &PgPool) -> sqlx::Result<(Option<String>, i64)> {
+    let last = sqlx::query_scalar(
+        "select to_char(created_at at time zone 'Asia/Seoul', 'YYYY-MM-DD HH24:MI:SS') || ' '
+            || order_no
+         from payments order by created_at desc limit 1",
+    );
+    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?))
 }

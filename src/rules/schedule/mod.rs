@@ -4,12 +4,7 @@
 //! day: anchor 31 bills on 28 or 29 February, 31 March, 30 April.
 
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveTime, Utc};
-use serde_json::Value;
-use utoipa::openapi::ArrayBuilder;
 
-use crate::http::description::{self, described};
-use crate::http::error::Text;
-use crate::http::extract::FromField;
 use kiwoom_clock::kst_instant;
 
 mod cadence;
@@ -75,29 +70,6 @@ impl RetryDays {
     }
 }
 
-described!(
-    RetryDays,
-    ArrayBuilder::new()
-        .items(description::whole(1, 27))
-        .max_items(Some(10))
-        .unique_items(true)
-        .description(Some("Increasing"))
-);
-
-impl FromField for RetryDays {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                "커지는 순서로 1 이상 27 이하의 정수 10개까지의 배열이어야 합니다.",
-                "Has to be a list of at most 10 increasing whole numbers from 1 to 27.",
-            )
-        };
-        let day = |day: &Value| day.as_i64().and_then(|day| i16::try_from(day).ok());
-        let days: Option<Vec<i16>> = value.as_array().ok_or_else(wrong)?.iter().map(day).collect();
-        days.and_then(Self::new).ok_or_else(wrong)
-    }
-}
-
 impl AnchorDay {
     /// `None` outside 1 to 31.
     pub fn new(day: i64) -> Option<Self> {
@@ -126,15 +98,6 @@ impl AnchorDay {
         let first = date.with_day(1).unwrap_or(date);
         let last = first + Months::new(1) - chrono::Days::new(1);
         first.with_day(wanted.min(last.day())).unwrap_or(last)
-    }
-}
-
-impl FromField for AnchorDay {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new("1 이상 31 이하의 정수여야 합니다.", "Has to be a whole number from 1 to 31.")
-        };
-        value.as_i64().and_then(Self::new).ok_or_else(wrong)
     }
 }
 

@@ -8,8 +8,8 @@ mod upcoming;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use crate::kiwoom::codes::Verdict;
 use crate::rules::payment_state::Outcome;
+use crate::rules::payment_state::Verdict;
 use crate::rules::schedule::{Cadence, Period, RetryDays, Rules, due_at, midnight};
 use kiwoom_clock::kst;
 
@@ -35,7 +35,7 @@ pub enum Status {
 
 /// The part of a subscription that attempts change.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Standing {
+pub struct SubscriptionState {
     /// Its status.
     pub status: Status,
     /// Its billing dates.
@@ -79,7 +79,7 @@ pub struct Attempt {
 /// After a call that was not sent, the next try.
 const NOT_SENT_PAUSE: Duration = Duration::minutes(5);
 
-impl Standing {
+impl SubscriptionState {
     /// The current period.
     pub fn period(&self) -> Period {
         Period { start: self.period_start, end: self.next_billing_date }
@@ -151,7 +151,7 @@ impl Standing {
         self.move_to(paid_until);
     }
 
-    /// The standing after `attempt` ended in `outcome` at `now`.
+    /// The state after `attempt` ended in `outcome` at `now`.
     pub fn after(
         &self,
         attempt: Attempt,
@@ -187,7 +187,7 @@ impl Standing {
         next
     }
 
-    /// The standing after a try that came to no attempt: the same, looked at again some minutes
+    /// The state after a try that came to no attempt: the same, looked at again some minutes
     /// later. While a charge is under way there is no next moment to move.
     pub fn postponed(&self, now: DateTime<Utc>) -> Self {
         let later = |at: DateTime<Utc>| at.max(now + NOT_SENT_PAUSE);

@@ -11,8 +11,8 @@ fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-fn active() -> Standing {
-    Standing {
+fn active() -> SubscriptionState {
+    SubscriptionState {
         status: Status::Active,
         cadence: Cadence::monthly(AnchorDay::new(15).unwrap()),
         period_start: date("2026-11-25"),
@@ -30,11 +30,11 @@ fn active() -> Standing {
     }
 }
 
-fn run(standing: &Standing, outcome: &Outcome, at: DateTime<Utc>) -> Standing {
-    let Due::Charge(period) = standing.due(&rules(), at) else {
-        panic!("nothing due at {at}: {standing:?}")
+fn run(state: &SubscriptionState, outcome: &Outcome, at: DateTime<Utc>) -> SubscriptionState {
+    let Due::Charge(period) = state.due(&rules(), at) else {
+        panic!("nothing due at {at}: {state:?}")
     };
-    standing.after(Attempt { period, by_merchant: false }, outcome, &rules(), at)
+    state.after(Attempt { period, by_merchant: false }, outcome, &rules(), at)
 }
 
 fn approved() -> Outcome {
@@ -158,18 +158,18 @@ fn an_old_debt_paid_late_does_not_bill_the_months_between() {
 #[test]
 fn its_own_retry_days_hold_and_say_until_when_there_is_access() {
     let soft = declined(Verdict::RetryLater);
-    let own = |days: Vec<i16>| Standing { retry_days: RetryDays::new(days), ..active() };
+    let own = |days: Vec<i16>| SubscriptionState { retry_days: RetryDays::new(days), ..active() };
     assert_eq!(own(vec![2, 9]).access_until(&rules()), None, "nothing is owed");
     let late = run(&own(vec![2, 9]), &soft, ten("2026-12-15"));
     assert_eq!(late.retry_at, Some(ten("2026-12-17")));
     assert_eq!(late.access_until(&rules()), Some(ten("2026-12-24")));
-    let ending = Standing { cancel_at_period_end: true, ..late.clone() };
+    let ending = SubscriptionState { cancel_at_period_end: true, ..late.clone() };
     assert_eq!(ending.access_until(&rules()), Some(ten("2026-12-24")));
     let last = run(&late, &soft, ten("2026-12-17"));
     assert_eq!((last.retry_at, last.retry_attempt), (Some(ten("2026-12-24")), 2));
     let unpaid = run(&last, &soft, ten("2026-12-24"));
     assert_eq!((unpaid.status, unpaid.access_until(&rules())), (Status::Unpaid, None));
-    let no_more = Standing { retry_days: RetryDays::new(vec![]), ..late.clone() };
+    let no_more = SubscriptionState { retry_days: RetryDays::new(vec![]), ..late.clone() };
     assert_eq!(no_more.access_until(&rules()), no_more.retry_at, "the planned retry is made");
     let at_once = run(&own(Vec::new()), &soft, ten("2026-12-15"));
     assert_eq!(at_once.status, Status::Unpaid, "no retry days: no retry");
@@ -177,7 +177,7 @@ fn its_own_retry_days_hold_and_say_until_when_there_is_access() {
 
 #[test]
 fn it_ends_with_its_period_when_asked_to() {
-    let ending = Standing { cancel_at_period_end: true, ..active() };
+    let ending = SubscriptionState { cancel_at_period_end: true, ..active() };
     let end = midnight(date("2026-12-15"));
     assert_eq!(ending.next_moment(&rules()), Some(end));
     assert_eq!(ending.due(&rules(), end), Due::Cancel);
@@ -186,7 +186,7 @@ fn it_ends_with_its_period_when_asked_to() {
 #[test]
 fn weekly_retries_end_before_the_week_does() {
     let anchor = AnchorDay::new(2).unwrap();
-    let every = |count| Standing {
+    let every = |count| SubscriptionState {
         cadence: Cadence { interval: Interval::Week, count, anchor },
         retry_days: RetryDays::new(vec![2, 6, 7, 13, 14]),
         next_billing_date: date("2026-12-15"),
@@ -205,7 +205,7 @@ fn weekly_retries_end_before_the_week_does() {
 #[test]
 fn an_old_debt_paid_late_goes_on_in_step() {
     let quarterly = Cadence { count: 3, ..active().cadence };
-    let start = Standing { cadence: quarterly, ..active() };
+    let start = SubscriptionState { cadence: quarterly, ..active() };
     let unpaid = run(&start, &declined(Verdict::Never), ten("2026-12-15"));
     assert_eq!(unpaid.next_billing_date, date("2027-03-15"));
     let attempt = Attempt { period: unpaid.period(), by_merchant: true };
@@ -215,7 +215,7 @@ fn an_old_debt_paid_late_goes_on_in_step() {
 
 #[test]
 fn a_number_of_periods_is_counted_as_they_are_entered() {
-    let two = Standing { cycles_left: Some(2), ..active() };
+    let two = SubscriptionState { cycles_left: Some(2), ..active() };
     let not_sent = run(&two, &Outcome::NotSent, ten("2026-12-15"));
     assert_eq!(not_sent.cycles_left, Some(2), "nothing was entered");
     let soft = declined(Verdict::RetryLater);
@@ -238,13 +238,13 @@ fn a_number_of_periods_is_counted_as_they_are_entered() {
 
 #[test]
 fn no_period_begins_on_the_end_date_or_later() {
-    let until = |end: &str| Standing { end_date: Some(date(end)), ..active() };
+    let until = |end: &str| SubscriptionState { end_date: Some(date(end)), ..active() };
     assert!(until("2026-12-15").is_last_period() && !until("2026-12-16").is_last_period());
     let paid = run(&until("2027-01-15"), &approved(), ten("2026-12-15"));
     assert_eq!(paid.due(&rules(), midnight(date("2027-01-15"))), Due::Cancel);
     let missed = ten("2027-03-20");
     assert_eq!(until("2027-03-01").due(&rules(), missed), Due::Cancel, "all of it was missed");
-    let paused = Standing { status: Status::Paused, ..until("2027-03-01") };
+    let paused = SubscriptionState { status: Status::Paused, ..until("2027-03-01") };
     let end = midnight(date("2027-03-01"));
     assert_eq!(paused.next_moment(&rules()), Some(end));
     assert_eq!(paused.due(&rules(), end), Due::Cancel);

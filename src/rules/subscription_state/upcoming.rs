@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::rules::schedule::{Period, Rules, due_at, midnight};
-use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::subscription_state::{Status, SubscriptionState};
 use kiwoom_clock::kst;
 
 /// What is due now.
@@ -37,7 +37,7 @@ impl Planned {
     }
 }
 
-impl Standing {
+impl SubscriptionState {
     /// What is due at `now`.
     pub fn due(&self, rules: &Rules, now: DateTime<Utc>) -> Due {
         if self.status == Status::Canceled || self.status == Status::Incomplete {
@@ -84,25 +84,25 @@ impl Standing {
 
     /// The charges up to `until`, inclusive, when each of them is approved.
     pub fn planned(&self, rules: &Rules, now: DateTime<Utc>, until: NaiveDate) -> Vec<Planned> {
-        let mut standing = self.clone();
+        let mut state = self.clone();
         let mut planned = Vec::new();
-        while let Some(at) = standing.next_moment(rules).map(|at| at.max(now)) {
-            let period = match standing.due(rules, at) {
+        while let Some(at) = state.next_moment(rules).map(|at| at.max(now)) {
+            let period = match state.due(rules, at) {
                 Due::Charge(period) => period,
                 Due::Resume => {
-                    standing.resume(kst(at).date_naive());
+                    state.resume(kst(at).date_naive());
                     continue;
                 }
                 Due::Cancel | Due::Nothing => break,
             };
-            let is_retry = period.start == standing.period_start;
+            let is_retry = period.start == state.period_start;
             let charge = Planned { at, period, is_retry };
             if charge.date() > until {
                 break;
             }
             planned.push(charge);
-            standing.enter(period);
-            standing.paid(at);
+            state.enter(period);
+            state.paid(at);
         }
         planned
     }

@@ -1,6 +1,7 @@
 //! The database: pool, migrations, and in development without `DATABASE_URL` a private server.
 
 mod durability;
+pub mod errors;
 pub mod grants;
 pub mod private;
 mod schema;

@@ -1,9 +1,9 @@
 //! What changes the books: outcomes, recovery, notifications, an operator. All by the program's own
 //! rules.
 
-use kiwoom_billing::kiwoom::codes::Verdict;
 use kiwoom_billing::payments::refund::{RefundOutcome, decide as decide_refund};
 use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::rules::payment_state::Verdict;
 use kiwoom_billing::rules::payment_state::{Change, Outcome, State, decide};
 use kiwoom_billing::rules::schedule::due_at;
 use kiwoom_billing::rules::subscription_state::{Attempt, Status};
@@ -94,8 +94,8 @@ impl World {
         // Found unsent only when the next period was due: as any period missed by then.
         let next_due = due_at(period.end, self.rules.charge_hour);
         sub.passed_over |= change == Change::Remove && next_due <= self.now;
-        sub.standing = sub.standing.after(attempt, outcome, &self.rules, self.now);
-        sub.was_unpaid |= sub.standing.status == Status::Unpaid;
+        sub.state = sub.state.after(attempt, outcome, &self.rules, self.now);
+        sub.was_unpaid |= sub.state.status == Status::Unpaid;
         sub.lease = None;
     }
 

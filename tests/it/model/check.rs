@@ -72,12 +72,12 @@ fn refunds(world: &World) -> Result<(), String> {
 /// A subscription that is billed has a next moment, in the future, and no period is left out.
 fn schedule(world: &World, index: usize) -> Result<(), String> {
     let sub = &world.subs[index];
-    let standing = &sub.standing;
-    if !matches!(standing.status, Status::Active | Status::PastDue) {
+    let state = &sub.state;
+    if !matches!(state.status, Status::Active | Status::PastDue) {
         return Ok(());
     }
-    ensure(standing.next_attempt_at.is_some_and(|at| at > world.now), || {
-        format!("subscription {index} waits for nothing: {standing:?}")
+    ensure(state.next_attempt_at.is_some_and(|at| at > world.now), || {
+        format!("subscription {index} waits for nothing: {state:?}")
     })?;
     if sub.passed_over || sub.was_unpaid || sub.canceled {
         return Ok(());
@@ -89,11 +89,11 @@ fn schedule(world: &World, index: usize) -> Result<(), String> {
         .map(|(_, period)| period.start)
         .collect();
     let mut expected = sub.first_due;
-    while expected < standing.next_billing_date {
+    while expected < state.next_billing_date {
         ensure(attempted.contains(&expected), || {
-            format!("subscription {index} has no attempt for {expected}: {standing:?}")
+            format!("subscription {index} has no attempt for {expected}: {state:?}")
         })?;
-        expected = standing.cadence.next(expected);
+        expected = state.cadence.next(expected);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ impl World {
     pub fn claim(&mut self) {
         let Some(proc) = self.awake() else { return };
         for sub in 0..self.subs.len() {
-            let due = self.subs[sub].standing.next_attempt_at.is_some_and(|at| at <= self.now);
+            let due = self.subs[sub].state.next_attempt_at.is_some_and(|at| at <= self.now);
             let free = match self.subs[sub].lease {
                 None => true,
                 Some(lease) => lease.until < self.tick || !self.is_live(lease.owner),
@@ -53,7 +53,7 @@ impl World {
                 sub.lease = sub.lease.filter(|lease| lease.until >= self.tick);
             }
             let now = self.now;
-            if self.subs.iter().any(|s| s.standing.next_attempt_at.is_some_and(|at| at <= now)) {
+            if self.subs.iter().any(|s| s.state.next_attempt_at.is_some_and(|at| at <= now)) {
                 self.claim();
             }
         }
@@ -131,8 +131,8 @@ impl World {
         if self.fault(4) {
             self.counters.count("step 1 failed");
             if lease.is_some() {
-                let later = self.subs[sub].standing.postponed(self.now);
-                self.subs[sub].standing = later;
+                let later = self.subs[sub].state.postponed(self.now);
+                self.subs[sub].state = later;
                 self.subs[sub].lease = None;
             }
             return false;
@@ -160,15 +160,15 @@ impl World {
         if self.sabotage == Sabotage::NoLookNoIndex && self.payments.contains_key(&flow.order) {
             return false;
         }
-        let standing = &mut self.subs[sub].standing;
-        let before = standing.next_attempt_at.take();
+        let state = &mut self.subs[sub].state;
+        let before = state.next_attempt_at.take();
         let lease_before = self.subs[sub].lease.take();
         let row = Self::row(flow, Some((sub, period)), lease.is_none());
         if self.commits(flow, row) {
             return true;
         }
         // Rolled back.
-        self.subs[sub].standing.next_attempt_at = before;
+        self.subs[sub].state.next_attempt_at = before;
         self.subs[sub].lease = lease_before;
         flow.step == Step::TakeBack
     }
@@ -179,13 +179,13 @@ impl World {
     }
 
     fn due_period(&self, sub: usize, schedule: bool) -> Option<Period> {
-        let standing = &self.subs[sub].standing;
-        if let Due::Charge(period) = standing.due(&self.rules, self.now) {
+        let state = &self.subs[sub].state;
+        if let Due::Charge(period) = state.due(&self.rules, self.now) {
             return Some(period);
         }
-        let owed = matches!(standing.status, Status::PastDue | Status::Unpaid);
-        let again = self.sabotage == Sabotage::NoLookNoIndex && standing.status == Status::Active;
-        (!schedule && (owed || again)).then(|| standing.period())
+        let owed = matches!(state.status, Status::PastDue | Status::Unpaid);
+        let again = self.sabotage == Sabotage::NoLookNoIndex && state.status == Status::Active;
+        (!schedule && (owed || again)).then(|| state.period())
     }
 
     fn attempts(&self, sub: usize, period: Period) -> Vec<State> {
@@ -196,12 +196,12 @@ impl World {
     }
 
     fn reschedule(&mut self, sub: usize) {
-        let standing = &mut self.subs[sub].standing;
-        if standing.next_attempt_at.is_some() {
-            standing.next_attempt_at = standing.next_moment(&self.rules);
+        let state = &mut self.subs[sub].state;
+        if state.next_attempt_at.is_some() {
+            state.next_attempt_at = state.next_moment(&self.rules);
         }
-        if standing.next_attempt_at.is_some_and(|at| at <= self.now) {
-            standing.next_attempt_at = Some(self.now + Duration::hours(1));
+        if state.next_attempt_at.is_some_and(|at| at <= self.now) {
+            state.next_attempt_at = Some(self.now + Duration::hours(1));
         }
         self.subs[sub].lease = None;
     }

@@ -1,8 +1,8 @@
 //! Calls to the gateway and what it makes of them: books of its own, answers that are lost or late.
 
-use kiwoom_billing::kiwoom::codes::Verdict;
 use kiwoom_billing::payments::refund::RefundOutcome;
 use kiwoom_billing::rules::payment_state::Outcome;
+use kiwoom_billing::rules::payment_state::Verdict;
 
 use super::books::approved;
 use super::rows::{AMOUNT, Call, Flow, Job, Mail, Sabotage, Step};

@@ -1,7 +1,7 @@
 //! The model test: the program's own pure rules, driven by a seeded scheduler that crashes, reorders
 //! and duplicates between every two steps.
 //!
-//! What is driven is not a copy: `decide`, `obstacle`, `Standing` and the schedule are the functions
+//! What is driven is not a copy: `decide`, `obstacle`, `SubscriptionState` and the schedule are the functions
 //! that production calls. The model supplies what PostgreSQL and the network supply: rows and what
 //! is committed of them, the unique index on a period, the hold of a refund, leases, processes that
 //! die or stand still, a gateway with books of its own, answers that are lost or late,

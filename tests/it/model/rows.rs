@@ -8,7 +8,7 @@ use kiwoom_billing::payments::refund::RefundOutcome;
 use kiwoom_billing::payments::store::RefundState;
 use kiwoom_billing::rules::payment_state::{Outcome, State};
 use kiwoom_billing::rules::schedule::Period;
-use kiwoom_billing::rules::subscription_state::Standing;
+use kiwoom_billing::rules::subscription_state::SubscriptionState;
 
 /// One rule of the model that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl fmt::Display for Counters {
 
 /// A row of `subscriptions`.
 pub struct Sub {
-    pub standing: Standing,
+    pub state: SubscriptionState,
     pub first_due: NaiveDate,
     pub lease: Option<Lease>,
     pub canceled: bool,

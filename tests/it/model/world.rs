@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::rules::schedule::{AnchorDay, Cadence, RetryDays, Rules};
-use kiwoom_billing::rules::subscription_state::{Standing, Status};
+use kiwoom_billing::rules::subscription_state::{Status, SubscriptionState};
 use kiwoom_clock::kst;
 
 use super::rows::{
@@ -181,7 +181,7 @@ impl World {
     }
 
     fn pass_time(&mut self) {
-        let next = self.subs.iter().filter_map(|sub| sub.standing.next_attempt_at).min();
+        let next = self.subs.iter().filter_map(|sub| sub.state.next_attempt_at).min();
         match (self.rng.u32(0..100), next) {
             (0..70, Some(next)) => self.now = self.now.max(next),
             (70..85, _) => self.tick += self.rng.u64(1..400),
@@ -193,8 +193,8 @@ impl World {
         }
         let today = kst(self.now).date_naive();
         for sub in &mut self.subs {
-            let due = sub.standing.next_billing_date;
-            let latest = sub.standing.cadence.latest_period(due, today);
+            let due = sub.state.next_billing_date;
+            let latest = sub.state.cadence.latest_period(due, today);
             sub.passed_over |= due <= today && latest.start != due;
         }
         for proc in &mut self.procs {
@@ -208,12 +208,12 @@ impl World {
     fn cancel(&mut self) {
         let index = self.rng.usize(..self.subs.len());
         let sub = &mut self.subs[index];
-        if sub.standing.status == Status::Canceled {
+        if sub.state.status == Status::Canceled {
             return;
         }
-        sub.standing.status = Status::Canceled;
-        (sub.standing.retry_attempt, sub.standing.retry_at) = (0, None);
-        (sub.standing.next_attempt_at, sub.lease, sub.canceled) = (None, None, true);
+        sub.state.status = Status::Canceled;
+        (sub.state.retry_attempt, sub.state.retry_at) = (0, None);
+        (sub.state.next_attempt_at, sub.lease, sub.canceled) = (None, None, true);
         self.counters.count("subscription canceled");
         self.say(|| format!("subscription {index} is canceled"));
     }
@@ -223,7 +223,7 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
     let cycle_day = AnchorDay::new(rng.i64(1..=31)).unwrap();
     let today: NaiveDate = "2027-12-20".parse().unwrap();
     let next = cycle_day.after(today);
-    let mut standing = Standing {
+    let mut state = SubscriptionState {
         status: Status::Active,
         cadence: Cadence::monthly(cycle_day),
         period_start: today,
@@ -239,9 +239,9 @@ fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
         end_date: None,
         cycles_left: None,
     };
-    standing.next_attempt_at = standing.next_moment(rules);
+    state.next_attempt_at = state.next_moment(rules);
     Sub {
-        standing,
+        state,
         first_due: next,
         lease: None,
         canceled: false,

@@ -46,7 +46,7 @@ const MESSAGES: &[(&str, &str)] = &[
     ("rare: charges that were not sent", "charge not sent"),
     ("rare: renewals tried again later", "renewal not sent"),
     ("rare: subscriptions left for a later pass", "subscription left for a later pass"),
-    ("rare: outcomes kept while PostgreSQL was away", "not recorded yet: the database is away"),
+    ("rare: outcomes kept while PostgreSQL was away", "outcome not recorded yet"),
     ("rare: intents whose COMMIT was not confirmed", "intent whose commit was not confirmed"),
     ("rare: requests taken over", "a request was taken over"),
     ("rare: passes of the schedule that failed", "pass of the schedule failed"),
@@ -68,4 +68,32 @@ pub async fn states(world: &World, ledger: &[Transaction]) -> Result<Counters, F
     let given_back = ledger.iter().filter(|t| t.canceled_amount > 0).count();
     counters.insert("gateway transactions given back".to_owned(), u64::try_from(given_back)?);
     Ok(counters)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn sources(dir: &Path) -> String {
+        let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                fs::read_to_string(path).unwrap_or_default()
+            }
+        };
+        paths.map(read).collect()
+    }
+
+    #[test]
+    fn every_message_that_is_counted_is_one_that_the_service_logs() {
+        let service = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src"));
+        for (name, message) in MESSAGES {
+            assert!(service.contains(message), "{name}: {message}");
+        }
+    }
 }

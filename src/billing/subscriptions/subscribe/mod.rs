@@ -8,9 +8,9 @@ use axum::response::Response;
 use chrono::NaiveDate;
 use sqlx::types::Json;
 
-use crate::api::answers::{PaymentBody, not_sent, payment_answer};
+use crate::api::answers::{PaymentBody, payment_answer};
 use crate::billing::answers::SubscriptionBody;
-use crate::billing::cards::{open_card, usable_key};
+use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::charge_due::order_no;
 use crate::billing::store::{self, Subscription};
 use crate::billing::subscriptions::consents;
@@ -18,16 +18,16 @@ use crate::billing::subscriptions::price_rises::awaited;
 use crate::billing::subscriptions::trial_and_end::{Limit, Trial};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody, Text};
+use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::Body;
-use crate::kiwoom::BATCH;
 use crate::layers::idempotency::NewId;
-use crate::payments::charge::{self, Charged, Draft};
+use crate::payments::charge::{Draft, Ready, Waiting};
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::State as PaymentState;
-use crate::rules::schedule::{Period, Rules};
-use crate::rules::subscription_state::{Standing, Status};
+use crate::rules::schedule::Rules;
+use crate::rules::subscription_state::{Status, SubscriptionState};
+use crate::rules::text::Text;
 use kiwoom_clock::Clock;
 
 pub use request::{Metadata, PlanId, SubscribeRequest};
@@ -63,9 +63,8 @@ pub async fn subscribe(
     if request.charge_now {
         return charge_first(&ctx, PaymentId(new.id), subscription).await;
     }
-    usable_key(&ctx, request.billing_key, request.customer_id.as_str()).await?;
     let mut tx = ctx.begin().await?;
-    held_key(&mut tx, &subscription).await?;
+    lock_active_key(&mut tx, request.billing_key, &subscription.customer_id).await?;
     store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
     if let Some(given) = request.consent.take() {
         consents::write_given(&ctx, &mut tx, &subscription, given).await?;
@@ -104,7 +103,7 @@ pub fn draft(
     let from = if request.charge_now { start.max(tomorrow) } else { start };
     let trial = Trial::of(request.trial_days, request.free_cycles);
     let trial_end = trial.map(|trial| trial.first_charge(cadence, from));
-    let mut standing = Standing {
+    let mut state = SubscriptionState {
         status: if request.charge_now { Status::Incomplete } else { Status::Active },
         cadence,
         period_start: today,
@@ -121,12 +120,12 @@ pub fn draft(
         cycles_left: None,
     };
     if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
-        limit.set(&mut standing, today)?;
+        limit.set(&mut state, today)?;
     }
     if request.charge_now {
-        standing.cycles_left = standing.cycles_left.map(|left| left - 1);
+        state.cycles_left = state.cycles_left.map(|left| left - 1);
     }
-    standing.next_attempt_at = standing.next_moment(rules);
+    state.next_attempt_at = state.next_moment(rules);
     Ok(Subscription {
         id,
         customer_id: request.customer_id.as_str().to_owned(),
@@ -135,7 +134,7 @@ pub fn draft(
         amount: request.amount,
         tax_free_amount: request.tax_free_amount,
         product_name: request.product_name.as_str().to_owned(),
-        standing,
+        state,
         canceled_at: None,
         cancel_reason: None,
         metadata: Json(request.metadata.0.clone()),
@@ -158,52 +157,38 @@ pub fn within_ten_years(today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
 /// The subscription is written with the intent of its first charge, and stays unseen until that is
 /// approved. When it is declined, both go.
 async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) -> Answer {
-    let key = usable_key(ctx, subscription.billing_key_id, &subscription.customer_id).await?;
-    let card = open_card(ctx, key).await?;
-    let turn = ctx.pace.interactive(BATCH).await?;
-    let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(not_sent)?;
-    let mut tx = ctx.begin().await?;
-    held_key(&mut tx, &subscription).await?;
-    store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
-    let period = Period {
-        start: subscription.standing.period_start,
-        end: subscription.standing.next_billing_date,
-    };
+    let (billing_key, customer) = (subscription.billing_key_id, &subscription.customer_id);
+    let key = find_active_key(ctx, billing_key, customer).await?;
+    let period = subscription.state.period();
     let draft = Draft {
         id,
         order_no: order_no(subscription.id, period, 1),
         amount: subscription.amount,
         tax_free_amount: subscription.tax_free_amount,
-        product_name: subscription.product_name,
-        card,
+        product_name: subscription.product_name.clone(),
+        card: decrypt(ctx, key).await?,
         period: Some((subscription.id, period)),
         initiated_by: InitiatedBy::Merchant,
     };
-    let committed = charge::intend(ctx, tx, draft).await?.commit(ctx).await?;
-    match charge::execute(ctx, ticket, committed).await {
-        Charged::Recorded(payment) => first_answer(ctx, payment).await,
-        Charged::NotSent(error) => Err(not_sent(error)),
-    }
+    let mut ready = Ready::new(ctx, Waiting::Caller).await?;
+    lock_active_key(&mut ready.transaction, billing_key, customer).await?;
+    store::insert_subscription(&mut ready.transaction, &subscription).await.map_err(exists)?;
+    first_answer(ctx, ready.charge(ctx, draft).await?).await
 }
 
+/// The subscription, when its first charge is approved. Should the database be away by then, 202 with
+/// the payment: money has moved, and the caller is not told otherwise.
 async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
-    if payment.state == PaymentState::Approved
-        && let Some(id) = payment.subscription_id
-        && let Some(made) = store::find_subscription(&ctx.pool, id).await?
-    {
-        return Ok(created(ctx, made));
-    }
-    payment_answer(ctx, payment)
-}
-
-async fn held_key(
-    db: &mut sqlx::postgres::PgConnection,
-    subscription: &Subscription,
-) -> Result<(), ApiError> {
-    let key = store::hold_key(db, subscription.billing_key_id).await?;
-    match key {
-        Some(key) if key.is_active() => Ok(()),
-        _ => Err(Code::BillingKeyInactive.into()),
+    let (PaymentState::Approved, Some(id)) = (payment.state, payment.subscription_id) else {
+        return payment_answer(ctx, payment);
+    };
+    match store::find_subscription(&ctx.pool, id).await {
+        Ok(Some(made)) => Ok(created(ctx, made)),
+        Ok(None) => payment_answer(ctx, payment),
+        Err(error) => {
+            tracing::warn!(%id, %error, "charged, but the subscription cannot be shown now");
+            Ok(answer::with_status(StatusCode::ACCEPTED, PaymentBody::new(ctx, payment)))
+        }
     }
 }
 

@@ -9,14 +9,15 @@ use crate::billing::subscriptions::trial_and_end::{
     FreeCycles, TotalCycles, TrialDays, check_limit, check_trial,
 };
 use crate::http::description::{self, described};
-use crate::http::error::Text;
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::http::fields::TaxFree;
+use crate::http::fields::schedule::cadence;
 use crate::kiwoom::text::{CustomerId, ProductName};
-use crate::redact::card_text::{self, json_holds_card, without_card};
+use crate::redact::cards::{self, json_holds_card, without_card};
 use crate::rules::ids::BillingKeyId;
 use crate::rules::money::Won;
 use crate::rules::schedule::{AnchorDay, Cadence, Interval, RetryDays};
+use crate::rules::text::Text;
 
 /// A new subscription.
 #[derive(ToSchema)]
@@ -77,7 +78,7 @@ impl FromFields for SubscribeRequest {
         let plan_id = f.required("planId");
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
-        let cadence = Cadence::from_fields(f);
+        let cadence = cadence(f);
         let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         let start_date = f.optional("startDate");
         let charge_now = f.optional("chargeNow").unwrap_or(false);
@@ -140,7 +141,7 @@ impl FromField for Metadata {
             return Err(Text::new(ko, "May not contain control characters."));
         }
         if json_holds_card(value) {
-            return Err(card_text::refusal());
+            return Err(cards::refusal());
         }
         Ok(Self(object.clone()))
     }

@@ -1,12 +1,9 @@
 //! How often a subscription is billed. Pure: dates in, dates out.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
-use serde_json::Value;
 
-use crate::http::description::{self, described};
-use crate::http::error::Text;
-use crate::http::extract::{Fields, FromField, UpTo};
 use crate::rules::schedule::{AnchorDay, Period};
+use crate::rules::text::Text;
 
 /// Unit of the time between two billing dates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::Type)]
@@ -36,7 +33,8 @@ pub struct Cadence {
 }
 
 impl Interval {
-    const ALL: [Self; 3] = [Self::Month, Self::Week, Self::Year];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Month, Self::Week, Self::Year];
 
     /// As it is written in requests and answers.
     pub fn name(self) -> &'static str {
@@ -48,37 +46,10 @@ impl Interval {
     }
 }
 
-described!(Interval, description::one_of(Interval::ALL.map(Interval::name)));
-
-impl FromField for Interval {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let names = Self::ALL.map(Self::name).join(", ");
-        let wrong = || {
-            Text::new(format!("{names} 중 하나여야 합니다."), format!("Has to be one of {names}."))
-        };
-        let found = Self::ALL.into_iter().find(|i| value.as_str() == Some(i.name()));
-        found.ok_or_else(wrong)
-    }
-}
-
 impl Cadence {
     /// Once a month on this day.
     pub fn monthly(anchor: AnchorDay) -> Self {
         Self { interval: Interval::Month, count: 1, anchor }
-    }
-
-    /// Reads `cycleDay`, `interval` and `intervalCount` of a request.
-    pub fn from_fields(f: &mut Fields) -> Option<Self> {
-        let anchor = f.required("cycleDay");
-        let interval = f.optional::<Interval>("interval").unwrap_or_default();
-        let count = match interval {
-            Interval::Month => f.optional::<UpTo<24>>("intervalCount").map(|n| n.0),
-            Interval::Week => f.optional::<UpTo<52>>("intervalCount").map(|n| n.0),
-            Interval::Year => f.optional::<UpTo<5>>("intervalCount").map(|n| n.0),
-        };
-        let cadence = Self { interval, count: count.unwrap_or(1), anchor: anchor? };
-        cadence.fits(cadence.anchor).map_err(|reason| f.refuse("cycleDay", reason)).ok()?;
-        Some(cadence)
     }
 
     /// Says what is wrong with an anchor day that the interval does not have.

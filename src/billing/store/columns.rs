@@ -1,0 +1,24 @@
+//! The columns of billing keys and subscriptions, as they are read: see
+//! [`crate::payments::store::columns`] for why they are named.
+
+/// The columns of [`super::BillingKey`].
+macro_rules! billing_key_columns {
+    () => {
+        "id, customer_id, customer_name, customer_email, autokey, data_key, card_company_code, \
+         card_number_masked, status, created_at, card_expires"
+    };
+}
+
+/// The columns of [`super::Subscription`].
+macro_rules! subscription_columns {
+    () => {
+        concat!(
+            "id, customer_id, plan_id, billing_key_id, amount, tax_free_amount, product_name, \
+             canceled_at, cancel_reason, metadata, created_at, pending_amount, \
+             pending_tax_free_amount, pending_rise, ",
+            $crate::payments::store::columns::subscription_state_columns!()
+        )
+    };
+}
+
+pub(crate) use {billing_key_columns, subscription_columns};

@@ -1,0 +1,60 @@
+//! Intents that a failover of the database lost are written again: money may have moved.
+
+use super::{Payment, Refund};
+use crate::context::Context;
+
+/// Writes the row of a charge again, as it was intended.
+pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
+            billing_key_id, subscription_id, period_start, period_end, initiated_by, sender, method,
+            created_at, sent_at, tax_free_amount)
+         values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), $15)
+         on conflict do nothing",
+    );
+    let mut tx = ctx.begin().await?;
+    query
+        .bind(payment.id)
+        .bind(&payment.order_no)
+        .bind(payment.kind)
+        .bind(payment.amount)
+        .bind(&payment.product_name)
+        .bind(&payment.customer_id)
+        .bind(payment.billing_key_id)
+        .bind(payment.subscription_id)
+        .bind(payment.period_start)
+        .bind(payment.period_end)
+        .bind(payment.initiated_by)
+        .bind(ctx.instance.number())
+        .bind(&payment.method)
+        .bind(payment.created_at)
+        .bind(payment.tax_free_amount)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}
+
+/// Writes the row of a refund again, as it was intended, and holds its amount on the payment.
+pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "with written as (
+            insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
+                created_at, sent_at)
+            values ($1, $2, $3, $4, 'sending', $5, $6, $7, now())
+            on conflict do nothing returning payment_id, amount)
+         update payments set refunding_amount = refunding_amount + written.amount
+         from written where payments.id = written.payment_id",
+    );
+    let mut tx = ctx.begin().await?;
+    query
+        .bind(refund.id)
+        .bind(refund.payment_id)
+        .bind(refund.amount)
+        .bind(refund.tax_free_amount)
+        .bind(&refund.reason)
+        .bind(ctx.instance.number())
+        .bind(refund.created_at)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}

@@ -1,0 +1,149 @@
+//! Outcomes that the database did not take: a file of this process in `DATA_DIR/outcomes`, written to
+//! the disk before anything else is tried. The next start records what stands there.
+//!
+//! A line is an outcome, or the id of one that has been recorded since. It holds order numbers, amounts
+//! and what KiwoomPay answered; no card number and no AUTOKEY.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+const FOLDER: &str = "outcomes";
+
+/// See the module.
+#[derive(Clone)]
+pub struct OutcomeJournal {
+    path: PathBuf,
+    /// Opened when it is first needed.
+    file: Arc<Mutex<Option<File>>>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum Line {
+    Outcome { id: Uuid, outcome: Value },
+    Recorded { recorded: Uuid },
+}
+
+/// What a process that is gone has left.
+pub struct Left {
+    path: PathBuf,
+    /// The outcomes that were not recorded, by the id of their row.
+    pub outcomes: BTreeMap<Uuid, Value>,
+}
+
+impl Left {
+    /// All of it is in the database, or a person has settled it: the file goes.
+    pub fn done(self) -> io::Result<()> {
+        fs::remove_file(self.path)
+    }
+}
+
+impl OutcomeJournal {
+    /// The journal of the process with this number. An error when nothing can be written there.
+    pub fn open(data_dir: &Path, instance: i32) -> (Self, io::Result<()>) {
+        let folder = data_dir.join(FOLDER);
+        let path = folder.join(format!("{instance}.jsonl"));
+        let writable = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        let writable = writable.and_then(|()| {
+            let probe = folder.join(format!("{instance}.probe"));
+            fs::write(&probe, b"outcomes can be kept here")?;
+            fs::remove_file(probe)
+        });
+        (Self { path, file: Arc::default() }, writable)
+    }
+
+    /// Keeps an outcome. On the disk when it returns.
+    pub async fn keep(&self, id: Uuid, outcome: Value) -> io::Result<()> {
+        self.append(Line::Outcome { id, outcome }).await
+    }
+
+    /// It is in the database now.
+    pub async fn recorded(&self, id: Uuid) -> io::Result<()> {
+        self.append(Line::Recorded { recorded: id }).await
+    }
+
+    async fn append(&self, line: Line) -> io::Result<()> {
+        let this = self.clone();
+        let appended = tokio::task::spawn_blocking(move || this.append_now(&line)).await;
+        appended.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    fn append_now(&self, line: &Line) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
+            *file = Some(opened?);
+        }
+        let file = file.as_mut().ok_or(ErrorKind::NotFound)?;
+        file.write_all(&text)?;
+        file.sync_data()
+    }
+
+    /// What processes other than the living ones have left. A last line that was cut short is none.
+    pub fn left(&self, living: &[i32]) -> io::Result<Vec<Left>> {
+        let folder = match fs::read_dir(self.path.parent().unwrap_or(&self.path)) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut left = Vec::new();
+        for entry in folder {
+            let path = entry?.path();
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i32>().ok());
+            let is_journal = path.extension().is_some_and(|extension| extension == "jsonl");
+            if !is_journal || number.is_none_or(|number| living.contains(&number)) {
+                continue;
+            }
+            let mut outcomes = BTreeMap::new();
+            for line in fs::read_to_string(&path)?.lines() {
+                match serde_json::from_str(line) {
+                    Ok(Line::Outcome { id, outcome }) => drop(outcomes.insert(id, outcome)),
+                    Ok(Line::Recorded { recorded }) => drop(outcomes.remove(&recorded)),
+                    Err(_) => {}
+                }
+            }
+            left.push(Left { path, outcomes });
+        }
+        Ok(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_not_recorded_is_left_for_the_next_start() {
+        let dir = std::env::temp_dir().join(format!("outcomes-{}", Uuid::new_v4()));
+        let (journal, writable) = OutcomeJournal::open(&dir, 7);
+        writable.unwrap();
+        let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+        journal.keep(first, json!({"approved": 1})).await.unwrap();
+        journal.keep(second, json!({"approved": 2})).await.unwrap();
+        journal.recorded(first).await.unwrap();
+        // A crash in the middle of a line.
+        let mut file = OpenOptions::new().append(true).open(&journal.path).unwrap();
+        file.write_all(b"{\"id\":\"01a2").unwrap();
+
+        let (next, _) = OutcomeJournal::open(&dir, 8);
+        assert!(next.left(&[7]).unwrap().is_empty(), "7 lives");
+        let mut left = next.left(&[8]).unwrap();
+        let left = left.pop().unwrap();
+        assert_eq!(left.outcomes, BTreeMap::from([(second, json!({"approved": 2}))]));
+        left.done().unwrap();
+        assert!(next.left(&[]).unwrap().is_empty());
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,134 @@
+//! Outcomes that the database does not take, for whatever reason: waited out, kept in `DATA_DIR`, and
+//! recorded by the next start.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use super::{begin, delay_after};
+use crate::support::app::one_off;
+use crate::support::postgres::SERVICE;
+use crate::support::process::{ONCE, Process, World};
+
+/// What the database refuses while this holds: the outcome of a charge and of a refund.
+async fn refuse(owner: &mut PgConnection, refused: bool) {
+    let (word, whom) = if refused { ("revoke", "from") } else { ("grant", "to") };
+    for table in ["payments", "refunds"] {
+        let sql = format!("{word} update (state) on {table} {whom} {SERVICE}");
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
+}
+
+/// Waits until the journal has a line.
+async fn until_kept(dir: &Path) -> String {
+    for _ in 0..1000 {
+        let files = fs::read_dir(dir.join("outcomes")).into_iter().flatten().flatten();
+        let journals = files.map(|file| file.path());
+        let journals = journals.filter(|path| path.extension() == Some("jsonl".as_ref()));
+        let kept: String = journals.map(|path| fs::read_to_string(path).unwrap()).collect();
+        if kept.ends_with('\n') {
+            return kept;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no outcome was kept in {}", dir.display());
+}
+
+async fn payment(service: &Process, order_no: &str) -> Value {
+    service.get(&format!("/billing/payment/{order_no}")).await.data(200)
+}
+
+fn order(key: &str) -> Value {
+    let mut body = one_off(key);
+    body["orderId"] = json!("KEPT-1");
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_next_start() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[]).await);
+    let key = service.register().await;
+    let mut owner = world.owner().await;
+    world.fault(delay_after("CARD-BATCH", 1_000)).await;
+    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
+    refuse(&mut owner, true).await;
+    let kept = until_kept(&world.dir).await;
+    assert!(kept.contains("KEPT-1") && !kept.contains("4111"), "{kept}");
+    service.signal("KILL");
+    refuse(&mut owner, false).await;
+
+    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let approved = payment(&service, "KEPT-1").await;
+    assert_eq!(approved["status"], "approved");
+    assert_eq!(approved["transactionId"], world.ledger().await[0]["transactionId"]);
+    let repeated = service.try_post("/billing/pay", ONCE, &order(&key)).await.unwrap().data(200);
+    assert_eq!(repeated["id"], approved["id"]);
+    assert_eq!(world.ledger().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_too() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[]).await);
+    let key = service.register().await;
+    service.post("/billing/pay", &order(&key)).await.data(200);
+    let mut owner = world.owner().await;
+    world.fault(delay_after("CANCEL", 1_000)).await;
+    let body = json!({"orderId": "KEPT-1", "amount": 3000});
+    begin(&world, &service, "/billing/refund", body, |l| l[0]["canceledAmount"] == 3000).await;
+    refuse(&mut owner, true).await;
+    until_kept(&world.dir).await;
+    service.signal("KILL");
+    refuse(&mut owner, false).await;
+
+    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let refunds = service.get("/billing/refunds").await.data(200)["items"].clone();
+    assert_eq!(refunds[0]["status"], "refunded", "{refunds}");
+    assert_eq!(payment(&service, "KEPT-1").await["refundableAmount"], 6900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_has_settled_since_stands() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[]).await);
+    let key = service.register().await;
+    let mut owner = world.owner().await;
+    world.fault(delay_after("CARD-BATCH", 1_000)).await;
+    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
+    refuse(&mut owner, true).await;
+    until_kept(&world.dir).await;
+    service.signal("KILL");
+    owner
+        .execute(
+            "update payments set state = 'declined', failure_code = 'SETTLED',
+                failure_message = 'by hand', resolve_reason = 'looked up' where order_no = 'KEPT-1'",
+        )
+        .await
+        .unwrap();
+    refuse(&mut owner, false).await;
+    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    assert_eq!(payment(&service, "KEPT-1").await["status"], "declined");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_failover_lost_is_written_again_with_its_outcome() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[]).await);
+    let key = service.register().await;
+    world.fault(delay_after("CARD-BATCH", 1_500)).await;
+    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
+    let mut owner = world.owner().await;
+    owner.execute("delete from payments where order_no = 'KEPT-1'").await.unwrap();
+    let ask = || service.get("/billing/payment/KEPT-1");
+    let reply = service.until(ask, |reply| reply.status == 200).await;
+    let found = reply.data(200);
+    assert_eq!((&found["amount"], &found["customerId"]), (&json!(9900), &json!("user123")));
+    let approved = |reply: &crate::support::app::Reply| reply.data(200)["status"] == "approved";
+    service.until(ask, approved).await;
+    assert!(service.output().contains("written again"));
+}

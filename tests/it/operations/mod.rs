@@ -1,0 +1,7 @@
+//! What an operator sets, builds, runs and reads.
+
+mod config;
+mod container;
+mod directions;
+mod log_injection;
+mod supply_chain;
