@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Reply, TestApp, card, one_off};
 use crate::support::refusals::invalid;
-use crate::support::subscriptions::{ALWAYS_SHORT, ANSWER_LOST, APPROVED, monthly};
+use crate::support::sandbox::{IMPATIENT, lose};
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::window::original;
 
 const PAY: &str = "/billing/pay";
@@ -106,25 +107,6 @@ async fn a_refusal_is_kept_even_when_the_reason_for_it_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_outcome_is_the_same_202_even_after_it_is_known() {
-    let app = TestApp::start().await;
-    let key = app.register(ANSWER_LOST).await;
-    let unknown = keyed(&app, PAY, "lost", &one_off(&key)).await;
-    let payment = unknown.data(202);
-    assert_eq!(payment["status"], "unknown");
-    assert_eq!(keyed(&app, PAY, "lost", &one_off(&key)).await.text, unknown.text);
-    let resolve = format!("/billing/payment/{}/resolve", payment["id"].as_str().unwrap());
-    let body = json!({
-        "outcome": "approved", "transactionId": app.ledger().await[0]["transactionId"],
-        "reason": "확인",
-    });
-    app.post(&resolve, &body).await.data(200);
-    let again = keyed(&app, PAY, "lost", &one_off(&key)).await;
-    assert_eq!((again.status, &again.text), (202, &unknown.text));
-    assert_eq!(app.ledger().await.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_key_outlives_the_process_and_any_number_of_months() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
@@ -205,22 +187,10 @@ async fn a_key_that_is_no_key_is_refused_and_the_longest_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_502_is_kept_as_any_answer_and_a_new_key_tries_again() {
-    let app = TestApp::start().await;
-    let key = app.register(APPROVED).await;
-    app.fault(json!({"on": "READY", "kind": "status_before", "times": 3})).await;
-    let first = keyed(&app, PAY, "again", &one_off(&key)).await;
-    first.fails(502, "gateway_unavailable");
-    assert_eq!(keyed(&app, PAY, "again", &one_off(&key)).await.text, first.text);
-    keyed(&app, PAY, "again-2", &one_off(&key)).await.data(200);
-    assert_eq!(app.ledger().await.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_did_nothing_is_not_kept_and_tried_again() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
-    let body = crate::support::app::one_off(&key);
+    let body = one_off(&key);
     app.fault(json!({"on": "READY", "kind": "drop_before", "times": 3})).await;
     let first = keyed(&app, PAY, "again", &body).await;
     first.fails(502, "gateway_unavailable");
@@ -237,11 +207,11 @@ async fn what_did_nothing_is_not_kept_and_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_202_answers_with_what_became_of_it_and_charges_nothing() {
-    let app = TestApp::with(crate::support::sandbox::IMPATIENT).await;
+    let app = TestApp::with(IMPATIENT).await;
     let key = app.register(APPROVED).await;
-    let mut body = crate::support::app::one_off(&key);
+    let mut body = one_off(&key);
     body["orderId"] = json!("LOST-1");
-    crate::support::sandbox::lose(&app, "CARD-BATCH", "drop_after").await;
+    lose(&app, "CARD-BATCH", "drop_after").await;
     let first = keyed(&app, PAY, "lost", &body).await.data(202);
     assert_eq!(first["status"], "unknown");
     let again = keyed(&app, PAY, "lost", &body).await;
@@ -264,9 +234,10 @@ async fn a_path_as_long_as_paths_may_be_is_kept_too() {
     let app = TestApp::start().await;
     let path = format!("/billing/payment/{}/resolve", "x".repeat(2_700));
     let body = json!({"outcome": "declined", "reason": "확인"});
-    keyed(&app, &path, "long", &body).await.fails(404, "payment_not_found");
+    let first = keyed(&app, &path, "long", &body).await;
+    first.fails(404, "payment_not_found");
     let again = keyed(&app, &path, "long", &body).await;
-    again.fails(404, "payment_not_found");
+    assert_eq!((again.status, &again.text), (404, &first.text));
     assert_eq!(again.headers["idempotency-replayed"], "true");
     // Another path of the same beginning is another request.
     let other = format!("/billing/payment/{}y/resolve", "x".repeat(2_699));

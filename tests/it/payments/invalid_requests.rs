@@ -115,7 +115,7 @@ async fn a_refund_is_refused_for_each_wrong_field() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_settled_by_hand_only_with_a_whole_story_and_only_when_unknown() {
-    const OUTCOME: &str = "approved 또는 declined여야 합니다.";
+    const OUTCOME: &str = "approved, declined 중 하나여야 합니다.";
     const TRANSACTION: &str = "영문과 숫자 20자 이하여야 합니다.";
     let app = TestApp::start().await;
     let key = app.register("4000000000000119").await;
@@ -155,7 +155,7 @@ async fn a_payment_is_settled_by_hand_only_with_a_whole_story_and_only_when_unkn
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_is_settled_by_hand_only_as_refunded_or_declined() {
-    const OUTCOME: &str = "refunded 또는 declined여야 합니다.";
+    const OUTCOME: &str = "refunded, declined 중 하나여야 합니다.";
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
     let paid = app.pay(&key).await.data(200);

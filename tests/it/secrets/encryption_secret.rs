@@ -8,10 +8,9 @@ use futures::future::join_all;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{FIRST, printed};
+use super::{FIRST, SECRET, printed};
 use crate::support::app::one_off;
 use crate::support::process::{ONCE, Process, World};
-use crate::support::receiver::SECRET;
 
 const SECOND: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 const OLD: &str = "BILLING_KEY_SECRET_OLD";
