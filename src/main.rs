@@ -74,15 +74,17 @@ async fn main() -> ExitCode {
         }
     };
     let done = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => commands::serve(config).await,
-        Command::Migrate { grant_to } => commands::migrate(config, grant_to.as_deref()).await,
-        Command::ResumeCharging { reason } => {
-            commands::resume_charging(config, reason.as_deref()).await
+        Command::Serve => commands::serve::serve(config).await,
+        Command::Migrate { grant_to } => {
+            commands::migrate::migrate(config, grant_to.as_deref()).await
         }
-        Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
+        Command::ResumeCharging { reason } => {
+            commands::resume_charging::resume_charging(config, reason.as_deref()).await
+        }
+        Command::Import { dry_run, file } => commands::import::import(config, &file, dry_run).await,
         Command::Keys { what } => commands::keys::run(config, what).await,
-        Command::Sandbox { port } => commands::sandbox(config, port).await,
-        Command::Health => commands::health(config).await,
+        Command::Sandbox { port } => commands::sandbox::sandbox(config, port).await,
+        Command::Health => commands::health::health(config).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

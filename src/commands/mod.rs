@@ -1,50 +1,23 @@
-//! What the subcommands do.
+//! The subcommands, one file each, and what they share.
 
+pub mod health;
 pub mod import;
-
 pub mod keys;
+pub mod migrate;
+pub mod resume_charging;
 mod rotate;
+pub mod sandbox;
+pub mod serve;
 
 use std::error::Error;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::middleware::from_fn;
-use kiwoom_clock::Clock;
 use sqlx::PgPool;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{Config, Gateway};
-use crate::layers::headers;
-use crate::payments::store;
-use crate::redact::cards::holds_card;
-use crate::service::{self, Service};
-use crate::service::{clock_file, telemetry};
 use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
-use crate::storage::{database, failover_guard};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
-
-/// Runs the service until SIGTERM or SIGINT.
-pub async fn serve(config: Config) -> Done {
-    telemetry::init(&config);
-    // From here on: one that came between the first answer and this would end it outright.
-    let mut signals = Signals::listen()?;
-    let service = tokio::select! {
-        started = Service::start(config) => started?,
-        () = signals.received() => return Ok(()),
-    };
-    greet(&service);
-    signals.received().await;
-    tracing::info!("stopping: waiting for calls under way");
-    service.stop().await;
-    Ok(())
-}
 
 /// Leaves the database, and stops the private server of development.
 async fn close(pool: &PgPool, private: Option<PrivateServer>) {
@@ -54,111 +27,12 @@ async fn close(pool: &PgPool, private: Option<PrivateServer>) {
     }
 }
 
-/// Brings the schema up to date, and gives the role `grant_to` the rights that the service needs.
-pub async fn migrate(config: Config, grant_to: Option<&str>) -> Done {
-    telemetry::init(&config);
-    let (pool, private) = database::open(&config).await?;
-    println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
-    if let Some(role) = grant_to {
-        database::grants::grant(&mut *pool.acquire().await?, role).await?;
-        println!(
-            "{role}: 서비스에 필요한 권한만 주었습니다 (has what the service needs, no more)."
-        );
-    }
-    close(&pool, private).await;
-    Ok(())
-}
-
-/// Lets scheduled charging go on after a restore or a failover of the database.
-pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
-    telemetry::init(&config);
-    if reason.is_some_and(holds_card) {
-        return Err("the reason is kept: it may not contain a card number".into());
-    }
-    let (pool, private) = database::open(&config).await?;
-    let resumed = failover_guard::resume(&pool, reason).await.map_err(for_the_owner)?;
-    match &resumed {
-        Some((before, now)) => {
-            println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
-            println!("  전 (before): {before}");
-            println!("  후 (now):    {now}");
-        }
-        None => println!("멈춘 것이 없습니다 (nothing was paused)."),
-    }
-    let (last, unknown) = store::last_known(&pool).await?;
-    println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
-    println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
-    close(&pool, private).await;
-    Ok(())
-}
-
 const FOR_THE_OWNER: &str = "이 역할에는 권한이 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 \
     (this role has no right to: run it with the DATABASE_URL of the tables' owner)";
 
 /// Says so when it is the service's role that tried.
 fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
     if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
-}
-
-/// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
-/// line was bad.
-pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
-    telemetry::init(&config);
-    let sheet = import::Sheet::read(file)?;
-    let clock = service::clock(&config)?;
-    let (pool, private) = database::open(&config).await?;
-    let imported = async {
-        let vault = service::vault(&config, &pool).await?;
-        let rules = config.schedule.rules.clone();
-        import::Importer { vault, clock, rules, dry_run }.import(&pool, sheet).await
-    };
-    let imported = imported.await;
-    close(&pool, private).await;
-    if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
-}
-
-/// Runs the sandbox alone, with books of its own.
-pub async fn sandbox(config: Config, port: u16) -> Done {
-    if config.is_production() {
-        return Err("production never has a sandbox".into());
-    }
-    telemetry::init(&config);
-    let clock = clock_file::load(&config.data_dir.join("sandbox"))?;
-    let options = kiwoom_sandbox::Options {
-        cpid: kiwoom_sandbox::CPID.to_owned(),
-        auth_key: kiwoom_sandbox::AUTH_KEY.to_owned(),
-        data_dir: Some(config.data_dir.clone()),
-        advance_clock: saved_jump(config.data_dir.join("sandbox"), clock.clone()),
-        clock,
-        notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
-    };
-    let router = Router::new()
-        .nest("/sandbox", kiwoom_sandbox::router(kiwoom_sandbox::open(options)?))
-        .layer(from_fn(headers::protect));
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
-    println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
-    let mut signals = Signals::listen()?;
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { signals.received().await });
-    Ok(server.await?)
-}
-
-/// Sets the clock and writes it down, for the services that share the folder.
-fn saved_jump(dir: PathBuf, clock: Clock) -> kiwoom_sandbox::AdvanceClock {
-    Arc::new(move |instant| {
-        clock.advance_to(instant);
-        let saved = clock_file::save(&dir, &clock).map_err(|error| error.to_string());
-        Box::pin(std::future::ready(saved))
-    })
-}
-
-/// Asks the service on this machine whether it is ready.
-pub async fn health(config: Config) -> Done {
-    let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
-    let url = format!("http://{}/health/ready", SocketAddr::new(host, config.port));
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let response = client.get(&url).timeout(Duration::from_secs(3)).send().await?;
-    if response.status().is_success() { Ok(()) } else { Err(response.text().await?.into()) }
 }
 
 /// SIGTERM and SIGINT, which end nothing outright any more.
@@ -178,21 +52,5 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-    }
-}
-
-/// Where to look next.
-fn greet(service: &Service) {
-    let config = &service.ctx.config;
-    let base = &service.ctx.public_url;
-    println!("kiwoom-billing {}", env!("CARGO_PKG_VERSION"));
-    println!("  API      {base}");
-    println!("  문서     {base}/docs");
-    if matches!(config.kiwoom.gateway, Gateway::Sandbox) {
-        println!("  결제 예제 {base}/easypay/sdk-example");
-        println!("  샌드박스 {base}/sandbox  (테스트 카드, 원장, 시계)");
-    }
-    if service.ctx.api_keys.is_open() {
-        println!("  API 키가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
     }
 }

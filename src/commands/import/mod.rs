@@ -8,19 +8,41 @@ mod subscriptions;
 
 use std::error::Error;
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::access::actor::Actor;
+use crate::commands::{Done, close};
+use crate::config::Config;
 use crate::http::error::ApiError;
 use crate::rules::schedule::Rules;
+use crate::service::{self, telemetry};
+use crate::storage::database;
 use crate::storage::vault::Vault;
 use kiwoom_clock::Clock;
 
 use sheet::{Kind, Row};
 pub use sheet::{Sheet, SheetError};
+
+/// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
+/// line was bad.
+pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
+    telemetry::init(&config);
+    let sheet = Sheet::read(file)?;
+    let clock = service::clock(&config)?;
+    let (pool, private) = database::open(&config).await?;
+    let imported = async {
+        let vault = service::vault(&config, &pool).await?;
+        let rules = config.schedule.rules.clone();
+        Importer { vault, clock, rules, dry_run }.import(&pool, sheet).await
+    };
+    let imported = imported.await;
+    close(&pool, private).await;
+    if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
+}
 
 /// Key of the advisory lock that an import holds ("import"): of two at once, the later one sees
 /// what the other has written.
