@@ -3,8 +3,8 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::{TestApp, card, one_off};
+use crate::support::subscriptions::APPROVED;
 
 const FIRST: &str = "first-key-0123456789abcdef";
 const SECOND: &str = "second-key-0123456789abcdef";

@@ -3,9 +3,9 @@
 
 use reqwest::Method;
 
-use crate::notifications::answers_and_effects::{answered, paid};
 use crate::support::app::TestApp;
 use crate::support::production::{Durable, MERCHANT, production};
+use crate::support::window::{answered, paid};
 
 /// Header lines as they come, and whether KiwoomPay is let in when the peer is a proxy of ours (so
 /// are 10.0.0.0/8 and `fd00::/8`). `K` is an address of KiwoomPay's, `X` a stranger's, `P` a

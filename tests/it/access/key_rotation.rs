@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::access::api_keys::{OF_SETTINGS, id, keys, made};
-use crate::subscriptions::first_charge::APPROVED;
-use crate::support::app::TestApp;
+use super::{OF_SETTINGS, id, keys, made};
+use crate::support::app::{TestApp, card};
+use crate::support::subscriptions::APPROVED;
 
 const WORKERS: usize = 12;
 
@@ -62,7 +62,7 @@ async fn a_key_is_replaced_under_load_without_one_failed_request() {
     let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
     let url = app.owner_url();
     let request = app.request(Method::POST, "/billing/register");
-    let request = request.json(&crate::support::app::card(APPROVED)).bearer_auth(OF_SETTINGS);
+    let request = request.json(&card(APPROVED)).bearer_auth(OF_SETTINGS);
     let card = app.send(request).await.data(201)["billingKey"].as_str().unwrap().to_owned();
     let old = made(&url, "read,charge");
     let (app, tally) = (Arc::new(app), Arc::new(Tally::default()));
@@ -93,7 +93,7 @@ async fn a_charge_whose_answer_was_lost_is_not_made_again_when_it_is_repeated_wi
     let app = TestApp::with(&[("API_KEYS", OF_SETTINGS)]).await;
     let url = app.owner_url();
     let request = app.request(Method::POST, "/billing/register");
-    let request = request.json(&crate::support::app::card(APPROVED)).bearer_auth(OF_SETTINGS);
+    let request = request.json(&card(APPROVED)).bearer_auth(OF_SETTINGS);
     let card = app.send(request).await.data(201)["billingKey"].clone();
     let body = json!({
         "billingKey": card, "customerId": "user123", "amount": 100, "productName": "단건 결제",

@@ -3,7 +3,7 @@
 use kiwoom_billing::api_keys::Scope;
 use sqlx::AssertSqlSafe;
 
-use crate::access::api_keys::id;
+use super::id;
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use kiwoom_billing::api_keys::{NewKey, Scope};
 
-use crate::access::api_keys::OF_SETTINGS;
-use crate::crashes::takeover::count;
-use crate::subscriptions::first_charge::APPROVED;
+use super::OF_SETTINGS;
 use crate::support::app::{Reply, TestApp, card};
+use crate::support::subscriptions::APPROVED;
 
 const REFUSED_CARD: &str = "4000000000000002";
 const WRONG: &str = "wrong-key-0123456789abcdef";
@@ -119,7 +118,7 @@ async fn a_customer_may_try_so_many_cards_whatever_becomes_of_them() {
     first.data(201);
     send(&body("u1", REFUSED_CARD)).await.fails(402, "card_refused");
     send(&body("u1", REFUSED_CARD)).await.fails(402, "card_refused");
-    let asked = count(&app, "CARD-KEYGEN").await;
+    let asked = app.calls("CARD-KEYGEN").await;
     let limited = r#"kiwoom_billing_registrations_limited_total{limit="customer"}"#;
     let before = metric(&app, limited).await;
     for _ in 0..3 {
@@ -130,7 +129,7 @@ async fn a_customer_may_try_so_many_cards_whatever_becomes_of_them() {
         assert_eq!(message, "이 고객의 카드 등록 시도가 너무 많습니다. 잠시 뒤에 다시 시도하세요.");
     }
     assert!(metric(&app, limited).await >= before + 3);
-    assert_eq!(count(&app, "CARD-KEYGEN").await, asked, "KiwoomPay is not asked");
+    assert_eq!(app.calls("CARD-KEYGEN").await, asked, "KiwoomPay is not asked");
     // The first answer again is no attempt; neither is it lost.
     assert_eq!(app.send(once).await.text, first.text);
     send(&body("u2", APPROVED)).await.data(201);

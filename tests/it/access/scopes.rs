@@ -7,9 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::access::api_keys::OF_SETTINGS;
-use crate::subscriptions::first_charge::APPROVED;
+use super::OF_SETTINGS;
 use crate::support::app::{Reply, TestApp, card};
+use crate::support::subscriptions::APPROVED;
 
 const ALL: [Scope; 4] = [Scope::Read, Scope::Charge, Scope::Refund, Scope::Admin];
 

@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, ANSWER_LOST, APPROVED, monthly};
 use crate::support::app::{Reply, TestApp, card, one_off};
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::{ALWAYS_SHORT, ANSWER_LOST, APPROVED, monthly};
+use crate::support::window::original;
 
 const PAY: &str = "/billing/pay";
 const KEY: &str = "공백 없는 ASCII 문자 1~255자여야 합니다.";
@@ -72,7 +73,7 @@ async fn every_other_post_has_one_answer_too() {
     let unknown = app.pay(&key).await.data(202);
     let path = format!("/billing/payment/{}/resolve", unknown["id"].as_str().unwrap());
     thrice(&app, &path, &declined).await.data(200);
-    let order = crate::easypay::order_lifecycle::original();
+    let order = original();
     thrice(&app, "/easypay/prepare", &order).await.data(200);
     let cancel = json!({"orderId": order["orderId"]});
     thrice(&app, "/easypay/cancel", &cancel).await.data(200);

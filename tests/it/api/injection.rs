@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, card};
+use crate::support::window::{ALL_ON, post_form};
 
 const SQL: &str = "Robert'); DROP TABLE payments;--";
 const HTML: &str = "<script>alert(\"1\")</script>&amp;";
@@ -151,7 +152,7 @@ async fn hostile_references_find_nothing_and_break_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_show_hostile_texts_as_text() {
-    let app = TestApp::with(crate::easypay::order_lifecycle::ALL_ON).await;
+    let app = TestApp::with(ALL_ON).await;
     let key = app.register("4111111111111111").await;
     for (n, text) in texts().enumerate() {
         let body = json!({
@@ -166,8 +167,7 @@ async fn pages_show_hostile_texts_as_text() {
         let fields = &prepared["sdkData"];
         assert_eq!((&fields["PRODUCTNAME"], &fields["USERNAME"]), (&json!(text), &json!(text)));
         let action = prepared["formAction"].as_str().unwrap();
-        let window =
-            crate::easypay::order_lifecycle::post_form(action, fields).await.text().await.unwrap();
+        let window = post_form(action, fields).await.text().await.unwrap();
         let books = app.get("/sandbox").await.text;
         for page in [&window, &books] {
             assert!(!page.contains("<script>alert"), "{page}");

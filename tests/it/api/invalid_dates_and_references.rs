@@ -4,10 +4,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::{
+use crate::support::app::{TestApp, card, one_off};
+use crate::support::refusals::{
     CONTROL, Case, EMPTY, STRING, WON, invalid, wire_text_cases, with_raw,
 };
-use crate::support::app::{TestApp, card, one_off};
+use crate::support::window::original;
 
 const ORDER: &str = "영문, 숫자, -_.:=@+ 만 쓸 수 있습니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
@@ -174,7 +175,7 @@ async fn a_change_and_an_order_need_a_json_body_of_at_most_64_kib() {
 async fn an_order_is_refused_for_each_field_that_is_missing_or_wrong() {
     const PREPARE: &str = "/easypay/prepare";
     let app = TestApp::start().await;
-    let base = crate::easypay::order_lifecycle::original();
+    let base = original();
     let required = ["orderId", "amount", "productName", "customerName"];
     app.misses_each(PREPARE, &base, &required).await;
     app.refuses_no_amounts((Method::POST, PREPARE), &base).await;

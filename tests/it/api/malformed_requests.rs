@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::with_raw;
 use crate::support::app::{TestApp, card};
+use crate::support::refusals::with_raw;
 
 const POSTS: [&str; 7] = [
     "/billing/register",

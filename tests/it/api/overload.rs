@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::easypay::order_lifecycle::status;
-use crate::notifications::answers_and_effects::{answered, order, paid, tell};
 use crate::support::app::{Reply, TestApp, card, one_off};
+use crate::support::window::{answered, paid, prepare, status, tell};
 
 /// Calls that callers wait for, at once.
 const IN_FLIGHT: usize = 64;
@@ -85,7 +84,7 @@ async fn of_two_hundred_calls_to_a_gateway_that_hangs_the_excess_leaves_no_trace
     let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "2")]).await;
     let key = app.register(CARD).await;
     let payment = app.pay(&key).await.data(200);
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let before = reached(&app).await;
     for step in ["READY", "HASH"] {
         app.fault(json!({"on": step, "kind": "delay_before", "delayMs": 8000, "times": 200})).await;

@@ -7,7 +7,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::support::app::{Reply, TestApp};
+use crate::support::app::{Reply, TestApp, one_off};
+use crate::support::window::ALL_ON;
 
 /// Of what is no page.
 const NOTHING: &str =
@@ -122,10 +123,7 @@ fn tells_no_other_origin(what: &str, reply: &Reply) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_headers_that_protect_a_browser() {
     const KEY: &str = "a-key-of-more-than-24-characters";
-    let open = start(
-        &[crate::easypay::order_lifecycle::ALL_ON, &[("TRUSTED_PROXIES", "127.0.0.1")]].concat(),
-    )
-    .await;
+    let open = start(&[ALL_ON, &[("TRUSTED_PROXIES", "127.0.0.1")]].concat()).await;
     let keyed = start(&[("API_KEYS", KEY), ("AUTH_FAILURES_PER_MINUTE", "0")]).await;
     let (mut tried, mut statuses) = (0, BTreeSet::new());
     for app in [&open, &keyed] {
@@ -169,7 +167,7 @@ async fn a_stored_answer_and_an_export_carry_them_too() {
     let key = app.register("4111111111111111").await;
     for _ in 0..2 {
         let request = app.request(Method::POST, "/billing/pay").header("Idempotency-Key", "k");
-        let reply = app.send(request.json(&crate::support::app::one_off(&key))).await;
+        let reply = app.send(request.json(&one_off(&key))).await;
         reply.data(200);
         protects("200 POST /billing/pay", &reply);
     }

@@ -2,4 +2,4 @@
 
 mod first_card_to_renewal;
 mod import;
-pub mod registration;
+mod registration;

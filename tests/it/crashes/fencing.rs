@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::task::JoinHandle;
 
-use crate::crashes::takeover::{count, two, until_counted};
-use crate::support::app::{Reply, card, one_off};
+use super::two;
+use crate::support::app::{Reply, one_off};
 use crate::support::process::{Process, World};
 
 const CARD: &str = "4111111111111111";
@@ -25,10 +25,10 @@ async fn a_renewal_whose_lease_is_anothers_by_now_is_left_to_the_other() {
     let (one, other) = two(&[("SCHEDULER_ENABLED", "true")]).await;
     let key = one.register(CARD).await;
     one.subscribe(&key, 15).await;
-    let readies = count(&one, "READY").await;
+    let readies = one.calls("READY").await;
     one.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1000})).await;
     let moved = async {
-        until_counted(&one, "READY", readies + 1).await;
+        one.until_called("READY", readies + 1).await;
         let pool = &one.service.ctx.pool;
         let owner = other.service.ctx.instance.number();
         let sql = "update subscriptions set leased_by = $1, leased_until = now() + interval '3 s'";
@@ -37,8 +37,8 @@ async fn a_renewal_whose_lease_is_anothers_by_now_is_left_to_the_other() {
     // The walk ends when what was due is done: the other's lease has to run out first.
     tokio::join!(one.advance_days(31), moved);
     assert_eq!(one.ledger().await.len(), 1);
-    assert_eq!(count(&one, "CARD-BATCH").await, 1);
-    assert_eq!(count(&one, "READY").await, readies + 2, "the first ticket was not used");
+    assert_eq!(one.calls("CARD-BATCH").await, 1);
+    assert_eq!(one.calls("READY").await, readies + 2, "the first ticket was not used");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,17 +46,17 @@ async fn a_renewal_whose_lease_has_run_out_is_not_sent_with_it() {
     let (one, _other) = two(&[("SCHEDULER_ENABLED", "true")]).await;
     let key = one.register(CARD).await;
     one.subscribe(&key, 15).await;
-    let readies = count(&one, "READY").await;
+    let readies = one.calls("READY").await;
     one.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1000})).await;
     let moved = async {
-        until_counted(&one, "READY", readies + 1).await;
+        one.until_called("READY", readies + 1).await;
         let sql = "update subscriptions set leased_until = now() - interval '1 s'";
         sqlx::query(sql).execute(&one.service.ctx.pool).await.unwrap();
     };
     tokio::join!(one.advance_days(31), moved);
     assert_eq!(one.ledger().await.len(), 1);
-    assert_eq!(count(&one, "CARD-BATCH").await, 1);
-    assert_eq!(count(&one, "READY").await, readies + 2, "the first ticket was not used");
+    assert_eq!(one.calls("CARD-BATCH").await, 1);
+    assert_eq!(one.calls("READY").await, readies + 2, "the first ticket was not used");
 }
 
 /// A service, another beside it, and a database in which commits of intents take a second.
@@ -72,11 +72,6 @@ impl Paused {
         let service = Arc::new(world.service("service", &[]).await);
         let db = world.owner().await;
         Self { world, service, db }
-    }
-
-    async fn register(&self) -> String {
-        let key = self.service.post("/billing/register", &card(CARD)).await.data(201);
-        key["billingKey"].as_str().unwrap().to_owned()
     }
 
     /// From now on the commit of a new row of `table` takes a second.
@@ -108,17 +103,12 @@ impl Paused {
         }
         panic!("no commit is seen");
     }
-
-    async fn calls(&self, step: &str) -> u64 {
-        let calls = self.world.sandbox.get("/sandbox/calls").await.json();
-        calls["counters"][step].as_u64().unwrap_or(0)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_stopped_after_its_intent_does_not_send_the_charge() {
     let mut paused = Paused::start().await;
-    let key = paused.register().await;
+    let key = paused.service.register().await;
     paused.slow_commits("payments").await;
     // A commit that just takes a second is no reason.
     paused.service.post("/billing/pay", &one_off(&key)).await.data(200);
@@ -127,7 +117,7 @@ async fn a_process_stopped_after_its_intent_does_not_send_the_charge() {
     tokio::time::sleep(STOPPED).await;
     paused.service.signal("CONT");
     paying.await.unwrap().fails(502, "gateway_unavailable");
-    assert_eq!(paused.calls("CARD-BATCH").await, 1);
+    assert_eq!(paused.world.calls("CARD-BATCH").await, 1);
     let payments = paused.service.get("/billing/payments").await.data(200);
     assert_eq!(payments["items"].as_array().unwrap().len(), 1, "nothing is left: {payments}");
     assert_eq!(paused.world.ledger().await.len(), 1);
@@ -136,7 +126,7 @@ async fn a_process_stopped_after_its_intent_does_not_send_the_charge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_stopped_after_its_intent_does_not_send_the_refund() {
     let mut paused = Paused::start().await;
-    let key = paused.register().await;
+    let key = paused.service.register().await;
     let payment = paused.service.post("/billing/pay", &one_off(&key)).await.data(200);
     paused.slow_commits("refunds").await;
     let refund = json!({"paymentId": payment["id"], "amount": 1000});
@@ -146,7 +136,7 @@ async fn a_process_stopped_after_its_intent_does_not_send_the_refund() {
     tokio::time::sleep(STOPPED).await;
     paused.service.signal("CONT");
     refunding.await.unwrap().fails(502, "gateway_unavailable");
-    assert_eq!(paused.calls("CANCEL").await, 1);
+    assert_eq!(paused.world.calls("CANCEL").await, 1);
     let path = format!("/billing/payment/{}", payment["id"].as_str().unwrap());
     assert_eq!(paused.service.get(&path).await.data(200)["refundableAmount"], 8900);
     assert_eq!(paused.world.ledger().await[0]["canceledAmount"], 1000);
@@ -156,7 +146,7 @@ async fn a_process_stopped_after_its_intent_does_not_send_the_refund() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_found_out_meanwhile_stands() {
     let mut paused = Paused::start().await;
-    let key = paused.register().await;
+    let key = paused.service.register().await;
     let other = paused.world.service("other", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     paused.slow_commits("payments").await;
     let paying = paused.post("/billing/pay", one_off(&key));
@@ -181,7 +171,7 @@ async fn what_a_person_found_out_meanwhile_stands() {
     paused.service.signal("CONT");
     let reply = paying.await.unwrap();
     reply.fails(402, "payment_declined");
-    assert_eq!(paused.calls("CARD-BATCH").await, 0);
+    assert_eq!(paused.world.calls("CARD-BATCH").await, 0);
     let path = format!("/billing/payment/{}", unknown["id"].as_str().unwrap());
     assert_eq!(other.get(&path).await.data(200)["status"], "declined");
     assert!(paused.world.ledger().await.is_empty());

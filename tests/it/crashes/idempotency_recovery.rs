@@ -5,25 +5,23 @@ use futures::future::join;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::crashes::takeover::{
-    count, once, subscribable, take_for_dead, two, until_alive, until_counted,
-};
+use super::{once, one_of_each, take_for_dead, two, until_alive};
 use crate::support::app::{TestApp, one_off};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_is_left_to_who_took_it_also_while_that_has_not_begun() {
     let (slow, other) = two(&[]).await;
-    for (path, body) in subscribable(&slow).await {
+    for (path, body) in one_of_each(&slow).await {
         until_alive(&slow, &other).await;
         let step = if path == "/billing/refund" { "CANCEL" } else { "CARD-BATCH" };
-        let sent = count(&slow, step).await;
-        let readies = count(&slow, "READY").await;
+        let sent = slow.calls(step).await;
+        let readies = slow.calls("READY").await;
         for delay in [1000, 3000] {
             let delay = json!({"on": "READY", "kind": "delay_before", "delayMs": delay});
             slow.fault(delay).await;
         }
         let take_over = async {
-            until_counted(&slow, "READY", readies + 1).await;
+            slow.until_called("READY", readies + 1).await;
             take_for_dead(&slow, &other).await;
             once(&other, path, &body).await
         };
@@ -38,7 +36,7 @@ async fn a_request_taken_over_is_left_to_who_took_it_also_while_that_has_not_beg
             let here = |text: &str| text.replace("localhost", "127.0.0.1");
             assert_eq!(here(&again.text), here(&taken.text), "{path}");
         }
-        assert_eq!(count(&slow, step).await, sent + 1, "{path}");
+        assert_eq!(slow.calls(step).await, sent + 1, "{path}");
     }
 }
 
@@ -54,7 +52,7 @@ async fn an_answer_that_only_the_database_kept_back_is_given_to_the_next_try() {
     app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 1000})).await;
     let pool = &app.service.ctx.pool;
     let starve = async {
-        until_counted(&app, "CARD-BATCH", 1).await;
+        app.until_called("CARD-BATCH", 1).await;
         let spare = pool.acquire().await.unwrap();
         let mut tx = pool.begin().await.unwrap();
         sqlx::query("select from subscriptions for update").execute(&mut *tx).await.unwrap();
@@ -77,6 +75,6 @@ async fn an_answer_that_only_the_database_kept_back_is_given_to_the_next_try() {
     let made = app.send_until_answered(request).await.data(201);
     assert_eq!((&made["status"], &made["planId"]), (&json!("active"), &json!("monthly")));
     assert_eq!(once(&app, path, &body).await.data(201), made);
-    assert_eq!(count(&app, "CARD-BATCH").await, 1);
+    assert_eq!(app.calls("CARD-BATCH").await, 1);
     assert_eq!(app.ledger().await.len(), 1);
 }

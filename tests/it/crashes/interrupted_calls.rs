@@ -8,56 +8,17 @@ use chrono::Datelike;
 use kiwoom_billing::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, card, one_off};
-use crate::support::process::{Folder, Process, World};
+use super::{begin, delay_after, unknown};
+use crate::support::app::{Reply, TestApp, one_off};
+use crate::support::process::{Folder, ONCE, Process, World};
 
 const CARD: &str = "4111111111111111";
-
-pub async fn register(service: &Process) -> String {
-    let key = service.post("/billing/register", &card(CARD)).await.data(201);
-    key["billingKey"].as_str().unwrap().to_owned()
-}
-
-pub fn delay_after(on: &str, millis: u32) -> Value {
-    json!({"on": on, "kind": "delay_after", "delayMs": millis})
-}
-
-pub const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
-
-/// Starts a call that the gateway answers late, and waits until the gateway has done it.
-pub async fn begin(
-    world: &World,
-    service: &Arc<Process>,
-    path: &'static str,
-    body: Value,
-    done: impl Fn(&[Value]) -> bool,
-) {
-    let caller = service.clone();
-    tokio::spawn(async move { drop(caller.try_post(path, ONCE, &body).await) });
-    for _ in 0..500 {
-        if done(&world.ledger().await) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the gateway was not called");
-}
-
-pub async fn unknown(service: &Process, count: usize) -> Vec<Value> {
-    let reply = service
-        .until(
-            || service.get("/billing/payments?status=unknown"),
-            |reply| reply.data(200)["items"].as_array().unwrap().len() == count,
-        )
-        .await;
-    reply.data(200)["items"].as_array().unwrap().clone()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_cut_short_by_a_kill_is_unknown_and_not_sent_again() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
+    let key = service.register().await;
     world.fault(delay_after("CARD-BATCH", 10_000)).await;
     begin(&world, &service, "/billing/pay", one_off(&key), |l| l.len() == 1).await;
     service.signal("KILL");
@@ -85,7 +46,7 @@ async fn a_charge_cut_short_by_a_kill_is_unknown_and_not_sent_again() {
 async fn a_refund_cut_short_by_a_kill_holds_its_amount() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
+    let key = service.register().await;
     let payment = service.post("/billing/pay", &one_off(&key)).await.data(200);
     world.fault(delay_after("CANCEL", 10_000)).await;
     let body = json!({"paymentId": payment["id"], "amount": 9000});
@@ -94,9 +55,7 @@ async fn a_refund_cut_short_by_a_kill_holds_its_amount() {
 
     let service = world.service("again", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     let ask = || service.get("/billing/refunds?status=unknown");
-    let one = |reply: &crate::support::app::Reply| {
-        reply.data(200)["items"].as_array().unwrap().len() == 1
-    };
+    let one = |reply: &Reply| reply.data(200)["items"].as_array().unwrap().len() == 1;
     service.until(ask, one).await;
     let more = json!({"paymentId": payment["id"], "amount": 901});
     service.post("/billing/refund", &more).await.fails(409, "refund_exceeds_balance");
@@ -107,7 +66,7 @@ async fn a_refund_cut_short_by_a_kill_holds_its_amount() {
 async fn a_stop_waits_for_the_charge_under_way_and_its_caller_gets_the_answer() {
     let world = World::start().await;
     let service = world.service("service", &[]).await;
-    let key = register(&service).await;
+    let key = service.register().await;
     world.fault(delay_after("CARD-BATCH", 1500)).await;
     let (base, body) = (service.base.clone(), one_off(&key));
     let caller = tokio::spawn(async move {
@@ -178,7 +137,7 @@ async fn a_kill_leaves_no_private_database_in_the_way_of_the_next_start() {
     let settings = [("DATA_DIR", data_dir.as_str())];
     let service = Process::service(&dir, "first", &settings).await;
     assert!(running(&data_dir) > 0, "a server of its own");
-    let key = register(&service).await;
+    let key = service.register().await;
     let paid = service.post("/billing/pay", &one_off(&key)).await.data(200);
     service.kill();
     let gone = std::time::Instant::now();
@@ -200,7 +159,7 @@ async fn two_processes_charge_five_hundred_due_subscriptions_once_each() {
     let world = World::start().await;
     let maker =
         world.service("maker", &[("SCHEDULER_ENABLED", "false"), ("CHARGE_HOUR", "0")]).await;
-    let key = register(&maker).await;
+    let key = maker.register().await;
     let today = Clock::system().today();
     for n in 0..500 {
         let body = json!({

@@ -7,9 +7,9 @@ use kiwoom_billing::clock::Clock;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::crashes::interrupted_calls::{ONCE, begin, delay_after, register, unknown};
+use super::{begin, delay_after, unknown};
 use crate::support::app::Reply;
-use crate::support::process::World;
+use crate::support::process::{ONCE, World};
 
 const EAGER: &[(&str, &str)] = &[("SCHEDULER_INTERVAL_SECS", "1"), ("CHARGE_HOUR", "0")];
 const IDLE: &[(&str, &str)] = &[("SCHEDULER_ENABLED", "false"), ("CHARGE_HOUR", "0")];
@@ -23,17 +23,11 @@ fn due_today(key: &str, plan: &str) -> Value {
     })
 }
 
-/// How many calls of step 2 reached the gateway.
-async fn charges(world: &World) -> u64 {
-    let calls = world.sandbox.get("/sandbox/calls").await.json();
-    calls["counters"]["CARD-BATCH"].as_u64().unwrap_or(0)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_found_not_charged_after_a_kill_is_charged_once_more() {
     let world = World::start().await;
     let maker = world.service("maker", IDLE).await;
-    let key = register(&maker).await;
+    let key = maker.register().await;
     let made = maker.post("/billing/subscribe", &due_today(&key, "monthly")).await.data(201);
     maker.kill();
     // The gateway did charge, so the person who says otherwise is wrong here: it takes a person's
@@ -52,14 +46,14 @@ async fn a_renewal_found_not_charged_after_a_kill_is_charged_once_more() {
     let again = service.post("/billing/pay", &pay).await.data(200);
     assert_ne!(again["orderId"], payment["orderId"]);
     service.post("/billing/pay", &pay).await.fails(409, "already_charged");
-    assert_eq!(charges(&world).await, 2);
+    assert_eq!(world.calls("CARD-BATCH").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_cut_short_by_a_kill_answers_its_repeated_request_and_sends_nothing() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
+    let key = service.register().await;
     let pay = json!({
         "billingKey": key, "customerId": "user123", "amount": 9900, "productName": "단건 결제",
     });
@@ -91,7 +85,7 @@ async fn a_refund_cut_short_by_a_kill_answers_its_repeated_request_and_sends_not
 async fn a_stop_lets_the_renewal_under_way_end_and_leaves_nothing_sending() {
     let world = World::start().await;
     let maker = world.service("maker", IDLE).await;
-    let key = register(&maker).await;
+    let key = maker.register().await;
     let plans = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     for plan in plans {
         maker.post("/billing/subscribe", &due_today(&key, plan)).await.data(201);
@@ -114,7 +108,7 @@ async fn a_stop_lets_the_renewal_under_way_end_and_leaves_nothing_sending() {
     assert!((1..=plans.len()).contains(&charged), "{charged}");
     let service = world.service("again", EAGER).await;
     world.until_charged(plans.len()).await;
-    assert_eq!(charges(&world).await, plans.len() as u64);
+    assert_eq!(world.calls("CARD-BATCH").await, plans.len());
     let ready = service.get("/health/ready").await.data(200);
     assert_eq!(ready["unknownOutcomes"], 0);
 }

@@ -7,27 +7,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::support::app::{Reply, TestApp, card, one_off};
+use super::delay_after;
+use crate::support::app::{Reply, TestApp, one_off};
 use crate::support::postgres::as_owner;
-use crate::support::process::{Process, World};
+use crate::support::process::{ONCE, Process, World};
 
-const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
 const BUSY: &[(&str, &str)] = &[("SCHEDULER_INTERVAL_SECS", "1")];
-
-async fn register(service: &Process) -> String {
-    let key = service.post("/billing/register", &card("4111111111111111")).await.data(201);
-    key["billingKey"].as_str().unwrap().to_owned()
-}
 
 fn subscription(billing_key: &str) -> Value {
     json!({
         "billingKey": billing_key, "customerId": "user123", "planId": "monthly", "amount": 9900,
         "productName": "월간 구독", "cycleDay": 15,
     })
-}
-
-fn delay_after(on: &str, millis: u32) -> Value {
-    json!({"on": on, "kind": "delay_after", "delayMs": millis})
 }
 
 fn items(reply: &Reply) -> Vec<Value> {
@@ -44,7 +35,7 @@ async fn listed(service: &Process, status: &str, count: usize) -> Vec<Value> {
 async fn a_renewal_cut_short_by_a_kill_waits_and_the_next_month_is_charged() {
     let world = World::start().await;
     let service = world.service("service", BUSY).await;
-    let made = subscription(&register(&service).await);
+    let made = subscription(&service.register().await);
     let made = service.post("/billing/subscribe", &made).await.data(201);
     world.fault(delay_after("CARD-BATCH", 60_000)).await;
     world.advance_days(31).await;
@@ -79,7 +70,7 @@ async fn a_renewal_cut_short_by_a_kill_waits_and_the_next_month_is_charged() {
 async fn a_first_charge_cut_short_by_a_kill_is_not_made_again_by_the_repeated_request() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", BUSY).await);
-    let mut body = subscription(&register(&service).await);
+    let mut body = subscription(&service.register().await);
     body["chargeNow"] = json!(true);
     world.fault(delay_after("CARD-BATCH", 60_000)).await;
     let (caller, sent) = (service.clone(), body.clone());
@@ -104,7 +95,7 @@ async fn a_first_charge_cut_short_by_a_kill_is_not_made_again_by_the_repeated_re
 async fn a_kill_before_anything_was_sent_lets_the_repeated_request_charge() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
-    let mut body = one_off(&register(&service).await);
+    let mut body = one_off(&service.register().await);
     body["orderId"] = json!("ORDER-1");
     world.fault(delay_after("READY", 60_000)).await;
     let (caller, sent) = (service.clone(), body.clone());
@@ -127,7 +118,7 @@ async fn a_kill_before_anything_was_sent_lets_the_repeated_request_charge() {
 async fn kills_in_the_middle_of_many_charges_lose_none_and_repeat_none() {
     let world = World::start().await;
     let mut service = Arc::new(world.service("service-0", BUSY).await);
-    let key = register(&service).await;
+    let key = service.register().await;
     world
         .fault(json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 40, "times": 1000}))
         .await;

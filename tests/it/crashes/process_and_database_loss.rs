@@ -6,25 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::crashes::interrupted_calls::{ONCE, delay_after, register, unknown};
-use crate::support::app::{TestApp, one_off};
-use crate::support::process::{Process, World};
+use super::{delay_after, unknown};
+use crate::support::app::{Reply, TestApp, one_off};
+use crate::support::process::{ONCE, Process, World};
+use crate::support::sandbox::counted;
 
 const CARD: &str = "4111111111111111";
 
-async fn count(world: &World, step: &str) -> u64 {
-    let calls = world.sandbox.get("/sandbox/calls").await.json();
-    calls["counters"][step].as_u64().unwrap_or(0)
-}
-
 /// Starts a call and waits until the gateway has been asked `step` once more.
 async fn begin(world: &World, service: &Arc<Process>, body: &Value, step: &str) {
-    let before = count(world, step).await;
+    let before = world.calls(step).await;
     let (caller, body) = (service.clone(), body.clone());
     tokio::spawn(async move { drop(caller.try_post("/billing/pay", ONCE, &body).await) });
-    let more = |reply: &crate::support::app::Reply| {
-        reply.json()["counters"][step].as_u64().unwrap_or(0) > before
-    };
+    let more = |reply: &Reply| counted(reply, step) > before;
     world.sandbox.until(|| world.sandbox.get("/sandbox/calls"), more).await;
 }
 
@@ -32,7 +26,7 @@ async fn begin(world: &World, service: &Arc<Process>, body: &Value, step: &str) 
 async fn a_kill_while_the_gateway_has_not_charged_yet_is_unknown_all_the_same() {
     let world = World::start().await;
     let service = Arc::new(world.service("service", &[]).await);
-    let key = register(&service).await;
+    let key = service.register().await;
     world.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 2000})).await;
     begin(&world, &service, &one_off(&key), "CARD-BATCH").await;
     service.signal("KILL");
@@ -43,7 +37,7 @@ async fn a_kill_while_the_gateway_has_not_charged_yet_is_unknown_all_the_same() 
     let repeated = service.try_post("/billing/pay", ONCE, &one_off(&key)).await.unwrap();
     assert_eq!(repeated.data(202)["id"], payment["id"]);
     world.until_charged(1).await;
-    assert_eq!(count(&world, "CARD-BATCH").await, 1);
+    assert_eq!(world.calls("CARD-BATCH").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +45,7 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
     let world = World::start().await;
     let sleeper = Arc::new(world.service("sleeper", &[]).await);
     let other = world.service("other", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
-    let key = register(&sleeper).await;
+    let key = sleeper.register().await;
     world.fault(delay_after("CARD-BATCH", 500)).await;
     begin(&world, &sleeper, &one_off(&key), "CARD-BATCH").await;
     sleeper.signal("STOP");
@@ -69,7 +63,7 @@ async fn a_process_that_slept_through_its_call_records_what_it_finds_on_waking()
     sleeper.signal("CONT");
     let path = format!("/billing/payment/{}", payment["id"].as_str().unwrap());
     other.until(|| other.get(&path), |reply| reply.data(200)["status"] == "approved").await;
-    assert_eq!((world.ledger().await.len(), count(&world, "CARD-BATCH").await), (1, 1));
+    assert_eq!((world.ledger().await.len(), world.calls("CARD-BATCH").await), (1, 1));
 }
 
 /// Cuts every connection of the service but the one that does it; the server has its own.

@@ -8,19 +8,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::app::{Reply, card, one_off};
-use crate::support::process::{Process, World};
-
-const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
+use crate::support::app::{Reply, one_off};
+use crate::support::process::{ONCE, Process, World};
 
 async fn two(world: &World) -> (Process, Process) {
     let settings = [("SCHEDULER_INTERVAL_SECS", "1")];
     tokio::join!(world.service("one", &settings), world.service("two", &settings))
-}
-
-async fn register(service: &Process) -> String {
-    let key = service.post("/billing/register", &card("4111111111111111")).await.data(201);
-    key["billingKey"].as_str().unwrap().to_owned()
 }
 
 /// Forty times the same request, in turn to either process.
@@ -41,7 +34,7 @@ async fn to_both(
 async fn one_idempotency_key_at_two_processes_charges_once() {
     let world = World::start().await;
     let (one, two) = two(&world).await;
-    let body = one_off(&register(&one).await);
+    let body = one_off(&one.register().await);
     let replies = to_both((&one, &two), "/billing/pay", ONCE, &body).await;
     let first = two.try_post("/billing/pay", ONCE, &body).await.unwrap();
     assert_eq!(first.data(200)["status"], "approved");
@@ -58,7 +51,7 @@ async fn one_idempotency_key_at_two_processes_charges_once() {
 async fn one_order_id_at_two_processes_charges_once() {
     let world = World::start().await;
     let (one, two) = two(&world).await;
-    let mut body = one_off(&register(&one).await);
+    let mut body = one_off(&one.register().await);
     body["orderId"] = json!("ORDER-1");
     let replies = to_both((&one, &two), "/billing/pay", &[], &body).await;
     assert_eq!(replies.iter().filter(|r| r.status == 200).count(), 1);
@@ -70,7 +63,7 @@ async fn one_order_id_at_two_processes_charges_once() {
 async fn refunds_at_two_processes_never_give_back_more_than_was_paid() {
     let world = World::start().await;
     let (one, two) = two(&world).await;
-    let payment = one.post("/billing/pay", &one_off(&register(&one).await)).await.data(200);
+    let payment = one.post("/billing/pay", &one_off(&one.register().await)).await.data(200);
     let body = json!({"paymentId": payment["id"], "amount": 1000});
     let replies = to_both((&one, &two), "/billing/refund", &[], &body).await;
     assert_eq!(replies.iter().filter(|r| r.status == 200).count(), 9);
@@ -83,7 +76,7 @@ async fn refunds_at_two_processes_never_give_back_more_than_was_paid() {
 async fn a_process_that_is_stopping_is_not_taken_for_dead() {
     let world = World::start().await;
     let old = world.service("old", &[]).await;
-    let body = one_off(&register(&old).await);
+    let body = one_off(&old.register().await);
     let new = world.service("new", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
     world.fault(json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 3500})).await;
     let paying = old.try_post("/billing/pay", ONCE, &body);
@@ -120,7 +113,7 @@ async fn a_process_that_is_stopping_is_not_taken_for_dead() {
 async fn a_request_whose_body_comes_after_the_stop_charges_nothing() {
     let world = World::start().await;
     let service = world.service("service", &[]).await;
-    let body = one_off(&register(&service).await).to_string();
+    let body = one_off(&service.register().await).to_string();
     let address = service.base.trim_start_matches("http://");
     let mut caller = TcpStream::connect(address).await.unwrap();
     let head = format!(

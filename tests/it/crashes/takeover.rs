@@ -5,96 +5,24 @@ use std::time::Duration;
 
 use chrono::Datelike;
 use futures::future::join;
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::app::{Reply, TestApp, one_off};
+use super::{SECRET, once, one_of_each, take_for_dead, two, until_alive};
+use crate::support::app::{TestApp, one_off};
 
 const CARD: &str = "4111111111111111";
-const SECRET: (&str, &str) =
-    ("BILLING_KEY_SECRET", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
-
-/// The process that will be taken for dead and has the sandbox, and the one that takes over.
-/// Neither has a schedule unless it is asked for.
-pub async fn two(settings: &[(&str, &str)]) -> (TestApp, TestApp) {
-    let all = [&[SECRET, ("SCHEDULER_ENABLED", "false")], settings].concat();
-    let one = TestApp::with(&all).await;
-    let gateway = format!("{}/sandbox", one.base);
-    let more = [("KIWOOM_BASE_URL", gateway.as_str()), ("DATABASE_MAX_CONNECTIONS", "10")];
-    let other = one.replica(&more).await;
-    (one, other)
-}
-
-pub async fn once(app: &TestApp, path: &str, body: &Value) -> Reply {
-    let request = app.request(Method::POST, path).header("Idempotency-Key", "once");
-    app.send(request.json(body)).await
-}
-
-pub async fn count(app: &TestApp, step: &str) -> u64 {
-    app.get("/sandbox/calls").await.json()["counters"][step].as_u64().unwrap_or(0)
-}
-
-pub async fn until_counted(app: &TestApp, step: &str, wanted: u64) {
-    for _ in 0..1000 {
-        if count(app, step).await >= wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{step} was not called");
-}
-
-/// Where the lock of the process's number is held, while it is.
-const HOLDERS: &str = "select pid from pg_locks where locktype = 'advisory'
-    and objid::bigint = $1
-    and database = (select oid from pg_database where datname = current_database())";
-
-/// Cuts the connection that tells PostgreSQL that `app` is alive. It is back two seconds later.
-pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
-    let sql = format!("select pg_terminate_backend(pid, 5000) from ({HOLDERS}) holders");
-    let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
-    let number = i64::from(app.service.ctx.instance.number());
-    let cut: Vec<bool> = query.bind(number).fetch_all(&seen_by.service.ctx.pool).await.unwrap();
-    assert_eq!(cut, [true]);
-}
-
-pub async fn until_alive(app: &TestApp, seen_by: &TestApp) {
-    let number = i64::from(app.service.ctx.instance.number());
-    for _ in 0..1000 {
-        let query = sqlx::query_scalar(HOLDERS).bind(number);
-        let pid: Option<i32> = query.fetch_optional(&seen_by.service.ctx.pool).await.unwrap();
-        if pid.is_some() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the lock is not taken again");
-}
-
-pub async fn subscribable(app: &TestApp) -> [(&'static str, Value); 3] {
-    let key = app.register(CARD).await;
-    let paid = app.pay(&key).await.data(200);
-    let mut subscribe = one_off(&key);
-    let more = json!({"planId": "monthly", "cycleDay": 15, "chargeNow": true});
-    subscribe.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    [
-        ("/billing/pay", one_off(&key)),
-        ("/billing/subscribe", subscribe),
-        ("/billing/refund", json!({"paymentId": paid["id"], "amount": 4000})),
-    ]
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_before_its_call_is_done_once_and_its_answer_stays() {
     let (slow, other) = two(&[]).await;
-    for (path, body) in subscribable(&slow).await {
+    for (path, body) in one_of_each(&slow).await {
         until_alive(&slow, &other).await;
         let step = if path == "/billing/refund" { "CANCEL" } else { "CARD-BATCH" };
-        let sent = count(&slow, step).await;
-        let readies = count(&slow, "READY").await;
+        let sent = slow.calls(step).await;
+        let readies = slow.calls("READY").await;
         slow.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1500})).await;
         let take_over = async {
-            until_counted(&slow, "READY", readies + 1).await;
+            slow.until_called("READY", readies + 1).await;
             take_for_dead(&slow, &other).await;
             once(&other, path, &body).await
         };
@@ -105,18 +33,18 @@ async fn a_request_taken_over_before_its_call_is_done_once_and_its_answer_stays(
             let again = once(app, path, &body).await;
             assert_eq!((again.status, &again.text), (taken.status, &taken.text), "{path}");
         }
-        assert_eq!(count(&slow, step).await, sent + 1, "{path}");
+        assert_eq!(slow.calls(step).await, sent + 1, "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_counts() {
     let (slow, other) = two(&[]).await;
-    let [(path, body), ..] = subscribable(&slow).await;
-    let sent = count(&slow, "CARD-BATCH").await;
+    let [(path, body), ..] = one_of_each(&slow).await;
+    let sent = slow.calls("CARD-BATCH").await;
     slow.fault(json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 1500})).await;
     let take_over = async {
-        until_counted(&slow, "CARD-BATCH", sent + 1).await;
+        slow.until_called("CARD-BATCH", sent + 1).await;
         take_for_dead(&slow, &other).await;
         once(&other, path, &body).await
     };
@@ -128,7 +56,7 @@ async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_
     assert_eq!((again.status, &again.text), (202, &taken.text), "the answer stays");
     let now = slow.get(&format!("/billing/payment/{}", unknown["id"].as_str().unwrap())).await;
     assert_eq!(now.data(200), approved);
-    assert_eq!(count(&slow, "CARD-BATCH").await, sent + 1);
+    assert_eq!(slow.calls("CARD-BATCH").await, sent + 1);
 }
 
 /// The other process was told that KiwoomPay cannot be reached, and has answered that nothing was
@@ -136,20 +64,20 @@ async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_and_answered_is_not_sent_by_the_first() {
     let (slow, other) = two(&[]).await;
-    for (path, body) in subscribable(&slow).await {
-        let sent = (count(&slow, "CARD-BATCH").await, count(&slow, "CANCEL").await);
-        let readies = count(&slow, "READY").await;
+    for (path, body) in one_of_each(&slow).await {
+        let sent = (slow.calls("CARD-BATCH").await, slow.calls("CANCEL").await);
+        let readies = slow.calls("READY").await;
         slow.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1500})).await;
         slow.fault(json!({"on": "READY", "kind": "decline"})).await;
         let take_over = async {
-            until_counted(&slow, "READY", readies + 1).await;
+            slow.until_called("READY", readies + 1).await;
             take_for_dead(&slow, &other).await;
             once(&other, path, &body).await
         };
         let (first, taken) = join(once(&slow, path, &body), take_over).await;
         taken.fails(502, "gateway_unavailable");
         first.fails(409, "request_in_progress");
-        let now = (count(&slow, "CARD-BATCH").await, count(&slow, "CANCEL").await);
+        let now = (slow.calls("CARD-BATCH").await, slow.calls("CANCEL").await);
         assert_eq!(now, sent, "{path}");
         let again = once(&slow, path, &body).await;
         assert_eq!((again.status, &again.text), (502, &taken.text), "the answer stays");
@@ -160,12 +88,12 @@ async fn a_request_taken_over_and_answered_is_not_sent_by_the_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_taken_over_keeps_its_key_although_its_first_process_gave_up() {
     let (starved, other) = two(&[("DATABASE_MAX_CONNECTIONS", "2")]).await;
-    let [(path, body), ..] = subscribable(&starved).await;
-    let sent = count(&starved, "CARD-BATCH").await;
-    let readies = count(&starved, "READY").await;
+    let [(path, body), ..] = one_of_each(&starved).await;
+    let sent = starved.calls("CARD-BATCH").await;
+    let readies = starved.calls("READY").await;
     starved.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1500})).await;
     let take_over = async {
-        until_counted(&starved, "READY", readies + 1).await;
+        starved.until_called("READY", readies + 1).await;
         let pool = &starved.service.ctx.pool;
         let held = (pool.acquire().await.unwrap(), pool.acquire().await.unwrap());
         take_for_dead(&starved, &other).await;
@@ -182,7 +110,7 @@ async fn a_request_taken_over_keeps_its_key_although_its_first_process_gave_up()
         assert_eq!((again.status, &again.text), (200, &taken.text), "the answer stays");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(count(&starved, "CARD-BATCH").await, sent + 1);
+    assert_eq!(starved.calls("CARD-BATCH").await, sent + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +119,7 @@ async fn renewals_taken_over_from_a_process_that_lives_are_charged_once_each() {
     let slow = TestApp::with(&settings).await;
     let key = slow.register(CARD).await;
     let delays = json!({"on": "READY", "kind": "delay_before", "delayMs": 1500, "times": 8});
-    let readies = count(&slow, "READY").await;
+    let readies = slow.calls("READY").await;
     slow.fault(delays).await;
     let today = slow.service.ctx.clock.today();
     for n in 0..20 {
@@ -202,7 +130,7 @@ async fn renewals_taken_over_from_a_process_that_lives_are_charged_once_each() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         slow.post("/billing/subscribe", &body).await.data(201);
     }
-    until_counted(&slow, "READY", readies + 1).await;
+    slow.until_called("READY", readies + 1).await;
     take_for_dead(&slow, &slow).await;
     let gateway = format!("{}/sandbox", slow.base);
     let other = slow.replica(&[("KIWOOM_BASE_URL", gateway.as_str())]).await;

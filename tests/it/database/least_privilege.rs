@@ -3,9 +3,9 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::database::migrate_and_start::{migrate, words};
 use crate::support::app::TestApp;
 use crate::support::postgres::{SERVICE, as_owner, new_database};
+use crate::support::process::migrate;
 
 /// The columns that the service may change in the books and in what is evidence.
 const CHANGING: [(&str, &str); 5] = [
@@ -51,6 +51,11 @@ const ANYWHERE: &[&str] = &[
     "select lo_import('/etc/passwd')",
     "select pg_reload_conf()",
 ];
+
+/// The words of a text.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
 
 /// Whether the right to it is missing; another error would be an accident. The tables are empty.
 async fn is_refused(db: &mut PgConnection, sql: &str) -> bool {

@@ -1,38 +1,15 @@
 //! How the service begins on a database: who brings the schema up to date, and which database is not
 //! fit for real money.
 
-use std::process::Command;
-
 use kiwoom_billing::database::private::{DATABASE, StartOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::support::app::TestApp;
 use crate::support::postgres::{SERVICE, as_owner, empty_database, new_database};
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, migrate, run};
 use crate::support::production::{Durable, production};
 
 const WEAKNESSES: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
-
-/// Runs a subcommand to its end; what it printed, an error when it failed.
-fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Result<String, String> {
-    let dir = Folder::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
-    command.args(arguments).env_clear().envs(settings.iter().copied()).current_dir(&*dir);
-    let done = command.output().unwrap();
-    let text = [done.stdout, done.stderr].concat();
-    let text = String::from_utf8(text).unwrap();
-    if done.status.success() { Ok(text) } else { Err(text) }
-}
-
-/// `kiwoom-billing migrate` with a `DATABASE_URL`.
-pub fn migrate(database: &str, arguments: &[&str]) -> Result<String, String> {
-    run(&[&["migrate"], arguments].concat(), &[("DATABASE_URL", database)])
-}
-
-/// The words of a text.
-pub fn words(text: &str) -> Vec<&str> {
-    text.split_whitespace().collect()
-}
 
 /// A start that is to fail: what it printed.
 fn refused(settings: &[(&str, &str)]) -> String {

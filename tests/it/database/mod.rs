@@ -1,5 +1,5 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
 mod least_privilege;
-pub mod migrate_and_start;
+mod migrate_and_start;
 mod restored_database;

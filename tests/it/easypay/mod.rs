@@ -1,5 +1,5 @@
 //! Orders of the payment window.
 
 mod notification_faults;
-pub mod order_lifecycle;
+mod order_lifecycle;
 mod prepare_and_cancel;

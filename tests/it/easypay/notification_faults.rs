@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::easypay::order_lifecycle::{ALL_ON, in_window, prepare, status};
-use crate::notifications::answers_and_effects::{answered, paid, tell};
 use crate::support::app::{TestApp, steady};
+use crate::support::window::{ALL_ON, answered, in_window, paid, prepare, status, tell};
 
 /// An order paid in the window after `kind` was scripted for its notification.
 async fn with_mishap(kind: &str) -> TestApp {

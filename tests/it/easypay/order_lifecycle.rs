@@ -1,62 +1,9 @@
 //! Orders of the hosted window: prepared, paid in the sandbox's window, cancelled, expired.
 
-use encoding_rs::EUC_KR;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::app::{Reply, TestApp, one_off};
-
-pub const ALL_ON: &[(&str, &str)] = &[
-    ("KAKAOPAY_ENABLED", "true"),
-    ("NAVERPAY_ENABLED", "true"),
-    ("SAMSUNGPAY_ENABLED", "true"),
-    ("PAYCO_ENABLED", "true"),
-];
-
-/// The body of the original's README.
-pub fn original() -> Value {
-    json!({
-        "orderId": "ORDER-20260205-001", "amount": 9900, "productName": "프리미엄 구독",
-        "customerName": "홍길동",
-    })
-}
-
-pub async fn prepare(app: &TestApp, order_id: &str) -> Value {
-    let mut body = original();
-    body["orderId"] = json!(order_id);
-    app.post("/easypay/prepare", &body).await.data(200)
-}
-
-pub async fn status(app: &TestApp, order_id: &str) -> Value {
-    app.get(&format!("/easypay/status/{order_id}")).await.data(200)
-}
-
-/// Posts fields as a browser does under `accept-charset="EUC-KR"`; does not follow redirects.
-pub async fn post_form(url: &str, fields: &Value) -> reqwest::Response {
-    let pairs = fields.as_object().unwrap().iter().map(|(name, value)| {
-        let (bytes, _, _) = EUC_KR.encode(value.as_str().unwrap());
-        let value: String = url::form_urlencoded::byte_serialize(&bytes).collect();
-        format!("{name}={value}")
-    });
-    let body = pairs.collect::<Vec<_>>().join("&");
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let request = client.post(url).body(body);
-    request.header("Content-Type", "application/x-www-form-urlencoded").send().await.unwrap()
-}
-
-/// Opens the window and does one thing in it; where the browser is sent.
-pub async fn in_window(app: &TestApp, prepared: &Value, action: &str) -> String {
-    let form_action = prepared["formAction"].as_str().unwrap();
-    let page = post_form(form_action, &prepared["sdkData"]).await.text().await.unwrap();
-    let (_, rest) = page.split_once("action=\"").unwrap_or_else(|| panic!("{page}"));
-    let path = rest.split('"').next().unwrap();
-    let fields = json!({"action": action, "METHOD": "KAKAOPAY"});
-    let done = post_form(&format!("{}{path}", app.base), &fields).await;
-    done.headers()["location"].to_str().unwrap().to_owned()
-}
+use crate::support::window::{ALL_ON, in_window, original, post_form, prepare, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn methods_are_off_until_they_are_switched_on() {

@@ -3,9 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::easypay::order_lifecycle::{ALL_ON, in_window, original, prepare, status};
-use crate::notifications::answers_and_effects::{answered, paid, tell};
 use crate::support::app::{TestApp, steady};
+use crate::support::window::{ALL_ON, answered, in_window, original, paid, prepare, status, tell};
 
 /// Status and count of every payment: what a refused request may not change.
 async fn books(app: &TestApp) -> Vec<(String, String, i64)> {

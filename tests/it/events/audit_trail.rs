@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::{APPROVED, monthly};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, card};
+use crate::support::subscriptions::{APPROVED, monthly};
 
 const KEY: &str = "kb_0123456789abcdefghijklmn";
 
@@ -20,7 +20,7 @@ async fn each_change_names_the_key_the_request_the_reason_and_both_sides() {
         app.send(call.header("X-Request-Id", "order-77"))
     };
     let post = reqwest::Method::POST;
-    let card = call(post.clone(), "/billing/register", &crate::support::app::card(APPROVED)).await;
+    let card = call(post.clone(), "/billing/register", &card(APPROVED)).await;
     let key = card.data(201)["billingKey"].as_str().unwrap().to_owned();
     let made = call(post.clone(), "/billing/subscribe", &monthly(&key)).await.data(201);
     let id = made["id"].as_str().unwrap();

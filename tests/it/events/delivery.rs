@@ -1,45 +1,12 @@
 //! Events: written with the change, read by cursor, delivered in order whatever the receiver does.
 
 use chrono::{Days, Months};
-use kiwoom_billing::events::publish::publish;
 use serde_json::{Value, json};
 
-use crate::renewals::forecast::{charged, charges, forecast};
-use crate::renewals::retries::renewed_with;
-use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST, STOLEN};
-use crate::support::app::{TestApp, steady};
-use crate::support::long_run::LongRun;
+use crate::support::app::{TestApp, card, steady};
+use crate::support::long_run::{LongRun, charged, charges, forecast};
 use crate::support::receiver::{Mood, Receiver};
-
-impl TestApp {
-    /// Waits until every event has its position.
-    pub async fn until_published(&self) {
-        let pool = &self.service.ctx.pool;
-        let left = "select count(*) from events where position is null";
-        while sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() > 0 {
-            publish(&self.service.ctx).await.unwrap();
-        }
-    }
-
-    /// All events, read by cursor in small pages.
-    pub async fn events(&self) -> Vec<Value> {
-        self.events_of("").await
-    }
-
-    pub async fn events_of(&self, filter: &str) -> Vec<Value> {
-        self.until_published().await;
-        let (mut events, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = self.get(&format!("/events?limit=7{filter}{cursor}")).await.data(200);
-            let items = page["items"].as_array().unwrap();
-            if items.is_empty() {
-                return events;
-            }
-            events.extend(items.iter().cloned());
-            cursor = format!("&cursor={}", page["nextCursor"].as_str().unwrap());
-        }
-    }
-}
+use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, STOLEN, renewed_with};
 
 fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
@@ -225,7 +192,7 @@ async fn what_did_not_happen_is_no_event_and_unknown_is_one() {
 async fn a_card_about_to_expire_is_told_of_once() {
     let app = TestApp::start().await;
     let month = app.today() + Months::new(3);
-    let mut card = crate::support::app::card(APPROVED);
+    let mut card = card(APPROVED);
     card["expireDate"] = json!(month.format("%y%m").to_string());
     app.post("/billing/register", &card).await.data(201);
     app.register(APPROVED).await;

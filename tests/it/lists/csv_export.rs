@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::{UNKNOWN_FIELD, invalid};
-use crate::lists::pagination::walk;
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
+use super::walk;
 use crate::support::app::{TestApp, one_off};
+use crate::support::refusals::{UNKNOWN_FIELD, invalid};
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 const COLUMNS: &str = "id,orderId,status,amount,refundedAmount,refundableAmount,customerId,\
     billingKey,subscriptionId,periodStart,periodEnd,productName,method,transactionId,approvedAt,\

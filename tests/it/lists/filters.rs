@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::cards::registration::{CONTROL, EMPTY, UNKNOWN_FIELD, WON, invalid};
-use crate::lists::pagination::{ids, page};
-use crate::subscriptions::first_charge::{APPROVED, monthly};
+use super::{ids, page};
 use crate::support::app::{TestApp, one_off};
+use crate::support::refusals::{CONTROL, EMPTY, UNKNOWN_FIELD, WON, invalid};
+use crate::support::subscriptions::{APPROVED, monthly};
 
 fn id(value: &Value) -> String {
     value["id"].as_str().unwrap().to_owned()

@@ -5,46 +5,8 @@ use kiwoom_billing::sandbox::CPID;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::support::app::{Reply, TestApp};
-
-const SUCCESS: &str = "<html><body><RESULT>SUCCESS</RESULT></body></html>";
-const FAIL: &str = "<html><body><RESULT>FAIL</RESULT></body></html>";
-
-/// An order of 9,900 won that waits for its buyer.
-pub async fn order(app: &TestApp, order_id: &str) {
-    let body = json!({
-        "orderId": order_id, "amount": 9900, "productName": "프리미엄 구독", "customerName": "홍길동",
-    });
-    app.post("/easypay/prepare", &body).await.data(200);
-}
-
-async fn status(app: &TestApp, order_id: &str) -> Value {
-    app.get(&format!("/easypay/status/{order_id}")).await.data(200)
-}
-
-pub fn paid(order_id: &str, transaction: &str, amount: u32) -> String {
-    format!(
-        "PAYMETHOD=KAKAOPAY&CPID={CPID}&DAOUTRX={transaction}&ORDERNO={order_id}&AMOUNT={amount}\
-         &PRODUCTNAME=%C7%C1%B8%AE%B9%CC%BE%F6+%B1%B8%B5%B6&SETTDATE=20261125101010"
-    )
-}
-
-pub fn canceled(order_id: &str, transaction: &str, amount: u32, second: u32) -> String {
-    format!(
-        "PAYMETHOD=KAKAOCANCEL&CPID={CPID}&DAOUTRX={transaction}&ORDERNO={order_id}\
-         &AMOUNT={amount}&CANCELDATE=202611251011{second:02}"
-    )
-}
-
-pub async fn tell(app: &TestApp, query: &str) -> Reply {
-    app.get(&format!("/webhook/kiwoom?{query}")).await
-}
-
-#[track_caller]
-pub fn answered(reply: &Reply, status: u16) {
-    let body = if status == 200 { SUCCESS } else { FAIL };
-    assert_eq!((reply.status, reply.text.as_str()), (status, body));
-}
+use crate::support::app::TestApp;
+use crate::support::window::{SUCCESS, answered, canceled, paid, prepare, status, tell};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_told_by_query_form_or_json_on_both_paths() {
@@ -54,7 +16,7 @@ async fn a_payment_is_told_by_query_form_or_json_on_both_paths() {
     for (n, path) in ["/webhook/kiwoom", "/webhook/noti"].into_iter().enumerate() {
         for kind in ["query", "form", "json"] {
             let (id, transaction) = (format!("O-{n}-{kind}"), format!("t{n}{kind}"));
-            order(&app, &id).await;
+            prepare(&app, &id).await;
             let query = paid(&id, &transaction, 9900);
             let request = match kind {
                 "query" => client.get(url(&format!("{path}?{query}"))),
@@ -79,7 +41,7 @@ async fn a_payment_is_told_by_query_form_or_json_on_both_paths() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_believed_is_refused_and_changes_nothing() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let other_merchant = paid("O-1", "t1", 9900).replace(CPID, "CTOTHER");
     let cases =
         [(other_merchant.as_str(), 400), ("A=%FF%FE", 400), ("PAYMETHOD=KAKAOPAY", 400), ("", 400)];
@@ -100,7 +62,7 @@ async fn what_may_not_be_believed_is_refused_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_amount_is_a_mismatch_until_the_right_one_comes() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t1", 1000)).await, 409);
     let order = status(&app, "O-1").await;
     assert_eq!((&order["status"], &order["paidAmount"]), (&json!("mismatch"), &json!(0)));
@@ -112,8 +74,8 @@ async fn another_amount_is_a_mismatch_until_the_right_one_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_transaction_for_a_paid_order_is_a_contradiction() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
-    order(&app, "O-2").await;
+    prepare(&app, "O-1").await;
+    prepare(&app, "O-2").await;
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 409);
     answered(&tell(&app, &paid("O-2", "t1", 9900)).await, 409);
@@ -124,13 +86,13 @@ async fn a_second_transaction_for_a_paid_order_is_a_contradiction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_try_is_no_end_of_the_order() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let failed = paid("O-1", "t1", 9900) + "&RESULTCODE=9115&ERRORMESSAGE=%C7%D1%B5%B5%C3%CA%B0%FA";
     answered(&tell(&app, &failed).await, 200);
     let order_now = status(&app, "O-1").await;
     assert_eq!(order_now["status"], "failed");
     assert_eq!(order_now["failure"], json!({"code": "9115", "message": "한도초과"}));
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 200);
     assert_eq!(status(&app, "O-1").await["status"], "paid");
 }
@@ -142,7 +104,7 @@ async fn any_order_of_arrival_gives_the_same_end() {
         [[0, 1, 2, 1], [1, 0, 2, 0], [2, 1, 0, 1], [1, 2, 0, 2], [2, 0, 1, 0], [0, 2, 1, 2]];
     for (n, arrival) in orders.into_iter().enumerate() {
         let (id, transaction) = (format!("O-{n}"), format!("t{n}"));
-        order(&app, &id).await;
+        prepare(&app, &id).await;
         let told = [
             paid(&id, &transaction, 9900),
             canceled(&id, &transaction, 1000, 1),
@@ -213,7 +175,7 @@ async fn a_notification_settles_unknown_charges() {
 async fn a_thousand_copies_over_two_processes_have_one_effect() {
     let app = TestApp::start().await;
     let replica = app.replica(&[]).await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let told = paid("O-1", "t1", 9900);
     for round in 0..10 {
         let copies = (0..100).map(|n| tell(if n % 2 == 0 { &app } else { &replica }, &told));
@@ -232,7 +194,7 @@ async fn a_thousand_copies_over_two_processes_have_one_effect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_stored_comes_again() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let mut owner = app.owner().await;
     let mut lock = owner.begin().await.unwrap();
     sqlx::query("lock table payments").execute(&mut *lock).await.unwrap();
@@ -246,7 +208,7 @@ async fn what_cannot_be_stored_comes_again() {
 async fn only_known_senders_are_let_in() {
     let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("WEBHOOK_ALLOWED_IPS", "+198.51.100.0/24")];
     let app = TestApp::with(&settings).await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let from = |address: &'static str| {
         let path = format!("/webhook/kiwoom?{}", paid("O-1", "t1", 9900));
         app.send(app.request(reqwest::Method::GET, &path).header("X-Forwarded-For", address))
@@ -262,7 +224,7 @@ async fn only_known_senders_are_let_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn card_numbers_are_not_kept() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let told = format!(
         "PAYMETHOD=CARD&CPID={CPID}&DAOUTRX=t1&ORDERNO=O-1&AMOUNT=9900\
          &PRODUCTNAME=%BF%F9%B0%A3&SETTDATE=20261125101010&CARDNO=4111111111111111\

@@ -4,9 +4,8 @@ use futures::future::join_all;
 use kiwoom_billing::sandbox::CPID;
 use serde_json::{Value, json};
 
-use crate::easypay::order_lifecycle::{ALL_ON, in_window, prepare, status};
-use crate::notifications::answers_and_effects::{answered, canceled, order, paid, tell};
 use crate::support::app::{TestApp, one_off, steady};
+use crate::support::window::{ALL_ON, answered, canceled, in_window, paid, prepare, status, tell};
 
 /// What a copy of one notification came to, as it is stored: kind, amount, verdict, copies.
 async fn told(app: &TestApp, order_id: &str) -> Vec<(String, i64, String, i32)> {
@@ -83,7 +82,7 @@ async fn all_orders_of_arrival_come_to_the_same_end() {
     assert_eq!(all.len(), 24);
     for (n, arrival) in all.into_iter().enumerate() {
         let (id, transaction) = (format!("O-{n}"), format!("t{n}"));
-        order(&app, &id).await;
+        prepare(&app, &id).await;
         let messages = four(&id, &transaction);
         for one in arrival {
             answered(&tell(&app, &messages[one]).await, 200);
@@ -98,7 +97,7 @@ async fn all_at_once_on_two_processes_they_come_to_the_same_end() {
     let replica = app.replica(&[]).await;
     for n in 0..20 {
         let (id, transaction) = (format!("O-{n}"), format!("t{n}"));
-        order(&app, &id).await;
+        prepare(&app, &id).await;
         let messages = four(&id, &transaction);
         let sent = messages.iter().enumerate();
         let sent = sent.map(|(n, one)| tell(if n % 2 == 0 { &app } else { &replica }, one));
@@ -112,7 +111,7 @@ async fn all_at_once_on_two_processes_they_come_to_the_same_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_is_no_payment_whatever_it_is_called() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     for kind in ["MOBILE_CANCEL", "CARD_CANCEL", "TOSSPAYCANCEL"] {
         let message = canceled("O-1", "t1", 9900, 1).replace("KAKAOCANCEL", kind);
         answered(&tell(&app, &message).await, 200);
@@ -126,7 +125,7 @@ async fn a_cancellation_is_no_payment_whatever_it_is_called() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_ours_waits_for_a_payment() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let foreign = canceled("O-1", "t1", 1000, 1).replace(CPID, "CTOTHER");
     answered(&tell(&app, &foreign).await, 400);
     answered(&tell(&app, &canceled("O-1", "t2", 1000, 2)).await, 200);
@@ -145,7 +144,7 @@ async fn only_what_is_ours_waits_for_a_payment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_survives_a_restart() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     answered(&tell(&app, &canceled("O-1", "t1", 9900, 1)).await, 200);
     let app = app.restart().await;
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
@@ -244,7 +243,7 @@ async fn what_is_cancelled_in_kiwoompays_pages_is_learnt_part_by_part() {
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_count_once_and_more_than_is_left_is_a_contradiction() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
     let copies = (0..100).map(|_| async {
         answered(&tell(&app, &canceled("O-1", "t1", 6000, 1)).await, 200);

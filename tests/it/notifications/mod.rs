@@ -1,6 +1,6 @@
 //! Notifications from KiwoomPay.
 
-pub mod answers_and_effects;
+mod answers_and_effects;
 mod cancellations;
 mod decoding;
 mod senders_and_settlement;

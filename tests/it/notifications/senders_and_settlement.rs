@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 
-use crate::easypay::order_lifecycle::status;
-use crate::notifications::answers_and_effects::{answered, order, paid, tell};
 use crate::support::app::{Reply, TestApp, one_off, steady};
 use crate::support::production::{Durable, MERCHANT, production};
+use crate::support::window::{answered, paid, prepare, status, tell};
 
 async fn from(app: &TestApp, address: &str, query: &str) -> Reply {
     let request = app.request(Method::GET, &format!("/webhook/noti?{query}"));
@@ -42,7 +41,7 @@ async fn a_list_replaces_the_built_in_addresses() {
     let settings =
         [("TRUSTED_PROXIES", "127.0.0.1"), ("WEBHOOK_ALLOWED_IPS", "198.51.100.0/24, 2001:db8::7")];
     let app = TestApp::with(&settings).await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let told = paid("O-1", "t1", 9900);
     for stranger in ["123.140.121.205", "27.102.213.200", "198.51.101.1", "2001:db8::8", "?"] {
         answered(&from(&app, stranger, &told).await, 403);
@@ -89,7 +88,7 @@ async fn strangers_who_wait_for_each_other_leave_the_database_to_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_from_somebody_who_is_no_proxy_of_ours_is_not_read() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     // The peer is this machine, which development lets in.
     answered(&from(&app, "8.8.8.8", &paid("O-1", "t1", 9900)).await, 200);
 }
@@ -117,7 +116,7 @@ async fn production_lets_only_kiwoompays_addresses_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_database_nothing_is_accepted() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     app.service.ctx.pool.close().await;
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 503);
     answered(&tell(&app, "A=%FF%FE").await, 503);
@@ -133,7 +132,7 @@ async fn without_a_database_nothing_is_accepted() {
 async fn the_answer_is_fast_while_two_hundred_charges_hang() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     let fault = json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 8000, "times": 200});
     app.fault(fault).await;
     let charges = join_all((0..200).map(|_| app.pay(&key)));
@@ -223,7 +222,7 @@ async fn a_declined_charge_that_was_made_after_all_is_approved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_try_told_after_the_payment_changes_nothing() {
     let app = TestApp::start().await;
-    order(&app, "O-1").await;
+    prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 200);
     let before = status(&app, "O-1").await;
     for id in ["t1", ""] {

@@ -6,8 +6,8 @@ use std::process::Command;
 use kiwoom_billing::database::private::PrivateServer;
 use sqlx::{Connection, PgConnection};
 
-use crate::database::migrate_and_start::migrate;
-use crate::support::process::{Folder, Process};
+use crate::support::app::{card, one_off};
+use crate::support::process::{Folder, Process, migrate};
 
 const COMPOSE: &str = include_str!("../../../compose.yaml");
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
@@ -101,9 +101,9 @@ async fn the_roles_of_compose_are_enough() {
     let database = url("kiwoom_service");
     let settings = [("DATABASE_URL", &*database), ("DATA_DIR", &data_dir)];
     let service = Process::service(&dir, "service", &settings).await;
-    let body = crate::support::app::card("4111111111111111");
+    let body = card("4111111111111111");
     let key = service.post("/billing/register", &body).await.data(201);
-    let paid = crate::support::app::one_off(key["billingKey"].as_str().unwrap());
+    let paid = one_off(key["billingKey"].as_str().unwrap());
     service.post("/billing/pay", &paid).await.data(200);
     assert!(service.terminate().success());
     server.stop().await;

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::easypay::order_lifecycle::post_form;
 use crate::support::app::{card, one_off};
 use crate::support::gateway::{Answer, Gateway};
 use crate::support::postgres;
 use crate::support::process::{Folder, Process};
+use crate::support::window::post_form;
 
 /// Each would show up as a line, a colour or an order of letters of its own. `forged` marks them.
 const TEXTS: [&[u8]; 26] = [

@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::{
-    CONTROL, Case, EMPTY, REQUIRED, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
-};
 use crate::support::app::{TestApp, one_off};
+use crate::support::refusals::{
+    CONTROL, Case, EMPTY, PIPE, REQUIRED, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
+};
 
 const PAY: &str = "/billing/pay";
 const REFUND: &str = "/billing/refund";
@@ -203,13 +203,7 @@ async fn lists_refuse_limits_cursors_and_filters_that_mean_nothing() {
         ("Limit", "2", UNKNOWN_FIELD),
     ];
     let of_each: [(&str, Vec<Case>); 4] = [
-        (
-            "keys",
-            vec![
-                ("customerId", "a%7Cb", crate::cards::registration::PIPE),
-                ("status", "x", UNKNOWN_FIELD),
-            ],
-        ),
+        ("keys", vec![("customerId", "a%7Cb", PIPE), ("status", "x", UNKNOWN_FIELD)]),
         ("subscriptions", vec![("status", "nope", SUBSCRIPTION), ("status", "", SUBSCRIPTION)]),
         (
             "payments",

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::easypay::order_lifecycle::{ALL_ON, in_window, prepare, status};
-use crate::subscriptions::first_charge::ANSWER_LOST;
 use crate::support::app::{TestApp, one_off};
+use crate::support::subscriptions::ANSWER_LOST;
+use crate::support::window::{ALL_ON, in_window, prepare, status};
 
 /// Order ids that look like ids of the service, in every writing of a UUID that can be one.
 const LIKE_IDS: [&str; 3] = [

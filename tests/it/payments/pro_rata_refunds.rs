@@ -4,9 +4,9 @@ use chrono::{Datelike, NaiveDate};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cards::registration::{REQUIRED, invalid};
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
+use crate::support::refusals::{REQUIRED, invalid};
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 const REFUND: &str = "/billing/refund";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::renewals::retries::renewed_with;
-use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST};
 use crate::support::app::TestApp;
+use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, renewed_with};
 
 async fn payments(app: &TestApp, subscription: &Value) -> Vec<Value> {
     let path = format!("/billing/payments?subscriptionId={}", subscription.as_str().unwrap());

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST, monthly};
 use crate::support::app::{TestApp, one_off};
-use crate::wire::request_bodies::{calls, fields};
+use crate::support::refusals::invalid;
+use crate::support::sandbox::fields;
+use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, monthly};
 
 const MISFIT: &str = "환불할 금액과 남은 면세·과세 금액에 맞아야 합니다.";
 
@@ -15,7 +15,7 @@ async fn told(app: &TestApp, what: &str) -> Vec<(Value, Value)> {
         let fields = Value::from(fields(call));
         (fields["TAXFREECD"].clone(), fields["TAXFREEAMT"].clone())
     };
-    calls(app, what).await.iter().map(of).collect()
+    app.requests(what).await.iter().map(of).collect()
 }
 
 async fn paid(app: &TestApp, tax_free: i64) -> Value {

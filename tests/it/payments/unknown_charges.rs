@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off};
-use crate::support::lost_answers::{IMPATIENT, LOST, lose};
+use crate::support::sandbox::{IMPATIENT, LOST, lose};
 
 const CARD: &str = "4111111111111111";
 

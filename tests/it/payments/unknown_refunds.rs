@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::lost_answers::{IMPATIENT, LOST, calls, lose};
+use crate::support::sandbox::{IMPATIENT, LOST, lose};
 
 /// The unknown refunds, newest first.
 async fn unknown(app: &TestApp) -> Vec<Value> {
@@ -28,7 +28,7 @@ async fn a_lost_answer_to_a_refund_holds_its_amount_and_is_never_sent_again() {
         assert_eq!(unsure["status"], "unknown", "{kind}");
         assert_eq!(unsure["refund"]["status"], "unknown", "{kind}");
         assert_eq!(unsure["payment"]["refundableAmount"], 5900, "{kind}");
-        assert_eq!(calls(&app, "CANCEL").await, n + 1, "{kind}");
+        assert_eq!(app.calls("CANCEL").await, n + 1, "{kind}");
         let too_much = json!({"paymentId": unsure["payment"]["id"], "amount": 5901});
         app.post("/billing/refund", &too_much).await.fails(409, "refund_exceeds_balance");
         let ledger = app.ledger().await;
@@ -39,7 +39,7 @@ async fn a_lost_answer_to_a_refund_holds_its_amount_and_is_never_sent_again() {
     app.advance_days(40).await;
     let waiting = unknown(&app).await;
     assert_eq!(waiting.len(), LOST.len(), "time settles nothing");
-    assert_eq!(calls(&app, "CANCEL").await, LOST.len(), "nothing is sent again");
+    assert_eq!(app.calls("CANCEL").await, LOST.len(), "nothing is sent again");
     for (refund, (kind, given)) in waiting.iter().rev().zip(LOST) {
         assert_eq!(refund["reason"], *kind);
         settle(&app, refund, *given).await;
@@ -76,7 +76,7 @@ async fn a_refund_that_never_reached_the_gateway_holds_nothing() {
         app.delete("/sandbox/faults").await;
     }
     assert!(unknown(&app).await.is_empty());
-    assert_eq!(calls(&app, "CANCEL").await, 0);
+    assert_eq!(app.calls("CANCEL").await, 0);
     assert_eq!(app.post("/billing/refund", &all).await.data(200)["refund"]["amount"], 9900);
 }
 

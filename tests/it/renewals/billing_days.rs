@@ -3,8 +3,8 @@
 use chrono::{Datelike, Days, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::{APPROVED, monthly};
 use crate::support::app::TestApp;
+use crate::support::subscriptions::{APPROVED, monthly};
 
 /// Days of a month by the rule one learns at school, not by the library the service uses.
 fn days_of(year: i32, month: u32) -> u32 {

@@ -1,38 +1,12 @@
 //! What is foretold is what is charged, to the won and the day.
 
 use chrono::{Days, Months, NaiveDate};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cards::registration::invalid;
-use crate::renewals::retries::{batches, renewed_with};
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST};
 use crate::support::app::TestApp;
-use crate::support::long_run::LongRun;
-
-pub async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
-    let path = format!("/billing/forecast?until={until}&limit=100");
-    app.get(&path).await.data(200)["items"].as_array().unwrap().clone()
-}
-
-/// Day and amount of each charge, in order of time.
-pub fn charges(forecast: &[Value]) -> Vec<(String, i64)> {
-    let all = forecast.iter().flat_map(|item| item["charges"].as_array().unwrap());
-    let told = |c: &Value| (c["date"].as_str().unwrap().to_owned(), c["amount"].as_i64().unwrap());
-    let mut charges: Vec<_> = all.map(told).collect();
-    charges.sort();
-    charges
-}
-
-/// The same of what the gateway's ledger holds.
-pub async fn charged(app: &TestApp) -> Vec<(String, i64)> {
-    let told = |t: &Value| {
-        let day = t["approvedAt"].as_str().unwrap()[..10].to_owned();
-        (day, t["amount"].as_i64().unwrap())
-    };
-    let mut charged: Vec<_> = app.ledger().await.iter().map(told).collect();
-    charged.sort();
-    charged
-}
+use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, renewed_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_every_anchor_are_charged_as_foretold() {
@@ -115,7 +89,7 @@ async fn two_years_of_a_card_that_is_always_short_charge_nothing_as_foretold() {
     assert_eq!(charges(&forecast(&app, day + Months::new(24)).await), []);
     app.advance_to(&format!("{}T23:59:59+09:00", day + Months::new(24))).await;
     assert_eq!((app.told().await, charged(&app).await), (vec![], vec![]));
-    assert_eq!(batches(&app).await, 5);
+    assert_eq!(app.calls("CARD-BATCH").await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,11 +6,10 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::renewals::forecast::{charged, charges, forecast};
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
-use crate::support::long_run::LongRun;
+use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 

@@ -4,9 +4,8 @@ use chrono::{Datelike, Days, NaiveDate};
 use futures::future::join;
 use serde_json::{Value, json};
 
-use crate::crashes::takeover::{count, until_counted};
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::app::TestApp;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
@@ -86,7 +85,7 @@ async fn while_a_period_is_being_charged_it_is_not_charged_again_nor_its_card_de
     let made = due(&app, APPROVED).await;
     app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 1500})).await;
     let (paid, ()) = join(app.pay_period(&made["id"]), async {
-        until_counted(&app, "CARD-BATCH", 1).await;
+        app.until_called("CARD-BATCH", 1).await;
         let again = app.pay_period(&made["id"]).await;
         let expected = json!({"code": "charge_in_progress", "message": "결제가 진행 중입니다."});
         assert_eq!(again.error(409), expected);
@@ -120,7 +119,7 @@ async fn cancelled_while_it_is_being_charged_it_stays_cancelled_and_the_charge_c
         app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 1000})).await;
         let cancel = json!({"subscriptionId": made["id"]});
         let (paid, canceled) = join(app.pay_period(&made["id"]), async {
-            until_counted(&app, "CARD-BATCH", 1).await;
+            app.until_called("CARD-BATCH", 1).await;
             app.post("/billing/cancel", &cancel).await.data(200)
         })
         .await;
@@ -134,7 +133,7 @@ async fn cancelled_while_it_is_being_charged_it_stays_cancelled_and_the_charge_c
         }
         let app = app.restart_with(&[("SCHEDULER_ENABLED", "true")]).await;
         app.advance_days(70).await;
-        assert_eq!(count(&app, "CARD-BATCH").await, 0, "none since the start");
+        assert_eq!(app.calls("CARD-BATCH").await, 0, "none since the start");
         assert_eq!(app.subscription(&made["id"]).await, canceled);
     }
 }

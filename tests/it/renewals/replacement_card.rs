@@ -3,9 +3,9 @@
 use chrono::Days;
 use serde_json::{Value, json};
 
-use crate::renewals::retries::{batches, renewed_with, retry};
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED};
+use super::retry;
 use crate::support::app::TestApp;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, renewed_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_card_that_is_declined_too_changes_no_planned_retry() {
@@ -16,10 +16,10 @@ async fn a_new_card_that_is_declined_too_changes_no_planned_retry() {
     let mut expected = late.clone();
     expected["billingKey"] = json!(other);
     assert_eq!(app.change(&id, &json!({"billingKey": other})).await.data(200), expected);
-    assert_eq!(batches(&app).await, 2);
+    assert_eq!(app.calls("CARD-BATCH").await, 2);
     // The same card again is no change, and so no charge.
     assert_eq!(app.change(&id, &json!({"billingKey": other})).await.data(200), expected);
-    assert_eq!(batches(&app).await, 2);
+    assert_eq!(app.calls("CARD-BATCH").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn a_new_card_whose_answer_is_lost_is_not_charged_again() {
     app.pay_period(&id).await.fails(409, "outcome_unknown");
     app.advance_days(10).await;
     assert_eq!(app.ledger().await.len(), 1);
-    assert_eq!(batches(&app).await, 2);
+    assert_eq!(app.calls("CARD-BATCH").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,28 +3,12 @@
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, STOLEN};
+use super::retry;
 use crate::support::app::TestApp;
-
-/// A subscription whose first renewal has just been tried; the day.
-pub async fn renewed_with(app: &TestApp, card: &str) -> (Value, NaiveDate) {
-    let key = app.register(card).await;
-    let made = app.subscribe(&key, 15).await;
-    app.advance_to_charge(&made["nextBillingDate"]).await;
-    (made["id"].clone(), date(&made["nextBillingDate"]))
-}
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, STOLEN, renewed_with};
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
-}
-
-/// How many charges reached the gateway, declined ones too.
-pub async fn batches(app: &TestApp) -> Value {
-    app.get("/sandbox/calls").await.json()["counters"]["CARD-BATCH"].clone()
-}
-
-pub fn retry(attempt: u32, day: NaiveDate) -> Value {
-    json!({"attempt": attempt, "nextAt": format!("{day}T10:00:00.000+09:00")})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,21 +45,21 @@ async fn a_card_always_short_is_tried_on_the_retry_days_and_then_given_up() {
     let (id, day) = renewed_with(&app, ALWAYS_SHORT).await;
     for (n, days) in [1, 3, 5, 7].into_iter().enumerate() {
         let now = app.subscription(&id).await;
-        let attempt = u32::try_from(n).unwrap() + 1;
+        let attempt = n + 1;
         assert_eq!(now["status"], "past_due");
         assert_eq!(now["retry"], retry(attempt, day + Days::new(days)));
-        assert_eq!(batches(&app).await, attempt);
+        assert_eq!(app.calls("CARD-BATCH").await, attempt);
         app.advance_to(&format!("{}T09:59:59+09:00", day + Days::new(days))).await;
-        assert_eq!(batches(&app).await, attempt);
+        assert_eq!(app.calls("CARD-BATCH").await, attempt);
         app.advance_to_charge(&json!(day + Days::new(days))).await;
-        assert_eq!(batches(&app).await, attempt + 1);
+        assert_eq!(app.calls("CARD-BATCH").await, attempt + 1);
     }
     let given_up = app.subscription(&id).await;
     assert_eq!(given_up["status"], "unpaid");
     assert_eq!((&given_up["retry"], &given_up["nextBillingDate"]), (&Value::Null, &Value::Null));
     app.advance_days(90).await;
     assert_eq!(app.subscription(&id).await, given_up);
-    assert_eq!(batches(&app).await, 5);
+    assert_eq!(app.calls("CARD-BATCH").await, 5);
     assert_eq!(app.ledger().await, Vec::<Value>::new());
 }
 
@@ -86,7 +70,7 @@ async fn a_stolen_card_is_given_up_at_once() {
     let given_up = app.subscription(&id).await;
     assert_eq!((&given_up["status"], &given_up["retry"]), (&json!("unpaid"), &Value::Null));
     app.advance_days(90).await;
-    assert_eq!(batches(&app).await, 1);
+    assert_eq!(app.calls("CARD-BATCH").await, 1);
     for what in ["pause", "resume"] {
         app.turn(&id, what).await.fails(409, "subscription_not_active");
     }
@@ -104,7 +88,7 @@ async fn the_caller_settles_what_is_past_due_and_the_retry_is_void() {
     app.pay_period(&id).await.fails(409, "already_charged");
     app.advance_days(10).await;
     assert_eq!(app.ledger().await.len(), 1);
-    assert_eq!(batches(&app).await, 2);
+    assert_eq!(app.calls("CARD-BATCH").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +101,7 @@ async fn a_decline_of_the_caller_s_own_try_uses_up_no_retry() {
     assert_eq!(before["retry"], retry(1, day + Days::new(1)));
     app.advance_days(10).await;
     assert_eq!(app.status(&id).await, "unpaid");
-    assert_eq!(batches(&app).await, 6);
+    assert_eq!(app.calls("CARD-BATCH").await, 6);
     app.pay_period(&id).await.fails(402, "payment_declined");
     assert_eq!(app.status(&id).await, "unpaid");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::lost_answers::{calls, lose};
+use crate::support::sandbox::lose;
 
 const APPROVED: &str = "4111111111111111";
 const ANSWER_LOST: &str = "4000000000000119";
@@ -64,7 +64,7 @@ async fn a_period_found_to_be_unpaid_is_charged_by_its_retry() {
     lose(&app, "CARD-BATCH", "drop_before").await;
     next_charge(&app, &subscription).await;
     app.advance_days(3).await;
-    assert_eq!(calls(&app, "CARD-BATCH").await, 1);
+    assert_eq!(app.calls("CARD-BATCH").await, 1);
     let waiting = payments(&app, "unknown").await;
     assert_eq!(resolve(&app, &waiting[0], "declined").await["status"], "declined");
     let owed = status_of(&app, &subscription).await;

@@ -9,8 +9,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::crashes::interrupted_calls::register;
-use crate::secrets::encryption_secret::{FIRST, SECRET, card_of, printed};
+use super::{FIRST, SECRET, card_of, printed};
 use crate::support::process::{Process, World};
 
 const ROTATE: &[&str] = &["keys", "rotate"];
@@ -137,7 +136,7 @@ async fn no_request_fails_and_no_old_value_is_left_when_keys_are_rotated_under_l
     let settings = [(SECRET, FIRST), ("SCHEDULER_INTERVAL_SECS", "1")];
     let one = Arc::new(world.service("one", &settings).await);
     let two = Arc::new(world.service("two", &settings).await);
-    register(&one).await;
+    one.register().await;
     let autokey = world.last_autokey();
     let keys = world.import_keys(&autokey).await;
     assert_eq!(keys.len(), KEYS);
@@ -196,8 +195,8 @@ async fn no_request_fails_and_no_old_value_is_left_when_keys_are_rotated_under_l
 async fn a_rotation_makes_no_events_and_forgets_data_keys_a_day_after_their_last_use() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
-    let key = register(&service).await;
-    let deleted = register(&service).await;
+    let key = service.register().await;
+    let deleted = service.register().await;
     service.delete(&format!("/billing/key/{deleted}")).await.data(200);
     let events = "select e::text from events e order by seq";
     let value = "select autokey::text from billing_keys order by id";
@@ -219,7 +218,7 @@ async fn a_rotation_makes_no_events_and_forgets_data_keys_a_day_after_their_last
 
     // The service, which has met none of the new keys, reads and writes with the last one.
     service.post("/billing/pay", &charge(&key, "user123")).await.data(200);
-    register(&service).await;
+    service.register().await;
     assert_eq!(world.old_rows().await, 0);
     let published = |event: &String| event.contains("payment.") || event.contains("registered");
     let later = world.texts(events).await;
@@ -232,7 +231,7 @@ async fn a_rotation_makes_no_events_and_forgets_data_keys_a_day_after_their_last
 async fn a_billing_key_that_cannot_be_read_is_named_and_the_others_are_rotated() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
-    let (bad, good) = (register(&service).await, register(&service).await);
+    let (bad, good) = (service.register().await, service.register().await);
     let id = &bad[3..];
     let values = format!("select autokey::text from billing_keys where id = '{id}'");
     world
@@ -259,7 +258,7 @@ async fn a_billing_key_that_cannot_be_read_is_named_and_the_others_are_rotated()
 async fn a_rotation_begins_when_registrations_under_way_are_stored() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
-    register(&service).await;
+    service.register().await;
     let mut db = world.owner().await;
     let mut tx = db.begin().await.unwrap();
     sqlx::query("lock table billing_keys in share mode").execute(&mut *tx).await.unwrap();

@@ -1,54 +1,21 @@
 //! `BILLING_KEY_SECRET`: a wrong one is found at start, and it can be changed.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use futures::future::join_all;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::crashes::interrupted_calls::{ONCE, register};
-use crate::support::app::{card, one_off};
-use crate::support::process::{Process, World};
+use super::{FIRST, SECRET, printed};
+use crate::support::app::one_off;
+use crate::support::process::{ONCE, Process, World};
 
-pub const FIRST: &str = "0011223344556677889900112233445566778899001122334455667788990011";
 const SECOND: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
-pub const SECRET: &str = "BILLING_KEY_SECRET";
 const OLD: &str = "BILLING_KEY_SECRET_OLD";
 
 impl World {
-    /// Runs the program to its end, on this world's database and sandbox; `keys` as the owner.
-    pub async fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
-        let mut command = self.command(arguments, settings);
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-    }
-
-    pub fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
-        command.args(arguments).env_clear().current_dir(&*self.dir);
-        let keys = arguments.first() == Some(&"keys");
-        let url = if keys { self.owner_url() } else { self.database_url.clone() };
-        command.env("DATA_DIR", &*self.dir).env("DATABASE_URL", url);
-        command.env("KIWOOM_BASE_URL", format!("{}/sandbox", self.sandbox.base));
-        command.env("PORT", "0").envs(settings.iter().copied());
-        command
-    }
-
-    /// The rows of a query, as texts.
-    pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let mut db = self.owner().await;
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut db).await.unwrap()
-    }
-
-    pub async fn execute(&self, sql: &str) {
-        let mut db = self.owner().await;
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut db).await.unwrap();
-    }
-
     /// All that is encrypted, as it is stored.
     async fn encrypted(&self) -> Vec<String> {
         let rows = "select t::text from billing_keys t union all select t::text from data_keys t
@@ -71,17 +38,6 @@ impl World {
         );
         self.execute(&sql).await;
     }
-
-    /// The AUTOKEY that the sandbox gave out last.
-    pub fn last_autokey(&self) -> String {
-        let books = std::fs::read_to_string(self.dir.join("sandbox/ledger.jsonl")).unwrap();
-        let rest = books.rsplit(r#""autoKey":""#).next().unwrap();
-        rest.split('"').next().unwrap().to_owned()
-    }
-}
-
-pub fn printed(done: &Output) -> String {
-    [&done.stdout[..], &done.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
 async fn stop(service: Process) {
@@ -124,7 +80,7 @@ async fn a_wrong_secret_is_found_before_anything_is_done_with_it() {
             }
         }
         assert_eq!(world.encrypted().await, before);
-        key = Some(register(&service).await);
+        key = Some(service.register().await);
     }
     pays(&service, &key.unwrap()).await;
 }
@@ -136,7 +92,7 @@ async fn of_processes_that_start_at_once_one_makes_the_data_keys() {
     let services = join_all(names.map(|name| world.service(name, &[]))).await;
     let made = world.texts("select purpose from data_keys order by purpose").await;
     assert_eq!(made, ["billing_keys", "request_bodies"]);
-    let key = register(&services[0]).await;
+    let key = services[0].register().await;
     for service in &services {
         pays(service, &key).await;
     }
@@ -146,7 +102,7 @@ async fn of_processes_that_start_at_once_one_makes_the_data_keys() {
 async fn the_secret_is_changed_while_a_process_with_the_former_one_goes_on() {
     let world = World::start().await;
     let former = world.service("former", &[(SECRET, FIRST)]).await;
-    let key = register(&former).await;
+    let key = former.register().await;
     let body = one_off(&key);
     let first = former.try_post("/billing/pay", ONCE, &body).await.unwrap();
 
@@ -154,7 +110,7 @@ async fn the_secret_is_changed_while_a_process_with_the_former_one_goes_on() {
     let present = world.service("present", &both).await;
     let again = present.try_post("/billing/pay", ONCE, &body).await.unwrap();
     assert_eq!((again.status, again.text), (200, first.text), "bodies are known again");
-    let other_key = register(&former).await;
+    let other_key = former.register().await;
     for service in [&former, &present] {
         pays(service, &key).await;
         pays(service, &other_key).await;
@@ -169,7 +125,7 @@ async fn the_secret_is_changed_while_a_process_with_the_former_one_goes_on() {
     // A data key that only the present secret reads: no card that is registered is lost.
     let rotated = world.run(&["keys", "rotate"], &[(SECRET, SECOND)]).await;
     assert!(rotated.status.success(), "{}", printed(&rotated));
-    let late_key = register(&former).await;
+    let late_key = former.register().await;
     former.post("/billing/pay", &one_off(&key)).await.fails(500, "internal_error");
     pays(&present, &late_key).await;
     pays(&present, &key).await;
@@ -179,7 +135,7 @@ async fn the_secret_is_changed_while_a_process_with_the_former_one_goes_on() {
 async fn values_of_the_earlier_version_are_charged_and_gone_after_a_rotation() {
     let world = World::start().await;
     let service = world.service("service", &[(SECRET, FIRST)]).await;
-    let key = register(&service).await;
+    let key = service.register().await;
     world.store_as_before(&key, &world.last_autokey(), FIRST).await;
     pays(&service, &key).await;
     stop(service).await;
@@ -228,7 +184,7 @@ async fn a_secret_comes_from_a_file_that_others_may_not_use() {
     }
     mode(0o640);
     let service = world.service("service", &settings).await;
-    let key = register(&service).await;
+    let key = service.register().await;
     stop(service).await;
     // The same secret, by either way.
     let service = world.service("again", &[(SECRET, FIRST)]).await;
@@ -240,11 +196,4 @@ async fn a_secret_comes_from_a_file_that_others_may_not_use() {
     let refused = world.run(&[], &[]).await;
     assert_eq!(refused.status.code(), Some(1), "{}", printed(&refused));
     assert!(printed(&refused).contains("billing_key_secret: its mode is 644"));
-}
-
-/// A card of another customer.
-pub fn card_of(customer: &str) -> Value {
-    let mut body = card("4111111111111111");
-    body["customerId"] = json!(customer);
-    body
 }

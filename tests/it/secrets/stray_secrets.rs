@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::{TestApp, card};
+use crate::support::subscriptions::APPROVED;
 
 const CARDS: [&str; 3] = ["4111111111111111", "4111-1111-1111-1111", "카드 4111 1111 1111 1111"];
 

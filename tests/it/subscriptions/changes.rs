@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::subscriptions::first_charge::{APPROVED, monthly};
 use crate::support::app::{TestApp, card};
+use crate::support::subscriptions::{APPROVED, monthly};
 
 const CANCEL: &str = "/billing/cancel";
 

@@ -3,9 +3,9 @@
 use chrono::Days;
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::subscriptions::first_charge::APPROVED;
 use crate::support::app::TestApp;
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::APPROVED;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_is_checked_and_refused_where_nothing_rises() {

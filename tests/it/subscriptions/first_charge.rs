@@ -3,63 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, card};
-
-pub const APPROVED: &str = "4111111111111111";
-pub const SHORT_AT_FIRST: &str = "4000000000009995";
-pub const ALWAYS_SHORT: &str = "4000000000000341";
-pub const STOLEN: &str = "4000000000009979";
-pub const ANSWER_LOST: &str = "4000000000000119";
-
-impl TestApp {
-    /// The subscription as it is now.
-    pub async fn subscription(&self, id: &Value) -> Value {
-        let path = format!("/billing/subscription/{}", id.as_str().unwrap());
-        self.get(&path).await.data(200)
-    }
-
-    /// Its status alone.
-    pub async fn status(&self, id: &Value) -> String {
-        self.subscription(id).await["status"].as_str().unwrap().to_owned()
-    }
-
-    pub async fn pay_period(&self, id: &Value) -> crate::support::app::Reply {
-        self.post("/billing/pay", &json!({"subscriptionId": id})).await
-    }
-
-    /// Today's date by the sandbox's clock.
-    pub fn today(&self) -> chrono::NaiveDate {
-        self.service.ctx.clock.today()
-    }
-
-    /// The dates on which the ledger holds a payment, oldest first.
-    pub async fn charged_on(&self) -> Vec<String> {
-        let day = |t: Value| t["approvedAt"].as_str().unwrap()[..10].to_owned();
-        self.ledger().await.into_iter().map(day).collect()
-    }
-
-    /// Moves to ten o'clock of a date, when the schedule charges.
-    pub async fn advance_to_charge(&self, date: &Value) {
-        self.advance_to(&format!("{}T10:00:00+09:00", date.as_str().unwrap())).await;
-    }
-
-    /// Pauses, or resumes; the answer.
-    pub async fn turn(&self, id: &Value, what: &str) -> crate::support::app::Reply {
-        let path = format!("/billing/subscription/{}/{what}", id.as_str().unwrap());
-        self.post(&path, &json!({})).await
-    }
-
-    pub async fn change(&self, id: &Value, body: &Value) -> crate::support::app::Reply {
-        self.patch(&format!("/billing/subscription/{}", id.as_str().unwrap()), body).await
-    }
-}
-
-/// A subscription to a plan called `monthly`.
-pub fn monthly(key: &str) -> Value {
-    json!({
-        "billingKey": key, "customerId": "user123", "planId": "monthly", "amount": 9900,
-        "productName": "월간 구독", "cycleDay": 15,
-    })
-}
+use crate::support::subscriptions::{ANSWER_LOST, APPROVED, SHORT_AT_FIRST, monthly};
 
 fn at_once(key: &str) -> Value {
     let mut body = monthly(key);

@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cards::registration::{
+use crate::support::app::{TestApp, one_off};
+use crate::support::refusals::{
     BOOLEAN, CONTROL, Case, EMPTY, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
 };
-use crate::support::app::{TestApp, one_off};
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 const DAY: &str = "1 이상 31 이하의 정수여야 합니다.";

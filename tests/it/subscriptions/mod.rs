@@ -2,7 +2,7 @@
 
 mod changes;
 mod consent_records;
-pub mod first_charge;
+mod first_charge;
 mod invalid_requests;
 mod pauses_and_previews;
 mod price_rises;

@@ -3,18 +3,17 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::renewals::forecast::{charged, charges, forecast};
-use crate::subscriptions::first_charge::APPROVED;
-use crate::support::app::TestApp;
-use crate::support::long_run::LongRun;
+use crate::support::app::{Reply, TestApp};
+use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::APPROVED;
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
 }
 
 impl TestApp {
-    async fn pause_until(&self, id: &Value, until: &Value) -> crate::support::app::Reply {
+    async fn pause_until(&self, id: &Value, until: &Value) -> Reply {
         let path = format!("/billing/subscription/{}/pause", id.as_str().unwrap());
         self.post(&path, &json!({ "until": until })).await
     }

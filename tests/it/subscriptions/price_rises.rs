@@ -3,11 +3,9 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::renewals::forecast::{charged, charges, forecast};
-use crate::renewals::retries::renewed_with;
-use crate::subscriptions::first_charge::{APPROVED, SHORT_AT_FIRST};
-use crate::support::app::{Reply, TestApp};
-use crate::support::long_run::LongRun;
+use crate::support::app::TestApp;
+use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, renewed_with};
 
 const UPCOMING: &str = "&type=subscription.price_rise_upcoming";
 
@@ -16,20 +14,6 @@ fn date(value: &Value) -> NaiveDate {
 }
 
 impl TestApp {
-    /// The customer consents, on a form.
-    pub async fn consent(&self, id: &Value, amount: i64) -> Reply {
-        self.consent_with(id, &json!({"amount": amount, "method": "checkbox"})).await
-    }
-
-    pub async fn consent_with(&self, id: &Value, body: &Value) -> Reply {
-        self.post(&format!("/billing/subscription/{}/consent", id.as_str().unwrap()), body).await
-    }
-
-    pub async fn consents(&self, id: &Value) -> Vec<Value> {
-        let path = format!("/billing/subscription/{}/consents", id.as_str().unwrap());
-        self.get(&path).await.data(200)["items"].as_array().unwrap().clone()
-    }
-
     /// A subscription in its first paid period, five days before the next, and that day.
     async fn soon_renewed(&self) -> (Value, NaiveDate) {
         let made = self.subscribe(&self.register(APPROVED).await, 15).await;
@@ -37,10 +21,6 @@ impl TestApp {
         let next = date(&self.subscription(&made["id"]).await["nextBillingDate"]);
         self.advance_to(&format!("{}T12:00:00+09:00", next - Days::new(5))).await;
         (made["id"].clone(), next)
-    }
-
-    pub async fn raise(&self, id: &Value, amount: i64) -> Value {
-        self.change(id, &json!({ "amount": amount })).await.data(200)
     }
 
     async fn two_years_on(&self) -> NaiveDate {

@@ -3,9 +3,8 @@
 use chrono::{Datelike, Days, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::crashes::takeover::count;
-use crate::subscriptions::first_charge::{ALWAYS_SHORT, APPROVED, STOLEN, monthly};
 use crate::support::app::TestApp;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, STOLEN, monthly};
 
 const CANCEL: &str = "/billing/cancel";
 
@@ -73,7 +72,7 @@ async fn a_debt_that_is_cancelled_is_not_collected_and_the_plan_is_free() {
         app.advance_to_charge(&made["nextBillingDate"]).await;
         let owed = app.subscription(&made["id"]).await;
         app.post("/billing/subscribe", &monthly(&key)).await.fails(409, "subscription_exists");
-        let calls = count(&app, "CARD-BATCH").await;
+        let calls = app.calls("CARD-BATCH").await;
         let canceled = app.post(CANCEL, &json!({"subscriptionId": made["id"]})).await.data(200);
         let mut expected = owed.clone();
         expected["status"] = json!("canceled");
@@ -86,7 +85,7 @@ async fn a_debt_that_is_cancelled_is_not_collected_and_the_plan_is_free() {
         let free = app.post("/billing/subscribe", &monthly(&key)).await.data(201);
         app.post(CANCEL, &json!({"subscriptionId": free["id"]})).await.data(200);
         app.advance_days(40).await;
-        assert_eq!(count(&app, "CARD-BATCH").await, calls);
+        assert_eq!(app.calls("CARD-BATCH").await, calls);
     }
 }
 

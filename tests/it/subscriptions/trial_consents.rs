@@ -3,11 +3,10 @@
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::cards::registration::invalid;
-use crate::renewals::forecast::{charged, charges, forecast};
-use crate::subscriptions::first_charge::{APPROVED, monthly};
 use crate::support::app::TestApp;
-use crate::support::long_run::LongRun;
+use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::refusals::invalid;
+use crate::support::subscriptions::{APPROVED, monthly};
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 const ENDING: &str = "&type=subscription.trial_ending";

@@ -1,7 +1,9 @@
-//! Years of billing while the merchant's receiver of events fails, hangs and restarts.
+//! Years of billing while the merchant's receiver of events fails, hangs and restarts: what was
+//! foretold, what was charged, and what the receiver was told of.
 
 use std::ops::Deref;
 
+use chrono::NaiveDate;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -64,4 +66,29 @@ fn charge(event: &Value) -> (String, i64) {
     let day = &event["timestamp"].as_str().unwrap()[..10];
     assert_eq!(day, &event["data"]["approvedAt"].as_str().unwrap()[..10]);
     (day.to_owned(), event["data"]["amount"].as_i64().unwrap())
+}
+
+pub async fn forecast(app: &TestApp, until: NaiveDate) -> Vec<Value> {
+    let path = format!("/billing/forecast?until={until}&limit=100");
+    app.get(&path).await.data(200)["items"].as_array().unwrap().clone()
+}
+
+/// Day and amount of each charge, in order of time.
+pub fn charges(forecast: &[Value]) -> Vec<(String, i64)> {
+    let all = forecast.iter().flat_map(|item| item["charges"].as_array().unwrap());
+    let told = |c: &Value| (c["date"].as_str().unwrap().to_owned(), c["amount"].as_i64().unwrap());
+    let mut charges: Vec<_> = all.map(told).collect();
+    charges.sort();
+    charges
+}
+
+/// The same of what the gateway's ledger holds.
+pub async fn charged(app: &TestApp) -> Vec<(String, i64)> {
+    let told = |t: &Value| {
+        let day = t["approvedAt"].as_str().unwrap()[..10].to_owned();
+        (day, t["amount"].as_i64().unwrap())
+    };
+    let mut charged: Vec<_> = app.ledger().await.iter().map(told).collect();
+    charged.sort();
+    charged
 }

@@ -11,8 +11,12 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::support::app::Reply;
+use crate::support::app::{Reply, card};
 use crate::support::postgres;
+use crate::support::sandbox::counted;
+
+/// The header of a request that is to be done once.
+pub const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
 
 /// A sandbox on its own, and what services beside it need.
 pub struct World {
@@ -96,6 +100,11 @@ impl World {
     pub async fn ledger(&self) -> Vec<Value> {
         let reply = self.sandbox.get("/sandbox/ledger").await;
         reply.json()["transactions"].as_array().unwrap().clone()
+    }
+
+    /// How many requests of a step have reached the sandbox, declined ones too.
+    pub async fn calls(&self, step: &str) -> usize {
+        counted(&self.sandbox.get("/sandbox/calls").await, step)
     }
 
     /// Waits until the gateway has taken this many payments.
@@ -208,6 +217,12 @@ impl Process {
         self.try_post(path, &[], body).await.unwrap()
     }
 
+    /// Registers a card for `user123`; the billing key.
+    pub async fn register(&self) -> String {
+        let key = self.post("/billing/register", &card("4111111111111111")).await.data(201);
+        key["billingKey"].as_str().unwrap().to_owned()
+    }
+
     /// Settles by hand what was cut short: refused for some seconds, because a process that was taken
     /// for dead may only stand still and send it yet.
     pub async fn settle_by_hand(&self, path: &str, found: &Value) -> Reply {
@@ -252,4 +267,20 @@ async fn reply(response: reqwest::Response) -> reqwest::Result<Reply> {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Runs a subcommand to its end; what it printed, an error when it failed.
+pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Result<String, String> {
+    let dir = Folder::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
+    command.args(arguments).env_clear().envs(settings.iter().copied()).current_dir(&*dir);
+    let done = command.output().unwrap();
+    let text = [done.stdout, done.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    if done.status.success() { Ok(text) } else { Err(text) }
+}
+
+/// `kiwoom-billing migrate` with a `DATABASE_URL`.
+pub fn migrate(database: &str, arguments: &[&str]) -> Result<String, String> {
+    run(&[&["migrate"], arguments].concat(), &[("DATABASE_URL", database)])
 }

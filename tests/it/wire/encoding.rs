@@ -1,33 +1,13 @@
 //! What the gateway sees: CP949 on the wire, strings only, and a clear no to what CP949 lacks.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::app::{TestApp, card, one_off};
+use crate::support::sandbox::fields;
 
 const CARD: &str = "4111111111111111";
 /// 월간 구독 in CP949.
 const PRODUCT_HEX: &str = "bff9b0a320b1b8b5b6";
-
-/// The step-2 requests of this kind as they arrived.
-async fn calls(app: &TestApp, step: &str) -> Vec<Value> {
-    let calls = app.get("/sandbox/calls").await.json();
-    let calls = calls["calls"].as_array().unwrap();
-    calls.iter().filter(|call| call["step"] == step).cloned().collect()
-}
-
-fn bytes(call: &Value) -> Vec<u8> {
-    hex::decode(call["bodyHex"].as_str().unwrap()).unwrap()
-}
-
-/// The fields of a request, after checking how they came.
-fn fields(call: &Value) -> Value {
-    assert_eq!(call["contentType"], "application/json;charset=EUC-KR");
-    let bytes = bytes(call);
-    let text = encoding_rs::EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes);
-    let fields: Value = serde_json::from_str(&text.expect("CP949")).unwrap();
-    assert!(fields.as_object().unwrap().values().all(Value::is_string), "{fields}");
-    fields
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn korean_goes_out_as_cp949_and_every_value_as_a_string() {
@@ -38,7 +18,7 @@ async fn korean_goes_out_as_cp949_and_every_value_as_a_string() {
     let paid = app.post("/billing/pay", &body).await.data(200);
     assert_eq!(paid["productName"], "월간 구독");
 
-    let sent = calls(&app, "CARD-BATCH").await.remove(0);
+    let sent = app.requests("CARD-BATCH").await.remove(0);
     assert!(sent["bodyHex"].as_str().unwrap().contains(PRODUCT_HEX), "{sent}");
     let fields = fields(&sent);
     assert_eq!(fields["PRODUCTNAME"], "월간 구독");
@@ -51,7 +31,7 @@ async fn korean_goes_out_as_cp949_and_every_value_as_a_string() {
 async fn a_card_goes_out_with_its_month_as_the_gateway_writes_it() {
     let app = TestApp::start().await;
     app.register(CARD).await;
-    let fields = fields(&calls(&app, "CARD-KEYGEN").await[0]);
+    let fields = fields(&app.requests("CARD-KEYGEN").await[0]);
     assert_eq!(fields["EXPIREDT"], "202512");
     assert_eq!(fields["AMOUNT"], "0");
     assert_eq!(fields["CARDNO"], "*".repeat(16), "as long as it came; the sandbox masks it");
@@ -66,7 +46,7 @@ async fn a_refund_goes_out_with_its_reason_cut_to_what_fits() {
     let body = json!({"paymentId": paid["id"], "amount": 1000, "reason": reason});
     let refunded = app.post("/billing/refund", &body).await.data(200);
     assert_eq!(refunded["refund"]["reason"], reason, "whole in our own books");
-    let fields = fields(&calls(&app, "CANCEL").await[0]);
+    let fields = fields(&app.requests("CANCEL").await[0]);
     assert_eq!(fields["CANCELREASON"], format!("고객 변심 ? {}", "가".repeat(12)));
     assert_eq!(fields["AMOUNT"], "1000");
     assert_eq!(fields["TRXID"], paid["transactionId"]);
@@ -89,6 +69,6 @@ async fn what_cp949_does_not_have_is_refused_before_anything_is_sent() {
     let mut named = card(CARD);
     named["customerName"] = json!("홍길동 🎉");
     app.post("/billing/register", &named).await.fails(400, "invalid_request");
-    assert!(calls(&app, "CARD-BATCH").await.is_empty());
-    assert_eq!(calls(&app, "CARD-KEYGEN").await.len(), 1);
+    assert!(app.requests("CARD-BATCH").await.is_empty());
+    assert_eq!(app.requests("CARD-KEYGEN").await.len(), 1);
 }

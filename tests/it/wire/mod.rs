@@ -2,5 +2,5 @@
 
 mod encoding;
 mod pace;
-pub mod request_bodies;
+mod request_bodies;
 mod return_urls;

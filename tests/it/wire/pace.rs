@@ -8,7 +8,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{Reply, TestApp, one_off};
+use crate::support::app::{Reply, TestApp, card, one_off};
 
 const RATE: usize = 5;
 
@@ -43,7 +43,7 @@ fn busiest(arrivals: &[DateTime<FixedOffset>]) -> usize {
 async fn two_processes_together_keep_the_pace_of_each_method() {
     let (one, two) = two().await;
     let key = one.register("4111111111111111").await;
-    let card = crate::support::app::card("4111111111111111");
+    let card = card("4111111111111111");
     let pays = (0..14).map(|n| if n % 2 == 0 { one.pay(&key) } else { two.pay(&key) });
     let cards =
         (0..7).map(|n| if n % 2 == 0 { &one } else { &two }.post("/billing/register", &card));

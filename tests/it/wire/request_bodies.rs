@@ -3,26 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::support::app::{TestApp, card, one_off};
+use crate::support::sandbox::fields;
 
 /// 월간 구독 in CP949.
 const MONTHLY: &str = "bff9b0a320b1b8b5b6";
-
-/// The step-2 requests of one kind, oldest first.
-pub async fn calls(app: &TestApp, step: &str) -> Vec<Value> {
-    let calls = app.get("/sandbox/calls").await.json()["calls"].clone();
-    calls.as_array().unwrap().iter().filter(|call| call["step"] == step).cloned().collect()
-}
-
-/// The body as its receiver reads it, after checking that it is CP949 and declared as such.
-#[track_caller]
-pub fn fields(call: &Value) -> Map<String, Value> {
-    assert_eq!(call["contentType"], "application/json;charset=EUC-KR", "{call}");
-    let bytes = hex::decode(call["bodyHex"].as_str().unwrap()).unwrap();
-    let text = encoding_rs::EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes);
-    let fields: Map<String, Value> = serde_json::from_str(&text.expect("CP949")).unwrap();
-    assert!(fields.values().all(Value::is_string), "{fields:?}");
-    fields
-}
 
 /// Takes out a value that is new each time.
 fn fresh(fields: &mut Map<String, Value>, name: &str) -> String {
@@ -42,7 +26,7 @@ async fn subscribe_now(app: &TestApp, key: &str, product: &str) -> Value {
 async fn a_registration_sends_the_card_and_its_expiry_with_the_century() {
     let app = TestApp::start().await;
     app.post("/billing/register", &card("4111-1111-1111-1111")).await.data(201);
-    let sent = calls(&app, "CARD-KEYGEN").await;
+    let sent = app.requests("CARD-KEYGEN").await;
     assert_eq!(sent.len(), 1);
     let mut sent = fields(&sent[0]);
     assert!(fresh(&mut sent, "ORDERNO").starts_with("KEY"));
@@ -63,7 +47,7 @@ async fn a_charge_sends_its_korean_texts_as_cp949_and_the_ledger_reads_them() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
     subscribe_now(&app, &key, "월간 구독").await;
-    let sent = calls(&app, "CARD-BATCH").await;
+    let sent = app.requests("CARD-BATCH").await;
     assert_eq!(sent.len(), 1);
     let body = sent[0]["bodyHex"].as_str().unwrap();
     assert!(body.contains(MONTHLY), "{body}");
@@ -94,7 +78,7 @@ async fn a_refund_sends_the_transaction_the_amount_and_a_reason_that_fits() {
         "reason": "고객 변심 🎉",
     });
     app.post("/billing/refund", &refund).await.data(200);
-    let sent = calls(&app, "CANCEL").await;
+    let sent = app.requests("CANCEL").await;
     assert_eq!(sent.len(), 1);
     let expected = json!({
         "CPID": "CTSANDBOX", "PAYMETHOD": "CARD-BATCH", "TRXID": payment["transactionId"],
@@ -114,7 +98,7 @@ async fn texts_that_only_cp949_or_json_escapes_can_carry_arrive_unchanged() {
         app.post("/billing/pay", &body).await.data(200);
         let ledger = app.ledger().await;
         assert_eq!(ledger.last().unwrap()["productName"], product);
-        let sent = calls(&app, "CARD-BATCH").await;
+        let sent = app.requests("CARD-BATCH").await;
         assert_eq!(fields(sent.last().unwrap())["PRODUCTNAME"], product);
     }
 }

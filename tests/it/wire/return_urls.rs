@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Reply, TestApp, card, one_off};
 use crate::support::gateway::{Answer, Gateway, Nobody};
+use crate::support::window::original;
 
 const CARD: &str = "4111111111111111";
 
@@ -154,7 +155,7 @@ async fn a_gateway_that_redirects_is_not_followed() {
             for step in ["ready", "hash"] {
                 gateway.says(step, Some(Answer::redirect(status, &location)));
             }
-            let order = ("/easypay/prepare", crate::easypay::order_lifecycle::original());
+            let order = ("/easypay/prepare", original());
             let calls: Vec<_> = calls(&key, &paid).into_iter().chain([order]).collect();
             // Each is tried three times, with a pause: at once.
             let each = calls.iter().map(|(path, body)| unmoved(&app, &location, (path, body)));
@@ -207,7 +208,7 @@ async fn a_page_to_go_back_to_is_a_plain_web_address() {
     ];
     for field in ["returnUrl", "failUrl", "closeUrl"] {
         for url in hostile {
-            let mut order = crate::easypay::order_lifecycle::original();
+            let mut order = original();
             order[field] = json!(url);
             let reply = app.post("/easypay/prepare", &order).await;
             assert_eq!(reply.status, 400, "{field} {url:?}: {}", reply.text);
