@@ -8,6 +8,7 @@ use crate::support::subscriptions::{APPROVED, monthly};
 const KEY: &str = "kb_0123456789abcdefghijklmn";
 
 async fn audit(app: &TestApp, filter: &str) -> Vec<Value> {
+    app.until_published().await;
     let call = app.request(reqwest::Method::GET, &format!("/audit?{filter}")).bearer_auth(KEY);
     app.send(call).await.data(200)["items"].as_array().unwrap().clone()
 }
@@ -55,6 +56,7 @@ async fn the_schedule_and_the_gateway_have_names_of_their_own() {
     let key = app.register(APPROVED).await;
     let made = app.subscribe(&key, 15).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
+    app.until_published().await;
     let all = app.get("/audit?limit=100").await.data(200)["items"].clone();
     let by = |action: &str| {
         let found = all.as_array().unwrap().iter().find(|entry| entry["action"] == action);

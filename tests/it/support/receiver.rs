@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::app::TestApp;
 
-pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What the receiver does with a delivery, in place of taking it.
 #[derive(Clone, Copy, Debug)]
