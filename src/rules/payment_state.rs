@@ -149,6 +149,23 @@ pub fn obstacle(earlier: State) -> Option<Obstacle> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn only_a_decline_lets_a_period_be_tried_again() {
+        let cases = [
+            (State::Declined, None),
+            (State::Approved, Some(Obstacle::Paid)),
+            (State::Unknown, Some(Obstacle::Unknown)),
+            (State::Sending, Some(Obstacle::UnderWay)),
+            (State::Ready, Some(Obstacle::UnderWay)),
+            (State::Expired, Some(Obstacle::UnderWay)),
+            (State::Closed, Some(Obstacle::UnderWay)),
+            (State::Mismatch, Some(Obstacle::UnderWay)),
+        ];
+        for (earlier, expected) in cases {
+            assert_eq!(obstacle(earlier), expected, "{earlier:?}");
+        }
+    }
+
     fn approved(id: &str) -> Outcome {
         Outcome::Approved {
             transaction_id: id.to_owned(),

@@ -36,7 +36,8 @@ pub(super) async fn parts_of(
 ) -> Result<(Won, i64), RefundError> {
     let amount = amount_of(payment, request, today)?;
     let refunded = store::refunded_tax_free(db, payment.id).await?;
-    Ok((amount, tax_free_of(payment, refunded, amount, request.tax_free_amount)?))
+    let (left, tax_free) = (payment.refundable(), payment.tax_free_amount - refunded);
+    Ok((amount, tax_free_of(left, tax_free, amount, request.tax_free_amount)?))
 }
 
 fn amount_of(payment: &Payment, request: &Request, today: NaiveDate) -> Result<Won, RefundError> {
@@ -53,16 +54,15 @@ fn amount_of(payment: &Payment, request: &Request, today: NaiveDate) -> Result<W
     amount.ok_or(RefundError::ExceedsBalance)
 }
 
-/// The tax-free part of a refund of `amount`, when `refunded` of the payment's tax-free part has
-/// gone back: what is `wanted`, else as little as there can be. Pure.
+/// The tax-free part in won of a refund of `amount`, when `left` can still be refunded and `tax_free`
+/// of the tax-free part has not gone back: what is `wanted`, else as little as there can be. Pure.
 fn tax_free_of(
-    payment: &Payment,
-    refunded: i64,
+    left: i64,
+    tax_free: i64,
     amount: Won,
     wanted: Option<i64>,
 ) -> Result<i64, RefundError> {
-    let left = payment.refundable();
-    let tax_free_left = (payment.tax_free_amount - refunded).clamp(0, left);
+    let tax_free_left = tax_free.clamp(0, left);
     let least = (amount.get() - (left - tax_free_left)).max(0);
     let most = tax_free_left.min(amount.get());
     let part = wanted.unwrap_or(least);
@@ -76,6 +76,37 @@ pub fn check_state(payment: &Payment) -> Result<(), RefundError> {
         State::Unknown | State::Sending => Err(RefundError::OutcomeUnknown),
         State::Ready | State::Declined | State::Expired | State::Closed | State::Mismatch => {
             Err(RefundError::NotAllowed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tax_free_part_fits_what_is_left_of_both_parts() {
+        // Left, tax-free of it, refund, asked for; the part, or none that fits.
+        let cases = [
+            (11_000, 3_000, 11_000, None, Some(3_000)),
+            (11_000, 3_000, 8_000, None, Some(0)),
+            (11_000, 3_000, 8_001, None, Some(1)),
+            (11_000, 3_000, 5_000, Some(3_000), Some(3_000)),
+            (11_000, 3_000, 5_000, Some(3_001), None),
+            (11_000, 3_000, 2_000, Some(2_001), None),
+            (11_000, 3_000, 10_000, Some(1_999), None),
+            (11_000, 3_000, 10_000, Some(2_000), Some(2_000)),
+            (11_000, 0, 5_000, None, Some(0)),
+            (11_000, 0, 5_000, Some(1), None),
+            (11_000, 11_000, 5_000, None, Some(5_000)),
+            (11_000, 11_000, 5_000, Some(4_999), None),
+            // More of it has gone back than the books expect: nothing is left.
+            (11_000, -1, 11_000, None, Some(0)),
+            (2_000, 3_000, 2_000, None, Some(2_000)),
+        ];
+        for (left, tax_free, amount, wanted, expected) in cases {
+            let part = tax_free_of(left, tax_free, Won::new(amount).unwrap(), wanted);
+            assert_eq!(part.ok(), expected, "{left} {tax_free} {amount} {wanted:?}");
         }
     }
 }

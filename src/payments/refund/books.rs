@@ -124,3 +124,43 @@ async fn write(
     let query = query.bind(id).bind(state).bind(transaction).bind(at).bind(code).bind(text);
     query.bind(resolve_reason).fetch_one(&mut **tx).await
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_refund_stays_known() {
+        let refunded = RefundOutcome::Refunded {
+            transaction_id: Some("cMP1".to_owned()),
+            refunded_at: DateTime::UNIX_EPOCH,
+        };
+        let declined =
+            || RefundOutcome::Declined { code: "9201".to_owned(), message: String::new() };
+        use RefundState::{Declined, Refunded, Sending, Unknown};
+        let cases = [
+            (Sending, refunded.clone(), Ok(true)),
+            (Sending, declined(), Ok(true)),
+            (Sending, RefundOutcome::Unknown, Ok(true)),
+            (Sending, RefundOutcome::NotSent, Ok(true)),
+            (Unknown, refunded.clone(), Ok(true)),
+            (Unknown, declined(), Ok(true)),
+            (Unknown, RefundOutcome::Unknown, Ok(false)),
+            (Unknown, RefundOutcome::NotSent, Ok(true)),
+            // A notification told of it before the gateway's answer came.
+            (Refunded, refunded.clone(), Ok(false)),
+            (Refunded, RefundOutcome::Unknown, Ok(false)),
+            (Refunded, declined(), Err(Contradiction)),
+            (Refunded, RefundOutcome::NotSent, Err(Contradiction)),
+            (Declined, RefundOutcome::Unknown, Ok(false)),
+            (Declined, refunded, Err(Contradiction)),
+            (Declined, declined(), Err(Contradiction)),
+            (Declined, RefundOutcome::NotSent, Err(Contradiction)),
+        ];
+        for (state, outcome, expected) in cases {
+            assert_eq!(decide(state, &outcome), expected, "{state:?} {outcome:?}");
+        }
+    }
+}

@@ -4,11 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-<<<<<<< HEAD
 use kiwoom_billing::access::api_keys::{NewKey, Scope};
-=======
-use kiwoom_billing::api_keys::{NewKey, Scope};
->>>>>>> tests
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;

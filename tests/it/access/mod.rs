@@ -11,13 +11,8 @@ mod scopes;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-<<<<<<< HEAD
 use kiwoom_billing::access::api_keys::store::{self, Terms};
 use kiwoom_billing::access::api_keys::{NewKey, Scope};
-=======
-use kiwoom_billing::api_keys::store::{self, Terms};
-use kiwoom_billing::api_keys::{NewKey, Scope};
->>>>>>> tests
 use reqwest::Method;
 use secrecy::ExposeSecret;
 

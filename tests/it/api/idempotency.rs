@@ -5,12 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Reply, TestApp, card, one_off};
 use crate::support::refusals::invalid;
-<<<<<<< HEAD
 use crate::support::sandbox::{IMPATIENT, lose};
 use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
-=======
-use crate::support::subscriptions::{ALWAYS_SHORT, ANSWER_LOST, APPROVED, monthly};
->>>>>>> tests
 use crate::support::window::original;
 
 const PAY: &str = "/billing/pay";

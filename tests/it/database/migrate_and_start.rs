@@ -1,11 +1,7 @@
 //! How the service begins on a database: who brings the schema up to date, and which database is not
 //! fit for real money.
 
-<<<<<<< HEAD
 use kiwoom_billing::storage::database::private::{DATABASE, StartOptions};
-=======
-use kiwoom_billing::database::private::{DATABASE, StartOptions};
->>>>>>> tests
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::support::app::TestApp;

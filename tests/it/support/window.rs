@@ -1,11 +1,7 @@
 //! The payment window, and the notifications of what was done in it.
 
 use encoding_rs::EUC_KR;
-<<<<<<< HEAD
 use kiwoom_sandbox::CPID;
-=======
-use kiwoom_billing::sandbox::CPID;
->>>>>>> tests
 use serde_json::{Value, json};
 
 use crate::support::app::{Reply, TestApp};
