@@ -38,9 +38,6 @@ pub mod http;
 pub mod redact;
 pub mod rules;
 
-// KiwoomPay's side of the wire, for development and tests.
-pub mod sandbox;
-
 // The proofs, with real processes: of the money, with faults and a verdict; of what is kept secret.
 pub mod process;
 pub mod self_check;

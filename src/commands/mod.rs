@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn;
+use kiwoom_clock::Clock;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,8 +27,7 @@ use crate::service::{clock_file, telemetry};
 use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::{database, failover_guard};
-use crate::{sandbox, self_check, simulate};
-use kiwoom_clock::Clock;
+use crate::{self_check, simulate};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -125,16 +125,16 @@ pub async fn sandbox(config: Config, port: u16) -> Done {
     }
     telemetry::init(&config);
     let clock = clock_file::load(&config.data_dir.join("sandbox"))?;
-    let options = sandbox::Options {
-        cpid: sandbox::CPID.to_owned(),
-        auth_key: sandbox::AUTH_KEY.to_owned(),
+    let options = kiwoom_sandbox::Options {
+        cpid: kiwoom_sandbox::CPID.to_owned(),
+        auth_key: kiwoom_sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(config.data_dir.clone()),
         advance_clock: saved_jump(config.data_dir.join("sandbox"), clock.clone()),
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
     };
     let router = Router::new()
-        .nest("/sandbox", sandbox::router(sandbox::open(options)?))
+        .nest("/sandbox", kiwoom_sandbox::router(kiwoom_sandbox::open(options)?))
         .layer(from_fn(headers::protect));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("KIWOOM_BASE_URL=http://{}/sandbox", listener.local_addr()?);
@@ -155,7 +155,7 @@ pub async fn self_check(options: &self_check::Options) -> Done {
 }
 
 /// Sets the clock and writes it down, for the services that share the folder.
-fn saved_jump(dir: PathBuf, clock: Clock) -> sandbox::AdvanceClock {
+fn saved_jump(dir: PathBuf, clock: Clock) -> kiwoom_sandbox::AdvanceClock {
     Arc::new(move |instant| {
         clock.advance_to(instant);
         let saved = clock_file::save(&dir, &clock).map_err(|error| error.to_string());

@@ -45,7 +45,7 @@ fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
         (Some(cpid), Some(key), _) => (cpid, key),
         // Another process's sandbox: it has the built-in sandbox's merchant.
         (None, None, Some(url)) if !production && url.scheme() == "http" => {
-            (crate::sandbox::CPID.to_owned(), SecretString::from(crate::sandbox::AUTH_KEY))
+            (kiwoom_sandbox::CPID.to_owned(), SecretString::from(kiwoom_sandbox::AUTH_KEY))
         }
         (_, _, None) if !production => return Some(Gateway::Sandbox),
         (_, _, Some(_)) if !production => {

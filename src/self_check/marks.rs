@@ -4,8 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use crate::sandbox;
-use crate::sandbox::cards::passes_luhn;
+use kiwoom_sandbox::cards::passes_luhn;
 
 /// A secret to look for.
 #[derive(Clone, Debug)]
@@ -111,7 +110,7 @@ impl Marks {
             mark("BILLING_KEY_SECRET_OLD", &self.old_secret),
             mark("MERCHANT_WEBHOOK_SECRET", &self.webhook_secret),
             mark("password of the database", &self.database_password),
-            mark("gateway key", sandbox::AUTH_KEY),
+            mark("gateway key", kiwoom_sandbox::AUTH_KEY),
             mark("AUTOKEY", &self.imported_autokey),
             mark("AUTOKEY", &self.refused_autokey),
         ];

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::process::Failure;
-use crate::sandbox;
 use crate::self_check::caller::Ask;
 use crate::self_check::marks::Marks;
 use crate::self_check::routes::Known;
@@ -61,7 +60,7 @@ pub fn paid(order: &str, marks: &Marks) -> String {
     format!(
         "PAYMETHOD=KAKAOPAY&CPID={}&DAOUTRX={}&ORDERNO={order}&AMOUNT={AMOUNT}\
          &SETTDATE=20260205101010&CARDNO={card}&RESERVEDSTRING={card}&PRODUCTNAME=%C7%D1",
-        sandbox::CPID,
+        kiwoom_sandbox::CPID,
         &Uuid::new_v4().simple().to_string()[..20],
     )
 }

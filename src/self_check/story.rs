@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::process::Failure;
-use crate::sandbox;
 use crate::self_check::caller::Caller;
 use crate::self_check::marks::{CARD_PASSWORD, Marks};
 use crate::self_check::notices::paid;
@@ -214,7 +213,7 @@ impl Story<'_> {
         let mut count = 0;
         let place = |kind: &str| SLOW.iter().position(|slow| *slow == kind);
         let ours = |kind: &&str| place(kind).is_none_or(|at| lane == Some(at % 2));
-        for kind in sandbox::fault_kinds().filter(ours) {
+        for kind in kiwoom_sandbox::fault_kinds().filter(ours) {
             for on in ["READY", "CARD-KEYGEN", "CARD-BATCH", "CANCEL", "HASH"] {
                 self.meet(known, on, kind).await?;
                 count += 1;

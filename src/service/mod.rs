@@ -17,6 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kiwoom_clock::Clock;
+use kiwoom_sandbox::Sandbox;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use thiserror::Error;
@@ -36,14 +38,12 @@ use crate::events::deliver::Courier;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::layers::idempotency;
-use crate::sandbox::{self, Sandbox};
 use crate::storage::database::private::PrivateServer;
 use crate::storage::database::{self, DatabaseError};
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
 use crate::storage::vault::{self, Vault, VaultError};
 use crate::{events, payments};
-use kiwoom_clock::Clock;
 
 /// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
 /// stop is over within the gateway's time-out and five seconds.
@@ -202,15 +202,15 @@ pub(crate) fn clock(config: &Config) -> Result<Clock, StartError> {
 /// The sandbox on the service's own port, with a clock that walks.
 fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, StartError> {
     let walk_ctx = ctx.clone();
-    let options = sandbox::Options {
-        cpid: sandbox::CPID.to_owned(),
-        auth_key: sandbox::AUTH_KEY.to_owned(),
+    let options = kiwoom_sandbox::Options {
+        cpid: kiwoom_sandbox::CPID.to_owned(),
+        auth_key: kiwoom_sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(ctx.config.data_dir.clone()),
         clock: ctx.clock.clone(),
         notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
         advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
     };
-    sandbox::open(options).map_err(StartError::DataDir)
+    kiwoom_sandbox::open(options).map_err(StartError::DataDir)
 }
 
 /// Plain http is allowed to this machine and in development only: what is there is a sandbox.
@@ -257,8 +257,8 @@ fn contract(
             // The service reaches its own sandbox on this machine; browsers by the public name.
             let base = Url::parse(&format!("http://{}/sandbox", reachable(address)))?;
             let public = Url::parse(&format!("{public_url}/sandbox"))?;
-            let key = SecretString::from(sandbox::AUTH_KEY);
-            (base, public.clone(), public, sandbox::CPID.to_owned(), key)
+            let key = SecretString::from(kiwoom_sandbox::AUTH_KEY);
+            (base, public.clone(), public, kiwoom_sandbox::CPID.to_owned(), key)
         }
     };
     Ok(Contract {

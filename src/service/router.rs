@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use kiwoom_sandbox::Sandbox;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +19,6 @@ use crate::context::AppState;
 use crate::http::error::{ApiError, Code};
 use crate::layers::{auth, envelope, headers, idempotency};
 use crate::redact::paths::shown_path;
-use crate::sandbox::{self, Sandbox};
 use crate::{billing, easypay, events, webhook};
 
 /// What the documentation page may load: its own files, and the one style that its script writes,
@@ -52,7 +52,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
     let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
     if let Some(sandbox) = sandbox {
-        router = router.nest("/sandbox", sandbox::router(sandbox));
+        router = router.nest("/sandbox", kiwoom_sandbox::router(sandbox));
     }
     router
         .fallback(not_found)

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::sandbox::arguments::{self, number, object, text};
-use crate::sandbox::{Sandbox, cancel, exchange, lock, reply};
+use crate::arguments::{self, number, object, text};
+use crate::{Sandbox, cancel, exchange, lock, reply};
 use kiwoom_clock::rfc3339_kst;
 
 /// `POST /admin/cancel` `{transactionId, amount?}`: cancelled without the API, all that is left

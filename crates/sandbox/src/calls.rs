@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::sandbox::fault::Step;
+use crate::fault::Step;
 use kiwoom_clock::rfc3339_kst;
 
 /// How many requests are kept.

@@ -1,10 +1,10 @@
 //! Cancellations (CANCELREQ=Y): of a whole payment or of a part of what is left of it.
 
-use crate::sandbox::exchange::{Done, keep};
-use crate::sandbox::fields::{self, Form, Rule, amount, filled, optional};
-use crate::sandbox::ledger::{Event, Ledger, Transaction};
-use crate::sandbox::wire::{self, Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, lock, notice};
+use crate::exchange::{Done, keep};
+use crate::fields::{self, Form, Rule, amount, filled, optional};
+use crate::ledger::{Event, Ledger, Transaction};
+use crate::wire::{self, Fields, Refusal};
+use crate::{Sandbox, codes, lock, notice};
 use kiwoom_clock::kst;
 
 /// Methods that can only be cancelled whole.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::codes;
-use crate::sandbox::wire::Refusal;
+use crate::codes;
+use crate::wire::Refusal;
 
 /// How the issuer of a card behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

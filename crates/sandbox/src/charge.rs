@@ -6,12 +6,12 @@
 
 use uuid::Uuid;
 
-use crate::sandbox::cards::Behaviour;
-use crate::sandbox::exchange::{Done, keep};
-use crate::sandbox::fields::{self, Form, Rule, amount, filled, optional, present};
-use crate::sandbox::ledger::{Event, Ledger, Transaction};
-use crate::sandbox::wire::{self, Answer, Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, lock};
+use crate::cards::Behaviour;
+use crate::exchange::{Done, keep};
+use crate::fields::{self, Form, Rule, amount, filled, optional, present};
+use crate::ledger::{Event, Ledger, Transaction};
+use crate::wire::{self, Answer, Fields, Refusal};
+use crate::{Sandbox, codes, lock};
 use kiwoom_clock::kst;
 
 const RULES: [Rule; 16] = [

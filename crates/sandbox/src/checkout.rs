@@ -7,13 +7,13 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::sandbox::charge::{new_auth_no, new_transaction_id};
-use crate::sandbox::exchange::keep;
-use crate::sandbox::fields::amount;
-use crate::sandbox::ledger::{Event, Ledger, Transaction};
-use crate::sandbox::window::Checkout;
-use crate::sandbox::wire::{Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, form, lock, notice, window_page};
+use crate::charge::{new_auth_no, new_transaction_id};
+use crate::exchange::keep;
+use crate::fields::amount;
+use crate::ledger::{Event, Ledger, Transaction};
+use crate::window::Checkout;
+use crate::wire::{Fields, Refusal};
+use crate::{Sandbox, codes, form, lock, notice, window_page};
 use kiwoom_clock::kst;
 
 /// What of the window's request comes back in the notification.

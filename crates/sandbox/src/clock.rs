@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, reply, wire};
+use crate::{Sandbox, reply, wire};
 use kiwoom_clock::rfc3339_kst;
 
 /// How far ahead the clock may be moved at once: ten years and a little.

@@ -4,7 +4,7 @@
 //! KiwoomPay groups its own: 90xx the request, 91xx the card, 92xx a cancellation, 93xx the token,
 //! 94xx the window, 99xx the gateway itself.
 
-use crate::sandbox::wire::Refusal;
+use crate::wire::Refusal;
 
 /// Success.
 pub const SUCCESS: &str = "0000";

@@ -7,10 +7,10 @@ use std::time::Duration as WallTime;
 use chrono::{DateTime, Duration, Utc};
 use url::form_urlencoded;
 
-use crate::sandbox::ledger::Event;
-use crate::sandbox::mishap::Delivery;
-use crate::sandbox::outbox::Notice;
-use crate::sandbox::{Sandbox, charset, exchange, lock};
+use crate::ledger::Event;
+use crate::mishap::Delivery;
+use crate::outbox::Notice;
+use crate::{Sandbox, charset, exchange, lock};
 
 /// How long the merchant may take to answer.
 const TIMEOUT: WallTime = WallTime::from_secs(9);

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt};
 use uuid::Uuid;
 
-use crate::sandbox::charset;
-use crate::sandbox::fault::{Fault, Kind, Step};
-use crate::sandbox::wire::{self, Answer, JSON_EUC_KR};
+use crate::charset;
+use crate::fault::{Fault, Kind, Step};
+use crate::wire::{self, Answer, JSON_EUC_KR};
 
 const HUGE_BYTES: usize = 10 * 1024 * 1024;
 const HTML_EUC_KR: &str = "text/html;charset=EUC-KR";

@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::sandbox::calls::{Call, mask_secrets};
-use crate::sandbox::fault::{Fault, Kind, Step};
-use crate::sandbox::ledger::{Event, Ledger};
-use crate::sandbox::tokens::Purpose;
-use crate::sandbox::wire::{self, Answer, Fields, Refusal};
-use crate::sandbox::{Sandbox, cancel, charge, codes, deliver, keygen, lock, notice, ready};
+use crate::calls::{Call, mask_secrets};
+use crate::fault::{Fault, Kind, Step};
+use crate::ledger::{Event, Ledger};
+use crate::tokens::Purpose;
+use crate::wire::{self, Answer, Fields, Refusal};
+use crate::{Sandbox, cancel, charge, codes, deliver, keygen, lock, notice, ready};
 
 /// What came of a request that was accepted.
 pub struct Done {

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::arguments::{number, object, text};
-use crate::sandbox::codes;
-use crate::sandbox::wire::Refusal;
+use crate::arguments::{number, object, text};
+use crate::codes;
+use crate::wire::Refusal;
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;

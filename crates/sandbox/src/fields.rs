@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::sandbox::wire::{Fields, Refusal};
-use crate::sandbox::{charset, codes};
+use crate::wire::{Fields, Refusal};
+use crate::{charset, codes};
 
 /// The largest AMOUNT KiwoomPay takes: ten digits.
 const AMOUNT_DIGITS: usize = 10;

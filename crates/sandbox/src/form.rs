@@ -3,8 +3,8 @@
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use crate::sandbox::charset;
-use crate::sandbox::wire::Fields;
+use crate::charset;
+use crate::wire::Fields;
 
 /// The values of a form body. A repeated name keeps its last value.
 pub fn parse(body: &[u8]) -> Fields {

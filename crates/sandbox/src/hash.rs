@@ -10,10 +10,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::sandbox::fault::{Fault, Step};
-use crate::sandbox::fields::{self, Form, Rule, filled};
-use crate::sandbox::wire::{self, Answer, Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, deliver, lock, ready, window};
+use crate::fault::{Fault, Step};
+use crate::fields::{self, Form, Rule, filled};
+use crate::wire::{self, Answer, Fields, Refusal};
+use crate::{Sandbox, codes, deliver, lock, ready, window};
 
 /// The values the hash binds, and nothing else.
 const BOUND: [&str; 5] = ["CPID", "PAYMETHOD", "TYPE", "ORDERNO", "AMOUNT"];

@@ -3,7 +3,7 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::sandbox::wire;
+use crate::wire;
 
 /// `text` with every character that means something in HTML replaced.
 pub fn escape(text: &str) -> String {

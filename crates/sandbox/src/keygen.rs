@@ -3,12 +3,12 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use crate::sandbox::cards::{self, Behaviour, passes_luhn};
-use crate::sandbox::exchange::{Done, keep};
-use crate::sandbox::fields::{self, Form, Rule, filled, is_digits, optional, present};
-use crate::sandbox::ledger::{Card, Event};
-use crate::sandbox::wire::{self, Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, lock};
+use crate::cards::{self, Behaviour, passes_luhn};
+use crate::exchange::{Done, keep};
+use crate::fields::{self, Form, Rule, filled, is_digits, optional, present};
+use crate::ledger::{Card, Event};
+use crate::wire::{self, Fields, Refusal};
+use crate::{Sandbox, codes, lock};
 use kiwoom_clock::kst;
 
 /// The contract whose keys need the holder's birth date and the PIN's first digits.

@@ -11,9 +11,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::cards::Behaviour;
-use crate::sandbox::journal::Journal;
-use crate::sandbox::outbox::{Notice, Outbox};
+use crate::cards::Behaviour;
+use crate::journal::Journal;
+use crate::outbox::{Notice, Outbox};
 
 /// A registered card, as far as the sandbox remembers it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

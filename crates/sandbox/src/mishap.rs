@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::arguments::{number, object, text};
-use crate::sandbox::calls::as_kst;
+use crate::arguments::{number, object, text};
+use crate::calls::as_kst;
 
 /// How many mishaps may wait, and how often one may strike.
 const MAX_MISHAPS: u64 = 1_000;

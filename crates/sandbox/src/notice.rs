@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::sandbox::cards::company_name;
-use crate::sandbox::ledger::{Event, Ledger, Transaction};
-use crate::sandbox::mishap::Mishap;
-use crate::sandbox::outbox::{Notice, Values};
-use crate::sandbox::{Sandbox, lock};
+use crate::cards::company_name;
+use crate::ledger::{Event, Ledger, Transaction};
+use crate::mishap::Mishap;
+use crate::outbox::{Notice, Values};
+use crate::{Sandbox, lock};
 use kiwoom_clock::kst;
 
 /// How late a `late` notification is.

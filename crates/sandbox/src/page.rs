@@ -9,11 +9,11 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::sandbox::cards::TEST_CARDS;
-use crate::sandbox::html::{self, escape, won};
-use crate::sandbox::ledger::Transaction;
-use crate::sandbox::mishap::Mishaps;
-use crate::sandbox::{Sandbox, lock, wire};
+use crate::cards::TEST_CARDS;
+use crate::html::{self, escape, won};
+use crate::ledger::Transaction;
+use crate::mishap::Mishaps;
+use crate::{Sandbox, lock, wire};
 use kiwoom_clock::kst;
 
 /// How many transactions the page shows.

@@ -8,10 +8,10 @@ use axum::http::HeaderMap;
 use axum::http::uri::Authority;
 use axum::response::Response;
 
-use crate::sandbox::fault::{Kind, Step};
-use crate::sandbox::tokens::Purpose;
-use crate::sandbox::wire::{self, Answer, Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, deliver, fields, lock};
+use crate::fault::{Kind, Step};
+use crate::tokens::Purpose;
+use crate::wire::{self, Answer, Fields, Refusal};
+use crate::{Sandbox, codes, deliver, fields, lock};
 
 /// Methods that are charged from server to server.
 const SERVER_METHODS: [&str; 2] = ["CARD-KEYGEN", "CARD-BATCH"];

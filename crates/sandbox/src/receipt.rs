@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 
-use crate::sandbox::html::{self, escape, won};
-use crate::sandbox::ledger::Transaction;
-use crate::sandbox::{Sandbox, lock, window};
+use crate::html::{self, escape, won};
+use crate::ledger::Transaction;
+use crate::{Sandbox, lock, window};
 use kiwoom_clock::kst;
 
 /// The pages, and the methods each knows; the last one knows all but asks for the CPID.

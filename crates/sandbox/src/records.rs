@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::sandbox::calls::as_kst;
-use crate::sandbox::ledger::{Ledger, Transaction};
-use crate::sandbox::{Sandbox, lock, reply};
+use crate::calls::as_kst;
+use crate::ledger::{Ledger, Transaction};
+use crate::{Sandbox, lock, reply};
 
 /// A transaction as the ledger shows it: everything but the billing key.
 #[derive(Serialize)]

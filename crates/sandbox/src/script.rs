@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::sandbox::fault::Fault;
-use crate::sandbox::{Sandbox, arguments, lock, reply};
+use crate::fault::Fault;
+use crate::{Sandbox, arguments, lock, reply};
 
 /// `GET /faults`: what is pending.
 pub async fn list(State(sandbox): State<Arc<Sandbox>>) -> Response {

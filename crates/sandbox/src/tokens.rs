@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use crate::sandbox::codes;
-use crate::sandbox::wire::Refusal;
+use crate::codes;
+use crate::wire::Refusal;
 
 /// How many tokens are remembered; the oldest go first.
 const MAX_TOKENS: usize = 10_000;

@@ -10,9 +10,9 @@ use axum::response::Response;
 use url::Url;
 use uuid::Uuid;
 
-use crate::sandbox::fields::{self, Form, Rule, filled, optional};
-use crate::sandbox::wire::{Fields, Refusal};
-use crate::sandbox::{Sandbox, codes, form, hash, lock, ready, window_page};
+use crate::fields::{self, Form, Rule, filled, optional};
+use crate::wire::{Fields, Refusal};
+use crate::{Sandbox, codes, form, hash, lock, ready, window_page};
 
 /// The methods of the window, in the order it shows them.
 pub const METHODS: [(&str, &str); 8] = [

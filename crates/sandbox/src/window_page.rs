@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
-use crate::sandbox::fields::amount;
-use crate::sandbox::html::{self, escape, won};
-use crate::sandbox::window::Checkout;
-use crate::sandbox::wire::Refusal;
+use crate::fields::amount;
+use crate::html::{self, escape, won};
+use crate::window::Checkout;
+use crate::wire::Refusal;
 
 /// The page on which the buyer pays.
 pub fn window(name: &str, checkout: &Checkout) -> Response {

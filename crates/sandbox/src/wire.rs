@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::sandbox::{charset, codes};
+use crate::{charset, codes};
 
 /// The Content-Type of every answer, as KiwoomPay writes it.
 pub const JSON_EUC_KR: &str = "application/json;charset=EUC-KR";

@@ -1,6 +1,6 @@
 //! The HTTP server: accepts connections, gives slow and idle clients a limit, and stops in order.
 
-mod seats;
+mod open_connections;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use seats::{Seat, Seats};
+use open_connections::{Connection, OpenConnections};
 
 /// Longest wait for the first whole head of a request on a new connection.
 const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,8 +39,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 const BACKLOG: u32 = 4096;
 /// After a failed accept (no file descriptors left) the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// What a connection that has to leave may take to send the rest of its answer.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a connection that has to close may take to send the rest of its answer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this are never held: far beyond what balancers open, and some tens of MiB.
 const MAX_CONNECTIONS: u64 = 4096;
 /// File descriptors for everything else: database, calls to the gateway, files.
@@ -62,19 +62,19 @@ pub async fn serve(
     draining: CancellationToken,
     stop: CancellationToken,
 ) {
-    let router = router.layer(from_fn_with_state(draining, part));
-    let seats = Seats::new(capacity());
-    let connections = TaskTracker::new();
+    let router = router.layer(from_fn_with_state(draining, ask_to_reconnect));
+    let open_connections = OpenConnections::new(capacity());
+    let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => match seats.take() {
-                Some(seat) => {
+            Ok((stream, peer)) => match open_connections.open() {
+                Some(connection) => {
                     let router = router.clone();
-                    connections.spawn(attend(stream, peer, router, seat, stop.clone()));
+                    tasks.spawn(serve_connection(stream, peer, router, connection, stop.clone()));
                 }
                 None => metrics::counter!("kiwoom_billing_connections_refused_total").increment(1),
             },
@@ -85,14 +85,18 @@ pub async fn serve(
         }
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
 }
 
 /// Asks the client to use another connection next time: while draining, so that no request is on
 /// its way on one that closes when the drain is over; and after a body that was not read to its
 /// end, which closes the connection under the next request. HTTP/2 has no such header.
-async fn part(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
+async fn ask_to_reconnect(
+    State(draining): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
     let http1 = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
     let unread =
@@ -115,18 +119,18 @@ fn capacity() -> usize {
 }
 
 /// Serves one connection to its end: the client's, or one of the limits'.
-async fn attend(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    seat: Arc<Seat>,
+    connection: Arc<Connection>,
     stop: CancellationToken,
 ) {
     // Answers are small and complete: waiting to fill a packet only delays them.
     drop(stream.set_nodelay(true));
-    let serving = seat.clone();
+    let serving = connection.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let under_way = serving.serve();
+        let under_way = serving.begin_request();
         let router = router.clone();
         request.extensions_mut().insert(ConnectInfo(peer));
         async move {
@@ -138,27 +142,27 @@ async fn attend(
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut silent = pin!(stays_silent(&seat, FIRST_HEAD_TIMEOUT));
+    let mut http = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut silent = pin!(stays_silent(&connection, FIRST_HEAD_TIMEOUT));
     let patience = tokio::select! {
-        ended = connection.as_mut() => return note(ended),
+        ended = http.as_mut() => return note(ended),
         () = silent.as_mut() => return,
-        () = seat.sent_away() => if seat.has_served() { LEAVE_TIMEOUT } else { return },
+        () = connection.must_close() => if connection.has_served() { CLOSE_TIMEOUT } else { return },
         // `Service::stop` has a limit of its own.
         () = stop.cancelled() => Duration::MAX,
     };
-    connection.as_mut().graceful_shutdown();
+    http.as_mut().graceful_shutdown();
     tokio::select! {
-        ended = connection => note(ended),
-        () = stays_silent(&seat, LAST_CHANCE) => {}
+        ended = http => note(ended),
+        () = stays_silent(&connection, LAST_CHANCE) => {}
         () = sleep(patience) => {}
     }
 }
 
 /// Until a new connection has not sent a whole head in time; never on one that has.
-async fn stays_silent(seat: &Seat, limit: Duration) {
+async fn stays_silent(connection: &Connection, limit: Duration) {
     sleep(limit).await;
-    if seat.has_served() {
+    if connection.has_served() {
         std::future::pending::<()>().await;
     }
 }

@@ -113,7 +113,7 @@ async fn only_a_proxy_of_ours_says_whose_request_it_is() {
     let durable = Durable::start().await;
     let ours = behind(&durable.database, "127.0.0.1, 10.0.0.0/8, fd00::/8").await;
     let not_ours = behind(&durable.database, "10.0.0.0/8, fd00::/8").await;
-    let told = paid("O-1", "t1", 9900).replace(kiwoom_billing::sandbox::CPID, MERCHANT);
+    let told = paid("O-1", "t1", 9900).replace(kiwoom_sandbox::CPID, MERCHANT);
     let (mut tried, mut strangers) = (0, 0);
     for (lines, is_let_in) in LISTS {
         for (app, is_let_in) in [(&ours, is_let_in), (&not_ours, false)] {

@@ -1,7 +1,7 @@
 //! Notifications from KiwoomPay: what each is answered, and what it does to the order.
 
 use futures::future::join_all;
-use kiwoom_billing::sandbox::CPID;
+use kiwoom_sandbox::CPID;
 use serde_json::{Value, json};
 use sqlx::Connection;
 

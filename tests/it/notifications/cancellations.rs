@@ -1,7 +1,7 @@
 //! Cancellations that KiwoomPay tells of: before their payment, beside our own, made elsewhere.
 
 use futures::future::join_all;
-use kiwoom_billing::sandbox::CPID;
+use kiwoom_sandbox::CPID;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off, steady};

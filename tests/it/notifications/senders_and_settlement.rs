@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use kiwoom_billing::sandbox::CPID;
+use kiwoom_sandbox::CPID;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};

@@ -1,7 +1,7 @@
 //! The payment window, and the notifications of what was done in it.
 
 use encoding_rs::EUC_KR;
-use kiwoom_billing::sandbox::CPID;
+use kiwoom_sandbox::CPID;
 use serde_json::{Value, json};
 
 use crate::support::app::{Reply, TestApp};

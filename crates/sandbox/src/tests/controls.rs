@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::sandbox::tests::TestSandbox;
-use crate::sandbox::tests::api::cancel;
+use crate::tests::TestSandbox;
+use crate::tests::api::cancel;
 
 const APPROVED: &str = "4111111111111111";
 

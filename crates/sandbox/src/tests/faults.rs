@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::sandbox::tests::TestSandbox;
-use crate::sandbox::tests::api::{batch, cancel, to_cp949};
-use crate::sandbox::{AUTH_KEY, CPID};
+use crate::tests::TestSandbox;
+use crate::tests::api::{batch, cancel, to_cp949};
+use crate::{AUTH_KEY, CPID};
 
 const APPROVED: &str = "4111111111111111";
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::tests::TestSandbox;
-use crate::sandbox::tests::api::{batch, cancel, keygen, with};
-use crate::sandbox::{AUTH_KEY, CPID, codes};
+use crate::tests::TestSandbox;
+use crate::tests::api::{batch, cancel, keygen, with};
+use crate::{AUTH_KEY, CPID, codes};
 
 const APPROVED: &str = "4111111111111111";
 

@@ -10,9 +10,9 @@ use axum::routing::get;
 use encoding_rs::EUC_KR;
 use serde_json::json;
 
-use crate::sandbox::CPID;
-use crate::sandbox::tests::TestSandbox;
-use crate::sandbox::tests::api::with;
+use crate::CPID;
+use crate::tests::TestSandbox;
+use crate::tests::api::with;
 
 type Notices = Arc<Mutex<Vec<HashMap<String, String>>>>;
 

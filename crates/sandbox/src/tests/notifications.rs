@@ -5,9 +5,9 @@ use std::time::Duration as WallTime;
 use chrono::Duration;
 use serde_json::json;
 
-use crate::sandbox::tests::TestSandbox;
-use crate::sandbox::tests::api::cancel;
-use crate::sandbox::tests::merchant::Merchant;
+use crate::tests::TestSandbox;
+use crate::tests::api::cancel;
+use crate::tests::merchant::Merchant;
 
 #[tokio::test]
 async fn a_notification_is_sent_again_every_three_minutes_ten_times() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::sandbox::CPID;
-use crate::sandbox::tests::api::{cancel, with};
-use crate::sandbox::tests::merchant::Merchant;
+use crate::CPID;
+use crate::tests::api::{cancel, with};
+use crate::tests::merchant::Merchant;
 
 #[tokio::test]
 async fn a_buyer_pays_and_the_merchant_is_told_before_the_browser_is_back() {
