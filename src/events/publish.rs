@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::easypay::answers::OrderBody;
 use crate::events::store::{self, Event};
 use crate::payments::store::{Payment, Refund, list_refunds};
+use crate::payments::unexpected;
 
 const BATCH: i64 = 200;
 
@@ -73,8 +74,9 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             let sql = "select r.* from jsonb_populate_record(null::payments, $1) as r";
             let payment: Payment = read(db, sql, row).await?;
             if object == "order" {
-                let refunds = list_refunds(db, Some(payment.id), None, None, 1000).await?;
-                json(OrderBody::new(ctx, payment, &refunds))
+                let refunds = list_refunds(&mut *db, Some(payment.id), None, None, 1000).await?;
+                let unexpected = unexpected::of_order(db, payment.id).await?;
+                json(OrderBody::new(ctx, payment, &refunds, unexpected))
             } else {
                 json(PaymentBody::new(ctx, payment))
             }

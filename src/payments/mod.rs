@@ -21,3 +21,4 @@ pub mod recovery;
 pub mod refund;
 pub mod settle;
 pub mod store;
+pub mod unexpected;

@@ -110,9 +110,9 @@ impl Mishap {
 
 fn seconds(fields: &Map<String, Value>) -> Result<i64, String> {
     let seconds = fields.get("seconds").and_then(Value::as_i64);
-    seconds.filter(|seconds| (-MAX_SHIFT..=MAX_SHIFT).contains(seconds)).ok_or_else(|| {
-        format!("seconds는 -{MAX_SHIFT} 이상 {MAX_SHIFT} 이하의 정수여야 합니다.")
-    })
+    seconds
+        .filter(|seconds| (-MAX_SHIFT..=MAX_SHIFT).contains(seconds))
+        .ok_or_else(|| format!("seconds는 -{MAX_SHIFT} 이상 {MAX_SHIFT} 이하의 정수여야 합니다."))
 }
 
 /// A notification that was sent, and what came of it.

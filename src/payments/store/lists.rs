@@ -25,7 +25,8 @@ pub struct Filter {
     pub terms: Terms,
 }
 
-/// Card payments, newest first, older than `before`.
+/// Card payments and unexpected money, newest first, older than `before`. Money that turned out to be
+/// an order's own is closed.
 pub async fn list(
     pool: &PgPool,
     filter: &Filter,
@@ -33,7 +34,7 @@ pub async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<Payment>> {
     let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new("select * from payments where kind <> 'checkout'");
+        QueryBuilder::new("select * from payments where kind <> 'checkout' and state <> 'closed'");
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }

@@ -104,7 +104,8 @@ async fn what_a_notification_says_can_differ() {
     let notices = shop.notices.lock().expect("not poisoned");
     assert_eq!(notices[1]["RESULTCODE"], "9115");
     assert!(!notices[2].contains_key("SETTDATE"));
-    let at = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").expect("a date");
+    let at =
+        |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").expect("a date");
     let approved = transactions[3]["approvedAt"].as_str().expect("a time");
     let approved = chrono::DateTime::parse_from_rfc3339(approved).expect("a time").naive_local();
     let off = at(&notices[3]["SETTDATE"]) - approved;
