@@ -191,3 +191,23 @@ async fn a_part_of_what_was_never_paid_cannot_be_cancelled() {
     body["orderId"] = json!("O-2");
     app.post("/easypay/prepare", &body).await.fails(409, "order_exists");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_attempt_that_was_made_after_all_pays_no_period_twice() {
+    let app = TestApp::start().await;
+    let key = app.register("4111111111111111").await;
+    let subscription = app.subscribe(&key, 15).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115"})).await;
+    app.advance_days(40).await;
+    let id = subscription["id"].as_str().unwrap();
+    let list = format!("/billing/payments?subscriptionId={id}");
+    let attempts = app.get(&list).await.data(200)["items"].clone();
+    let declined = attempts.as_array().unwrap().iter().find(|p| p["status"] == "declined").unwrap();
+    let order = declined["orderId"].as_str().unwrap();
+    let told = paid(order, "t9", 9900).replace("KAKAOPAY", "CARD");
+    answered(&tell(&app, &told).await, 200);
+    assert_eq!(app.get(&list).await.data(200)["items"], attempts);
+    let money = app.get("/billing/payments").await.data(200)["items"][0].clone();
+    let seen = (&money["unexpected"], &money["orderId"], &money["refundableAmount"]);
+    assert_eq!(seen, (&json!("already_paid"), &json!(order), &json!(9900)));
+}
