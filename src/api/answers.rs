@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::error::{ApiError, Code, GatewayAnswer};
 use crate::payments::store::{Payment, Refund, RefundState};
+use crate::payments::unexpected::Reason;
 use crate::rules::payment_state::State;
 use crate::rules::schedule::Period;
 use kiwoom_clock::rfc3339_kst;
@@ -60,6 +61,11 @@ pub struct PaymentBody {
     #[schema(required)]
     failure: Option<FailureBody>,
     created_at: String,
+    /// Only of money that KiwoomPay took though it was not asked for so: `already_paid`,
+    /// `other_amount`, `order_closed` or `method_not_offered`. It pays nothing, and is given back by
+    /// its `transactionId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unexpected: Option<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -79,7 +85,8 @@ impl PaymentBody {
             receipt_url: receipt.map(|id| ctx.kiwoom.receipt_url(&method, id)),
             period: payment.period().map(PeriodBody::from),
             id: payment.id.to_string(),
-            order_id: payment.order_no,
+            order_id: payment.told_order_no().to_owned(),
+            unexpected: payment.unexpected.map(Reason::name),
             amount: payment.amount.get(),
             tax_free_amount: Some(payment.tax_free_amount).filter(|part| *part > 0),
             customer_id: payment.customer_id,

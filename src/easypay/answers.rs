@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::answers::PaymentBody;
 use crate::context::Context;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
@@ -36,6 +37,9 @@ pub struct OrderBody {
     /// Only when it was paid after it had expired, failed or been closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<bool>,
+    /// Only when KiwoomPay took money with this order's number that does not pay it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unexpected_payments: Vec<PaymentBody>,
     /// Only when a try failed, or another amount was paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<OrderFailure>,
@@ -48,8 +52,14 @@ struct OrderFailure {
 }
 
 impl OrderBody {
-    /// The order with its refunds, newest first.
-    pub fn new(ctx: &Context, order: Payment, refunds: &[Refund]) -> Self {
+    /// The order with its refunds, newest first, and the money that was taken beside it.
+    pub fn new(
+        ctx: &Context,
+        order: Payment,
+        refunds: &[Refund],
+        unexpected: Vec<Payment>,
+    ) -> Self {
+        let unexpected = unexpected.into_iter().map(|money| PaymentBody::new(ctx, money));
         let paid = order.state == State::Approved;
         let canceled = refunds.iter().filter_map(|r| r.refunded_at).max();
         let canceled = canceled.or(order.settled_at.filter(|_| order.state == State::Closed));
@@ -68,6 +78,7 @@ impl OrderBody {
             canceled_at: canceled.map(rfc3339_kst),
             created_at: rfc3339_kst(order.created_at),
             late: order.late.then_some(true),
+            unexpected_payments: unexpected.collect(),
             failure: order.failure_code.map(|code| OrderFailure {
                 code,
                 message: order.failure_message.unwrap_or_default(),

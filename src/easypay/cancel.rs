@@ -18,8 +18,8 @@ use crate::kiwoom::text::OrderNo;
 use crate::layers::idempotency::NewId;
 use crate::payments::checkout;
 use crate::payments::refund::{self, Request};
-use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState};
-use crate::rules::ids::RefundId;
+use crate::payments::store::{self, Kind, Payment, PaymentRef, Refund, RefundState};
+use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State as OrderState;
 use crate::rules::text::Text;
@@ -82,13 +82,17 @@ pub struct Canceled {
     order: OrderBody,
 }
 
-/// 결제 취소: whole or in part. An order that was never paid is closed without calling KiwoomPay.
+/// 결제 취소: whole or in part. An order that was never paid is closed without calling KiwoomPay;
+/// with `amount` that is 409, and nothing changes. With the `transactionId` of unexpected money that
+/// is given back, and the order stays as it is.
 #[utoipa::path(
     post, path = "/easypay/cancel", tag = "easypay", request_body = CancelRequest,
     responses(
         (status = 200, description = "Cancelled", body = Success<Canceled>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
             body = Success<Canceled>),
+        (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
+            `outcome_unknown`", body = ErrorBody),
         (status = "5XX", description = "Nothing was cancelled", body = ErrorBody),
     )
 )]
@@ -97,7 +101,7 @@ pub async fn cancel(
     new: NewId,
     Body(request): Body<CancelRequest>,
 ) -> Answer {
-    let order = find_order(&ctx.pool, &request.order()).await?;
+    let order = money(&ctx, &request.order()).await?;
     let id = RefundId(new.id);
     if new.resumed
         && let Some(made) = store::find_refund(&ctx.pool, id).await?
@@ -105,9 +109,16 @@ pub async fn cancel(
         return refunded(&ctx, made, order).await;
     }
     match order.state {
+        // Of what was not paid no part can be given back.
+        OrderState::Ready | OrderState::Expired | OrderState::Declined | OrderState::Closed
+            if request.amount.is_some() =>
+        {
+            Err(Code::RefundNotAllowed.into())
+        }
         OrderState::Ready | OrderState::Expired | OrderState::Declined => {
             let mut tx = ctx.begin().await?;
-            let closed = checkout::close(&mut tx, order.id, ctx.clock.now()).await?;
+            let reason = request.reason.as_ref().map(|reason| reason.0.as_str());
+            let closed = checkout::close(&mut tx, order.id, reason, ctx.clock.now()).await?;
             tx.commit().await?;
             // It was paid in this moment: the caller looks again.
             let closed = closed.ok_or(ApiError::from(Code::RefundNotAllowed))?;
@@ -128,6 +139,21 @@ pub async fn cancel(
     }
 }
 
+/// The order, or the unexpected money of one when that is the transaction that was named.
+async fn money(ctx: &Context, named: &PaymentRef) -> Result<Payment, ApiError> {
+    let found = store::find(&ctx.pool, named).await?;
+    let Some(money) = found.filter(|money| money.kind == Kind::Unexpected) else {
+        return find_order(&ctx.pool, named).await;
+    };
+    find_order(&ctx.pool, &PaymentRef::Id(of(&money))).await?;
+    Ok(money)
+}
+
+/// The order that it belongs to: itself, unless it is unexpected money.
+fn of(payment: &Payment) -> PaymentId {
+    payment.order_id.unwrap_or(payment.id)
+}
+
 async fn never_paid(ctx: &Context, order: Payment) -> Answer {
     let shown = order_body(ctx, &PaymentRef::Id(order.id)).await?;
     let payment = PaymentBody::new(ctx, order);
@@ -141,12 +167,12 @@ async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };
     // The money has moved: a database that is away now changes nothing about that.
-    let (status, order) = match order_body(ctx, &PaymentRef::Id(payment.id)).await {
+    let (status, order) = match order_body(ctx, &PaymentRef::Id(of(&payment))).await {
         Ok(order) => (status, order),
         Err(error) => {
             tracing::warn!(id = %payment.id, ?error, "cancelled, but the order cannot be read now");
             let known = std::slice::from_ref(&refund);
-            (StatusCode::ACCEPTED, OrderBody::new(ctx, payment.clone(), known))
+            (StatusCode::ACCEPTED, OrderBody::new(ctx, payment.clone(), known, vec![]))
         }
     };
     let payment = PaymentBody::new(ctx, payment);

@@ -24,6 +24,7 @@ use crate::kiwoom::window::{Device, TOTAL, WindowOrder};
 use crate::layers::idempotency::NewId;
 use crate::payments::checkout::{self, Draft};
 use crate::payments::store::{self, Kind, Payment, PaymentRef};
+use crate::payments::unexpected;
 use crate::redact::cards::without_card;
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
@@ -42,7 +43,7 @@ pub struct PrepareRequest {
     customer_name: CustomerName,
     customer_id: Option<CustomerId>,
     customer_email: Option<Email>,
-    /// One method; left out, the window shows those that are switched on.
+    /// One method; left out, the window shows all that `GET /easypay/methods` lists.
     method: Option<Method>,
     /// `P` (PC, the default), `M` (phone) or `W` (web view of an app).
     #[schema(value_type = Option<Device>)]
@@ -58,7 +59,10 @@ pub struct PrepareRequest {
 
 impl FromFields for PrepareRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
-        let order_id = f.required("orderId");
+        let order_id = f.required::<OrderNo>("orderId");
+        if order_id.as_ref().is_some_and(OrderNo::is_renewals) {
+            f.refuse("orderId", OrderNo::reserved());
+        }
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let customer_name = f.required("customerName");
@@ -147,7 +151,7 @@ pub async fn prepare(
     Body(request): Body<PrepareRequest>,
 ) -> Answer {
     if let Some(method) = request.method
-        && !method.is_enabled(&ctx.config.easypay)
+        && !method.is_offered(&ctx)
     {
         let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
         return Err(ApiError::invalid_field("method", reason));
@@ -157,8 +161,12 @@ pub async fn prepare(
     if !checkout::may_open(found.as_ref(), request.amount) {
         return Err(Code::OrderExists.into());
     }
-    let sdk_data = window(&ctx, &request).await?;
-    let draft = draft(&ctx, PaymentId(new.id), &request);
+    let codes: Vec<&'static str> = match request.method {
+        Some(method) => vec![method.code()],
+        None => methods::offered(&ctx).into_iter().map(|(code, _)| code).collect(),
+    };
+    let sdk_data = window(&ctx, &request, &codes).await?;
+    let draft = draft(&ctx, PaymentId(new.id), &request, &codes);
     let mut tx = ctx.begin().await?;
     let opened = checkout::open(&mut tx, &draft).await?;
     tx.commit().await?;
@@ -175,7 +183,11 @@ pub async fn prepare(
     }))
 }
 
-async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiError> {
+async fn window(
+    ctx: &Context,
+    request: &PrepareRequest,
+    methods: &[&'static str],
+) -> Result<Value, ApiError> {
     // A plus sign in a query would be read as a space.
     let order_id: String = byte_serialize(request.order_id.as_str().as_bytes()).collect();
     let default = |result: &str| {
@@ -187,8 +199,6 @@ async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiErr
     let home = chosen(&request.return_url, "paid");
     let fail = chosen(&request.fail_url, "failed");
     let close = chosen(&request.close_url, "closed");
-    let enabled = methods::enabled(&ctx.config.easypay);
-    let codes: Vec<&'static str> = enabled.into_iter().map(Method::code).collect();
     let order = WindowOrder {
         order_no: &request.order_id,
         amount: request.amount,
@@ -198,7 +208,7 @@ async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiErr
         customer_id: request.customer_id.as_ref().map_or("", CustomerId::as_str),
         email: request.customer_email.as_ref().map_or("", Email::as_str),
         method: request.method.map(Method::code),
-        methods: &codes,
+        methods,
         device: request.device,
         urls: [&home, &fail, &close],
     };
@@ -206,7 +216,12 @@ async fn window(ctx: &Context, request: &PrepareRequest) -> Result<Value, ApiErr
     ctx.kiwoom.window(turn, &order).await.map_err(not_sent)
 }
 
-fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft<'a> {
+fn draft<'a>(
+    ctx: &Context,
+    id: PaymentId,
+    request: &'a PrepareRequest,
+    methods: &'a [&'static str],
+) -> Draft<'a> {
     let now = ctx.clock.now();
     Draft {
         id,
@@ -218,6 +233,7 @@ fn draft<'a>(ctx: &Context, id: PaymentId, request: &'a PrepareRequest) -> Draft
         customer_name: request.customer_name.as_str(),
         customer_email: request.customer_email.as_ref().map(Email::as_str),
         method: request.method.map(Method::code),
+        methods,
         now,
         expires_at: now + Duration::minutes(ctx.config.easypay.expires_minutes),
     }
@@ -248,6 +264,7 @@ pub async fn order_body(ctx: &Context, reference: &PaymentRef) -> Result<OrderBo
     let mut tx = ctx.pool.begin_with("begin isolation level repeatable read, read only").await?;
     let order = find_order(&mut *tx, reference).await?;
     let refunds = store::list_refunds(&mut *tx, Some(order.id), None, None, 1000).await?;
+    let unexpected = unexpected::of_order(&mut *tx, order.id).await?;
     tx.commit().await?;
-    Ok(OrderBody::new(ctx, order, &refunds))
+    Ok(OrderBody::new(ctx, order, &refunds, unexpected))
 }

@@ -1,4 +1,4 @@
-//! The easy-pay methods that are switched on.
+//! The methods that the payment window offers.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::config::EasyPayConfig;
-use crate::context::AppState;
+use crate::context::{AppState, Context};
 use crate::http::answer::{self, Success};
 use crate::http::description::{self, described};
 use crate::http::extract::{FromField, one_of};
@@ -48,8 +48,12 @@ impl Method {
         }
     }
 
-    /// Whether the contract has it.
-    pub fn is_enabled(self, config: &EasyPayConfig) -> bool {
+    /// Whether the window offers it.
+    pub fn is_offered(self, ctx: &Context) -> bool {
+        offered(ctx).iter().any(|(code, _)| *code == self.code())
+    }
+
+    fn is_switched_on(self, config: &EasyPayConfig) -> bool {
         match self {
             Self::KakaoPay => config.kakaopay,
             Self::NaverPay => config.naverpay,
@@ -67,9 +71,20 @@ impl FromField for Method {
     }
 }
 
-/// The methods that are switched on.
-pub fn enabled(config: &EasyPayConfig) -> Vec<Method> {
-    ALL.into_iter().filter(|m| m.is_enabled(config)).collect()
+/// PAYMETHOD and name of what is offered when no easy-pay method is switched on.
+const CARDS: (&str, &str) = ("CARD", "신용카드");
+
+/// PAYMETHOD and name of each method that the window offers: those that are switched on. With none
+/// of them switched on the sandbox offers all, and KiwoomPay cards, which every contract has.
+pub fn offered(ctx: &Context) -> Vec<(&'static str, &'static str)> {
+    let named = |method: Method| (method.code(), method.name());
+    let config = &ctx.config.easypay;
+    let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(config)).map(named).collect();
+    if !on.is_empty() {
+        return on;
+    }
+    let sandbox = ctx.config.kiwoom.gateway.is_sandbox();
+    if sandbox { ALL.map(named).to_vec() } else { vec![CARDS] }
 }
 
 /// The methods.
@@ -93,7 +108,6 @@ struct MethodBody {
     responses((status = 200, description = "The methods", body = Success<MethodsBody>))
 )]
 pub async fn list(State(ctx): State<AppState>) -> Response {
-    let methods = enabled(&ctx.config.easypay).into_iter();
-    let body = |m: Method| MethodBody { code: m.code(), name: m.name(), enabled: true };
-    answer::ok(MethodsBody { methods: methods.map(body).collect() })
+    let body = |(code, name)| MethodBody { code, name, enabled: true };
+    answer::ok(MethodsBody { methods: offered(&ctx).into_iter().map(body).collect() })
 }

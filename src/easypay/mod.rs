@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod checkout;
 mod example;
 mod methods;
+mod resolve;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +19,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(checkout::prepare))
         .routes(routes!(checkout::status))
         .routes(routes!(cancel::cancel))
+        .routes(routes!(resolve::resolve))
 }
 
 /// Pages for browsers. The example is there only where `SDK_EXAMPLE_ENABLED` says so.

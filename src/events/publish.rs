@@ -14,6 +14,7 @@ use crate::easypay::answers::OrderBody;
 use crate::events::store::{self, Event, Object};
 use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::{Payment, Refund, list_refunds};
+use crate::payments::unexpected;
 
 const BATCH: i64 = 200;
 
@@ -91,8 +92,9 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             );
             let payment: Payment = read(db, sql, row).await?;
             if event.object == Object::Order {
-                let refunds = list_refunds(db, Some(payment.id), None, None, 1000).await?;
-                json(OrderBody::new(ctx, payment, &refunds))
+                let refunds = list_refunds(&mut *db, Some(payment.id), None, None, 1000).await?;
+                let unexpected = unexpected::of_order(db, payment.id).await?;
+                json(OrderBody::new(ctx, payment, &refunds, unexpected))
             } else {
                 json(PaymentBody::new(ctx, payment))
             }

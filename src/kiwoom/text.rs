@@ -85,6 +85,21 @@ impl OrderNo {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it begins as those of renewals do: `SUB` and the id of a subscription. A caller that
+    /// took one would keep the period from being charged.
+    pub fn is_renewals(&self) -> bool {
+        let id = self.0.strip_prefix("SUB").and_then(|rest| rest.get(..32));
+        id.is_some_and(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+
+    /// Why a caller may not take such a number.
+    pub fn reserved() -> Text {
+        Text::new(
+            "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제가 씁니다.",
+            "Order ids that begin with SUB and the id of a subscription are those of renewals.",
+        )
+    }
 }
 
 described!(OrderNo, description::matching("^[A-Za-z0-9._:=@+-]{1,50}$"));

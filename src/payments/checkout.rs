@@ -31,6 +31,8 @@ pub struct Draft<'a> {
     pub customer_email: Option<&'a str>,
     /// The one method, when one was chosen.
     pub method: Option<&'a str>,
+    /// PAYMETHOD of each method that the window shows.
+    pub methods: &'a [&'static str],
     /// Now.
     pub now: DateTime<Utc>,
     /// When it expires.
@@ -47,18 +49,22 @@ pub fn may_open(found: Option<&Payment>, amount: Won) -> bool {
 }
 
 /// Opens the order, or opens it again: one that waits, has expired or failed, with the same amount.
+/// What it offered before it offers still: an earlier window may be open.
 /// `None` when the number is taken otherwise.
 pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, tax_free_amount, product_name,
             customer_id, customer_name, customer_email, initiated_by, method, created_at,
-            expires_at)
-         values ($1, $2, 'checkout', 'ready', $3, $4, $5, $6, $7, $8, 'buyer', $9, $10, $11)
+            expires_at, methods)
+         values ($1, $2, 'checkout', 'ready', $3, $4, $5, $6, $7, $8, 'buyer', $9, $10, $11, $12)
          on conflict on constraint payments_order_no_key do update
          set state = 'ready', tax_free_amount = excluded.tax_free_amount,
             product_name = excluded.product_name, customer_id = excluded.customer_id,
             customer_name = excluded.customer_name, customer_email = excluded.customer_email,
             method = excluded.method, expires_at = excluded.expires_at,
+            methods = (select array_agg(distinct code order by code)
+                from unnest(payments.methods || excluded.methods) code
+                where payments.methods is not null),
             failure_code = null, failure_message = null, settled_at = null
          where payments.kind = 'checkout' and payments.amount = excluded.amount
             and payments.state in ('ready', 'expired', 'declined')
@@ -77,23 +83,25 @@ pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Opti
         .bind(draft.method)
         .bind(draft.now)
         .bind(draft.expires_at)
+        .bind(draft.methods)
         .fetch_optional(db)
         .await
 }
 
-/// Closes an order that was never paid. `None` when it is past that.
+/// Closes an order that was never paid; `reason` is the merchant's. `None` when it is past that.
 pub async fn close(
     db: &mut PgConnection,
     id: PaymentId,
+    reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(concat!(
-        "update payments set state = 'closed', settled_at = $2
+        "update payments set state = 'closed', settled_at = $2, resolve_reason = $3
          where id = $1 and kind = 'checkout' and state in ('ready', 'expired', 'declined')
          returning ",
         payment_columns!()
     ));
-    query.bind(id).bind(now).fetch_optional(db).await
+    query.bind(id).bind(now).bind(reason).fetch_optional(db).await
 }
 
 /// Expires what was not paid in time. A late payment still counts.

@@ -23,3 +23,4 @@ pub mod recovery;
 pub mod refund;
 pub mod settle;
 pub mod store;
+pub mod unexpected;

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::payments::cancellation;
 use crate::payments::store::columns::payment_columns;
 use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef, subscription_state};
+use crate::payments::unexpected;
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
 use crate::rules::subscription_state::{Attempt, Status, SubscriptionState};
@@ -51,7 +52,12 @@ pub async fn settle(
     let change = decide(payment.state, payment.transaction_id.as_deref(), outcome)?;
     let settled = match change {
         Change::Nothing => return Ok(Some(payment)),
-        Change::To(state) => Some(write(ctx, &mut tx, &payment, (state, outcome, reason)).await?),
+        Change::To(state) => {
+            if let Outcome::Approved { transaction_id, .. } = outcome {
+                unexpected::release(&mut tx, id, transaction_id).await?;
+            }
+            Some(write(ctx, &mut tx, &payment, (state, outcome, reason)).await?)
+        }
         Change::Remove => {
             let query = sqlx::query("delete from payments where id = $1").bind(id);
             query.execute(&mut *tx).await?;

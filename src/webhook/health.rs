@@ -16,7 +16,8 @@ use kiwoom_clock::rfc3339_kst;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookHealth {
-    /// `ok`, or `degraded` when some were rejected, an outcome is unknown or the database is gone.
+    /// `ok`, or `degraded` when some were rejected or left to a person, an outcome is unknown or the
+    /// database is gone.
     status: &'static str,
     /// `ok` or `unavailable`.
     database: &'static str,
@@ -24,6 +25,8 @@ pub struct WebhookHealth {
     last_notification_at: Option<String>,
     notifications24h: i64,
     rejected24h: i64,
+    /// Kept and left to a person: money that was not asked for so, and failures of card charges.
+    review24h: i64,
     unknown_outcomes: i64,
 }
 
@@ -40,13 +43,14 @@ pub async fn health(State(ctx): State<AppState>) -> Response {
     let unknown = unknown_outcomes(&ctx.pool).await;
     let (status, body) = match (counts, unknown) {
         (Ok(counts), Ok(unknown_outcomes)) => {
-            let degraded = counts.rejected > 0 || unknown_outcomes > 0;
+            let degraded = counts.rejected > 0 || counts.review > 0 || unknown_outcomes > 0;
             let body = WebhookHealth {
                 status: if degraded { "degraded" } else { "ok" },
                 database: "ok",
                 last_notification_at: counts.last_at.map(rfc3339_kst),
                 notifications24h: counts.received,
                 rejected24h: counts.rejected,
+                review24h: counts.review,
                 unknown_outcomes,
             };
             (StatusCode::OK, body)
@@ -59,6 +63,7 @@ pub async fn health(State(ctx): State<AppState>) -> Response {
                 last_notification_at: None,
                 notifications24h: 0,
                 rejected24h: 0,
+                review24h: 0,
                 unknown_outcomes: 0,
             };
             (StatusCode::SERVICE_UNAVAILABLE, body)

@@ -3,6 +3,7 @@
 
 mod health;
 pub mod ingest;
+mod judge;
 mod receive;
 pub mod source;
 mod store;

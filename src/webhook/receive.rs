@@ -23,10 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(8);
 #[utoipa::path(
     method(get, post), path = "/webhook/kiwoom", tag = "webhook",
     responses(
-        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
+            so too, which is kept beside the books", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
-            or another merchant's, 404 no such order, 409 another amount, 405", content(
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
+            readable, another merchant's or of a kind that tells of no money, 404 no such order, \
+            409 against the books, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),
         (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
             content_type = "text/html"),
@@ -44,10 +46,12 @@ pub async fn kiwoom(
 #[utoipa::path(
     method(get, post), path = "/webhook/noti", tag = "webhook",
     responses(
-        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed", body = String,
+        (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
+            so too, which is kept beside the books", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not readable \
-            or another merchant's, 404 no such order, 409 another amount, 405", content(
+        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
+            readable, another merchant's or of a kind that tells of no money, 404 no such order, \
+            409 against the books, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),
         (status = 503, description = "`<RESULT>FAIL</RESULT>`: could not be stored", body = String,
             content_type = "text/html"),
@@ -100,9 +104,13 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let verdict = ingest::ingest(ctx, query.as_bytes(), &body).await;
     let status = match verdict {
-        Ok(Verdict::Applied | Verdict::Waiting) => StatusCode::OK,
+        Ok(Verdict::Applied | Verdict::Waiting | Verdict::Unexpected | Verdict::Review) => {
+            StatusCode::OK
+        }
         Ok(Verdict::Source) => StatusCode::FORBIDDEN,
-        Ok(Verdict::Unreadable | Verdict::Merchant) => StatusCode::BAD_REQUEST,
+        Ok(Verdict::Unreadable | Verdict::Merchant | Verdict::UnknownKind) => {
+            StatusCode::BAD_REQUEST
+        }
         Ok(Verdict::UnknownOrder) => StatusCode::NOT_FOUND,
         Ok(Verdict::Amount | Verdict::Contradiction) => StatusCode::CONFLICT,
         Err(error) => {

@@ -1,7 +1,8 @@
 //! SQL of notifications: one row for all copies of the same one.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::PgPool;
+use sha2::{Digest, Sha256};
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::kiwoom::notification::Notification;
@@ -22,31 +23,67 @@ pub struct Entry<'a> {
 pub struct Kept {
     pub id: Uuid,
     pub verdict: Verdict,
+    pub first_at: DateTime<Utc>,
 }
 
 /// Counts another copy, or keeps the first one.
-pub async fn keep(pool: &PgPool, entry: &Entry<'_>) -> sqlx::Result<Kept> {
+pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Kept> {
     let query = sqlx::query_as(
         "insert into notifications (id, fingerprint, kind, verdict, order_no, transaction_id,
             amount, occurred_at, raw, first_at, last_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
          on conflict on constraint notifications_fingerprint_key do update
          set copies = notifications.copies + 1, last_at = excluded.last_at
-         returning id, verdict",
+         returning id, verdict, first_at",
     );
     query
         .bind(Uuid::now_v7())
         .bind(entry.fingerprint)
         .bind(entry.kind)
         .bind(entry.verdict)
-        .bind(entry.told.map(|t| &t.order_no))
+        .bind(entry.told.and_then(|t| t.order_no.as_deref()))
         .bind(entry.told.map(|t| &t.transaction_id))
-        .bind(entry.told.map(|t| t.amount))
+        .bind(entry.told.and_then(Notification::amount))
         .bind(entry.told.and_then(|t| t.occurred_at))
         .bind(entry.raw)
         .bind(entry.now)
-        .fetch_one(pool)
+        .fetch_one(db)
         .await
+}
+
+/// A notification without a date is sent again for half an hour, and no longer (protocol section 4).
+const RESENT: Duration = Duration::minutes(40);
+
+/// As [`keep`] for a cancellation without a date: what comes after the last re-send of an equal one
+/// tells of another one.
+pub async fn keep_undated(pool: &PgPool, entry: &Entry<'_>) -> sqlx::Result<Kept> {
+    let mut tx = pool.begin().await?;
+    // Two copies at once are to find one another.
+    let lock = sqlx::query(
+        "select pg_advisory_xact_lock(hashtext('undated'), hashtext(encode($1, 'hex')))",
+    );
+    lock.bind(entry.fingerprint).execute(&mut *tx).await?;
+    let query = sqlx::query_scalar(
+        "select fingerprint from notifications
+         where kind = 'cancellation' and occurred_at is null and verdict <> 'merchant'
+            and transaction_id = $1 and order_no is not distinct from $2 and amount = $3
+            and first_at > $4
+         order by first_at desc limit 1",
+    );
+    let earlier: Option<Vec<u8>> = query
+        .bind(entry.told.map(|t| &t.transaction_id))
+        .bind(entry.told.and_then(|t| t.order_no.as_deref()))
+        .bind(entry.told.and_then(Notification::amount))
+        .bind(entry.now - RESENT)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let fingerprint = earlier.unwrap_or_else(|| {
+        let at = entry.now.timestamp_micros().to_be_bytes();
+        Sha256::digest([entry.fingerprint, &at].concat()).to_vec()
+    });
+    let kept = keep(&mut *tx, &Entry { fingerprint: &fingerprint, ..*entry }).await?;
+    tx.commit().await?;
+    Ok(kept)
 }
 
 /// What has been applied stays so: a cancellation found too early may have been applied by its
@@ -63,14 +100,17 @@ pub struct Counts {
     pub last_at: Option<DateTime<Utc>>,
     pub received: i64,
     pub rejected: i64,
+    /// Kept, and left to a person.
+    pub review: i64,
 }
 
 pub async fn counts(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Counts> {
     let query = sqlx::query_as(
         "select (select max(last_at) from notifications where kind <> 'source') as last_at,
             coalesce(sum(copies) filter (where kind <> 'source'), 0)::bigint as received,
-            coalesce(sum(copies) filter (where verdict not in ('applied', 'waiting')), 0)::bigint
-                as rejected
+            coalesce(sum(copies) filter (where verdict not in
+                ('applied', 'waiting', 'unexpected', 'review')), 0)::bigint as rejected,
+            count(*) filter (where verdict in ('unexpected', 'review')) as review
          from notifications where last_at > $1",
     );
     query.bind(now - Duration::hours(24)).fetch_one(pool).await

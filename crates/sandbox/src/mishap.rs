@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::arguments::{number, object, text};
 use crate::calls::as_kst;
@@ -15,7 +15,7 @@ const MAX_MISHAPS: u64 = 1_000;
 const MAX_DELIVERIES: usize = 1_000;
 
 /// What happens to the next notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// It is sent twice in a row.
     Twice,
@@ -27,15 +27,93 @@ pub enum Mishap {
     WrongAmount,
     /// It is never sent.
     Lost,
+    /// Its SETTDATE or CANCELDATE is this many seconds off.
+    Shifted(i64),
+    /// It has neither SETTDATE nor CANCELDATE.
+    Undated,
+    /// A cancellation's: it has no ORDERNO.
+    Unnumbered,
+    /// A cancellation's: its AMOUNT is negative.
+    Negative,
+    /// A payment's: its PAYMETHOD is this one.
+    OtherKind(String),
+    /// A payment's: it says that the payment failed, with a RESULTCODE.
+    Failed,
 }
 
-const MISHAPS: [(&str, Mishap); 5] = [
-    ("twice", Mishap::Twice),
-    ("late", Mishap::Late),
-    ("reversed", Mishap::Reversed),
-    ("wrong_amount", Mishap::WrongAmount),
-    ("lost", Mishap::Lost),
+const KINDS: [&str; 11] = [
+    "twice",
+    "late",
+    "reversed",
+    "wrong_amount",
+    "lost",
+    "shifted",
+    "undated",
+    "unnumbered",
+    "negative",
+    "other_kind",
+    "failed",
 ];
+
+/// How far a `shifted` date may be off, in seconds.
+const MAX_SHIFT: i64 = 86_400;
+
+impl Mishap {
+    fn parse(fields: &Map<String, Value>) -> Result<Self, String> {
+        Ok(match text(fields, "kind", "")?.as_str() {
+            "twice" => Self::Twice,
+            "late" => Self::Late,
+            "reversed" => Self::Reversed,
+            "wrong_amount" => Self::WrongAmount,
+            "lost" => Self::Lost,
+            "shifted" => Self::Shifted(seconds(fields)?),
+            "undated" => Self::Undated,
+            "unnumbered" => Self::Unnumbered,
+            "negative" => Self::Negative,
+            "other_kind" => Self::OtherKind(text(fields, "payMethod", "VACCOUNTISSUE")?),
+            "failed" => Self::Failed,
+            _ => return Err(format!("kind는 다음 중 하나여야 합니다: {}", KINDS.join(", "))),
+        })
+    }
+
+    fn shown(&self) -> Value {
+        let name = match self {
+            Self::Shifted(seconds) => return json!({ "kind": "shifted", "seconds": seconds }),
+            Self::OtherKind(word) => return json!({ "kind": "other_kind", "payMethod": word }),
+            Self::Twice => "twice",
+            Self::Late => "late",
+            Self::Reversed => "reversed",
+            Self::WrongAmount => "wrong_amount",
+            Self::Lost => "lost",
+            Self::Undated => "undated",
+            Self::Unnumbered => "unnumbered",
+            Self::Negative => "negative",
+            Self::Failed => "failed",
+        };
+        json!({ "kind": name })
+    }
+
+    /// Whether it can happen to a notification of a cancellation, or of a payment.
+    fn fits(&self, cancellation: bool) -> bool {
+        match self {
+            Self::Reversed | Self::OtherKind(_) | Self::Failed => !cancellation,
+            Self::Unnumbered | Self::Negative => cancellation,
+            Self::Twice
+            | Self::Late
+            | Self::WrongAmount
+            | Self::Lost
+            | Self::Shifted(_)
+            | Self::Undated => true,
+        }
+    }
+}
+
+fn seconds(fields: &Map<String, Value>) -> Result<i64, String> {
+    let seconds = fields.get("seconds").and_then(Value::as_i64);
+    seconds
+        .filter(|seconds| (-MAX_SHIFT..=MAX_SHIFT).contains(seconds))
+        .ok_or_else(|| format!("seconds는 -{MAX_SHIFT} 이상 {MAX_SHIFT} 이하의 정수여야 합니다."))
+}
 
 /// A notification that was sent, and what came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -69,11 +147,7 @@ impl Mishaps {
     /// Takes in a mishap, or says in Korean what is wrong with it.
     pub fn script(&mut self, asked: &Value) -> Result<(), String> {
         let fields = object(asked)?;
-        let kind = text(fields, "kind", "")?;
-        let Some(&(_, mishap)) = MISHAPS.iter().find(|(name, _)| *name == kind) else {
-            let names = MISHAPS.map(|(name, _)| name).join(", ");
-            return Err(format!("kind는 다음 중 하나여야 합니다: {names}"));
-        };
+        let mishap = Mishap::parse(fields)?;
         let times = number(fields, "times", 1, 1..=MAX_MISHAPS)?;
         if self.waiting.len() as u64 >= MAX_MISHAPS {
             return Err(format!("대기 중인 항목은 {MAX_MISHAPS}개까지입니다."));
@@ -82,12 +156,11 @@ impl Mishaps {
         Ok(())
     }
 
-    /// The mishap of the next notification. Only a payment's can be reversed.
+    /// The mishap of the next notification, which tells of a cancellation or of a payment.
     pub fn take(&mut self, cancellation: bool) -> Option<Mishap> {
-        let fits = |mishap: Mishap| !(cancellation && mishap == Mishap::Reversed);
-        let index = self.waiting.iter().position(|(mishap, _)| fits(*mishap))?;
+        let index = self.waiting.iter().position(|(mishap, _)| mishap.fits(cancellation))?;
         let (mishap, times) = self.waiting.get_mut(index)?;
-        let taken = *mishap;
+        let taken = mishap.clone();
         *times -= 1;
         if *times == 0 {
             self.waiting.remove(index);
@@ -115,11 +188,12 @@ impl Mishaps {
 
     /// The mishaps that wait and the deliveries made, as `GET /notifications` shows them.
     pub fn shown(&self) -> (Value, Value) {
-        let name = |mishap| MISHAPS.iter().find(|(_, one)| *one == mishap).map(|(name, _)| name);
-        let waiting = self.waiting.iter();
-        let scripted: Vec<Value> = waiting
-            .map(|&(mishap, times)| json!({ "kind": name(mishap), "times": times }))
-            .collect();
+        let shown = |(mishap, times): &(Mishap, u64)| {
+            let mut shown = mishap.shown();
+            shown["times"] = json!(times);
+            shown
+        };
+        let scripted: Vec<Value> = self.waiting.iter().map(shown).collect();
         (json!(scripted), json!(self.deliveries))
     }
 }

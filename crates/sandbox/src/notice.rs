@@ -15,6 +15,9 @@ const LATE_MINUTES: i64 = 10;
 /// How long a `reversed` payment notification waits for its cancellation to go first.
 const REVERSED_DAYS: i64 = 30;
 
+/// When it happened: of a payment, and of a cancellation.
+const DATES: [&str; 2] = ["SETTDATE", "CANCELDATE"];
+
 /// The card behind every payment of the window that is made by card.
 const WINDOW_CARD: (&str, &str) = ("CCKM", "941012******1234");
 
@@ -48,14 +51,30 @@ fn queue(
         None => payment_values(sandbox, ledger, paid),
         Some(amount) => cancellation_values(sandbox, paid, amount, now),
     };
-    let (mut copies, mut due) = (1, now);
+    let (mut copies, mut due, mut held) = (1, now, false);
     match mishap {
         None => {}
         Some(Mishap::Lost) => copies = 0,
         Some(Mishap::Twice) => copies = 2,
         Some(Mishap::Late) => due += Duration::minutes(LATE_MINUTES),
-        Some(Mishap::Reversed) => due += Duration::days(REVERSED_DAYS),
+        Some(Mishap::Reversed) => {
+            due += Duration::days(REVERSED_DAYS);
+            held = true;
+        }
         Some(Mishap::WrongAmount) => raise_amount(&mut values),
+        Some(Mishap::Shifted(seconds)) => {
+            let at = if canceled.is_some() { now } else { paid.approved_at };
+            set_date(&mut values, &stamp(at + Duration::seconds(seconds)));
+        }
+        Some(Mishap::Undated) => values.retain(|(name, _)| !DATES.contains(&name.as_str())),
+        Some(Mishap::Unnumbered) => values.retain(|(name, _)| name != "ORDERNO"),
+        Some(Mishap::Negative) => set(&mut values, "AMOUNT", |amount| format!("-{amount}")),
+        Some(Mishap::OtherKind(word)) => set(&mut values, "PAYMETHOD", |_| word.clone()),
+        Some(Mishap::Failed) => {
+            let said = [("RESULTCODE", "9115"), ("ERRORMESSAGE", "한도초과")];
+            values.retain(|(name, _)| name != "AUTHNO");
+            values.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        }
     }
     let first_id = ledger.outbox().next_id();
     let copy = |id| {
@@ -63,7 +82,7 @@ fn queue(
             id,
             transaction_id: paid.id.clone(),
             cancellation: canceled.is_some(),
-            held: mishap == Some(Mishap::Reversed),
+            held,
             due,
             attempts: 0,
             values: values.clone(),
@@ -144,9 +163,18 @@ fn cancellation_word(pay_method: &str) -> String {
 }
 
 fn raise_amount(values: &mut Values) {
-    if let Some((_, amount)) = values.iter_mut().find(|(name, _)| name == "AMOUNT") {
-        let raised = amount.parse::<u64>().unwrap_or_default() + 1;
-        *amount = raised.to_string();
+    set(values, "AMOUNT", |amount| (amount.parse::<u64>().unwrap_or_default() + 1).to_string());
+}
+
+fn set_date(values: &mut Values, date: &str) {
+    for name in DATES {
+        set(values, name, |_| date.to_owned());
+    }
+}
+
+fn set(values: &mut Values, wanted: &str, change: impl Fn(&str) -> String) {
+    if let Some((_, value)) = values.iter_mut().find(|(name, _)| name == wanted) {
+        *value = change(value);
     }
 }
 

@@ -63,6 +63,7 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("POST", "/easypay/prepare", Scope::Charge),
     ("GET", "/easypay/status/{orderId}", Scope::Read),
     ("POST", "/easypay/cancel", Scope::Refund),
+    ("POST", "/easypay/order/{orderId}/resolve", Scope::Admin),
     ("GET", "/events", Scope::Read),
     ("GET", "/events/{id}", Scope::Read),
     ("POST", "/events/{id}/redeliver", Scope::Admin),

@@ -112,7 +112,7 @@ fn cells(payment: Payment) -> [String; 17] {
     let optional = |value: Option<String>| text(value.unwrap_or_default());
     [
         payment.id.to_string(),
-        text(payment.order_no.clone()),
+        text(payment.told_order_no().to_owned()),
         payment_status(&payment).to_owned(),
         payment.amount.to_string(),
         payment.refunded_amount.to_string(),

@@ -83,8 +83,12 @@ impl FromFields for PayRequest {
         let amount = f.required("amount");
         let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         let product_name = f.required("productName");
+        let order_id = f.optional::<OrderNo>("orderId");
+        if order_id.as_ref().is_some_and(OrderNo::is_renewals) {
+            f.refuse("orderId", OrderNo::reserved());
+        }
         Some(Self::OneOff(OneOff {
-            order_id: f.optional("orderId"),
+            order_id,
             tax_free_amount,
             billing_key: billing_key?,
             customer_id: customer_id?,

@@ -1,27 +1,32 @@
-//! Notifications (통지) as bytes: a percent-encoded query or form, or JSON, in CP949 or UTF-8
-//! (protocol section 4).
+//! Notifications (통지): what they say (protocol section 4). Their ASCII fields decide; the others
+//! are read as well as they can be, masked and kept.
+
+mod decode;
+mod json;
+pub mod kinds;
 
 use chrono::{DateTime, Utc};
-use percent_encoding::percent_decode;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::kiwoom::charset;
+pub use decode::{decode, masked};
+
 use crate::kiwoom::codes;
 use crate::kiwoom::wire::instant;
-use crate::redact::cards::{mask_all_digits, mask_cards};
+use crate::redact::cards::mask_cards;
+use kinds::Kind;
+
+/// The names and values of a notification, before they are given meaning.
+pub type Fields = Vec<(String, String)>;
 
 /// What KiwoomPay tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// Whose it is.
     pub cpid: String,
-    /// Our order number.
-    pub order_no: String,
-    /// Won: what was paid, or what was cancelled.
-    pub amount: i64,
-    /// DAOUTRX.
+    /// Our order number. A cancellation need not have one.
+    pub order_no: Option<String>,
+    /// DAOUTRX; empty where it decides nothing and is missing.
     pub transaction_id: String,
     /// PAYMETHOD of the payment.
     pub method: String,
@@ -37,87 +42,37 @@ pub struct Notification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Money was taken.
-    Paid,
+    Paid {
+        /// Won.
+        amount: i64,
+    },
     /// The buyer's try failed.
     Failed {
         /// `RESULTCODE` or `RES_CD`.
         code: String,
         /// `ERRORMESSAGE` or `RES_MSG`.
         message: String,
+        /// Won; need not be there.
+        amount: Option<i64>,
     },
     /// Money was given back.
-    Canceled,
+    Canceled {
+        /// Won.
+        amount: i64,
+    },
+    /// Something that is no money: an account number was given out, or a kind that nobody knows.
+    Other {
+        /// Won; need not be there.
+        amount: Option<i64>,
+    },
 }
 
 /// The bytes are no notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Unreadable {
-    /// Not text in CP949 or UTF-8, or not JSON.
-    #[error("not readable as text")]
-    Text,
     /// This field is missing or cannot be what it says.
     #[error("{0} is missing or wrong")]
     Field(&'static str),
-}
-
-/// Kinds of a cancellation, and the method that was paid with. Any other kind that ends in `CANCEL`
-/// is a cancellation too: taken for a payment it would make an unpaid order paid.
-const CANCELLATIONS: &[(&str, &str)] = &[
-    ("CARD_CANCEL", "CARD"),
-    ("BANK_CANCEL", "BANK"),
-    ("SAMSUNGPAY_CANCEL", "SAMSUNGPAY"),
-    ("APPLEPAY_CANCEL", "APPLEPAY"),
-    ("FCARD_CANCEL", "FCARD"),
-    ("KAKAOCANCEL", "KAKAOPAY"),
-    ("NAVERPAYCANCEL", "NAVERPAY"),
-    ("PAYCOCANCEL", "PAYCO"),
-];
-
-/// A longer name is none of KiwoomPay's.
-const MAX_NAME_BYTES: usize = 40;
-
-/// The names and values of a notification, before they are given meaning.
-pub type Fields = Vec<(String, String)>;
-
-/// Decodes a query string and a body. Percent-escapes become bytes first; the message as a whole is
-/// UTF-8 when all of it is, else CP949.
-pub fn decode(query: &[u8], body: &[u8]) -> Result<Fields, Unreadable> {
-    let mut pairs = split(query);
-    if body.trim_ascii_start().first() == Some(&b'{') {
-        let mut fields = text_of(&pairs)?;
-        let text = charset::decode(body, None).ok_or(Unreadable::Text)?;
-        let object: Map<String, Value> =
-            serde_json::from_str(&text).map_err(|_| Unreadable::Text)?;
-        fields.extend(object.into_iter().filter_map(|(name, value)| match value {
-            Value::String(text) => Some((name, text)),
-            Value::Number(number) => Some((name, number.to_string())),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        }));
-        return Ok(fields);
-    }
-    pairs.extend(split(body));
-    text_of(&pairs)
-}
-
-fn split(encoded: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let parts = encoded.split(|b| *b == b'&').filter(|part| !part.is_empty());
-    let pairs = parts.map(|part| {
-        let mut sides = part.splitn(2, |b| *b == b'=');
-        (unescape(sides.next().unwrap_or_default()), unescape(sides.next().unwrap_or_default()))
-    });
-    pairs.collect()
-}
-
-fn unescape(encoded: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> = encoded.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-    percent_decode(&spaced).collect()
-}
-
-fn text_of(pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Fields, Unreadable> {
-    let utf8 = pairs.iter().all(|(n, v)| str::from_utf8(n).is_ok() && str::from_utf8(v).is_ok());
-    let label = if utf8 { "utf-8" } else { "euc-kr" };
-    let text = |bytes: &[u8]| charset::decode(bytes, Some(label)).ok_or(Unreadable::Text);
-    pairs.iter().map(|(name, value)| Ok((text(name)?, text(value)?))).collect()
 }
 
 /// Gives the fields their meaning.
@@ -126,101 +81,120 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
         let found = fields.iter().rev().find(|(n, _)| n == name);
         found.map(|(_, v)| v.trim().to_owned()).filter(|v| !v.is_empty())
     };
-    let required = |name: &'static str| {
-        let plain = get(name).filter(|text| !text.contains(char::is_control));
-        plain.ok_or(Unreadable::Field(name))
+    let optional = |name: &'static str| match get(name) {
+        Some(text) if text.contains(char::is_control) => Err(Unreadable::Field(name)),
+        found => Ok(found),
     };
-    let kind = required("PAYMETHOD")?;
-    let amount = required("AMOUNT")?;
-    let digits = amount.len() <= 10 && amount.bytes().all(|b| b.is_ascii_digit());
-    let amount = amount.parse().ok().filter(|_| digits).ok_or(Unreadable::Field("AMOUNT"))?;
-    let canceled = canceled_method(&kind);
+    let required = |name: &'static str| optional(name)?.ok_or(Unreadable::Field(name));
+    let word = required("PAYMETHOD")?;
+    let amount = || optional("AMOUNT").ok().flatten().as_deref().and_then(won);
     let result = get("RESULTCODE").or_else(|| get("RES_CD"));
-    let event = match (canceled, result) {
-        // Absent means success (protocol section 4). A cancellation that did not succeed gave no
-        // money back; nothing is known of such notifications, so nothing is done.
-        (Some(_), Some(code)) if code != codes::SUCCESS => {
-            return Err(Unreadable::Field("RESULTCODE"));
+    // Absent means success (protocol section 4).
+    let failure = result.filter(|code| code != codes::SUCCESS);
+    let is_deposit = get("SETTDATE").is_some() || get("ACCOUNTNO").is_none();
+    let (method, event, date) = match (kinds::of(&word, is_deposit), failure) {
+        (Kind::Other, _) => {
+            let word = mask_cards(&word).chars().take(MAX_WORD).collect();
+            (word, Event::Other { amount: amount() }, "SETTDATE")
         }
-        (Some(_), _) => Event::Canceled,
-        (None, Some(code)) if code != codes::SUCCESS => {
+        // A cancellation that did not succeed gave no money back; nothing is known of such
+        // notifications, so nothing is done.
+        (Kind::Cancellation(_), Some(_)) => return Err(Unreadable::Field("RESULTCODE")),
+        (Kind::Cancellation(method), None) => {
+            let amount = amount().ok_or(Unreadable::Field("AMOUNT"))?.abs();
+            (method.to_owned(), Event::Canceled { amount }, "CANCELDATE")
+        }
+        (Kind::Payment(method), Some(code)) => {
             let message = get("ERRORMESSAGE").or_else(|| get("RES_MSG")).unwrap_or_default();
-            Event::Failed { code: mask_cards(&code), message: mask_cards(&message) }
+            let (code, message) = (shown(&code, MAX_WORD), shown(&message, MAX_MESSAGE));
+            (method.to_owned(), Event::Failed { code, message, amount: amount() }, "SETTDATE")
         }
-        (None, _) => Event::Paid,
+        (Kind::Payment(method), None) => {
+            let amount = amount().filter(|won| *won >= 0).ok_or(Unreadable::Field("AMOUNT"))?;
+            (method.to_owned(), Event::Paid { amount }, "SETTDATE")
+        }
     };
-    let transaction_id = get("DAOUTRX").unwrap_or_default();
-    let sane =
-        transaction_id.len() <= 20 && transaction_id.bytes().all(|b| b.is_ascii_alphanumeric());
-    let failed = matches!(event, Event::Failed { .. });
-    if !sane || transaction_id.is_empty() && !failed {
-        return Err(Unreadable::Field("DAOUTRX"));
-    }
-    let date = if canceled.is_some() { "CANCELDATE" } else { "SETTDATE" };
-    let storable = |text: &str| !text.contains('\0');
-    let order_no = required("ORDERNO")?;
-    let cpid = required("CPID")?;
-    if !fields.iter().all(|(name, value)| storable(name) && storable(value)) {
-        return Err(Unreadable::Text);
-    }
+    let transaction_id = optional("DAOUTRX").map(Option::unwrap_or_default);
+    let transaction_id = transaction_id.and_then(|id| {
+        let sane = id.len() <= 20 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        sane.then_some(id).ok_or(Unreadable::Field("DAOUTRX"))
+    });
+    let (transaction_id, order_no) = match event {
+        Event::Other { .. } => (transaction_id.unwrap_or_default(), optional("ORDERNO")?),
+        Event::Failed { .. } => (transaction_id?, Some(required("ORDERNO")?)),
+        Event::Paid { .. } | Event::Canceled { .. } => {
+            let id = transaction_id?;
+            if id.is_empty() {
+                return Err(Unreadable::Field("DAOUTRX"));
+            }
+            let canceled = matches!(event, Event::Canceled { .. });
+            let number = optional("ORDERNO")?;
+            if number.is_none() && !canceled {
+                return Err(Unreadable::Field("ORDERNO"));
+            }
+            (id, number)
+        }
+    };
     Ok(Notification {
-        cpid,
+        cpid: required("CPID")?,
         order_no,
-        amount,
         transaction_id,
-        method: canceled.unwrap_or(&kind).to_owned(),
+        method,
         event,
         occurred_at: get(date).as_deref().and_then(instant),
-        auth_number: get("AUTHNO"),
+        auth_number: get("AUTHNO").map(|text| shown(&text, MAX_WORD)),
     })
 }
 
-/// The method that was paid with, when `kind` is one of a cancellation.
-fn canceled_method(kind: &str) -> Option<&str> {
-    let known = CANCELLATIONS.iter().find(|row| row.0 == kind).map(|row| row.1);
-    let separator = |c: char| c == '_' || c.is_whitespace();
-    known.or_else(|| kind.strip_suffix("CANCEL").map(|method| method.trim_end_matches(separator)))
+/// How much of a word, and of a message, is kept, in characters.
+const MAX_WORD: usize = 64;
+const MAX_MESSAGE: usize = 500;
+
+/// Won, of at most ten digits; cancellations may have a minus in front.
+fn won(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = (1..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
+/// A text that is stored and shown: without control characters and card numbers, and not too long.
+fn shown(text: &str, most: usize) -> String {
+    mask_cards(&text.replace(char::is_control, "\u{fffd}")).chars().take(most).collect()
 }
 
 impl Notification {
+    /// Won, where it says an amount.
+    pub fn amount(&self) -> Option<i64> {
+        match self.event {
+            Event::Paid { amount } | Event::Canceled { amount } => Some(amount),
+            Event::Failed { amount, .. } | Event::Other { amount } => amount,
+        }
+    }
+
     /// The same for every copy of one notification, and for no other.
     pub fn fingerprint(&self) -> Vec<u8> {
         let event = match &self.event {
-            Event::Paid => "paid",
-            Event::Failed { code, .. } => code,
-            Event::Canceled => "canceled",
+            Event::Paid { .. } => "paid".to_owned(),
+            // One with an approval number contradicts itself: it is another one.
+            Event::Failed { code, .. } => match &self.auth_number {
+                Some(number) => format!("{code} {number}"),
+                None => code.clone(),
+            },
+            Event::Canceled { .. } => "canceled".to_owned(),
+            Event::Other { .. } => "other".to_owned(),
         };
         let at = self.occurred_at.map(|at| at.timestamp()).unwrap_or_default();
         let parts = [
-            &self.cpid,
-            &self.order_no,
+            self.cpid.as_str(),
+            self.order_no.as_deref().unwrap_or_default(),
             &self.transaction_id,
             &self.method,
-            event,
-            &self.amount.to_string(),
+            &event,
+            &self.amount().map(|won| won.to_string()).unwrap_or_default(),
             &at.to_string(),
         ];
         Sha256::digest(parts.join("|")).to_vec()
     }
-}
-
-/// The fields as text to keep, with card numbers masked: CARDNO always, and anywhere else digits
-/// that could be one. All names of KiwoomPay are in capitals: what comes under another is somebody's
-/// request that went astray, and nothing of it is kept.
-pub fn masked(fields: &Fields) -> String {
-    let theirs = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_- \0".contains(&b);
-    // PostgreSQL cannot keep U+0000. It goes first: taken out later, it would join digits again.
-    let storable = |text: &str| text.replace('\0', "");
-    let pairs = fields.iter().map(|(name, value)| {
-        if name.len() > MAX_NAME_BYTES || !name.bytes().all(theirs) {
-            return "***".to_owned();
-        }
-        let (name, value) = (storable(name), storable(value));
-        let value = if name == "CARDNO" { mask_all_digits(&value) } else { mask_cards(&value) };
-        // A body that is no form at all comes as a name without a value.
-        format!("{}={value}", mask_cards(&name))
-    });
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]

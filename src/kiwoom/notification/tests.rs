@@ -3,26 +3,27 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::kiwoom::charset;
 
 const GET: &[u8] = b"PAYMETHOD=KAKAOPAY&CPID=CT1&DAOUTRX=cMP22092917234729774&ORDERNO=O-1\
     &AMOUNT=9900&PRODUCTNAME=%BF%F9%B0%A3+%B1%B8%B5%B6&SETTDATE=20260205101112";
 
 #[test]
 fn an_euc_kr_query_is_read() {
-    let fields = decode(GET, b"").unwrap();
+    let fields = decode(GET, b"");
     assert!(fields.contains(&("PRODUCTNAME".into(), "월간 구독".into())));
     let n = interpret(&fields).unwrap();
-    assert_eq!((n.order_no.as_str(), n.amount, n.event), ("O-1", 9900, Event::Paid));
+    assert_eq!((n.order_no.as_deref(), n.event), (Some("O-1"), Event::Paid { amount: 9900 }));
     assert_eq!(n.occurred_at.unwrap().to_rfc3339(), "2026-02-05T01:11:12+00:00");
 }
 
 #[test]
 fn forms_and_json_are_read_in_both_charsets() {
     let utf8 = "PRODUCTNAME=%EC%9B%94%EA%B0%84+%EA%B5%AC%EB%8F%85";
-    assert_eq!(decode(b"", utf8.as_bytes()).unwrap()[0].1, "월간 구독");
+    assert_eq!(decode(b"", utf8.as_bytes())[0].1, "월간 구독");
     let json = "{\"PRODUCTNAME\":\"월간 구독\",\"AMOUNT\":9900}";
     for bytes in [json.as_bytes().to_vec(), charset::encode(json).unwrap()] {
-        let fields = decode(b"", &bytes).unwrap();
+        let fields = decode(b"", &bytes);
         assert_eq!(fields[0].1, "월간 구독");
         assert_eq!(fields[1].1, "9900");
     }
@@ -32,14 +33,17 @@ fn forms_and_json_are_read_in_both_charsets() {
 fn results_have_two_spellings_and_cancellations_their_own_names() {
     let read = |extra: &str| {
         let text = format!("PAYMETHOD=CARD&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&{extra}");
-        interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap()
+        interpret(&decode(text.as_bytes(), b"")).unwrap()
     };
-    assert_eq!(read("RESULTCODE=0000").event, Event::Paid);
-    assert_eq!(read("RES_CD=0000").event, Event::Paid);
-    let failed = Event::Failed { code: "9115".into(), message: "no".into() };
+    assert_eq!(read("RESULTCODE=0000").event, Event::Paid { amount: 1 });
+    assert_eq!(read("RES_CD=0000").event, Event::Paid { amount: 1 });
+    let failed = Event::Failed { code: "9115".into(), message: "no".into(), amount: Some(1) };
     assert_eq!(read("RES_CD=9115&RES_MSG=no").event, failed);
     let canceled = read("PAYMETHOD=KAKAOCANCEL&CANCELDATE=20260205101112");
-    assert_eq!((canceled.event, canceled.method.as_str()), (Event::Canceled, "KAKAOPAY"));
+    assert_eq!(
+        (canceled.event, canceled.method.as_str()),
+        (Event::Canceled { amount: 1 }, "KAKAOPAY")
+    );
 }
 
 #[test]
@@ -48,11 +52,15 @@ fn a_cancellation_of_a_kind_nobody_listed_is_no_payment() {
         [("MOBILE_CANCEL", "MOBILE"), ("TOSSCANCEL", "TOSS"), ("A+CANCEL", "A"), ("CANCEL", "")]
     {
         let text = format!("PAYMETHOD={kind}&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t");
-        let read = interpret(&decode(text.as_bytes(), b"").unwrap()).unwrap();
-        assert_eq!((read.event, read.method.as_str()), (Event::Canceled, method), "{kind}");
+        let read = interpret(&decode(text.as_bytes(), b"")).unwrap();
+        assert_eq!(
+            (read.event, read.method.as_str()),
+            (Event::Canceled { amount: 1 }, method),
+            "{kind}"
+        );
     }
     let text = b"PAYMETHOD=CARD_CANCEL&CPID=C&ORDERNO=O&AMOUNT=1&DAOUTRX=t&RES_CD=9201";
-    let refused = interpret(&decode(text, b"").unwrap());
+    let refused = interpret(&decode(text, b""));
     assert_eq!(refused, Err(Unreadable::Field("RESULTCODE")));
 }
 
@@ -66,13 +74,25 @@ fn what_is_no_notification_is_refused() {
         ("PAYMETHOD=CARD&AMOUNT=1", "DAOUTRX"),
         ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=../x", "DAOUTRX"),
         ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t", "ORDERNO"),
+        ("PAYMETHOD=CARD_CANCEL&DAOUTRX=t&ORDERNO=o&CPID=c", "AMOUNT"),
         ("PAYMETHOD=CARD&AMOUNT=1&DAOUTRX=t&ORDERNO=o", "CPID"),
     ] {
-        let fields = decode(text.as_bytes(), b"").unwrap();
+        let fields = decode(text.as_bytes(), b"");
         assert_eq!(interpret(&fields), Err(Unreadable::Field(field)), "{text}");
     }
-    assert_eq!(decode(b"A=%FF%FF", b""), Err(Unreadable::Text));
-    assert_eq!(decode(b"", b"{nonsense"), Err(Unreadable::Text));
+    assert_eq!(decode(b"", b"{nonsense"), []);
+}
+
+#[test]
+fn what_cannot_be_read_stands_alone() {
+    let texts = |query: &str| -> Vec<String> {
+        decode(query.as_bytes(), b"").into_iter().map(|(_, value)| value).collect()
+    };
+    assert_eq!(texts("A=%BF%F9%B0&B=%C8%AB"), ["월\u{fffd}", "홍"]);
+    // One field of another charset spoils no other one.
+    assert_eq!(texts("A=%C8%AB&B=%EC%9B%94&C=%B1%E6")[2], "길");
+    assert_eq!(texts("A=%EC%9B%94%EA%B5&B=%ED%99%8D"), ["월\u{fffd}", "홍"]);
+    assert_eq!(texts("A=%FF%FE&B=1"), ["\u{fffd}\u{fffd}", "1"]);
 }
 
 #[test]
@@ -91,17 +111,16 @@ fn card_numbers_are_masked_wherever_they_are() {
         ("A%00=4111111%00111111111", "A=411111******1111"),
         ("M=010-1234-5678+2", "M=010-1234-5678 2"),
     ] {
-        assert_eq!(masked(&decode(text.as_bytes(), b"").unwrap()), expected, "{text}");
+        assert_eq!(masked(&decode(text.as_bytes(), b"")), expected, "{text}");
     }
 }
 
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(query: Vec<u8>, body: Vec<u8>) {
-        if let Ok(fields) = decode(&query, &body) {
-            let _ = interpret(&fields).map(|n| n.fingerprint());
-            let _ = masked(&fields);
-        }
+        let fields = decode(&query, &body);
+        let _ = interpret(&fields).map(|n| n.fingerprint());
+        let _ = masked(&fields);
     }
 
     #[test]
@@ -110,6 +129,6 @@ proptest! {
         let escaped = percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC);
         // A syllable beyond ASCII makes the message CP949 also where the text alone is not.
         let query = format!("X=%B0%A1&T={escaped}");
-        prop_assert_eq!(&decode(query.as_bytes(), b"").unwrap()[1].1, &text);
+        prop_assert_eq!(&decode(query.as_bytes(), b"")[1].1, &text);
     }
 }

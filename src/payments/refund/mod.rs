@@ -217,13 +217,16 @@ impl Call for RefundCall<'_> {
 fn cancel_method(payment: &Payment) -> Option<&'static str> {
     match payment.kind {
         Kind::OneOff | Kind::Subscription => Some(BATCH),
-        Kind::Checkout => match payment.method.as_deref()? {
+        Kind::Unexpected if payment.billing_key_id.is_some() => Some(BATCH),
+        Kind::Checkout | Kind::Unexpected => match payment.method.as_deref()? {
             "KAKAOPAY" => Some("KAKAOPAY"),
             "NAVERPAY" => Some("NAVERPAY"),
             "SAMSUNGPAY" => Some("SAMSUNGPAY"),
             "PAYCO" => Some("PAYCO"),
             "APPLEPAY" => Some("APPLEPAY"),
             "CARD" => Some("CARD"),
+            "CARDK" => Some("CARDK"),
+            "FOREIGNCARD" => Some("FOREIGNCARD"),
             "BANK" => Some("BANK"),
             "MOBILE" => Some("MOBILE"),
             _ => None,

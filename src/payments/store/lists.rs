@@ -26,7 +26,8 @@ pub struct Filter {
     pub terms: Terms,
 }
 
-/// Card payments, newest first, older than `before`.
+/// Card payments and unexpected money, newest first, older than `before`. Money that turned out to be
+/// an order's own is closed.
 pub async fn list(
     pool: &PgPool,
     filter: &Filter,
@@ -36,7 +37,7 @@ pub async fn list(
     let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
         "select ",
         payment_columns!(),
-        " from payments where kind <> 'checkout'"
+        " from payments where kind <> 'checkout' and state <> 'closed'"
     ));
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);

@@ -16,6 +16,7 @@ pub use lists::{Filter, list, list_refunds};
 
 use crate::kiwoom::text::is_order_no;
 use crate::payments::store::columns::{payment_columns, refund_columns};
+use crate::payments::unexpected::Reason;
 use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
@@ -33,6 +34,8 @@ pub enum Kind {
     Subscription,
     /// An order paid in the hosted window.
     Checkout,
+    /// Money that KiwoomPay says was taken though nobody asked for it so (`unexpected.rs`).
+    Unexpected,
 }
 
 /// Who started it.
@@ -76,6 +79,10 @@ pub struct Payment {
     pub approved_at: Option<DateTime<Utc>>,
     pub settled_at: Option<DateTime<Utc>>,
     pub late: bool,
+    #[sqlx(default)]
+    pub order_id: Option<PaymentId>,
+    #[sqlx(default)]
+    pub unexpected: Option<Reason>,
 }
 
 impl Payment {
@@ -85,6 +92,12 @@ impl Payment {
             return 0;
         }
         self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// The order number that KiwoomPay knows it by: several payments can have the same when some are
+    /// unexpected.
+    pub fn told_order_no(&self) -> &str {
+        self.order_no.split('#').next().unwrap_or_default()
     }
 
     /// What a pro-rata refund of it is measured by.

@@ -17,7 +17,8 @@ grant update (state, sender, method, transaction_id, auth_number, failure_code, 
     on payments to :"role";
 -- An order that is not paid yet may be opened again on other terms, never for another amount; of all
 -- other payments a trigger keeps these too (payments_terms_are_kept).
-grant update (tax_free_amount, product_name, customer_id, customer_name, customer_email, expires_at)
+grant update (tax_free_amount, product_name, customer_id, customer_name, customer_email, expires_at,
+    methods)
     on payments to :"role";
 grant select, insert, delete on refunds to :"role";
 grant update (state, sender, transaction_id, failure_code, failure_message, resolve_reason,

@@ -3,3 +3,4 @@
 mod notification_faults;
 mod order_lifecycle;
 mod prepare_and_cancel;
+mod resolve;

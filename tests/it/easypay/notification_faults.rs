@@ -62,7 +62,7 @@ async fn an_order_is_prepared_paid_told_and_cancelled() {
     let health = app.get("/webhook/health").await.data(200);
     let expected = json!({
         "status": "ok", "database": "ok", "lastNotificationAt": "at", "notifications24h": 2,
-        "rejected24h": 0, "unknownOutcomes": 0,
+        "rejected24h": 0, "review24h": 0, "unknownOutcomes": 0,
     });
     assert_eq!(steady(health), expected);
 }
@@ -104,19 +104,22 @@ async fn told_after_its_cancellation_it_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn told_with_another_amount_it_is_a_mismatch_however_often() {
+async fn told_with_another_amount_it_is_a_mismatch_and_the_money_is_kept() {
     let app = with_mishap("wrong_amount").await;
     app.advance_days(1).await;
+    let money = status(&app, "O-1").await["unexpectedPayments"].clone();
+    assert_eq!((&money[0]["amount"], &money[1]), (&json!(9901), &Value::Null));
     let expected = json!({
         "orderId": "O-1", "status": "mismatch", "amount": 9900, "paidAmount": 0,
         "canceledAmount": 0, "method": null, "transactionId": null, "receiptUrl": null,
         "paidAt": null, "canceledAt": null, "createdAt": "at",
         "failure": {"code": "AMOUNT_MISMATCH", "message": "통지된 금액: 9901원"},
+        "unexpectedPayments": steady(money),
     });
     assert_eq!(steady(status(&app, "O-1").await), expected);
-    assert_eq!(told(&app).await, [row("payment", "amount", 11)], "once and ten times more");
+    assert_eq!(told(&app).await, [row("payment", "unexpected", 1)], "kept, so not sent again");
     let health = app.get("/webhook/health").await.data(200);
-    assert_eq!((&health["status"], &health["rejected24h"]), (&json!("degraded"), &json!(11)));
+    assert_eq!((&health["rejected24h"], &health["review24h"]), (&json!(0), &json!(0)));
     let transaction = app.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
     answered(&tell(&app, &paid("O-1", &transaction, 9900)).await, 200);
     let order = status(&app, "O-1").await;

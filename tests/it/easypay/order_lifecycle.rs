@@ -6,9 +6,7 @@ use crate::support::app::{Reply, TestApp, one_off};
 use crate::support::window::{ALL_ON, in_window, original, post_form, prepare, status};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn methods_are_off_until_they_are_switched_on() {
-    let app = TestApp::start().await;
-    assert_eq!(app.get("/easypay/methods").await.data(200), json!({"methods": []}));
+async fn methods_that_are_switched_on_are_listed() {
     let app = TestApp::with(ALL_ON).await;
     let expected = json!({"methods": [
         {"code": "KAKAOPAY", "name": "카카오페이", "enabled": true},
@@ -42,6 +40,7 @@ async fn the_originals_prepare_command_works_as_it_stands() {
             "PRODUCTNAME": "프리미엄 구독", "PRODUCTCODE": "", "USERID": "", "USERNAME": "홍길동",
             "EMAIL": "", "TAXFREECD": "00", "HOMEURL": back("paid"), "FAILURL": back("failed"),
             "CLOSEURL": back("closed"), "DIRECTRESULTFLAG": "Y",
+            "SVCCDIN": "KAKAOPAY,NAVERPAY,SAMSUNGPAY,PAYCO",
         },
     });
     assert_eq!(prepared, expected);
@@ -185,7 +184,7 @@ fn refused(reply: &Reply, field: &str, reason: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_orders_are_refused_with_the_reason() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&[("PAYCO_ENABLED", "true")]).await;
     let url = "http 또는 https 주소여야 합니다.";
     let amount = "1 이상 9999999999 이하의 정수(원)여야 합니다.";
     let emoji = "EUC-KR(CP949)로 표현할 수 없는 문자(이모지 등)가 있습니다.";

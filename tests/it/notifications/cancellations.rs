@@ -262,7 +262,7 @@ async fn copies_count_once_and_more_than_is_left_is_a_contradiction() {
     let health: Value = app.get("/webhook/health").await.data(200);
     let expected = json!({
         "status": "degraded", "database": "ok", "lastNotificationAt": "at",
-        "notifications24h": 105, "rejected24h": 4, "unknownOutcomes": 0,
+        "notifications24h": 105, "rejected24h": 4, "review24h": 0, "unknownOutcomes": 0,
     });
     assert_eq!(steady(health), expected);
 }

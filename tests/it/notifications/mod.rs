@@ -3,4 +3,9 @@
 mod answers_and_effects;
 mod cancellations;
 mod decoding;
+mod failures;
+mod kinds;
+mod leniency;
+mod refund_notices;
 mod senders_and_settlement;
+mod unexpected_payments;

@@ -52,7 +52,7 @@ async fn a_list_replaces_the_built_in_addresses() {
     let health = app.get("/webhook/health").await.data(200);
     let expected = json!({
         "status": "degraded", "database": "ok", "lastNotificationAt": "at",
-        "notifications24h": 2, "rejected24h": 5, "unknownOutcomes": 0,
+        "notifications24h": 2, "rejected24h": 5, "review24h": 0, "unknownOutcomes": 0,
     });
     assert_eq!(steady(health), expected);
 }
@@ -123,7 +123,7 @@ async fn without_a_database_nothing_is_accepted() {
     let health = app.get("/webhook/health").await;
     let expected = json!({"success": true, "data": {
         "status": "degraded", "database": "unavailable", "lastNotificationAt": null,
-        "notifications24h": 0, "rejected24h": 0, "unknownOutcomes": 0,
+        "notifications24h": 0, "rejected24h": 0, "review24h": 0, "unknownOutcomes": 0,
     }});
     assert_eq!((health.status, health.json()), (503, expected));
 }

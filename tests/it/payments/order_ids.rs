@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off};
 use crate::support::subscriptions::ANSWER_LOST;
-use crate::support::window::{ALL_ON, in_window, prepare, status};
+use crate::support::window::{ALL_ON, in_window, original, prepare, status};
 
 /// Order ids that look like ids of the service, in every writing of a UUID that can be one.
 const LIKE_IDS: [&str; 3] = [
@@ -73,4 +73,34 @@ async fn every_character_of_an_order_id_comes_back_from_the_window() {
     in_window(&app, &prepared, "pay").await;
     let paid = status(&app, order).await;
     assert_eq!((&paid["orderId"], &paid["status"]), (&json!(order), &json!("paid")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_id_that_a_renewal_would_have_is_refused() {
+    let app = TestApp::start().await;
+    let key = app.register("4111111111111111").await;
+    let subscription = app.subscribe(&key, 15).await;
+    let id = subscription["id"].as_str().unwrap().trim_start_matches("sub_").replace('-', "");
+    let day = subscription["nextBillingDate"].as_str().unwrap().replace('-', "");
+    let taken = format!("SUB{id}-{day}-1");
+    let mut body = one_off(&key);
+    body["orderId"] = json!(taken);
+    let refused = app.post("/billing/pay", &body).await.error(400);
+    let reason = "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제가 씁니다.";
+    assert_eq!(refused["details"], json!([{"field": "orderId", "reason": reason}]));
+    let mut order = original();
+    order["orderId"] = json!(taken);
+    let refused = app.post("/easypay/prepare", &order).await.error(400);
+    assert_eq!(refused["details"], json!([{"field": "orderId", "reason": reason}]));
+    for fine in ["SUB-1", "SUBSCRIPTION-2026", "sub0"] {
+        order["orderId"] = json!(fine);
+        app.post("/easypay/prepare", &order).await.data(200);
+    }
+    app.advance_days(31).await;
+    let ledger = app.ledger().await;
+    assert_eq!((ledger.len(), &ledger[0]["orderNo"]), (1, &json!(taken)));
+    // It is found by that number all the same.
+    app.get(&format!("/billing/payment/{taken}")).await.data(200);
+    let refund = json!({"orderId": taken, "amount": 100});
+    app.post("/billing/refund", &refund).await.data(200);
 }

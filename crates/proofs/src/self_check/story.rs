@@ -108,7 +108,7 @@ impl Story<'_> {
         if needs(&["/subscription/", "/cancel", "/payment/", "/refund", "/pay"]) {
             self.subscribe(known).await?;
         }
-        if needs(&["/easypay/status", "/easypay/cancel", "/webhook"]) {
+        if needs(&["/easypay/status", "/easypay/cancel", "/easypay/order/", "/webhook"]) {
             self.prepare(known).await?;
         }
         if needs(&["/events/"]) {
@@ -133,6 +133,9 @@ impl Story<'_> {
             "/billing/payment/{id}/resolve" => {
                 self.fault("CARD-BATCH", "drop_after").await?;
                 known.insert("paymentId", self.pay(known, 202).await?["data"]["id"].clone());
+            }
+            "/easypay/order/{orderId}/resolve" => {
+                known.insert("transactionId", json!(unique[..20]));
             }
             "/billing/refund/{id}/resolve" => {
                 self.fault("CANCEL", "drop_after").await?;

@@ -97,7 +97,7 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         "select order_no, state, transaction_id, amount, refunded_amount, refunding_amount,
             subscription_id, period_start, initiated_by, created_at, settled_at,
             (select count(*) from events where object_id = payments.id
-                and type in ('payment.approved', 'order.paid')) as paid_events
+                and type in ('payment.approved', 'order.paid', 'payment.unexpected')) as paid_events
          from payments order by id",
     );
     let subscriptions = sqlx::query_as(

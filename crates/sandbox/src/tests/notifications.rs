@@ -78,6 +78,46 @@ async fn mishaps_befall_the_next_notifications() {
 }
 
 #[tokio::test]
+async fn what_a_notification_says_can_differ() {
+    let shop = Merchant::open().await;
+    for mishap in [
+        json!({ "kind": "negative" }),
+        json!({ "kind": "other_kind", "payMethod": "VACCOUNTISSUE" }),
+        json!({ "kind": "failed" }),
+        json!({ "kind": "unnumbered" }),
+        json!({ "kind": "undated" }),
+        json!({ "kind": "shifted", "seconds": -40 }),
+    ] {
+        assert_eq!(shop.at.post("/notifications", mishap).await.0, 200);
+    }
+    for n in 1..=4 {
+        shop.pay(&format!("n-{n}"), "1000", "KAKAOPAY").await;
+    }
+    let transactions = shop.at.transactions().await;
+    for transaction in &transactions[..2] {
+        let id = &transaction["transactionId"];
+        let answer = shop.at.post("/admin/cancel", json!({ "transactionId": id })).await;
+        assert_eq!(answer.0, 200);
+    }
+    let kinds = ["VACCOUNTISSUE 1000", "KAKAOPAY 1000", "KAKAOPAY 1000", "KAKAOPAY 1000"];
+    assert_eq!(shop.heard(), [&kinds[..], &["KAKAOCANCEL -1000", "KAKAOCANCEL 1000"]].concat());
+    let notices = shop.notices.lock().expect("not poisoned");
+    assert_eq!(notices[1]["RESULTCODE"], "9115");
+    assert!(!notices[2].contains_key("SETTDATE"));
+    let at =
+        |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").expect("a date");
+    let approved = transactions[3]["approvedAt"].as_str().expect("a time");
+    let approved = chrono::DateTime::parse_from_rfc3339(approved).expect("a time").naive_local();
+    let off = at(&notices[3]["SETTDATE"]) - approved;
+    assert!((-41..=-39).contains(&off.num_seconds()), "{off}");
+    assert!(notices[4].contains_key("ORDERNO") && !notices[5].contains_key("ORDERNO"));
+    drop(notices);
+    for wrong in [json!({ "kind": "shifted" }), json!({ "kind": "shifted", "seconds": 1e9 })] {
+        assert_eq!(shop.at.post("/notifications", wrong).await.0, 400);
+    }
+}
+
+#[tokio::test]
 async fn a_reversed_payment_is_told_after_its_cancellation() {
     let shop = Merchant::open().await;
     shop.at.post("/notifications", json!({ "kind": "reversed" })).await;

@@ -2,13 +2,16 @@
 //! merchant's pages. One that comes before its payment waits, and is put into the books together
 //! with the payment, whoever tells of that: a notification, the gateway's own answer, a person.
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
+mod matching;
+
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use crate::context::Context;
+use crate::payments::cancellation::matching::Candidate;
 use crate::payments::refund::{self, RefundOutcome};
-use crate::payments::store::{self, Payment, RefundState};
+use crate::payments::store::{self, Kind, Payment, RefundState};
 use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::payment_state::State;
 
@@ -23,6 +26,8 @@ pub struct Told {
     pub amount: i64,
     /// CANCELDATE.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// When it came, the first time.
+    pub first_at: DateTime<Utc>,
 }
 
 /// What a cancellation came to.
@@ -36,17 +41,11 @@ pub enum Learnt {
     Contradiction,
 }
 
-/// Between our asking for a refund and the gateway's making it, at most.
-const LONGEST_CALL: Duration = Duration::minutes(10);
-
 #[derive(sqlx::FromRow)]
 struct Known {
     id: RefundId,
-    amount: i64,
-    state: RefundState,
-    created_at: DateTime<Utc>,
-    refunded_at: Option<DateTime<Utc>>,
-    resolve_reason: Option<String>,
+    #[sqlx(flatten)]
+    refund: Candidate,
     confirmed_by: Option<Uuid>,
 }
 
@@ -66,11 +65,18 @@ pub async fn waiting(
     tx: &mut PgTransaction<'_>,
     mut payment: Payment,
 ) -> sqlx::Result<Payment> {
-    let query = sqlx::query_as(
-        "select id, transaction_id, amount, occurred_at from notifications
-         where order_no = $1 and verdict = 'waiting' and kind = 'cancellation' order by id",
-    );
-    let waiting: Vec<Told> = query.bind(&payment.order_no).fetch_all(&mut **tx).await?;
+    let query = sqlx::query_as(if payment.kind == Kind::Unexpected {
+        // Told before its money was, it contradicted the payment that was asked for.
+        "select id, transaction_id, amount, occurred_at, first_at from notifications
+         where transaction_id = $2 and (order_no = $1 or order_no is null)
+            and verdict in ('waiting', 'contradiction') and kind = 'cancellation' order by id"
+    } else {
+        "select id, transaction_id, amount, occurred_at, first_at from notifications
+         where (order_no = $1 or order_no is null and transaction_id = $2)
+            and verdict = 'waiting' and kind = 'cancellation' order by id"
+    });
+    let query = query.bind(payment.told_order_no()).bind(&payment.transaction_id);
+    let waiting: Vec<Told> = query.fetch_all(&mut **tx).await?;
     for told in waiting {
         let verdict = match apply(ctx, tx, &payment, &told).await? {
             Learnt::Applied => "applied",
@@ -101,15 +107,34 @@ async fn apply(
         return Ok(Learnt::Contradiction);
     }
     let query = sqlx::query_as(
-        "select id, amount, state, created_at, refunded_at, resolve_reason, confirmed_by
+        "select id, amount, state, created_at, refunded_at, resolve_reason is not null as by_hand,
+            confirmed_by
          from refunds where payment_id = $1 order by id for update",
     );
     let known: Vec<Known> = query.bind(payment.id).fetch_all(&mut **tx).await?;
-    if known.iter().any(|r| r.confirmed_by == Some(told.id)) {
+    let open = || known.iter().filter(|k| k.confirmed_by.is_none());
+    let told_at = matching::Told {
+        amount: told.amount,
+        occurred_at: told.occurred_at,
+        arrived_at: told.first_at,
+    };
+    if known.iter().any(|k| k.confirmed_by == Some(told.id)) {
+        // A further copy, or the only word of another one that is its equal in everything.
+        let mut equals = open().filter(|k| k.refund.equals(&told_at, ctx.clock.now()));
+        if let Some(equal) = equals.next() {
+            if equal.refund.state == RefundState::Refunded {
+                confirm(ctx, tx, equal, told).await?;
+            } else {
+                let (id, order_no) = (equal.id, &payment.order_no);
+                tracing::error!(alert = true, %id, order_no, "told again of a cancellation that may be \
+                    this refund, whose outcome is unknown: it settles nothing");
+            }
+        }
         return Ok(Learnt::Applied);
     }
-    match told_of(&known, told) {
-        Some(own) => confirm(ctx, tx, own, told).await?,
+    let ranked = open().filter_map(|k| k.refund.rank(&told_at).map(|rank| (rank, k)));
+    match ranked.min_by_key(|(rank, _)| *rank) {
+        Some((_, own)) => confirm(ctx, tx, own, told).await?,
         None if told.amount == 0 || told.amount > payment.refundable() => {
             return Ok(Learnt::Contradiction);
         }
@@ -118,41 +143,13 @@ async fn apply(
     Ok(Learnt::Applied)
 }
 
-/// The refund that the notification tells of, if it is one of ours. One that was done in the same
-/// second comes first, then one under way, then one whose outcome is unknown and that was asked
-/// for at about that time: the notification of one refund must not settle another.
-fn told_of<'k>(known: &'k [Known], told: &Told) -> Option<&'k Known> {
-    let ranked = known.iter().filter_map(|refund| rank(refund, told).map(|rank| (rank, refund)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, refund)| refund)
-}
-
-fn rank(known: &Known, told: &Told) -> Option<u8> {
-    if known.amount != told.amount || known.confirmed_by.is_some() {
-        return None;
-    }
-    let is_close = |at: DateTime<Utc>| (at - known.created_at).abs() <= LONGEST_CALL;
-    let in_time = told.occurred_at.is_none_or(is_close);
-    let same_second = known.refunded_at.map(|at| at.trunc_subsecs(0)) == told.occurred_at;
-    match known.state {
-        RefundState::Refunded if same_second || told.occurred_at.is_none() => Some(0),
-        RefundState::Sending if in_time => Some(1),
-        RefundState::Unknown if in_time => Some(2),
-        // Settled by hand: its time is a guess.
-        RefundState::Refunded if known.resolve_reason.is_some() => Some(3),
-        RefundState::Refunded
-        | RefundState::Sending
-        | RefundState::Unknown
-        | RefundState::Declined => None,
-    }
-}
-
 async fn confirm(
     ctx: &Context,
     tx: &mut PgTransaction<'_>,
     own: &Known,
     told: &Told,
 ) -> sqlx::Result<()> {
-    if own.state != RefundState::Refunded {
+    if own.refund.state != RefundState::Refunded {
         let outcome = RefundOutcome::Refunded {
             transaction_id: Some(told.transaction_id.clone()),
             refunded_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
