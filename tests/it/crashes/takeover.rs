@@ -53,7 +53,7 @@ async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_
     let approved = first.data(200);
     assert_eq!(approved["id"], unknown["id"]);
     let again = once(&slow, path, &body).await;
-    assert_eq!((again.status, &again.text), (202, &taken.text), "the answer stays");
+    assert_eq!(again.data(200), approved, "what became of it");
     let now = slow.get(&format!("/billing/payment/{}", unknown["id"].as_str().unwrap())).await;
     assert_eq!(now.data(200), approved);
     assert_eq!(slow.calls("CARD-BATCH").await, sent + 1);
@@ -80,7 +80,7 @@ async fn a_request_taken_over_and_answered_is_not_sent_by_the_first() {
         let now = (slow.calls("CARD-BATCH").await, slow.calls("CANCEL").await);
         assert_eq!(now, sent, "{path}");
         let again = once(&slow, path, &body).await;
-        assert_eq!((again.status, &again.text), (502, &taken.text), "the answer stays");
+        assert!([200, 201].contains(&again.status), "nothing was done, so it is: {}", again.text);
         until_alive(&slow, &other).await;
     }
 }

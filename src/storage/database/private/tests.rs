@@ -171,7 +171,11 @@ async fn owner_in_another_process() {
 async fn killing_the_owner_outright_leaves_no_server_behind() {
     let dir = TempDir::new();
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "database::private::tests::owner_in_another_process", "--nocapture"])
+        .args([
+            "--exact",
+            "storage::database::private::tests::owner_in_another_process",
+            "--nocapture",
+        ])
         .env(OWNER_DIR, &dir.0)
         .stdout(Stdio::piped())
         .spawn()
