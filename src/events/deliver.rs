@@ -110,10 +110,10 @@ fn log(told: &Told, state: DeliveryState, id: &str) {
     match state {
         DeliveryState::Delivered => tracing::debug!(id, millis, "event delivered"),
         DeliveryState::GivenUp => {
-            tracing::error!(alert = true, id, status, failure, "event given up")
+            tracing::error!(alert = true, id, status, failure, "event given up");
         }
         DeliveryState::Waiting => {
-            tracing::warn!(id, status, failure, "event not delivered, tried again later")
+            tracing::warn!(id, status, failure, "event not delivered, tried again later");
         }
     }
 }

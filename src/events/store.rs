@@ -72,7 +72,7 @@ pub struct Event {
 }
 
 /// A row of `event_deliveries`.
-#[derive(sqlx::FromRow)]
+#[derive(Clone, Copy, sqlx::FromRow)]
 pub struct Delivery {
     pub state: DeliveryState,
     pub next_at: DateTime<Utc>,

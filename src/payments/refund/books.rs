@@ -127,6 +127,7 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
+    use RefundState::{Declined, Refunded, Sending, Unknown};
     use chrono::DateTime;
 
     use super::*;
@@ -139,7 +140,6 @@ mod tests {
         };
         let declined =
             || RefundOutcome::Declined { code: "9201".to_owned(), message: String::new() };
-        use RefundState::{Declined, Refunded, Sending, Unknown};
         let cases = [
             (Sending, refunded.clone(), Ok(true)),
             (Sending, declined(), Ok(true)),

@@ -101,7 +101,7 @@ async fn what_a_notification_says_can_differ() {
     }
     let kinds = ["VACCOUNTISSUE 1000", "KAKAOPAY 1000", "KAKAOPAY 1000", "KAKAOPAY 1000"];
     assert_eq!(shop.heard(), [&kinds[..], &["KAKAOCANCEL -1000", "KAKAOCANCEL 1000"]].concat());
-    let notices = shop.notices.lock().expect("not poisoned");
+    let notices = shop.notices.lock().expect("not poisoned").clone();
     assert_eq!(notices[1]["RESULTCODE"], "9115");
     assert!(!notices[2].contains_key("SETTDATE"));
     let at =
@@ -111,7 +111,6 @@ async fn what_a_notification_says_can_differ() {
     let off = at(&notices[3]["SETTDATE"]) - approved;
     assert!((-41..=-39).contains(&off.num_seconds()), "{off}");
     assert!(notices[4].contains_key("ORDERNO") && !notices[5].contains_key("ORDERNO"));
-    drop(notices);
     for wrong in [json!({ "kind": "shifted" }), json!({ "kind": "shifted", "seconds": 1e9 })] {
         assert_eq!(shop.at.post("/notifications", wrong).await.0, 400);
     }
