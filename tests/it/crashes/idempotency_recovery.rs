@@ -22,8 +22,7 @@ async fn a_request_taken_over_is_left_to_who_took_it_also_while_that_has_not_beg
         }
         let take_over = async {
             slow.until_called("READY", readies + 1).await;
-            take_for_dead(&slow, &other).await;
-            once(&other, path, &body).await
+            super::take_over(&slow, &other, path, &body).await
         };
         let (first, taken) = join(once(&slow, path, &body), take_over).await;
         assert!(matches!(taken.status, 200 | 201), "{path}: {}", taken.text);

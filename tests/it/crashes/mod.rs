@@ -57,6 +57,21 @@ pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
     assert_eq!(cut, [true]);
 }
 
+/// Has `other` take a request of [`ONCE`] over from `slow`, which it takes for dead. When `slow` had its
+/// lock back before `other` looked, as on a busy machine, it is cut off again.
+pub async fn take_over(slow: &TestApp, other: &TestApp, path: &str, body: &Value) -> Reply {
+    for _ in 0..10 {
+        take_for_dead(slow, other).await;
+        let reply = once(other, path, body).await;
+        let is_early = reply.status == 409 && reply.error(409)["code"] == "request_in_progress";
+        if !is_early {
+            return reply;
+        }
+        until_alive(slow, other).await;
+    }
+    panic!("the lock was always back");
+}
+
 /// Waits until the process has looked after its lock just now: it does again in two seconds.
 async fn until_looked_at(number: i64, seen_by: &TestApp) {
     let sql = format!(

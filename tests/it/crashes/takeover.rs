@@ -23,8 +23,7 @@ async fn a_request_taken_over_before_its_call_is_done_once_and_its_answer_stays(
         slow.fault(json!({"on": "READY", "kind": "delay_before", "delayMs": 1500})).await;
         let take_over = async {
             slow.until_called("READY", readies + 1).await;
-            take_for_dead(&slow, &other).await;
-            once(&other, path, &body).await
+            super::take_over(&slow, &other, path, &body).await
         };
         let (first, taken) = join(once(&slow, path, &body), take_over).await;
         assert!(matches!(taken.status, 200 | 201), "{path}: {}", taken.text);
@@ -45,8 +44,7 @@ async fn a_request_taken_over_during_its_call_is_not_sent_again_and_its_outcome_
     slow.fault(json!({"on": "CARD-BATCH", "kind": "delay_after", "delayMs": 1500})).await;
     let take_over = async {
         slow.until_called("CARD-BATCH", sent + 1).await;
-        take_for_dead(&slow, &other).await;
-        once(&other, path, &body).await
+        super::take_over(&slow, &other, path, &body).await
     };
     let (first, taken) = join(once(&slow, path, &body), take_over).await;
     let unknown = taken.data(202);
@@ -71,8 +69,7 @@ async fn a_request_taken_over_and_answered_is_not_sent_by_the_first() {
         slow.fault(json!({"on": "READY", "kind": "decline"})).await;
         let take_over = async {
             slow.until_called("READY", readies + 1).await;
-            take_for_dead(&slow, &other).await;
-            once(&other, path, &body).await
+            super::take_over(&slow, &other, path, &body).await
         };
         let (first, taken) = join(once(&slow, path, &body), take_over).await;
         taken.fails(502, "gateway_unavailable");
