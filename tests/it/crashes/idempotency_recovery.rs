@@ -5,7 +5,7 @@ use futures::future::join;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{once, one_of_each, take_for_dead, two, until_alive};
+use super::{once, one_of_each, two, until_alive};
 use crate::support::app::{TestApp, one_off};
 
 #[tokio::test(flavor = "multi_thread")]
