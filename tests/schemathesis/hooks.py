@@ -8,6 +8,7 @@ alone, and so is every answer.
 import json
 from datetime import date, timedelta
 from hashlib import sha256
+from itertools import count
 
 import schemathesis
 from hypothesis import strategies as st
@@ -51,6 +52,9 @@ ONE_OF = {
     "/billing/refund": ["paymentId", "orderId", "transactionId"],
     "/easypay/cancel": ["orderId", "transactionId"],
 }
+
+
+TRANSACTIONS = count(1)
 
 
 def day(days):
@@ -137,6 +141,9 @@ def before_call(context, case, kwargs):
         # An order that offered several methods is settled with the one that was chosen.
         if case.operation.path.endswith("/resolve") and "/easypay/" in case.operation.path:
             case.body["method"] = "KAKAOPAY"
+        # A transaction settles one payment, once.
+        if case.operation.path.endswith("/resolve") and case.body.get("transactionId") is not None:
+            case.body["transactionId"] = f"T{next(TRANSACTIONS)}"
     # One key for many bodies would only ever be told that it was used.
     if case.headers and "Idempotency-Key" in case.headers:
         request = repr((case.method, case.formatted_path, case.body))

@@ -7,6 +7,7 @@ use crate::support::app::{TestApp, one_off};
 use crate::support::refusals::{
     CONTROL, Case, EMPTY, PIPE, REQUIRED, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
 };
+use crate::support::sandbox::lose;
 
 const PAY: &str = "/billing/pay";
 const REFUND: &str = "/billing/refund";
@@ -159,7 +160,7 @@ async fn a_refund_is_settled_by_hand_only_as_refunded_or_declined() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
     let paid = app.pay(&key).await.data(200);
-    app.fault(json!({"on": "CANCEL", "kind": "drop_after"})).await;
+    lose(&app, "CANCEL", "drop_after").await;
     let lost = app.post(REFUND, &json!({"paymentId": paid["id"]})).await.data(202);
     assert_eq!(lost["status"], "unknown");
     let path = format!("/billing/refund/{}/resolve", lost["refund"]["id"].as_str().unwrap());
