@@ -52,7 +52,6 @@ pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
     let sql = format!("select pg_terminate_backend(pid, 5000) from ({HOLDERS}) holders");
     let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
     let number = i64::from(app.service.ctx.instance.number());
-    until_looked_at(number, seen_by).await;
     let cut: Vec<bool> = query.bind(number).fetch_all(&seen_by.service.ctx.pool).await.unwrap();
     assert_eq!(cut, [true]);
 }
@@ -67,26 +66,8 @@ pub async fn take_over(slow: &TestApp, other: &TestApp, path: &str, body: &Value
         if !is_early {
             return reply;
         }
-        until_alive(slow, other).await;
     }
     panic!("the lock was always back");
-}
-
-/// Waits until the process has looked after its lock just now: it does again in two seconds.
-async fn until_looked_at(number: i64, seen_by: &TestApp) {
-    let sql = format!(
-        "select clock_timestamp() - state_change < interval '300 ms' from pg_stat_activity
-         where pid in (select pid from ({HOLDERS}) holders)"
-    );
-    for _ in 0..600 {
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).bind(number);
-        let just_now: Option<bool> = query.fetch_optional(&seen_by.service.ctx.pool).await.unwrap();
-        if just_now == Some(true) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("nobody looks after the lock");
 }
 
 /// Waits until PostgreSQL knows again that `app` is alive.
