@@ -1,0 +1,11 @@
+//! What holds for every route: the description, repeated requests, the envelope, bad and slow clients.
+
+mod idempotency;
+mod idle_connections;
+mod injection;
+mod invalid_dates_and_references;
+mod malformed_requests;
+mod openapi;
+mod overload;
+mod security_headers;
+mod stalled_requests;

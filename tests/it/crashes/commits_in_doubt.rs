@@ -1,0 +1,106 @@
+//! The connection breaks while PostgreSQL commits an intent: nobody knows yet whether the row will
+//! be there, and nothing was sent for it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+
+use crate::support::app::{TestApp, one_off};
+use crate::support::postgres;
+
+const SLOW_COMMIT: &str = "
+    create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(2); return null; end $$;
+    create constraint trigger slow after insert on payments deferrable initially deferred
+        for each row execute function slow();
+    create constraint trigger slow after insert on refunds deferrable initially deferred
+        for each row execute function slow();";
+const QUICK_COMMIT: &str = "drop function slow cascade";
+
+/// Passes connections on to a server and breaks them all when told to.
+struct Wire {
+    url: String,
+    cut: watch::Sender<u32>,
+}
+
+impl Wire {
+    async fn to(database_url: &str) -> Self {
+        let server = PgConnectOptions::from_str(database_url).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (cut, cuts) = watch::channel(0);
+        let database = server.get_database().unwrap_or_default();
+        let user = server.get_username();
+        let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let mut cuts = cuts.clone();
+                cuts.mark_unchanged();
+                tokio::spawn(pass(client, server.clone(), cuts));
+            }
+        });
+        Self { url, cut }
+    }
+
+    fn cut(&self) {
+        self.cut.send_modify(|times| *times += 1);
+    }
+}
+
+async fn pass(mut client: TcpStream, server: PgConnectOptions, mut cuts: watch::Receiver<u32>) {
+    let ended = async {
+        match server.get_socket() {
+            Some(dir) => {
+                let path = dir.join(format!(".s.PGSQL.{}", server.get_port()));
+                let mut server = UnixStream::connect(path).await.unwrap();
+                drop(copy_bidirectional(&mut client, &mut server).await);
+            }
+            None => {
+                let address = (server.get_host(), server.get_port());
+                let mut server = TcpStream::connect(address).await.unwrap();
+                drop(copy_bidirectional(&mut client, &mut server).await);
+            }
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        _ = cuts.changed() => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same() {
+    let direct = postgres::new_database().await;
+    let wire = Wire::to(&direct).await;
+    let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
+    let key = app.register("4111111111111111").await;
+    let paid = app.pay(&key).await.data(200);
+    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
+    sqlx::raw_sql(SLOW_COMMIT).execute(&pool).await.unwrap();
+
+    let order = one_off(&key);
+    let refund = json!({"paymentId": paid["id"], "amount": 1000});
+    for (path, body) in [("/billing/pay", &order), ("/billing/refund", &refund)] {
+        let cut = async {
+            // The commit is under way: it takes two seconds.
+            tokio::time::sleep(Duration::from_millis(800)).await;
+            wire.cut();
+        };
+        let (reply, ()) = tokio::join!(app.post(path, body), cut);
+        reply.fails(503, "database_unavailable");
+    }
+
+    let open = "select (select count(*) from payments where state <> 'approved')
+        + (select count(*) from refunds) + (select sum(refunding_amount)::bigint from payments)";
+    let open: i64 = sqlx::query_scalar(open).fetch_one(&pool).await.unwrap();
+    assert_eq!(open, 0, "a row that nobody sends anything for");
+    let ledger = app.ledger().await;
+    assert_eq!((ledger.len(), &ledger[0]["canceledAmount"]), (1, &json!(0)));
+    sqlx::raw_sql(QUICK_COMMIT).execute(&pool).await.unwrap();
+    app.post("/billing/refund", &refund).await.data(200);
+}

@@ -1,0 +1,93 @@
+//! The audit trail: who, what, why, before and after; added to, never altered.
+
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, card};
+use crate::support::subscriptions::{APPROVED, monthly};
+
+const KEY: &str = "kb_0123456789abcdefghijklmn";
+
+async fn audit(app: &TestApp, filter: &str) -> Vec<Value> {
+    let call = app.request(reqwest::Method::GET, &format!("/audit?{filter}")).bearer_auth(KEY);
+    app.send(call).await.data(200)["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_names_the_key_the_request_the_reason_and_both_sides() {
+    let app = TestApp::with(&[("API_KEYS", KEY)]).await;
+    let call = |method: reqwest::Method, path: &str, body: &Value| {
+        let call = app.request(method, path).bearer_auth(KEY).json(body);
+        app.send(call.header("X-Request-Id", "order-77"))
+    };
+    let post = reqwest::Method::POST;
+    let card = call(post.clone(), "/billing/register", &card(APPROVED)).await;
+    let key = card.data(201)["billingKey"].as_str().unwrap().to_owned();
+    let made = call(post.clone(), "/billing/subscribe", &monthly(&key)).await.data(201);
+    let id = made["id"].as_str().unwrap();
+    let change = json!({"amount": 9000});
+    call(reqwest::Method::PATCH, &format!("/billing/subscription/{id}"), &change).await.data(200);
+    let cancel = json!({"subscriptionId": id, "reason": "고객 요청"});
+    call(post, "/billing/cancel", &cancel).await.data(200);
+
+    let trail = audit(&app, &format!("objectId={id}")).await;
+    let actions: Vec<_> = trail.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let expected = ["subscription.canceled", "subscription.updated", "subscription.created"];
+    let without_notice: Vec<_> =
+        actions.iter().filter(|action| !action.ends_with("upcoming")).copied().collect();
+    assert_eq!(without_notice, expected);
+    let updated = trail.iter().find(|e| e["action"] == "subscription.updated").unwrap();
+    assert_eq!(updated["changes"], json!({"amount": {"before": 9900, "after": 9000}}));
+    assert_eq!(updated["requestId"], "order-77");
+    let actor = updated["actor"].as_str().unwrap();
+    assert!(actor.len() == 12 && !KEY.contains(actor), "{actor}");
+    let canceled = &trail[0];
+    assert_eq!(canceled["reason"], "고객 요청");
+    assert_eq!(canceled["changes"]["status"], json!({"before": "active", "after": "canceled"}));
+    let by_key = audit(&app, &format!("actor={actor}&limit=100")).await;
+    assert_eq!(by_key.len(), 4, "the card, and the subscription's three");
+    let text = Value::from(audit(&app, "limit=100").await).to_string();
+    assert!(!text.contains("autokey") && !text.contains("4111111111111111"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedule_and_the_gateway_have_names_of_their_own() {
+    let app = TestApp::start().await;
+    let key = app.register(APPROVED).await;
+    let made = app.subscribe(&key, 15).await;
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    let all = app.get("/audit?limit=100").await.data(200)["items"].clone();
+    let by = |action: &str| {
+        let found = all.as_array().unwrap().iter().find(|entry| entry["action"] == action);
+        found.unwrap()["actor"].clone()
+    };
+    assert_eq!(by("subscription.created"), "open");
+    assert_eq!(by("payment.approved"), "scheduler");
+    assert_eq!(by("subscription.renewed"), "scheduler");
+
+    let path = "/audit?limit=2";
+    let first = app.get(path).await.data(200);
+    let next = format!("{path}&cursor={}", first["nextCursor"].as_str().unwrap());
+    let second = app.get(&next).await.data(200);
+    let items = |page: &Value| page["items"].as_array().unwrap().clone();
+    let both = [items(&first), items(&second)];
+    assert_eq!(json!(both.concat()), json!(all.as_array().unwrap()[..4]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_itself_refuses_to_alter_the_trail() {
+    let app = TestApp::start().await;
+    app.register(APPROVED).await;
+    let before = app.events().await;
+    assert_eq!(before.len(), 1);
+    for sql in [
+        "update events set actor = 'nobody'",
+        "update events set position = null",
+        "update events set data = '{}'",
+        "delete from events",
+        "truncate events cascade",
+    ] {
+        let refused = sqlx::query(sql).execute(&mut app.owner().await).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
+    }
+    assert_eq!(app.events().await, before);
+}

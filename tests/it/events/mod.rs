@@ -1,0 +1,4 @@
+//! Events for the merchant's backend, and the audit trail.
+
+mod audit_trail;
+mod delivery;

@@ -1,0 +1,6 @@
+//! What an operator sets, builds, runs and reads.
+
+mod config;
+mod container;
+mod log_injection;
+mod supply_chain;

@@ -1,0 +1,11 @@
+//! Charges and refunds, and their outcomes that nobody knows.
+
+mod concurrent_requests;
+mod invalid_requests;
+mod order_ids;
+mod pro_rata_refunds;
+mod proof;
+mod ready_call;
+mod tax_free_amounts;
+mod unknown_charges;
+mod unknown_refunds;

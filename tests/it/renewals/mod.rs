@@ -1,0 +1,17 @@
+//! What the schedule charges, on which day, and what follows when it fails.
+
+mod billing_days;
+mod forecast;
+mod intervals;
+mod midnight_and_races;
+mod replacement_card;
+mod retries;
+mod unknown_periods;
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+/// What a subscription shows of its next retry.
+pub fn retry(attempt: usize, day: NaiveDate) -> Value {
+    json!({"attempt": attempt, "nextAt": format!("{day}T10:00:00.000+09:00")})
+}

@@ -1,0 +1,14 @@
+//! What the tests share.
+
+pub mod app;
+pub mod events;
+pub mod gateway;
+pub mod long_run;
+pub mod postgres;
+pub mod process;
+pub mod production;
+pub mod receiver;
+pub mod refusals;
+pub mod sandbox;
+pub mod subscriptions;
+pub mod window;

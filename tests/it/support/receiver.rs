@@ -1,0 +1,165 @@
+//! The merchant's backend, as far as events go: takes deliveries, checks their signatures, and
+//! fails, hangs and restarts on demand.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+use standardwebhooks::Webhook;
+use tokio::task::JoinHandle;
+
+use crate::support::app::TestApp;
+
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// What the receiver does with a delivery, in place of taking it.
+#[derive(Clone, Copy, Debug)]
+pub enum Mood {
+    Fails,
+    Redirects,
+    Hangs,
+    /// Takes it, and its answer is lost.
+    TakesAndFails,
+}
+
+#[derive(Default)]
+struct Books {
+    taken: Vec<Value>,
+    calls: usize,
+    moods: VecDeque<Option<Mood>>,
+}
+
+pub struct Receiver {
+    address: SocketAddr,
+    books: Arc<Mutex<Books>>,
+    server: Arc<Mutex<JoinHandle<()>>>,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let books = Arc::default();
+        let (address, server) = serve("127.0.0.1:0".parse().unwrap(), Arc::clone(&books)).await;
+        Self { address, books, server: Arc::new(Mutex::new(server)) }
+    }
+
+    /// The settings of a service that delivers to it.
+    pub fn settings(&self) -> [(&'static str, String); 2] {
+        [
+            ("MERCHANT_WEBHOOK_URL", format!("http://{}/events", self.address)),
+            ("MERCHANT_WEBHOOK_SECRET", SECRET.to_owned()),
+        ]
+    }
+
+    /// A service that delivers to it.
+    pub async fn app(&self) -> TestApp {
+        self.app_with(&[]).await
+    }
+
+    /// With these settings besides.
+    pub async fn app_with(&self, settings: &[(&str, &str)]) -> TestApp {
+        let [(url, at), (secret, value)] = self.settings();
+        TestApp::with(&[settings, &[(url, &at), (secret, &value)]].concat()).await
+    }
+
+    /// How the next deliveries fare; `None` is taken as it should be.
+    pub fn moods(&self, moods: impl IntoIterator<Item = Option<Mood>>) {
+        self.books.lock().unwrap().moods.extend(moods);
+    }
+
+    /// What was taken, in order of arrival, once for each id.
+    pub fn taken(&self) -> Vec<Value> {
+        let mut seen = std::collections::HashSet::new();
+        let taken = self.books.lock().unwrap().taken.clone();
+        taken.into_iter().filter(|event| seen.insert(event["id"].to_string())).collect()
+    }
+
+    /// How often it was called.
+    pub fn calls(&self) -> usize {
+        self.books.lock().unwrap().calls
+    }
+
+    /// Once called so often it is gone for a while, and back at the same address.
+    pub fn restarts_after(&self, calls: usize) -> JoinHandle<()> {
+        let (address, books, server) = (self.address, self.books.clone(), self.server.clone());
+        tokio::spawn(async move {
+            while books.lock().unwrap().calls < calls {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            server.lock().unwrap().abort();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let back = serve(address, books).await.1;
+            *server.lock().unwrap() = back;
+        })
+    }
+
+    /// Waits until everything is delivered. Tries that are planned for later are made now.
+    pub async fn until_delivered(&self, app: &TestApp) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let rows: i64 = sqlx::query_scalar(
+                "with hurried as (
+                    update event_deliveries set next_at = now() where state = 'waiting' returning 1)
+                 select (select count(*) from hurried)
+                    + (select count(*) from events where position is null)",
+            )
+            .fetch_one(&app.service.ctx.pool)
+            .await
+            .unwrap();
+            if rows == 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{rows} left");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+async fn serve(at: SocketAddr, books: Arc<Mutex<Books>>) -> (SocketAddr, JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind(at).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/events", post(take)).with_state(books);
+    let server = async move { axum::serve(listener, router).await.unwrap() };
+    (address, tokio::spawn(server))
+}
+
+async fn take(
+    State(books): State<Arc<Mutex<Books>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap) {
+    let (mood, event) = {
+        let mut books = books.lock().unwrap();
+        books.calls += 1;
+        let mood = books.moods.pop_front().flatten();
+        Webhook::new(SECRET).unwrap().verify(&body, &headers).expect("a good signature");
+        let event: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(event["id"], headers["webhook-id"].to_str().unwrap());
+        (mood, event)
+    };
+    // A connection that was kept would outlive a restart.
+    let mut answer = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
+    let status = match mood {
+        Some(Mood::Fails | Mood::TakesAndFails) => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(Mood::Redirects) => {
+            answer.insert("location", "/events".parse().unwrap());
+            StatusCode::TEMPORARY_REDIRECT
+        }
+        Some(Mood::Hangs) => {
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            StatusCode::OK
+        }
+        None => StatusCode::NO_CONTENT,
+    };
+    if matches!(mood, None | Some(Mood::TakesAndFails)) {
+        books.lock().unwrap().taken.push(event);
+    }
+    (status, answer)
+}

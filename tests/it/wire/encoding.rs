@@ -1,0 +1,74 @@
+//! What the gateway sees: CP949 on the wire, strings only, and a clear no to what CP949 lacks.
+
+use serde_json::json;
+
+use crate::support::app::{TestApp, card, one_off};
+use crate::support::sandbox::fields;
+
+const CARD: &str = "4111111111111111";
+/// 월간 구독 in CP949.
+const PRODUCT_HEX: &str = "bff9b0a320b1b8b5b6";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn korean_goes_out_as_cp949_and_every_value_as_a_string() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    let mut body = one_off(&key);
+    body["productName"] = json!("월간 구독");
+    let paid = app.post("/billing/pay", &body).await.data(200);
+    assert_eq!(paid["productName"], "월간 구독");
+
+    let sent = app.requests("CARD-BATCH").await.remove(0);
+    assert!(sent["bodyHex"].as_str().unwrap().contains(PRODUCT_HEX), "{sent}");
+    let fields = fields(&sent);
+    assert_eq!(fields["PRODUCTNAME"], "월간 구독");
+    assert_eq!(fields["AMOUNT"], "9900");
+    assert_eq!(fields["ORDERNO"], paid["orderId"]);
+    assert_eq!(app.ledger().await[0]["productName"], "월간 구독");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_goes_out_with_its_month_as_the_gateway_writes_it() {
+    let app = TestApp::start().await;
+    app.register(CARD).await;
+    let fields = fields(&app.requests("CARD-KEYGEN").await[0]);
+    assert_eq!(fields["EXPIREDT"], "202512");
+    assert_eq!(fields["AMOUNT"], "0");
+    assert_eq!(fields["CARDNO"], "*".repeat(16), "as long as it came; the sandbox masks it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_goes_out_with_its_reason_cut_to_what_fits() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    let paid = app.pay(&key).await.data(200);
+    let reason = format!("고객 변심 🎉 {}", "가".repeat(30));
+    let body = json!({"paymentId": paid["id"], "amount": 1000, "reason": reason});
+    let refunded = app.post("/billing/refund", &body).await.data(200);
+    assert_eq!(refunded["refund"]["reason"], reason, "whole in our own books");
+    let fields = fields(&app.requests("CANCEL").await[0]);
+    assert_eq!(fields["CANCELREASON"], format!("고객 변심 ? {}", "가".repeat(12)));
+    assert_eq!(fields["AMOUNT"], "1000");
+    assert_eq!(fields["TRXID"], paid["transactionId"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cp949_does_not_have_is_refused_before_anything_is_sent() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    for (field, value) in [("productName", "구독 🎉"), ("productName", "a|b"), ("customerId", "é̂")]
+    {
+        let mut body = one_off(&key);
+        body[field] = json!(value);
+        let reply = app.post("/billing/pay", &body).await;
+        reply.fails(400, "invalid_request");
+        let details = reply.json()["error"]["details"].clone();
+        assert_eq!(details[0]["field"], field, "{details}");
+        assert!(details[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    }
+    let mut named = card(CARD);
+    named["customerName"] = json!("홍길동 🎉");
+    app.post("/billing/register", &named).await.fails(400, "invalid_request");
+    assert!(app.requests("CARD-BATCH").await.is_empty());
+    assert_eq!(app.requests("CARD-KEYGEN").await.len(), 1);
+}

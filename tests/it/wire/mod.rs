@@ -1,0 +1,6 @@
+//! What goes to KiwoomPay, how, and how often.
+
+mod encoding;
+mod pace;
+mod request_bodies;
+mod return_urls;
