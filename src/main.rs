@@ -1,5 +1,5 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | simulate |
-//! self-check | health]`
+//! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | keys |
+//! sandbox | simulate | self-check | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,11 +26,29 @@ enum Command {
         #[arg(long, value_name = "ROLE")]
         grant_to: Option<String>,
     },
-    /// Let scheduled charging go on after the database was restored or failed over
+    /// Pause scheduled charging in every process, before the database is restored or moved
+    PauseCharging {
+        /// Why; kept with the pause
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let scheduled charging go on after a pause, a restore or a failover of the database
     ResumeCharging {
         /// Why; kept with the confirmation
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Say that the books belong to the environment and merchant id of the settings
+    Adopt {
+        /// The merchant id (CPID), as in the settings
+        #[arg(long)]
+        cpid: String,
+        /// The merchant id charges from these books no more
+        #[arg(long)]
+        retire: bool,
+        /// Why; kept with the books
+        #[arg(long)]
+        reason: String,
     },
     /// Take over billing keys or subscriptions from a CSV file, all of it or nothing
     Import {
@@ -81,8 +99,12 @@ async fn main() -> ExitCode {
     let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(config).await,
         Command::Migrate { grant_to } => commands::migrate(config, grant_to.as_deref()).await,
+        Command::PauseCharging { reason } => commands::pause_charging::run(config, &reason).await,
         Command::ResumeCharging { reason } => {
-            commands::resume_charging(config, reason.as_deref()).await
+            commands::resume_charging::run(config, reason.as_deref()).await
+        }
+        Command::Adopt { cpid, retire, reason } => {
+            commands::adopt::run(config, &cpid, retire, &reason).await
         }
         Command::Import { dry_run, file } => commands::import(config, &file, dry_run).await,
         Command::Keys { what } => commands::keys::run(config, what).await,

@@ -1,8 +1,10 @@
 //! What the subcommands do.
 
+pub mod adopt;
 pub mod import;
-
 pub mod keys;
+pub mod pause_charging;
+pub mod resume_charging;
 mod rotate;
 
 use std::error::Error;
@@ -19,13 +21,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Gateway};
 use crate::layers::headers;
-use crate::payments::store;
 use crate::redact::cards::holds_card;
 use crate::service::{self, Service};
 use crate::service::{clock_file, telemetry};
+use crate::storage::database;
 use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
-use crate::storage::{database, failover_guard};
 use crate::{sandbox, self_check, simulate};
 use kiwoom_clock::Clock;
 
@@ -70,35 +71,24 @@ pub async fn migrate(config: Config, grant_to: Option<&str>) -> Done {
     Ok(())
 }
 
-/// Lets scheduled charging go on after a restore or a failover of the database.
-pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
-    telemetry::init(&config);
-    if reason.is_some_and(holds_card) {
-        return Err("the reason is kept: it may not contain a card number".into());
-    }
-    let (pool, private) = database::open(&config).await?;
-    let resumed = failover_guard::resume(&pool, reason).await.map_err(for_the_owner)?;
-    match &resumed {
-        Some((before, now)) => {
-            println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
-            println!("  전 (before): {before}");
-            println!("  후 (now):    {now}");
-        }
-        None => println!("멈춘 것이 없습니다 (nothing was paused)."),
-    }
-    let (last, unknown) = store::last_known(&pool).await?;
-    println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
-    println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
-    close(&pool, private).await;
-    Ok(())
-}
-
 const FOR_THE_OWNER: &str = "이 역할에는 권한이 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 \
     (this role has no right to: run it with the DATABASE_URL of the tables' owner)";
 
 /// Says so when it is the service's role that tried.
 fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
     if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
+}
+
+/// A reason is kept, so it may not be empty or contain a card number.
+fn check_reason(reason: &str) -> Done {
+    // Not in the parser, whose errors repeat what was written.
+    if holds_card(reason) {
+        return Err("the reason is kept: it may not contain a card number".into());
+    }
+    if reason.trim().is_empty() {
+        return Err("이유를 적어 주세요 (say why: --reason)".into());
+    }
+    Ok(())
 }
 
 /// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a

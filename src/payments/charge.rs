@@ -99,6 +99,7 @@ pub async fn intend<'t>(
     mut transaction: PgTransaction<'t>,
     draft: Draft,
 ) -> Result<Intended<'t>, NotIntended> {
+    ctx.rights.may_record()?;
     if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
         return Err(NotIntended::TakenOver);
     }

@@ -138,6 +138,7 @@ async fn intend(
     id: PaymentId,
     request: &Request,
 ) -> Result<(Refund, Instant), RefundError> {
+    ctx.rights.may_record()?;
     let mut tx = ctx.begin().await?;
     if !store::is_own_request(&mut tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);

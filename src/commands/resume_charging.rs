@@ -1,0 +1,37 @@
+//! `kiwoom-billing resume-charging`.
+
+use crate::commands::{Done, check_reason, close, for_the_owner};
+use crate::config::Config;
+use crate::payments::store;
+use crate::service::telemetry;
+use crate::storage::database;
+use crate::storage::failover_guard::{Guard, Why};
+use kiwoom_clock::Clock;
+
+/// Lets scheduled charging go on after a pause, a restore or a failover of the database.
+pub async fn run(config: Config, reason: Option<&str>) -> Done {
+    telemetry::init(&config);
+    reason.map_or(Ok(()), check_reason)?;
+    let (pool, private) = database::open(&config).await?;
+    let guard = Guard::open(&config.data_dir, Clock::system())?;
+    let resumed = guard.resume(&pool, reason).await.map_err(for_the_owner)?;
+    match &resumed {
+        Some(why @ Why::Clock(_)) => println!("{why}"),
+        Some(why) => {
+            println!("정기 청구를 재개합니다 (scheduled charging goes on).");
+            match why {
+                Why::Replaced { confirmed, present } => {
+                    println!("  전 (before): {confirmed}");
+                    println!("  후 (now):    {present}");
+                }
+                why => println!("  멈춘 이유 (was paused because): {why}"),
+            }
+        }
+        None => println!("멈춘 것이 없습니다 (nothing was paused)."),
+    }
+    let (last, unknown) = store::last_known(&pool).await?;
+    println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
+    println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
+    close(&pool, private).await;
+    Ok(())
+}
