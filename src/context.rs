@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::kiwoom::KiwoomClient;
 use crate::kiwoom::pace::Pace;
 use crate::rules::schedule::Rules;
+use crate::storage::database::rights::Rights;
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
 use crate::storage::outcome_journal::OutcomeJournal;
@@ -57,6 +58,8 @@ pub struct Context {
     pub journal: OutcomeJournal,
     /// Whether the database is the one it was.
     pub guard: Guard,
+    /// Whether what is sent could be recorded.
+    pub rights: Rights,
     /// Work that shutdown waits for: whatever may talk to the gateway.
     pub tasks: TaskTracker,
     /// Cancelled when the service is told to stop: it says so to the balancer, begins nothing by

@@ -1,4 +1,5 @@
-//! `kiwoom-billing [serve | migrate | resume-charging | import | keys | sandbox | health]`
+//! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | keys |
+//! sandbox | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,11 +26,29 @@ enum Command {
         #[arg(long, value_name = "ROLE")]
         grant_to: Option<String>,
     },
-    /// Let scheduled charging go on after the database was restored or failed over
+    /// Pause scheduled charging in every process, before the database is restored or moved
+    PauseCharging {
+        /// Why; kept with the pause
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let scheduled charging go on after a pause, a restore or a failover of the database
     ResumeCharging {
         /// Why; kept with the confirmation
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Say that the books belong to the environment and merchant id of the settings
+    Adopt {
+        /// The merchant id (CPID), as in the settings
+        #[arg(long)]
+        cpid: String,
+        /// The merchant id charges from these books no more
+        #[arg(long)]
+        retire: bool,
+        /// Why; kept with the books
+        #[arg(long)]
+        reason: String,
     },
     /// Take over billing keys or subscriptions from a CSV file, all of it or nothing
     Import {
@@ -74,17 +93,19 @@ async fn main() -> ExitCode {
         }
     };
     let done = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => commands::serve::serve(config).await,
-        Command::Migrate { grant_to } => {
-            commands::migrate::migrate(config, grant_to.as_deref()).await
+        Command::Serve => commands::serve::run(config).await,
+        Command::Migrate { grant_to } => commands::migrate::run(config, grant_to.as_deref()).await,
+        Command::PauseCharging { reason } => commands::pause_charging::run(config, &reason).await,
+        Command::Adopt { cpid, retire, reason } => {
+            commands::adopt::run(config, &cpid, retire, &reason).await
         }
         Command::ResumeCharging { reason } => {
-            commands::resume_charging::resume_charging(config, reason.as_deref()).await
+            commands::resume_charging::run(config, reason.as_deref()).await
         }
-        Command::Import { dry_run, file } => commands::import::import(config, &file, dry_run).await,
+        Command::Import { dry_run, file } => commands::import::run(config, &file, dry_run).await,
         Command::Keys { what } => commands::keys::run(config, what).await,
-        Command::Sandbox { port } => commands::sandbox::sandbox(config, port).await,
-        Command::Health => commands::health::health(config).await,
+        Command::Sandbox { port } => commands::sandbox::run(config, port).await,
+        Command::Health => commands::health::run(config).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

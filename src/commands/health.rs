@@ -7,7 +7,7 @@ use crate::commands::Done;
 use crate::config::Config;
 
 /// Asks the service on this machine whether it is ready.
-pub async fn health(config: Config) -> Done {
+pub async fn run(config: Config) -> Done {
     let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
     let url = format!("http://{}/health/ready", SocketAddr::new(host, config.port));
     let client = reqwest::Client::builder().no_proxy().build()?;

@@ -6,7 +6,7 @@ use crate::service::telemetry;
 use crate::storage::database;
 
 /// Brings the schema up to date, and gives the role `grant_to` the rights that the service needs.
-pub async fn migrate(config: Config, grant_to: Option<&str>) -> Done {
+pub async fn run(config: Config, grant_to: Option<&str>) -> Done {
     telemetry::init(&config);
     let (pool, private) = database::open(&config).await?;
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");

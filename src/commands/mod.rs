@@ -1,9 +1,11 @@
 //! The subcommands, one file each, and what they share.
 
+pub mod adopt;
 pub mod health;
 pub mod import;
 pub mod keys;
 pub mod migrate;
+pub mod pause_charging;
 pub mod resume_charging;
 mod rotate;
 pub mod sandbox;
@@ -14,6 +16,7 @@ use std::error::Error;
 use sqlx::PgPool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::redact::cards::holds_card;
 use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
 
@@ -33,6 +36,18 @@ const FOR_THE_OWNER: &str = "이 역할에는 권한이 없습니다. 테이블 
 /// Says so when it is the service's role that tried.
 fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
     if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
+}
+
+/// A reason is kept, so it may not be empty or contain a card number.
+fn check_reason(reason: &str) -> Done {
+    // Not in the parser, whose errors repeat what was written.
+    if holds_card(reason) {
+        return Err("the reason is kept: it may not contain a card number".into());
+    }
+    if reason.trim().is_empty() {
+        return Err("이유를 적어 주세요 (say why: --reason)".into());
+    }
+    Ok(())
 }
 
 /// SIGTERM and SIGINT, which end nothing outright any more.

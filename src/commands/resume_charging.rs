@@ -1,25 +1,31 @@
 //! `kiwoom-billing resume-charging`.
 
-use crate::commands::{Done, close, for_the_owner};
+use crate::commands::{Done, check_reason, close, for_the_owner};
 use crate::config::Config;
 use crate::payments::store;
-use crate::redact::cards::holds_card;
 use crate::service::telemetry;
-use crate::storage::{database, failover_guard};
+use crate::storage::database;
+use crate::storage::failover_guard::{Guard, Why};
+use kiwoom_clock::Clock;
 
-/// Lets scheduled charging go on after a restore or a failover of the database.
-pub async fn resume_charging(config: Config, reason: Option<&str>) -> Done {
+/// Lets scheduled charging go on after a pause, a restore or a failover of the database.
+pub async fn run(config: Config, reason: Option<&str>) -> Done {
     telemetry::init(&config);
-    if reason.is_some_and(holds_card) {
-        return Err("the reason is kept: it may not contain a card number".into());
-    }
+    reason.map_or(Ok(()), check_reason)?;
     let (pool, private) = database::open(&config).await?;
-    let resumed = failover_guard::resume(&pool, reason).await.map_err(for_the_owner)?;
+    let guard = Guard::open(&config.data_dir, Clock::system())?;
+    let resumed = guard.resume(&pool, reason).await.map_err(for_the_owner)?;
     match &resumed {
-        Some((before, now)) => {
-            println!("예약 청구를 다시 시작합니다 (scheduled charging goes on).");
-            println!("  전 (before): {before}");
-            println!("  후 (now):    {now}");
+        Some(why @ Why::Clock(_)) => println!("{why}"),
+        Some(why) => {
+            println!("정기 청구를 재개합니다 (scheduled charging goes on).");
+            match why {
+                Why::Replaced { confirmed, present } => {
+                    println!("  전 (before): {confirmed}");
+                    println!("  후 (now):    {present}");
+                }
+                why => println!("  멈춘 이유 (was paused because): {why}"),
+            }
         }
         None => println!("멈춘 것이 없습니다 (nothing was paused)."),
     }

@@ -15,7 +15,7 @@ use crate::layers::headers;
 use crate::service::{clock_file, telemetry};
 
 /// Runs the sandbox alone, with books of its own.
-pub async fn sandbox(config: Config, port: u16) -> Done {
+pub async fn run(config: Config, port: u16) -> Done {
     if config.is_production() {
         return Err("production never has a sandbox".into());
     }

@@ -5,7 +5,7 @@ use crate::config::{Config, Gateway};
 use crate::service::{Service, telemetry};
 
 /// Runs the service until SIGTERM or SIGINT.
-pub async fn serve(config: Config) -> Done {
+pub async fn run(config: Config) -> Done {
     telemetry::init(&config);
     // From here on: one that came between the first answer and this would end it outright.
     let mut signals = Signals::listen()?;

@@ -36,6 +36,13 @@ fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
     let key_name = if production { "KIWOOM_PROD_AUTH_KEY" } else { "KIWOOM_TEST_AUTH_KEY" };
     let cpid = r.cpid(production);
     let auth_key = r.auth_key(key_name, production);
+    let is_sandbox = base_url.as_ref().map_or(auth_key.is_none(), |url| url.scheme() == "http");
+    if !production && is_sandbox && r.text("KIWOOM_PROD_AUTH_KEY").is_some() {
+        return r.wrong(
+            "APP_ENV",
+            "production beside KIWOOM_PROD_AUTH_KEY; for a sandbox, leave out KIWOOM_PROD_AUTH_KEY",
+        );
+    }
     let (api, agent) = if production {
         ("https://api.kiwoompay.co.kr", "https://agent.kiwoompay.co.kr")
     } else {
@@ -59,4 +66,14 @@ fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
     };
     let base_url = base_url.or_else(|| Url::parse(api).ok())?;
     Some(Gateway::Remote { base_url, agent_url, cpid, auth_key })
+}
+
+impl Gateway {
+    /// The merchant id (CPID); the sandbox has one of its own.
+    pub fn cpid(&self) -> &str {
+        match self {
+            Self::Sandbox => kiwoom_sandbox::CPID,
+            Self::Remote { cpid, .. } => cpid,
+        }
+    }
 }

@@ -145,6 +145,7 @@ async fn intend(
     mut transaction: PgTransaction<'static>,
     draft: Draft,
 ) -> Result<Intended, NotCharged> {
+    ctx.rights.may_record()?;
     if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
         return Err(NotCharged::TakenOver);
     }

@@ -1,4 +1,4 @@
-//! Outcomes in the journal: what is kept of them, and how the next start records them.
+//! Outcomes in the journal: what is kept of them, and how another process records them.
 
 use std::io;
 
@@ -9,7 +9,6 @@ use super::settle::{self, SettleError};
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
 use crate::context::Context;
 use crate::rules::payment_state::{Outcome, State};
-use crate::storage::live_processes;
 
 /// An outcome with its intent.
 #[derive(Deserialize, Serialize)]
@@ -73,12 +72,10 @@ impl Journaled {
     }
 }
 
-/// Records what processes that are gone could not. A file stays as long as one of its outcomes could
-/// not be recorded: a contradiction is reported and needs a person, not another try.
-pub async fn record_what_was_left(ctx: &Context) -> sqlx::Result<()> {
-    let mut living = live_processes::alive(&ctx.pool).await?;
-    living.push(ctx.instance.number());
-    for left in ctx.journal.left(&living).map_err(sqlx::Error::Io)? {
+/// Records what processes other than the `living` could not. A file stays until the database has
+/// taken all of it; a contradiction is reported and needs a person, not another try.
+pub(super) async fn record_what_was_left(ctx: &Context, living: &[i32]) -> sqlx::Result<()> {
+    for left in ctx.journal.left(living).map_err(sqlx::Error::Io)? {
         for (id, outcome) in &left.outcomes {
             let journaled: Journaled =
                 serde_json::from_value(outcome.clone()).map_err(io::Error::other)?;

@@ -1,6 +1,8 @@
-//! Finds calls that were cut short and lists them as unknown. Never sends anything.
+//! Finds calls that were cut short: records their outcome when their process kept it, and lists the
+//! others as unknown. Never sends anything.
 
 use crate::context::Context;
+use crate::payments::journaled;
 use crate::payments::refund::{self, RefundOutcome};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store;
@@ -14,6 +16,7 @@ const GRACE_SECS: f64 = 180.0;
 pub async fn recover(ctx: &Context) -> sqlx::Result<usize> {
     let mut alive = live_processes::alive(&ctx.pool).await?;
     alive.push(ctx.instance.number());
+    journaled::record_what_was_left(ctx, &alive).await?;
     let secs = ctx.config.kiwoom.timeout.as_secs_f64() + GRACE_SECS;
     let payments = store::orphans(&ctx.pool, &alive, secs).await?;
     let refunds = store::orphan_refunds(&ctx.pool, &alive, secs).await?;

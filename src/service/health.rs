@@ -14,7 +14,7 @@ use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{Code, ErrorBody};
 use crate::payments::store::unknown_outcomes;
 use crate::service::telemetry;
-use crate::storage::failover_guard::{self, Charging};
+use crate::storage::failover_guard::Charging;
 
 /// Routes that need no API key.
 pub fn open_routes() -> OpenApiRouter<AppState> {
@@ -45,9 +45,14 @@ struct Ready {
     gateway: &'static str,
     /// Payments and refunds whose outcome is unknown.
     unknown_outcomes: i64,
-    /// `on`; `off` by `SCHEDULER_ENABLED`; `paused` after a restore or a failover of the database,
-    /// until `kiwoom-billing resume-charging`; `unguarded` when the database hides which one it is.
+    /// `on`; `off` by `SCHEDULER_ENABLED`; `paused`; `unguarded` when the database hides which one it
+    /// is.
     scheduled_charging: &'static str,
+    /// Why it is paused. `replaced`: the database was restored or failed over; `paused`: an operator
+    /// paused it, or the database went back in time; both until `kiwoom-billing resume-charging`.
+    /// `clock`: this machine's clock and the database's differ, until they agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_because: Option<&'static str>,
 }
 
 /// Whether the process runs.
@@ -71,24 +76,31 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
     if ctx.draining.is_cancelled() {
         return Err(Code::ShuttingDown.into());
     }
+    ctx.rights.may_record()?;
     let unknown_outcomes = unknown_outcomes(&ctx.pool).await?;
     let gateway = match ctx.config.kiwoom.gateway {
         Gateway::Sandbox => "sandbox",
         Gateway::Remote { .. } => "kiwoompay",
     };
-    let scheduled_charging = scheduled_charging(&ctx).await?;
-    let (status, database) = ("ok", "ok");
-    Ok(answer::ok(Ready { status, database, gateway, unknown_outcomes, scheduled_charging }))
+    let (scheduled_charging, paused_because) = scheduled_charging(&ctx).await?;
+    Ok(answer::ok(Ready {
+        status: "ok",
+        database: "ok",
+        gateway,
+        unknown_outcomes,
+        scheduled_charging,
+        paused_because,
+    }))
 }
 
-async fn scheduled_charging(ctx: &Context) -> sqlx::Result<&'static str> {
+async fn scheduled_charging(ctx: &Context) -> sqlx::Result<(&'static str, Option<&'static str>)> {
     if !ctx.config.schedule.enabled {
-        return Ok("off");
+        return Ok(("off", None));
     }
-    Ok(match failover_guard::look(&ctx.pool).await? {
-        Charging::On => "on",
-        Charging::Paused { .. } => "paused",
-        Charging::Unguarded => "unguarded",
+    Ok(match ctx.guard.look(&ctx.pool).await? {
+        Charging::On => ("on", None),
+        Charging::Paused(why) => ("paused", Some(why.name())),
+        Charging::Unguarded => ("unguarded", None),
     })
 }
 
@@ -102,7 +114,7 @@ async fn metrics(State(ctx): State<AppState>) -> Answer {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("kiwoom_billing_unknown_outcomes").set(f64::from(count));
     }
-    if let Ok(charging) = scheduled_charging(&ctx).await {
+    if let Ok((charging, _)) = scheduled_charging(&ctx).await {
         let paused = f64::from(u8::from(charging == "paused"));
         metrics::gauge!("kiwoom_billing_scheduled_charging_paused").set(paused);
     }

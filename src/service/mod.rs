@@ -1,5 +1,6 @@
 //! Start-up and shutdown.
 
+mod addresses;
 pub mod clock_file;
 pub mod core_dumps;
 #[doc(hidden)]
@@ -10,6 +11,7 @@ pub mod router;
 pub mod scheduler;
 pub mod server;
 pub mod telemetry;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,12 +41,15 @@ use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::layers::idempotency;
 use crate::storage::database::private::PrivateServer;
+use crate::storage::database::rights::Rights;
 use crate::storage::database::{self, DatabaseError};
+use crate::storage::environment::{self, EnvironmentError};
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
 use crate::storage::outcome_journal::OutcomeJournal;
 use crate::storage::vault::{self, Vault, VaultError};
 use crate::{events, payments};
+use addresses::{is_stand_alone_sandbox, public_url, reachable, sdk_url};
 
 /// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
 /// stop is over within the gateway's time-out and five seconds.
@@ -60,6 +65,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The books belong to another environment.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// A query at start.
     #[error("the database refused a query at start: {0}")]
     Query(#[from] sqlx::Error),
@@ -104,6 +112,7 @@ impl Service {
         telemetry::metrics();
         let (pool, private) = database::open(&config).await?;
         database::check(&pool, config.is_production()).await?;
+        environment::check(&pool, &environment::Settings::of(&config)).await?;
         let vault = vault(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
         let listener = server::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;
@@ -117,7 +126,7 @@ impl Service {
         // Not `stop`: the calls that shutdown waits for are still this process's.
         let ended = CancellationToken::new();
         let alive = ended.clone().drop_guard();
-        let instance = Instance::register(&pool, ended).await?;
+        let instance = Instance::register(&pool, &config.data_dir, ended).await?;
         let (journal, writable) = OutcomeJournal::open(&config.data_dir, instance.number());
         if let Err(error) = writable {
             tracing::error!(
@@ -129,6 +138,7 @@ impl Service {
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = clock(&config)?;
+        let guard = Guard::open(&config.data_dir, clock.clone()).map_err(StartError::DataDir)?;
         let public_url = public_url(&config, address);
         let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
         let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);
@@ -146,7 +156,8 @@ impl Service {
             instance,
             requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
             journal,
-            guard: Guard::default(),
+            guard,
+            rights: Rights::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stop,
@@ -159,10 +170,10 @@ impl Service {
             let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
         }
-        payments::journaled::record_what_was_left(&ctx).await?;
         payments::recovery::recover(&ctx).await?;
         // The first start on a new database confirms it; a restored one is told of at once.
         ctx.guard.may_charge(&ctx.pool).await?;
+        tokio::spawn(watch::run(ctx.clone()));
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = router::router(ctx.clone(), sandbox);
         let server =
@@ -224,35 +235,6 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
     kiwoom_sandbox::open(options).map_err(StartError::DataDir)
 }
 
-/// Plain http is allowed to this machine and in development only: what is there is a sandbox.
-fn is_stand_alone_sandbox(config: &Config) -> bool {
-    matches!(&config.kiwoom.gateway, Gateway::Remote { base_url, .. } if base_url.scheme() == "http")
-}
-
-/// Where browsers reach the service: `PUBLIC_URL`, else this machine's own name.
-fn public_url(config: &Config, address: SocketAddr) -> String {
-    if let Some(url) = &config.public_url {
-        return url.as_str().trim_end_matches('/').to_owned();
-    }
-    let reachable = reachable(address);
-    let local = reachable.ip().is_loopback();
-    let host = if local { format!("localhost:{}", address.port()) } else { reachable.to_string() };
-    format!("http://{host}")
-}
-
-/// The SDK's script (protocol section 3).
-fn sdk_url(config: &Config, public_url: &str) -> String {
-    match &config.kiwoom.gateway {
-        Gateway::Sandbox => format!("{public_url}/sandbox/sdk.js"),
-        Gateway::Remote { base_url, .. } if is_stand_alone_sandbox(config) => {
-            format!("{base_url}/sdk.js")
-        }
-        Gateway::Remote { .. } => {
-            "https://ssl-v2.kiwoompay.co.kr/sdk/v1/latest/kiwoompayEnc.js".to_owned()
-        }
-    }
-}
-
 fn contract(
     config: &Config,
     address: SocketAddr,
@@ -281,15 +263,6 @@ fn contract(
         bill_type: kiwoom.bill_type.clone(),
         timeout: kiwoom.timeout,
     })
-}
-
-/// An address that this machine can connect to, for one that listens everywhere.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], address.port()))
-    } else {
-        address
-    }
 }
 
 /// The vault of the database. Development without `BILLING_KEY_SECRET` keeps a secret of its own in

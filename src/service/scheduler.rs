@@ -12,6 +12,7 @@ use crate::context::{AppState, Context};
 use crate::events::notices;
 use crate::payments::{checkout, recovery};
 use crate::service::clock_file;
+use crate::storage::failover_guard::{Charging, Why};
 
 /// A walk whose due work does not get done gives up after this time.
 const WALK_PATIENCE: Duration = Duration::from_mins(2);
@@ -24,10 +25,8 @@ pub enum WalkError {
     #[error("work that is due at {0} does not get done")]
     Stuck(DateTime<Utc>),
     /// The time-travel guard.
-    #[error(
-        "정기 청구가 멈춰 있습니다. 원장을 대조한 뒤 `kiwoom-billing resume-charging`을 실행하세요."
-    )]
-    Paused,
+    #[error("{0}")]
+    Paused(Why),
     /// The database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -71,8 +70,10 @@ pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
 pub async fn walk(ctx: &Context, target: DateTime<Utc>) -> Result<(), WalkError> {
     let mut progress = Instant::now();
     loop {
-        if ctx.config.schedule.enabled && !ctx.guard.may_charge(&ctx.pool).await? {
-            return Err(WalkError::Paused);
+        if ctx.config.schedule.enabled
+            && let Charging::Paused(why) = ctx.guard.look(&ctx.pool).await?
+        {
+            return Err(WalkError::Paused(why));
         }
         let next = next_due(ctx).await?.filter(|at| *at <= target);
         let under_way = renewals::charges_under_way(&ctx.pool).await?;

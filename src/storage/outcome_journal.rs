@@ -1,11 +1,12 @@
 //! Outcomes that the database did not take: a file of this process in `DATA_DIR/outcomes`, written to
-//! the disk before anything else is tried. The next start records what stands there.
+//! the disk before anything else is tried. When the process is gone, another one records what stands
+//! there.
 //!
 //! A line is an outcome, or the id of one that has been recorded since. It holds order numbers, amounts
 //! and what KiwoomPay answered; no card number and no AUTOKEY.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -21,8 +22,7 @@ const FOLDER: &str = "outcomes";
 #[derive(Clone)]
 pub struct OutcomeJournal {
     path: PathBuf,
-    /// Opened when it is first needed.
-    file: Arc<Mutex<Option<File>>>,
+    one_at_a_time: Arc<Mutex<()>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -40,9 +40,13 @@ pub struct Left {
 }
 
 impl Left {
-    /// All of it is in the database, or a person has settled it: the file goes.
+    /// All of it is in the database, or a person has settled it: the file goes. Another process may
+    /// have been faster.
     pub fn done(self) -> io::Result<()> {
-        fs::remove_file(self.path)
+        match fs::remove_file(self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -57,7 +61,7 @@ impl OutcomeJournal {
             fs::write(&probe, b"outcomes can be kept here")?;
             fs::remove_file(probe)
         });
-        (Self { path, file: Arc::default() }, writable)
+        (Self { path, one_at_a_time: Arc::default() }, writable)
     }
 
     /// Keeps an outcome. On the disk when it returns.
@@ -79,12 +83,10 @@ impl OutcomeJournal {
     fn append_now(&self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if file.is_none() {
-            let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
-            *file = Some(opened?);
-        }
-        let file = file.as_mut().ok_or(ErrorKind::NotFound)?;
+        let _one_at_a_time = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        // Opened anew: another process that took this one for dead removes what it has recorded.
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).append(true).mode(0o600).open(&self.path)?;
         file.write_all(&text)?;
         file.sync_data()
     }
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_not_recorded_is_left_for_the_next_start() {
+    async fn what_was_not_recorded_is_left_for_others() {
         let dir = std::env::temp_dir().join(format!("outcomes-{}", Uuid::new_v4()));
         let (journal, writable) = OutcomeJournal::open(&dir, 7);
         writable.unwrap();

@@ -28,6 +28,11 @@ impl Clock {
         DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
+    /// The time of this machine, without the sandbox's offset.
+    pub fn host_now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(system_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
     /// Today's date in Korea.
     pub fn today(&self) -> NaiveDate {
         kst(self.now()).date_naive()

@@ -205,7 +205,7 @@ pub async fn resolve(
     if payment.state != PaymentState::Unknown {
         return Err(Code::NotUnknown.into());
     }
-    if store::may_be_sent_yet(&ctx.pool, payment.id.0).await? {
+    if store::may_be_sent_yet(&ctx.pool, payment.id.0, ctx.config.kiwoom.timeout).await? {
         return Err(Code::ChargeInProgress.into());
     }
     let outcome = match (request.outcome, request.transaction_id) {

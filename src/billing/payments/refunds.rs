@@ -221,7 +221,7 @@ pub async fn resolve(
     if found.state != RefundState::Unknown {
         return Err(Code::NotUnknown.into());
     }
-    if store::may_be_sent_yet(&ctx.pool, found.id.0).await? {
+    if store::may_be_sent_yet(&ctx.pool, found.id.0, ctx.config.kiwoom.timeout).await? {
         return Err(Code::ChargeInProgress.into());
     }
     let outcome = match request.outcome {

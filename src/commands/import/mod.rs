@@ -29,7 +29,7 @@ pub use sheet::{Sheet, SheetError};
 
 /// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
 /// line was bad.
-pub async fn import(config: Config, file: &Path, dry_run: bool) -> Done {
+pub async fn run(config: Config, file: &Path, dry_run: bool) -> Done {
     telemetry::init(&config);
     let sheet = Sheet::read(file)?;
     let clock = service::clock(&config)?;

@@ -144,6 +144,7 @@ async fn intend(
     id: PaymentId,
     request: &Request,
 ) -> Result<Refund, RefundError> {
+    ctx.rights.may_record()?;
     if !store::is_own_request(tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);
     }

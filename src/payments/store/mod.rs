@@ -6,6 +6,8 @@ mod lists;
 pub mod subscription_state;
 pub mod terms;
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
@@ -225,7 +227,7 @@ pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sql
 }
 
 /// Longer than an intent may be sent, by any process (`charge::in_time`).
-const FRESH_SECS: f64 = 5.0;
+const FRESH: Duration = Duration::from_secs(5);
 
 /// The call of the payment or refund `id` has ended without an answer: its process sends nothing for
 /// it any more.
@@ -237,18 +239,22 @@ pub async fn call_ended(pool: &PgPool, id: Uuid) -> sqlx::Result<()> {
     query.bind(id).execute(pool).await.map(drop)
 }
 
-/// Whether the payment or refund `id` may be sent yet, though it is unknown: its process was taken
-/// for dead a moment ago, and may only stand still. What is settled by hand now could be sent after.
-pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid) -> sqlx::Result<bool> {
+/// Whether the payment or refund `id` may be sent or its call be under way yet, though it is unknown:
+/// its process was taken for dead, and may only stand still or have lost its way to the database. What
+/// is settled by hand now could land after. A call takes at most `timeout`; none is under way when
+/// its process was seen to end.
+pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid, timeout: Duration) -> sqlx::Result<bool> {
     let query = sqlx::query_scalar(
         "select exists (
-            select from payments where id = $1 and sender is not null
-               and sent_at > now() - make_interval(secs => $2)
-            union all
-            select from refunds where id = $1 and sender is not null
-               and sent_at > now() - make_interval(secs => $2))",
+            select from (
+                select sender, sent_at from payments where id = $1
+                union all
+                select sender, sent_at from refunds where id = $1) call
+            where sender is not null and sent_at > now() - make_interval(secs => case
+                when exists (select from processes where number = sender and ended_at is not null)
+                then $2 else $2 + $3 end))",
     );
-    query.bind(id).bind(FRESH_SECS).fetch_one(pool).await
+    query.bind(id).bind(FRESH.as_secs_f64()).bind(timeout.as_secs_f64()).fetch_one(pool).await
 }
 
 /// How much of a payment's tax-free part has gone back, may have, or is about to, in won.

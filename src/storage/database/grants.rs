@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-const GRANTS: &str = include_str!("grants.sql");
+pub(super) const GRANTS: &str = include_str!("grants.sql");
 
 /// Why a role was not given its rights. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]

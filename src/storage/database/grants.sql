@@ -74,6 +74,14 @@ grant update (next_at) on gateway_turns to :"role";
 -- The service confirms a new database. That charging goes on with another one is the operator's
 -- word, given as the owner (`kiwoom-billing resume-charging`).
 grant select, insert on database_identity to :"role";
+grant select on charging_resumptions to :"role";
+grant select, insert (reason) on charging_pauses to :"role";
+
+-- The first start says to which environment the books belong; `kiwoom-billing adopt` is the owner's.
+grant select, insert on environment to :"role";
+
+grant select, insert on processes to :"role";
+grant update (seen_at, ended_at) on processes to :"role";
 
 -- Which migrations have been applied.
 grant select on _sqlx_migrations to :"role";

@@ -3,7 +3,9 @@
 mod durability;
 pub mod errors;
 pub mod grants;
+mod pooling;
 pub mod private;
+pub mod rights;
 mod schema;
 
 use std::str::FromStr;
@@ -57,6 +59,27 @@ pub enum DatabaseError {
         /// Their names.
         tables: String,
     },
+    /// This role lacks rights without which an outcome could not be recorded.
+    #[error(
+        "{role} 역할에 없는 권한이 있습니다: {rights}. 소유자 역할로 다음을 실행해 주세요 (role {role} lacks \
+         these rights; run as the owner): kiwoom-billing migrate --grant-to {role}"
+    )]
+    Lacking {
+        /// This role.
+        role: String,
+        /// As `update (state) on payments`.
+        rights: String,
+    },
+    /// A pooler gives each transaction another connection of the server.
+    #[error(
+        "DATABASE_URL의 풀러(PgBouncer 등)가 트랜잭션마다 서버 연결을 바꿉니다. 살아 있는 프로세스의 \
+         잠금이 사라지므로 쓸 수 없습니다. 서버에 직접 연결하거나 세션 풀링(pool_mode = session)을 쓰고, \
+         프로세스마다 DATABASE_MAX_CONNECTIONS + 3개의 연결을 두세요 (the pooler behind DATABASE_URL \
+         changes the server's connection with each transaction, which loses the lock of a living \
+         process: connect to the server itself, or take session pooling, pool_mode = session, with \
+         DATABASE_MAX_CONNECTIONS + 3 connections for each process)"
+    )]
+    TransactionPooling,
     /// It may lose what it has committed.
     #[error("{}", durability::advice(.0))]
     NotDurable(Vec<String>),
@@ -65,7 +88,13 @@ pub enum DatabaseError {
 /// Connects to `DATABASE_URL`, or to a private server, and brings the schema up to date.
 pub async fn open(config: &Config) -> Result<(PgPool, Option<PrivateServer>), DatabaseError> {
     let (options, private) = match &config.database_url {
-        Some(url) => (PgConnectOptions::from_str(url.expose_secret())?, None),
+        Some(url) => {
+            let options = PgConnectOptions::from_str(url.expose_secret())?;
+            if pooling::is_by_transaction(&options).await? {
+                return Err(DatabaseError::TransactionPooling);
+            }
+            (options, None)
+        }
         None => {
             let start = StartOptions::new(&config.data_dir);
             let server = start.pg_bin_dir(config.pg_bin_dir.as_deref()).start().await?;
@@ -77,9 +106,14 @@ pub async fn open(config: &Config) -> Result<(PgPool, Option<PrivateServer>), Da
     Ok((pool, private))
 }
 
-/// Whether the database is fit for the service: where money is real, one that may lose a commit is
-/// not. What is only unwise is warned of.
+/// Whether the database is fit for the service: one in which an outcome could not be recorded is
+/// not, nor, where money is real, one that may lose a commit. What is only unwise is warned of.
 pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseError> {
+    let lacking = rights::lacking(pool).await?;
+    if !lacking.is_empty() {
+        let (role, rights) = (schema::role(pool), lacking.join(", "));
+        return Err(DatabaseError::Lacking { role, rights });
+    }
     let weaknesses = durability::weaknesses(pool).await?;
     if is_production && !weaknesses.is_empty() {
         return Err(DatabaseError::NotDurable(weaknesses));

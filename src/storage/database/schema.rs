@@ -1,15 +1,19 @@
 //! Brings the schema up to date, or finds that it is: a role that may change nothing runs the
 //! service when the owner has run `kiwoom-billing migrate --grant-to` before.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
 
 use crate::storage::database::{DatabaseError, MIGRATIONS};
 
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Applies what is missing. As a role that may not, it is an error that something is.
 pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
     if !is_up_to_date(pool).await? {
-        MIGRATIONS.run(pool).await.map_err(|error| match error {
+        migrate(pool).await.map_err(|error| match error {
             MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) if is_refused(&e) => {
                 DatabaseError::Outdated(role(pool))
             }
@@ -21,6 +25,21 @@ pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
         return Ok(());
     }
     Err(DatabaseError::NotGranted { role: role(pool), tables: tables.join(", ") })
+}
+
+/// Applies the migrations, and says so when another process is at it for long.
+async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    let run = MIGRATIONS.run(pool);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            done = &mut run => return done,
+            () = tokio::time::sleep(PATIENCE) => tracing::warn!(
+                "마이그레이션을 기다리는 중입니다 (the migrations are not done yet: another process may \
+                 be at them, or hold a lock on a table)"
+            ),
+        }
+    }
 }
 
 /// Whether the tables are this role's own, so that it can change them and their triggers.
@@ -64,6 +83,6 @@ fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     code.is_some_and(|code| codes.contains(&&*code))
 }
 
-fn role(pool: &PgPool) -> String {
+pub(super) fn role(pool: &PgPool) -> String {
     pool.connect_options().get_username().to_owned()
 }

@@ -147,7 +147,9 @@ async fn a_process_stopped_after_its_intent_does_not_send_the_refund() {
 async fn what_a_person_found_out_meanwhile_stands() {
     let mut paused = Paused::start().await;
     let key = paused.service.register().await;
-    let other = paused.world.service("other", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
+    // Whoever only stands still may send for one time-out yet.
+    let settings = [("SCHEDULER_INTERVAL_SECS", "1"), ("KIWOOM_TIMEOUT_SECS", "5")];
+    let other = paused.world.service("other", &settings).await;
     paused.slow_commits("payments").await;
     let paying = paused.post("/billing/pay", one_off(&key));
     paused.stop_in_commit().await;
@@ -158,7 +160,9 @@ async fn what_a_person_found_out_meanwhile_stands() {
         &mut paused.db,
         "select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'
             and objid::bigint = (select sender from payments where state = 'sending')
-            and database = (select oid from pg_database where datname = current_database())",
+            and database = (select oid from pg_database where datname = current_database());
+         update processes set seen_at = now() - interval '1 hour'
+         where number = (select sender from payments where state = 'sending')",
     )
     .await;
     let list = || other.get("/billing/payments?status=unknown");

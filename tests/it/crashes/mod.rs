@@ -6,7 +6,9 @@ mod idempotency_recovery;
 mod interrupted_calls;
 mod interrupted_renewals;
 mod kills_and_failovers;
+mod living_processes;
 mod outcome_journal;
+mod poolers;
 mod process_and_database_loss;
 mod replicas;
 mod rolling_restart;
@@ -44,12 +46,17 @@ pub async fn once(app: &TestApp, path: &str, body: &Value) -> Reply {
 
 /// Where the lock of the process's number is held, while it is.
 const HOLDERS: &str = "select pid from pg_locks where locktype = 'advisory'
-    and objid::bigint = $1
+    and objid::bigint = $1::bigint
     and database = (select oid from pg_database where datname = current_database())";
 
-/// Cuts the connection that tells PostgreSQL that `app` is alive. It is back two seconds later.
+/// Cuts the connection that tells PostgreSQL that `app` is alive, as if that had been long ago. It is
+/// back two seconds later.
 pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
-    let sql = format!("select pg_terminate_backend(pid, 5000) from ({HOLDERS}) holders");
+    let sql = format!(
+        "with long_ago as (
+            update processes set seen_at = now() - interval '1 hour' where number = $1::bigint)
+         select pg_terminate_backend(pid, 5000) from ({HOLDERS}) holders"
+    );
     let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
     let number = i64::from(app.service.ctx.instance.number());
     let cut: Vec<bool> = query.bind(number).fetch_all(&seen_by.service.ctx.pool).await.unwrap();
@@ -70,15 +77,22 @@ pub async fn take_over(slow: &TestApp, other: &TestApp, path: &str, body: &Value
     panic!("the lock was always back");
 }
 
-/// Waits until PostgreSQL knows again that `app` is alive.
+/// Waits until PostgreSQL knows again that `app` is alive, and until it has just said so: it looks
+/// again two seconds later.
 pub async fn until_alive(app: &TestApp, seen_by: &TestApp) {
     let number = i64::from(app.service.ctx.instance.number());
+    let sql = format!(
+        "select extract(epoch from seen_at)::text from processes
+         where number = $1::bigint and exists ({HOLDERS})"
+    );
+    let mut first = None;
     for _ in 0..1000 {
-        let query = sqlx::query_scalar(HOLDERS).bind(number);
-        let pid: Option<i32> = query.fetch_optional(&seen_by.service.ctx.pool).await.unwrap();
-        if pid.is_some() {
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(&*sql)).bind(number);
+        let seen: Option<String> = query.fetch_optional(&seen_by.service.ctx.pool).await.unwrap();
+        if seen.is_some() && first.is_some() && seen != first {
             return;
         }
+        first = first.or(seen);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the lock is not taken again");

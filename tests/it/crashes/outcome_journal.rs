@@ -1,5 +1,5 @@
 //! Outcomes that the database does not take, for whatever reason: waited out, kept in `DATA_DIR`, and
-//! recorded by the next start.
+//! recorded by another process when their own is gone.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::{begin, delay_after};
-use crate::support::app::one_off;
+use crate::support::app::{Reply, one_off};
 use crate::support::postgres::SERVICE;
 use crate::support::process::{ONCE, Process, World};
 
@@ -63,8 +63,9 @@ async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_n
     refuse(&mut owner, false).await;
 
     let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
-    let approved = payment(&service, "KEPT-1").await;
-    assert_eq!(approved["status"], "approved");
+    let approved = |reply: &Reply| reply.data(200)["status"] == "approved";
+    let ask = || service.get("/billing/payment/KEPT-1");
+    let approved = service.until(ask, approved).await.data(200);
     assert_eq!(approved["transactionId"], world.ledger().await[0]["transactionId"]);
     let repeated = service.try_post("/billing/pay", ONCE, &order(&key)).await.unwrap().data(200);
     assert_eq!(repeated["id"], approved["id"]);
@@ -87,8 +88,8 @@ async fn a_refund_too() {
     refuse(&mut owner, false).await;
 
     let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
-    let refunds = service.get("/billing/refunds").await.data(200)["items"].clone();
-    assert_eq!(refunds[0]["status"], "refunded", "{refunds}");
+    let refunded = |reply: &Reply| reply.data(200)["items"][0]["status"] == "refunded";
+    service.until(|| service.get("/billing/refunds"), refunded).await;
     assert_eq!(payment(&service, "KEPT-1").await["refundableAmount"], 6900);
 }
 
@@ -128,7 +129,7 @@ async fn a_row_that_a_failover_lost_is_written_again_with_its_outcome() {
     let reply = service.until(ask, |reply| reply.status == 200).await;
     let found = reply.data(200);
     assert_eq!((&found["amount"], &found["customerId"]), (&json!(9900), &json!("user123")));
-    let approved = |reply: &crate::support::app::Reply| reply.data(200)["status"] == "approved";
+    let approved = |reply: &Reply| reply.data(200)["status"] == "approved";
     service.until(ask, approved).await;
     assert!(service.output().contains("written again"));
 }

@@ -1,6 +1,9 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
+mod environment;
 mod least_privilege;
 mod migrate_and_start;
 mod restored_database;
+mod rights;
+mod rolled_back_database;
 mod schema_changes;

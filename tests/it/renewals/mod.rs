@@ -6,6 +6,7 @@ mod intervals;
 mod midnight_and_races;
 mod replacement_card;
 mod retries;
+mod skewed_clock;
 mod unknown_periods;
 
 use chrono::NaiveDate;

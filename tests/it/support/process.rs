@@ -265,7 +265,8 @@ async fn reply(response: reqwest::Response) -> reqwest::Result<Reply> {
     Ok(Reply { status, headers, text: response.text().await? })
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -1,0 +1,24 @@
+//! Looks every two seconds at what may change under a running service: whether the schedule may
+//! charge, and whether what is sent can be recorded.
+
+use std::time::Duration;
+
+use crate::context::AppState;
+
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Runs until the service is told to stop. A database that is away is told of by others.
+pub async fn run(ctx: AppState) {
+    loop {
+        tokio::select! {
+            () = ctx.stop.cancelled() => return,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+        if let Err(error) = ctx.rights.check(&ctx.pool).await {
+            tracing::debug!(%error, "the rights of the role were not looked at");
+        }
+        if let Err(error) = ctx.guard.may_charge(&ctx.pool).await {
+            tracing::debug!(%error, "the database was not looked at");
+        }
+    }
+}

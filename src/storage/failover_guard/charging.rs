@@ -1,0 +1,72 @@
+//! Whether the schedule may charge, and why not.
+
+use std::fmt;
+
+use chrono::Duration;
+
+use crate::storage::failover_guard::identity::Identity;
+use crate::storage::failover_guard::outside::Pause;
+
+/// Whether the schedule may charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charging {
+    /// The database is the one it was.
+    On,
+    /// Nothing is charged.
+    Paused(Why),
+    /// On, and the database does not let the service see which server it is.
+    Unguarded,
+}
+
+/// Why nothing is charged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is another database.
+    Replaced {
+        /// The one that charging was confirmed for.
+        confirmed: Box<Identity>,
+        /// The one that it is.
+        present: Box<Identity>,
+    },
+    /// An operator said so, or the database lacks what was seen in it.
+    Paused(Pause),
+    /// This machine's clock is that far ahead of the database's, or behind it when negative.
+    Clock(Duration),
+}
+
+impl Why {
+    /// The word in health.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Replaced { .. } => "replaced",
+            Self::Paused(_) => "paused",
+            Self::Clock(_) => "clock",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resume = "결제 기록을 KiwoomPay와 대조한 뒤 `kiwoom-billing resume-charging`을 실행해 주세요 \
+             (compare the books with KiwoomPay, then run `kiwoom-billing resume-charging`)";
+        match self {
+            Self::Replaced { confirmed, present } => write!(
+                f,
+                "데이터베이스가 복원되었거나 다른 서버로 넘어갔습니다 (the database was restored or \
+                 failed over): {confirmed} → {present}. {resume}"
+            ),
+            Self::Paused(Pause { at, reason }) => write!(
+                f,
+                "{}부터 정기 청구가 멈춰 있습니다 (scheduled charging is paused): {reason}. {resume}",
+                kiwoom_clock::rfc3339_kst(*at)
+            ),
+            Self::Clock(ahead) => write!(
+                f,
+                "이 서버의 시계가 데이터베이스의 시계와 {}초 다릅니다. 맞출 때까지 정기 청구를 하지 \
+                 않습니다 (this machine's clock is {0} seconds ahead of the database's; nothing \
+                 scheduled is charged until they agree)",
+                ahead.num_seconds()
+            ),
+        }
+    }
+}

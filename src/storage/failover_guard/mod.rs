@@ -1,0 +1,214 @@
+//! The time-travel guard: scheduled charging pauses when PostgreSQL is not the one it was.
+//!
+//! A database that was restored from a backup, whose volume was rolled back, or whose replica took
+//! over without the last commits, may have lost intents of charges that were sent: charging their
+//! periods again would charge twice. Such a database has another system identifier, timeline or oid
+//! of its tables, or lacks an event that a process has seen in it. Then nothing is charged by the
+//! schedule until an operator has compared the books with KiwoomPay's merchant pages and says so
+//! (`kiwoom-billing resume-charging`). What a caller asks for goes on: that is a person's or a
+//! merchant's own decision, under his own order number.
+//!
+//! An operator pauses before a restore himself (`kiwoom-billing pause-charging`). A pause is kept in
+//! the database, for every process, and by each process outside it, which the restore does not wipe.
+
+mod charging;
+mod identity;
+mod outside;
+mod pauses;
+mod skew;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use kiwoom_clock::Clock;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, PgPool};
+
+pub use charging::{Charging, Why};
+pub use outside::Pause;
+use outside::{Files, Known, Mark};
+
+/// What this process knows of it.
+#[derive(Debug)]
+pub struct Guard {
+    clock: Clock,
+    files: Files,
+    known: Mutex<Known>,
+    /// One look at a time.
+    looking: tokio::sync::Mutex<()>,
+    unguarded: AtomicBool,
+    /// The pause that was told of last.
+    told: Mutex<Option<&'static str>>,
+    /// Whether it has been said that `DATA_DIR` takes nothing.
+    unkept: AtomicBool,
+}
+
+impl Guard {
+    /// With what is kept in `data_dir`. `clock`: to compare this machine's with the database's.
+    pub fn open(data_dir: &Path, clock: Clock) -> std::io::Result<Self> {
+        let files = Files::new(data_dir);
+        Ok(Self {
+            known: Mutex::new(files.read()?),
+            clock,
+            files,
+            looking: tokio::sync::Mutex::default(),
+            unguarded: AtomicBool::new(false),
+            told: Mutex::default(),
+            unkept: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the schedule may charge now. Raises the alert once for each pause.
+    pub async fn may_charge(&self, pool: &PgPool) -> sqlx::Result<bool> {
+        let charging = self.look(pool).await?;
+        let unguarded = charging == Charging::Unguarded;
+        if !self.unguarded.swap(unguarded, Ordering::SeqCst) && unguarded {
+            tracing::warn!(
+                "this database does not say which one it is: after a restore or a failover, stop \
+                 the service and compare the books before charging goes on"
+            );
+        }
+        Ok(self.told(&charging))
+    }
+
+    /// Raises the alert when it is paused since now.
+    fn told(&self, charging: &Charging) -> bool {
+        let why = match charging {
+            Charging::Paused(why) => Some(why),
+            Charging::On | Charging::Unguarded => None,
+        };
+        let name = why.map(Why::name);
+        let before = std::mem::replace(&mut *lock(&self.told), name);
+        if let Some(why) = why.filter(|_| before != name) {
+            tracing::error!(alert = true, why = why.name(), "scheduled charging is paused: {why}");
+        }
+        why.is_none()
+    }
+
+    /// Whether an intent of the schedule may be committed by `db`'s transaction. A restore or a
+    /// failover between a look and the intent is seen here.
+    pub async fn may_commit(&self, db: &mut PgConnection) -> sqlx::Result<bool> {
+        let known = lock(&self.known).clone();
+        if known.pause.is_some() {
+            return Ok(false);
+        }
+        let skew = skew::Comparison::make(&self.clock, &mut *db).await?.skew();
+        if let Some(skew) = skew {
+            return Ok(self.told(&Charging::Paused(Why::Clock(skew))));
+        }
+        let mark = known.mark.as_ref();
+        let sql = format!(
+            "select not {} and ($1::bigint is null or exists (
+                select from events where seq = $1 and id = $2))",
+            pauses::IS_PAUSED
+        );
+        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(mark.map(|mark| mark.seq));
+        let may: bool = query.bind(mark.map(|mark| mark.id)).fetch_one(&mut *db).await?;
+        Ok(may && (self.unguarded.load(Ordering::SeqCst) || identity::is_confirmed(db).await?))
+    }
+
+    /// Looks. The first look at a new database confirms it.
+    pub async fn look(&self, pool: &PgPool) -> sqlx::Result<Charging> {
+        let _one_at_a_time = self.looking.lock().await;
+        let pause = self.follow(pool).await?;
+        let identity = identity::look(pool).await?;
+        let unguarded = identity.is_none();
+        if let Some((confirmed, present)) = identity
+            && confirmed != present
+        {
+            let (confirmed, present) = (Box::new(confirmed), Box::new(present));
+            return Ok(Charging::Paused(Why::Replaced { confirmed, present }));
+        }
+        if let Some(pause) = pause {
+            return Ok(Charging::Paused(Why::Paused(pause)));
+        }
+        if let Some(skew) = skew::Comparison::make(&self.clock, pool).await?.skew() {
+            return Ok(Charging::Paused(Why::Clock(skew)));
+        }
+        Ok(if unguarded { Charging::Unguarded } else { Charging::On })
+    }
+
+    /// Compares what is known outside the database with what is in it: a pause on either side holds
+    /// on both, until it was resumed from; an event that is missing pauses.
+    async fn follow(&self, pool: &PgPool) -> sqlx::Result<Option<Pause>> {
+        let mut before = lock(&self.known).clone();
+        if let Some(pause) = self.files.pause()? {
+            before.pause = Some(pause);
+        }
+        let mut now = before.clone();
+        let found = pauses::look(pool, now.mark.as_ref()).await?;
+        let stands = |at| found.resumed_at.is_none_or(|resumed_at| at > resumed_at);
+        now.pause = now.pause.filter(|pause| stands(pause.at));
+        now.mark = now.mark.filter(|mark| stands(mark.seen_at));
+        if now.mark.is_none() {
+            before.mark = None;
+        }
+        let missing = now.mark.clone().filter(|_| !found.holds_mark);
+        now.pause = match (found.pause(), now.pause, missing) {
+            (Some(pause), ..) => Some(pause),
+            (None, Some(held), _) => Some(pauses::pause(pool, held.reason).await?),
+            (None, None, Some(mark)) => Some(pauses::pause(pool, behind(&mark)).await?),
+            (None, None, None) => None,
+        };
+        if now.pause.is_none() {
+            now.mark = found.newest();
+        }
+        let pause = now.pause.clone();
+        if let Err(error) = self.files.write(&before, &now)
+            && !self.unkept.swap(true, Ordering::SeqCst)
+        {
+            tracing::warn!(
+                %error,
+                "DATA_DIR takes nothing: a database that goes back in time while no process runs is \
+                 not noticed"
+            );
+        }
+        *lock(&self.known) = now;
+        Ok(pause)
+    }
+
+    /// The operator's word that nothing is missing, or that what was is settled. Gives why it was
+    /// paused.
+    pub async fn resume(&self, pool: &PgPool, reason: Option<&str>) -> sqlx::Result<Option<Why>> {
+        let Charging::Paused(why) = self.look(pool).await? else { return Ok(None) };
+        if let Why::Clock(_) = why {
+            return Ok(Some(why));
+        }
+        let held = lock(&self.known).pause.as_ref().map(|pause| pause.at);
+        let mut tx = pool.begin().await?;
+        if let Why::Replaced { present, .. } = &why {
+            identity::confirm(&mut *tx, present, reason).await?;
+        }
+        pauses::resume(&mut *tx, reason, held).await?;
+        tx.commit().await?;
+        // The file of this folder goes; other processes see the resumption.
+        self.look(pool).await?;
+        Ok(Some(why))
+    }
+
+    /// The operator's pause, first outside the database: it holds although that is away.
+    pub fn hold(&self, reason: &str) -> std::io::Result<Pause> {
+        let pause = Pause { at: self.clock.host_now(), reason: reason.to_owned() };
+        let before = lock(&self.known).clone();
+        self.files.write(&before, &Known { pause: Some(pause.clone()), ..before.clone() })?;
+        Ok(pause)
+    }
+
+    /// Then in the database, where every process sees it within seconds.
+    pub async fn pause(&self, pool: &PgPool, held: Pause) -> sqlx::Result<()> {
+        pauses::pause(pool, held.reason).await.map(drop)
+    }
+}
+
+fn behind(Mark { seq, id, seen_at }: &Mark) -> String {
+    let at = kiwoom_clock::rfc3339_kst(*seen_at);
+    format!(
+        "{at}에 있던 이벤트 {seq}({id})가 데이터베이스에 없습니다: 이전 상태로 되돌아갔습니다 (event \
+         {seq}, seen at {at}, is missing: the database went back in time)"
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

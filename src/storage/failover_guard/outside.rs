@@ -1,0 +1,101 @@
+//! What is known of the database outside it, in memory and in `DATA_DIR`: a restore takes back the
+//! database, and not this.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+const PAUSE_FILE: &str = "charging_paused";
+const MARK_FILE: &str = "high_water_mark";
+
+/// Scheduled charging is paused since then, by the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The operator's words, or what was found.
+    pub reason: String,
+}
+
+/// The newest event that was seen in the database. Every intent, outcome and change of money writes
+/// one, and none is ever removed: a database without it has lost what came with it and after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its number.
+    pub seq: i64,
+    /// Its id, which no other event gets: a number may be given again after a restore.
+    pub id: Uuid,
+    /// When it was seen, by the database's clock.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// What this process knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The pause, when there is one.
+    pub pause: Option<Pause>,
+    /// `None` before the first event.
+    pub mark: Option<Mark>,
+}
+
+/// The files in `DATA_DIR`.
+#[derive(Clone, Debug)]
+pub struct Files(PathBuf);
+
+impl Files {
+    /// Those in `data_dir`.
+    pub fn new(data_dir: &Path) -> Self {
+        Self(data_dir.to_owned())
+    }
+
+    /// What they hold.
+    pub fn read(&self) -> io::Result<Known> {
+        Ok(Known { pause: self.pause()?, mark: read(&self.0.join(MARK_FILE))? })
+    }
+
+    /// The pause alone, which another process or `pause-charging` may have written.
+    pub fn pause(&self) -> io::Result<Option<Pause>> {
+        read(&self.0.join(PAUSE_FILE))
+    }
+
+    /// Brings them up to date: `before` is what they hold.
+    pub fn write(&self, before: &Known, now: &Known) -> io::Result<()> {
+        if before.pause != now.pause {
+            self.set(PAUSE_FILE, now.pause.as_ref())?;
+        }
+        let event = |known: &Known| known.mark.as_ref().map(|mark| mark.id);
+        if event(before) != event(now) {
+            self.set(MARK_FILE, now.mark.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, name: &str, value: Option<&impl Serialize>) -> io::Result<()> {
+        let path = self.0.join(name);
+        let Some(value) = value else {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        };
+        std::fs::create_dir_all(&self.0)?;
+        // Several processes may share the folder.
+        let draft = self.0.join(format!("{name}.{}", Uuid::now_v7().simple()));
+        std::fs::write(&draft, serde_json::to_vec(value)?)?;
+        std::fs::rename(draft, path)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
