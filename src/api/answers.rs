@@ -114,6 +114,7 @@ pub fn payment_method(payment: &Payment) -> &str {
 /// The status of the API; see [`PaymentBody`].
 pub fn payment_status(payment: &Payment) -> &'static str {
     match payment.state {
+        State::Sending if payment.overdue => "unknown",
         State::Sending | State::Ready => "pending",
         State::Declined | State::Closed | State::Expired => "declined",
         State::Unknown | State::Mismatch => "unknown",
@@ -125,15 +126,23 @@ pub fn payment_status(payment: &Payment) -> &'static str {
 
 /// Each status of a payment as a condition on its columns.
 pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
-    ("pending", "state = 'sending'"),
+    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)"),
     ("approved", "state = 'approved' and refunded_amount = 0"),
     ("declined", "state = 'declined'"),
-    ("unknown", "state = 'unknown'"),
+    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))"),
     (
         "partially_refunded",
         "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
     ),
     ("refunded", "state = 'approved' and refunded_amount = amount"),
+];
+
+/// Each status of a refund as a condition on its columns.
+pub const REFUND_STATUSES: &[(&str, &str)] = &[
+    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)"),
+    ("refunded", "state = 'refunded'"),
+    ("declined", "state = 'declined'"),
+    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))"),
 ];
 
 /// A refund.
@@ -164,6 +173,7 @@ impl From<Refund> for RefundBody {
             amount: refund.amount.get(),
             tax_free_amount: Some(refund.tax_free_amount).filter(|part| *part > 0),
             status: match refund.state {
+                RefundState::Sending if refund.overdue => "unknown",
                 RefundState::Sending => "pending",
                 RefundState::Refunded => "refunded",
                 RefundState::Declined => "declined",

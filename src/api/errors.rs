@@ -22,6 +22,7 @@ impl From<NotCharged> for ApiError {
     fn from(reason: NotCharged) -> Self {
         match reason {
             NotCharged::Stopping => Code::ShuttingDown.into(),
+            NotCharged::Paused => Code::ChargingPaused.into(),
             NotCharged::NoTurn(reason) => reason.into(),
             NotCharged::Gateway(error) => not_sent(error),
             NotCharged::TakenOver => Code::RequestInProgress.into(),

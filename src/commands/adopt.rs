@@ -11,7 +11,7 @@ use crate::storage::environment::{self, EnvironmentError, Settings};
 pub async fn run(config: Config, cpid: &str, retire: bool, reason: &str) -> Done {
     telemetry::init(&config);
     check_reason(reason)?;
-    let (pool, private) = database::open(&config).await?;
+    let (pool, private) = database::open_existing(&config).await?;
     let before = environment::books(&pool).await?;
     let adopted = if retire {
         environment::retire(&pool, cpid, reason).await

@@ -51,7 +51,7 @@ pub enum KeysCommand {
 /// Does it. The service may be running, and learns of it by itself.
 pub async fn run(config: Config, what: KeysCommand) -> Done {
     telemetry::init_on_stderr(&config);
-    let (pool, private) = database::open(&config).await?;
+    let (pool, private) = database::open_existing(&config).await?;
     let done = match what {
         KeysCommand::New { name, scopes, replaces, expires_days } => {
             let given = Given { name, scopes, expires_days };

@@ -3,7 +3,8 @@
 use crate::commands::{Done, check_reason, close};
 use crate::config::Config;
 use crate::service::telemetry;
-use crate::storage::database;
+use crate::storage::database::private::PrivateServerError;
+use crate::storage::database::{self, DatabaseError};
 use crate::storage::failover_guard::Guard;
 use kiwoom_clock::Clock;
 
@@ -12,6 +13,10 @@ use kiwoom_clock::Clock;
 pub async fn run(config: Config, reason: &str) -> Done {
     telemetry::init(&config);
     check_reason(reason)?;
+    let opened = database::open_existing(&config).await;
+    if let Err(error @ DatabaseError::Private(PrivateServerError::NotMade(_))) = opened {
+        return Err(error.into());
+    }
     let guard = Guard::open(&config.data_dir, Clock::system())?;
     let pause = guard.hold(reason)?;
     println!(
@@ -19,7 +24,7 @@ pub async fn run(config: Config, reason: &str) -> Done {
          wipe).",
         config.data_dir.display()
     );
-    let (pool, private) = database::open(&config).await?;
+    let (pool, private) = opened?;
     guard.pause(&pool, pause).await?;
     println!(
         "정기 청구를 멈췄습니다. 모든 프로세스가 몇 초 안에 따릅니다 (scheduled charging is paused; every \

@@ -31,6 +31,10 @@ fn greet(service: &Service) {
         println!("  결제 예제 {base}/easypay/sdk-example");
         println!("  샌드박스 {base}/sandbox  (테스트 카드, 원장, 시계)");
     }
+    if let Some(private) = &service.private {
+        let made = if private.is_new() { "  (새로 만들었습니다, new)" } else { "" };
+        println!("  데이터베이스 {}{made}", private.dir().display());
+    }
     if service.ctx.api_keys.is_open() {
         println!("  API 키가 없어 누구나 호출할 수 있습니다 (개발 환경에서만). The API is open.");
     }

@@ -74,6 +74,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`.
     pub schedule: ScheduleConfig,
+    /// `GUARD_CALLERS`: what pauses the schedule holds callers' charges too.
+    pub guard_callers: bool,
     /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
     /// until its balancer has noticed. Part of the time in which a stop is over.
     pub shutdown_drain: Duration,
@@ -226,6 +228,7 @@ fn build(r: &mut Reader) -> Option<Config> {
             renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
             price_rise_fallback: PriceRiseFallback::read(r),
         },
+        guard_callers: r.switch("GUARD_CALLERS", false),
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",
             0..=3,

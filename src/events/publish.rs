@@ -58,7 +58,11 @@ async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::R
 
 /// The object of an event as the API shows it: after the change, or before it when it is gone.
 async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
-    let Some(Json(row)) = event.after.or(event.before) else { return Ok(Value::Null) };
+    let Some(Json(mut row)) = event.after.or(event.before) else { return Ok(Value::Null) };
+    // The object as it was, not what has become of its call since.
+    if let Some(row) = row.as_object_mut() {
+        row.remove("call_ends_by");
+    }
     Ok(match event.object {
         Object::BillingKey => {
             let sql = concat!(

@@ -68,6 +68,8 @@ pub enum Waiting {
 pub enum NotCharged {
     /// The service was told to stop.
     Stopping,
+    /// Charging is paused, and with `GUARD_CALLERS` for callers too.
+    Paused,
     /// Too many calls.
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
@@ -115,7 +117,12 @@ impl Ready {
     pub async fn new(ctx: &Context, waiting: Waiting) -> Result<Self, NotCharged> {
         let turn = turn(ctx, waiting).await?;
         let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
-        Ok(Self { ticket, transaction: ctx.begin().await? })
+        let mut transaction = ctx.begin().await?;
+        let guarded = waiting == Waiting::Caller && ctx.config.guard_callers;
+        if guarded && !ctx.guard.may_commit(&mut transaction).await? {
+            return Err(NotCharged::Paused);
+        }
+        Ok(Self { ticket, transaction })
     }
 
     /// The intent, its commit, the call, the record: the payment as approved, declined or unknown.
@@ -155,9 +162,9 @@ async fn intend(
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
-            initiated_by, sender, method, created_at, sent_at, tax_free_amount)
+            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            now(), $15)
+            now(), $15, now() + make_interval(secs => $16))
          returning ",
         payment_columns!()
     ));
@@ -177,6 +184,7 @@ async fn intend(
         .bind(ctx.instance.number())
         .bind(ctx.clock.now())
         .bind(draft.tax_free_amount)
+        .bind(store::call_secs(ctx.config.kiwoom.timeout))
         .fetch_one(&mut *transaction)
         .await?;
     Ok(Intended { transaction, payment, draft })

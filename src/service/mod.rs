@@ -24,6 +24,7 @@ use kiwoom_sandbox::Sandbox;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -59,6 +60,12 @@ const GOODBYE: Duration = Duration::from_millis(500);
 /// Why the service does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// `HOST` and `PORT`, which another program listens on.
+    #[error(
+        "{0}은(는) 다른 프로그램이 사용 중입니다. 이미 실행 중인 서비스를 멈추거나 PORT를 바꿔 주세요 (another \
+         program listens on {0}: stop the service that is running, or set another PORT)"
+    )]
+    InUse(SocketAddr),
     /// `HOST` and `PORT`.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -101,7 +108,8 @@ pub struct Service {
     server: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     events: JoinHandle<()>,
-    private: Option<PrivateServer>,
+    /// The database server of development, when there is no `DATABASE_URL`.
+    pub private: Option<PrivateServer>,
     /// While it is held, other processes see this one as alive.
     alive: DropGuard,
 }
@@ -115,7 +123,7 @@ impl Service {
         environment::check(&pool, &environment::Settings::of(&config)).await?;
         let vault = vault(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
-        let listener = server::listen(wanted).map_err(|e| StartError::Listen(wanted, e))?;
+        let listener = listen(wanted)?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
         let api_keys = ApiKeys::open(&pool, &config).await?;
@@ -127,14 +135,7 @@ impl Service {
         let ended = CancellationToken::new();
         let alive = ended.clone().drop_guard();
         let instance = Instance::register(&pool, &config.data_dir, ended).await?;
-        let (journal, writable) = OutcomeJournal::open(&config.data_dir, instance.number());
-        if let Err(error) = writable {
-            tracing::error!(
-                alert = true,
-                %error,
-                "DATA_DIR cannot be written: an outcome that the database does not take would be lost"
-            );
-        }
+        let journal = open_journal(&config.data_dir, instance);
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = clock(&config)?;
@@ -219,6 +220,25 @@ pub(crate) fn clock(config: &Config) -> Result<Clock, StartError> {
         return clock_file::load(&config.data_dir.join("sandbox")).map_err(StartError::DataDir);
     }
     Ok(Clock::system())
+}
+
+fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
+    server::listen(wanted).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse(wanted),
+        _ => StartError::Listen(wanted, error),
+    })
+}
+
+fn open_journal(data_dir: &Path, instance: Instance) -> OutcomeJournal {
+    let (journal, writable) = OutcomeJournal::open(data_dir, instance.number());
+    if let Err(error) = writable {
+        tracing::error!(
+            alert = true,
+            %error,
+            "DATA_DIR cannot be written: an outcome that the database does not take would be lost"
+        );
+    }
+    journal
 }
 
 /// The sandbox on the service's own port, with a clock that walks.

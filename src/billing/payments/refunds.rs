@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PaymentBody, RefundAnswer, RefundBody, refund_answer};
+use crate::api::answers::{PaymentBody, REFUND_STATUSES, RefundAnswer, RefundBody, refund_answer};
 use crate::billing::payments::not_settled;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
@@ -123,29 +123,29 @@ pub async fn refund(
 /// Which refunds to list.
 pub struct ListRequest {
     payment_id: Option<PaymentId>,
-    state: Option<RefundState>,
+    status: Option<StatusFilter>,
     paging: Paging,
 }
 
-described!(RefundState, description::one_of(["pending", "refunded", "declined", "unknown"]));
+/// A status of refunds, as a condition on their columns.
+pub struct StatusFilter(&'static str);
 
-impl FromField for RefundState {
+described!(
+    StatusFilter as "RefundState",
+    description::one_of(REFUND_STATUSES.iter().map(|row| row.0))
+);
+
+impl FromField for StatusFilter {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        let words = [
-            ("pending", Self::Sending),
-            ("refunded", Self::Refunded),
-            ("declined", Self::Declined),
-            ("unknown", Self::Unknown),
-        ];
-        one_of(value, &words)
+        one_of(value, REFUND_STATUSES).map(Self)
     }
 }
 
 impl FromFields for ListRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let payment_id = f.optional("paymentId");
-        let state = f.optional("status");
-        Some(Self { payment_id, state, paging: Paging::from_fields(f)? })
+        let status = f.optional("status");
+        Some(Self { payment_id, status, paging: Paging::from_fields(f)? })
     }
 }
 
@@ -154,7 +154,7 @@ impl FromFields for ListRequest {
     get, path = "/billing/refunds", tag = "billing",
     params(
         ("paymentId" = inline(Option<PaymentId>), Query),
-        ("status" = inline(Option<RefundState>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = inline(Option<Cursor>), Query),
     ),
@@ -163,9 +163,10 @@ impl FromFields for ListRequest {
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    let ListRequest { payment_id, state, paging } = request;
-    let rows =
-        store::list_refunds(&ctx.pool, payment_id, state, paging.before, paging.fetch()).await?;
+    let ListRequest { payment_id, status, paging } = request;
+    let condition = status.map(|status| status.0);
+    let rows = store::list_refunds(&ctx.pool, payment_id, condition, paging.before, paging.fetch());
+    let rows = rows.await?;
     Ok(answer::ok(paging.page(rows, |r| r.id.0, RefundBody::from)))
 }
 

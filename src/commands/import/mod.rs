@@ -33,7 +33,7 @@ pub async fn run(config: Config, file: &Path, dry_run: bool) -> Done {
     telemetry::init(&config);
     let sheet = Sheet::read(file)?;
     let clock = service::clock(&config)?;
-    let (pool, private) = database::open(&config).await?;
+    let (pool, private) = database::open_existing(&config).await?;
     let imported = async {
         let vault = service::vault(&config, &pool).await?;
         let rules = config.schedule.rules.clone();

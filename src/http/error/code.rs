@@ -39,6 +39,7 @@ pub enum Code {
     GatewayUnavailable,
     DatabaseUnavailable,
     ShuttingDown,
+    ChargingPaused,
     Internal,
 }
 
@@ -121,6 +122,9 @@ impl Code {
                 "The database is not available. Try again later."),
             Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting_down",
                 "서비스가 종료 중입니다.", "The service is shutting down."),
+            Self::ChargingPaused => (S::SERVICE_UNAVAILABLE, "charging_paused",
+                "데이터베이스를 확인하는 동안 결제가 멈춰 있습니다. 청구된 금액은 없습니다.",
+                "Charging is paused until the database has been checked. Nothing was charged."),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal_error",
                 "서비스 내부 오류입니다. requestId로 문의하세요.",
                 "Internal error. Please report the requestId."),

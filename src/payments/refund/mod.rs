@@ -153,12 +153,14 @@ async fn intend(
     hold(tx, id, amount.get()).await?;
     let query = sqlx::query_as(concat!(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
-            created_at, sent_at)
-         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now()) returning ",
+            created_at, sent_at, call_ends_by)
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now(), now() + make_interval(secs => $8))
+         returning ",
         refund_columns!()
     ));
     let query = query.bind(request.id).bind(id).bind(amount).bind(tax_free_amount);
     let query = query.bind(&request.reason).bind(ctx.instance.number()).bind(ctx.clock.now());
+    let query = query.bind(store::call_secs(ctx.config.kiwoom.timeout));
     Ok(query.fetch_one(&mut **tx).await?)
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::terms::Terms;
-use crate::payments::store::{Payment, Refund, RefundState};
+use crate::payments::store::{Payment, Refund};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 
 /// What a list of payments is narrowed to.
@@ -67,11 +67,12 @@ pub async fn list(
     sql.build_query_as().fetch_all(pool).await
 }
 
-/// Refunds, newest first, older than `before`.
+/// Refunds, newest first, older than `before`. `condition`: a status of the API, as a condition on
+/// columns.
 pub async fn list_refunds(
     db: impl PgExecutor<'_>,
     payment: Option<PaymentId>,
-    state: Option<RefundState>,
+    condition: Option<&'static str>,
     before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Refund>> {
@@ -80,8 +81,8 @@ pub async fn list_refunds(
     if let Some(payment) = payment {
         sql.push(" and payment_id = ").push_bind(payment);
     }
-    if let Some(state) = state {
-        sql.push(" and state = ").push_bind(state);
+    if let Some(condition) = condition {
+        sql.push(" and ").push(condition);
     }
     if let Some(before) = before {
         sql.push(" and id < ").push_bind(before);

@@ -85,6 +85,10 @@ pub struct Payment {
     pub order_id: Option<PaymentId>,
     #[sqlx(default)]
     pub unexpected: Option<Reason>,
+    /// Its call has ended, and its outcome is not recorded.
+    #[serde(default)]
+    #[sqlx(default)]
+    pub overdue: bool,
 }
 
 impl Payment {
@@ -143,6 +147,9 @@ pub struct Refund {
     pub failure_message: Option<String>,
     pub created_at: DateTime<Utc>,
     pub refunded_at: Option<DateTime<Utc>>,
+    /// As in [`Payment`].
+    #[serde(default)]
+    pub overdue: bool,
 }
 
 /// How a caller names a payment.
@@ -226,8 +233,13 @@ pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sql
     Ok(own.unwrap_or(true))
 }
 
-/// Longer than an intent may be sent, by any process (`charge::in_time`).
+/// Longer than an intent may be sent, by any process (`intent::Since::in_time`).
 const FRESH: Duration = Duration::from_secs(5);
+
+/// Seconds after an intent by which its call has ended, when it takes at most `timeout`.
+pub fn call_secs(timeout: Duration) -> f64 {
+    (FRESH + timeout).as_secs_f64()
+}
 
 /// The call of the payment or refund `id` has ended without an answer: its process sends nothing for
 /// it any more.
@@ -325,11 +337,13 @@ pub async fn orphan_refunds(
     query.bind(alive).bind(secs).fetch_all(pool).await
 }
 
-/// How many payments and refunds have an unknown outcome.
+/// How many payments and refunds have an unknown outcome, those whose call has ended unrecorded too.
 pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
     let query = sqlx::query_scalar(
-        "select (select count(*) from payments where state = 'unknown')
-              + (select count(*) from refunds where state = 'unknown')",
+        "select (select count(*) from payments
+                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))
+              + (select count(*) from refunds
+                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))",
     );
     query.fetch_one(pool).await
 }

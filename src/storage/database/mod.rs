@@ -28,6 +28,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that has been idle for longer is tested before it is used.
 const UNTESTED: Duration = Duration::from_secs(1);
 
+type Opened = (PgPool, Option<PrivateServer>);
+
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -85,8 +87,18 @@ pub enum DatabaseError {
     NotDurable(Vec<String>),
 }
 
-/// Connects to `DATABASE_URL`, or to a private server, and brings the schema up to date.
-pub async fn open(config: &Config) -> Result<(PgPool, Option<PrivateServer>), DatabaseError> {
+/// Connects to `DATABASE_URL`, or to a private server, which is made when there is none, and brings
+/// the schema up to date.
+pub async fn open(config: &Config) -> Result<Opened, DatabaseError> {
+    open_on(config, StartOptions::new(&config.data_dir)).await
+}
+
+/// The same for what only makes sense on a database that is in use: none is made.
+pub async fn open_existing(config: &Config) -> Result<Opened, DatabaseError> {
+    open_on(config, StartOptions::new(&config.data_dir).existing()).await
+}
+
+async fn open_on(config: &Config, private: StartOptions) -> Result<Opened, DatabaseError> {
     let (options, private) = match &config.database_url {
         Some(url) => {
             let options = PgConnectOptions::from_str(url.expose_secret())?;
@@ -96,8 +108,7 @@ pub async fn open(config: &Config) -> Result<(PgPool, Option<PrivateServer>), Da
             (options, None)
         }
         None => {
-            let start = StartOptions::new(&config.data_dir);
-            let server = start.pg_bin_dir(config.pg_bin_dir.as_deref()).start().await?;
+            let server = private.pg_bin_dir(config.pg_bin_dir.as_deref()).start().await?;
             (server.options(DATABASE), Some(server))
         }
     };

@@ -133,3 +133,33 @@ async fn a_row_that_a_failover_lost_is_written_again_with_its_outcome() {
     service.until(ask, approved).await;
     assert!(service.output().contains("written again"));
 }
+
+/// How many payments of this status the list holds, and how many outcomes health says are unknown.
+async fn listed(service: &Process, status: &str) -> (usize, Value) {
+    let list = service.get(&format!("/billing/payments?status={status}")).await.data(200);
+    let ready = service.get("/health/ready").await.data(200);
+    (list["items"].as_array().unwrap().len(), ready["unknownOutcomes"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_has_ended_without_a_record_counts_as_unknown_until_it_is_recorded() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[]).await);
+    let key = service.register().await;
+    let mut owner = world.owner().await;
+    world.fault(delay_after("CARD-BATCH", 3_000)).await;
+    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
+    assert_eq!(listed(&service, "pending").await, (1, json!(0)));
+    // As when the time of a call is over, while the row takes no outcome.
+    owner.execute("update payments set call_ends_by = now()").await.unwrap();
+    owner.execute("begin; select from payments for update").await.unwrap();
+    assert_eq!(listed(&service, "pending").await, (0, json!(1)));
+    assert_eq!(listed(&service, "unknown").await, (1, json!(1)));
+    assert_eq!(payment(&service, "KEPT-1").await["status"], "unknown");
+    let metrics = service.get("/metrics").await.text;
+    assert!(metrics.contains("kiwoom_billing_unknown_outcomes 1"), "{metrics}");
+    owner.execute("commit").await.unwrap();
+    let approved = |reply: &Reply| reply.data(200)["status"] == "approved";
+    service.until(|| service.get("/billing/payment/KEPT-1"), approved).await;
+    assert_eq!(listed(&service, "unknown").await, (0, json!(0)));
+}

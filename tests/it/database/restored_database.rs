@@ -115,6 +115,27 @@ async fn a_copy_in_another_cluster_charges_nothing_until_it_is_confirmed() {
     copy.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_are_held_too_when_they_are_guarded() {
+    let dir = Folder::new();
+    let server = start(&dir).await;
+    let (app, key) = charged_once(&server).await;
+    let copy_dir = Folder::new();
+    let copy = start(&copy_dir).await;
+    copy_database(&server, &copy);
+    let url = copy.url(DATABASE);
+    let app = app.restart_with(&[("DATABASE_URL", &*url), ("GUARD_CALLERS", "true")]).await;
+
+    assert_eq!(app.pay(&key).await.error(503)["code"], "charging_paused");
+    assert_eq!(app.ledger().await.len(), 1);
+    resume(&copy);
+    app.pay(&key).await.data(200);
+    assert_eq!(app.ledger().await.len(), 2);
+    app.service.stop().await;
+    server.stop().await;
+    copy.stop().await;
+}
+
 /// `pg_dump` into an empty database.
 fn copy_database(from: &PrivateServer, to: &PrivateServer) {
     let script =

@@ -5,3 +5,4 @@ mod container;
 mod directions;
 mod log_injection;
 mod supply_chain;
+mod wrong_folder;

@@ -76,10 +76,10 @@ impl Cluster {
     }
 
     /// Runs `initdb` the first time. It works in a folder of its own, renamed when complete, so
-    /// that an `initdb` cut short leaves nothing that looks like a database.
-    pub async fn create_if_absent(&self, binaries: &Binaries) -> Result<(), PrivateServerError> {
+    /// that an `initdb` cut short leaves nothing that looks like a database. Whether it was made now.
+    pub async fn create_if_absent(&self, binaries: &Binaries) -> Result<bool, PrivateServerError> {
         if self.version().is_some() {
-            return self.check_owner(&self.dir);
+            return self.check_owner(&self.dir).map(|()| false);
         }
         let unfinished = self.dir.with_extension(format!("new-{}", std::process::id()));
         remove_unfinished(&self.dir);
@@ -97,7 +97,8 @@ impl Cluster {
             return Err(PrivateServerError::Initdb(reason));
         }
         fs::rename(&unfinished, &self.dir)
-            .map_err(|source| PrivateServerError::io(&self.dir, source))
+            .map_err(|source| PrivateServerError::io(&self.dir, source))?;
+        Ok(true)
     }
 
     /// Launches the server. It stops when the returned child's standard input is closed.

@@ -16,7 +16,8 @@ pub enum PrivateServerError {
          in one of these ways, or set DATABASE_URL to a PostgreSQL server that you have:\n  \
          Debian, Ubuntu:  sudo apt-get install postgresql\n  \
          Fedora, RHEL:    sudo dnf install postgresql-server\n  \
-         macOS:           brew install postgresql@17\n\
+         macOS: \
+          brew install postgresql@17\n\
          설치 위치가 다르면 PG_BIN_DIR / If it is elsewhere, set PG_BIN_DIR to the folder with \
          postgres and initdb."
     )]
@@ -27,6 +28,13 @@ pub enum PrivateServerError {
         .0.display()
     )]
     BinDir(PathBuf),
+    /// Nothing was made in this folder yet.
+    #[error(
+        "{dir}에 데이터베이스가 없습니다. 서비스를 실행한 폴더에서 실행하거나 DATA_DIR 또는 DATABASE_URL을 설정해 \
+         주세요 (no database in {dir}: run this in the folder in which the service was started, or set \
+         DATA_DIR or DATABASE_URL)", dir = .0.display()
+    )]
+    NotMade(PathBuf),
     /// The data was written by a major version that is not installed.
     #[error(
         "the data in {} is of PostgreSQL {major}, which was not found on this machine: install \
@@ -90,6 +98,10 @@ pub enum PrivateServerError {
 impl PrivateServerError {
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
+    }
+
+    pub(super) fn not_made(data_dir: &Path) -> Self {
+        Self::NotMade(std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_path_buf()))
     }
 
     /// Whether the start failed because processes of a killed server still use the data.

@@ -43,12 +43,13 @@ pub struct StartOptions {
     data_dir: PathBuf,
     pg_bin_dir: Option<PathBuf>,
     for_tests: bool,
+    existing: bool,
 }
 
 impl StartOptions {
     /// A durable server whose files are in `data_dir`, with the first PostgreSQL found.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), pg_bin_dir: None, for_tests: false }
+        Self { data_dir: data_dir.into(), pg_bin_dir: None, for_tests: false, existing: false }
     }
 
     /// The folder with `postgres` and `initdb` (`PG_BIN_DIR`); no other is looked at.
@@ -65,8 +66,18 @@ impl StartOptions {
         self
     }
 
+    /// Only a server that was made before: none is made.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
+        self
+    }
+
     /// Starts the server, or joins the one that another live service owns.
     pub async fn start(self) -> Result<PrivateServer, PrivateServerError> {
+        if self.existing && !is_made(&self.data_dir).await? {
+            return Err(PrivateServerError::not_made(&self.data_dir));
+        }
         let data_dir = create_data_dir(&self.data_dir)?;
         let cluster = Cluster::locate(&data_dir).await?;
         let lock = open_lock(&data_dir.join("owner.lock"))?;
@@ -75,7 +86,7 @@ impl StartOptions {
         // The lock is tried again each time: the owner may be on its way out.
         while !try_lock(&lock)? {
             if can_connect(&cluster).await {
-                return Ok(PrivateServer { cluster, owned: None });
+                return Ok(PrivateServer { cluster, is_new: false, owned: None });
             }
             if Instant::now() > deadline {
                 return Err(PrivateServerError::OwnerSilent(data_dir));
@@ -89,11 +100,11 @@ impl StartOptions {
         let wanted = cluster.version();
         let binaries = binaries::find(self.pg_bin_dir.as_deref(), wanted).await?;
         postmaster::end_previous(&cluster, &binaries).await?;
-        cluster.create_if_absent(&binaries).await?;
+        let is_new = cluster.create_if_absent(&binaries).await?;
         let mut child = launch(&cluster, &binaries, self.for_tests).await?;
         let stdin = child.stdin.take();
         let owned = Owned { stdin, child, pg_ctl: binaries.pg_ctl(), _lock: lock };
-        Ok(PrivateServer { cluster, owned: Some(owned) })
+        Ok(PrivateServer { cluster, is_new, owned: Some(owned) })
     }
 }
 
@@ -101,6 +112,7 @@ impl StartOptions {
 #[derive(Debug)]
 pub struct PrivateServer {
     cluster: Cluster,
+    is_new: bool,
     owned: Option<Owned>,
 }
 
@@ -143,6 +155,16 @@ impl PrivateServer {
         self.cluster.socket_dir.join(format!(".s.PGSQL.{PORT}"))
     }
 
+    /// The folder of its data.
+    pub fn dir(&self) -> &Path {
+        &self.cluster.dir
+    }
+
+    /// Whether its data was made by this start.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// Whether this process owns the server, so that the server ends with it.
     pub fn is_owner(&self) -> bool {
         self.owned.is_some()
@@ -164,6 +186,12 @@ impl PrivateServer {
         self.cluster.stop(&owned.pg_ctl, "immediate").await;
         ends_within(&mut owned.child, STOP_TIMEOUT).await;
     }
+}
+
+/// Whether a server was made in `data_dir` before.
+async fn is_made(data_dir: &Path) -> Result<bool, PrivateServerError> {
+    let Ok(data_dir) = data_dir.canonicalize() else { return Ok(false) };
+    Ok(Cluster::locate(&data_dir).await?.version().is_some())
 }
 
 fn create_data_dir(data_dir: &Path) -> Result<PathBuf, PrivateServerError> {
