@@ -229,16 +229,17 @@ pub struct Claimed {
 /// Takes deliveries that are due, of each stream only the first: the others wait for it.
 pub async fn claim(pool: &PgPool, limit: i64, lease_secs: f64) -> sqlx::Result<Vec<Claimed>> {
     let query = sqlx::query_as(
-        "update event_deliveries set leased_until = now() + make_interval(secs => $2)
-         where event_id in (
-            select event_id from event_deliveries as due
+        "with due as (
+            select event_id from event_deliveries as head
             where state = 'waiting' and next_at <= now()
                 and (leased_until is null or leased_until < now())
                 and not exists (select from event_deliveries as earlier
-                    where earlier.stream = due.stream and earlier.state = 'waiting'
-                        and earlier.position < due.position)
+                    where earlier.stream = head.stream and earlier.state = 'waiting'
+                        and earlier.position < head.position)
             order by position limit $1 for update skip locked)
-         returning event_id, attempts",
+         update event_deliveries set leased_until = now() + make_interval(secs => $2)
+         from due where event_deliveries.event_id = due.event_id
+         returning event_deliveries.event_id, attempts",
     );
     query.bind(limit).bind(lease_secs).fetch_all(pool).await
 }

@@ -33,15 +33,16 @@ pub async fn claim(
 ) -> sqlx::Result<Vec<Lease>> {
     let alive = live_processes::alive(pool).await?;
     let query = sqlx::query_as(
-        "update subscriptions
-         set leased_by = $3, leased_until = now() + make_interval(secs => $4)
-         where id in (
+        "with due as (
             select id from subscriptions
             where next_attempt_at <= $1
                and (leased_until is null or leased_until < now() or leased_by <> all($5)
                     or leased_by = $3 and $6)
             order by next_attempt_at limit $2 for update skip locked)
-         returning id, leased_by, leased_until",
+         update subscriptions
+         set leased_by = $3, leased_until = now() + make_interval(secs => $4)
+         from due where subscriptions.id = due.id
+         returning subscriptions.id, leased_by, leased_until",
     );
     let query = query.bind(now).bind(limit).bind(owner).bind(lease_secs).bind(alive);
     query.bind(is_first).fetch_all(pool).await

@@ -64,7 +64,8 @@ impl World {
     /// sandbox has them.
     async fn old_autokeys(&self) -> Vec<String> {
         let database = postgres::new_database().await;
-        let old = self.service("old", &[("DATABASE_URL", &database)]).await;
+        let dir = self.dir.join("old").display().to_string();
+        let old = self.service("old", &[("DATABASE_URL", &database), ("DATA_DIR", &dir)]).await;
         for (customer, number) in [("user-1", CARD), ("user-2", CARD_TOO)] {
             let mut body = card(number);
             body["customerId"] = json!(customer);

@@ -13,7 +13,7 @@ use crate::support::app::{card, one_off};
 use crate::support::process::{Process, World};
 
 const TIMEOUT_SECS: u64 = 3;
-const SETTINGS: &[(&str, &str)] = &[("SHUTDOWN_DRAIN_SECS", "1"), ("KIWOOM_TIMEOUT_SECS", "3")];
+const SETTINGS: &[(&str, &str)] = &[("SHUTDOWN_DRAIN_SECS", "3"), ("KIWOOM_TIMEOUT_SECS", "3")];
 
 /// Base and whether it was ready.
 type Backend = (String, Arc<AtomicBool>);
@@ -67,7 +67,8 @@ impl Balancer {
                 request = request.json(body);
             }
             match request.send().await {
-                Ok(answer) => return Ok(answer.status().as_u16()),
+                Ok(answer) if answer.status() == 200 => return Ok(200),
+                Ok(answer) => return Err(answer.text().await.unwrap_or_default()),
                 Err(error) if error.is_connect() => last = format!("{error:?}"),
                 Err(error) => return Err(format!("{error:?}")),
             }

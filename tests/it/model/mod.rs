@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! cargo test --test it model                                   10,000 histories
-//! MODEL_HISTORIES=1000000 cargo test --release --test it model a million
+//! MODEL_HISTORIES=1000000 cargo test --release --test it model
 //! MODEL_SEED=4711 cargo test --test it model -- --nocapture    one history, step by step
 //! ```
 //!

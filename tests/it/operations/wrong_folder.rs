@@ -11,7 +11,11 @@ async fn what_needs_a_database_in_use_makes_none() {
     let settings = [("DATA_DIR", data_dir.as_str())];
     let keys = ["keys", "new", "--name", "shop", "--scopes", "read"];
     let file = dir.join("customers.csv").display().to_string();
-    std::fs::write(&file, "customerId,authKey,cardNumber\n").unwrap();
+    std::fs::write(
+        &file,
+        "customerId,customerName,customerEmail,autokey,cardCompanyCode,cardNumber\nuser-1,Kim,,K1,CVSF,411111******1111\n",
+    )
+    .unwrap();
     let commands: [&[&str]; 6] = [
         &keys,
         &["keys", "list"],
