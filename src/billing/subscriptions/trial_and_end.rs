@@ -96,7 +96,7 @@ fn one_of(f: &mut Fields, [first, second]: [&'static str; 2]) {
 
 fn together(other: &str) -> Text {
     Text::new(
-        format!("{other}와(과) 함께 쓸 수 없습니다."),
+        format!("{other}와(과) 함께 사용할 수 없습니다."),
         format!("May not be given together with {other}."),
     )
 }

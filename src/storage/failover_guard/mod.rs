@@ -204,7 +204,7 @@ impl Guard {
 fn behind(Mark { seq, id, seen_at }: &Mark) -> String {
     let at = kiwoom_clock::rfc3339_kst(*seen_at);
     format!(
-        "{at}에 있던 이벤트 {seq}({id})가 데이터베이스에 없습니다: 이전 상태로 되돌아갔습니다 (event \
+        "{at}에 있던 이벤트 {seq}({id})가 데이터베이스에 없습니다. 이전 시점으로 되돌아갔습니다 (event \
          {seq}, seen at {at}, is missing: the database went back in time)"
     )
 }

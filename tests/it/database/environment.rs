@@ -26,7 +26,7 @@ fn refused(settings: &[(&str, &str)]) -> String {
 }
 
 fn adopt(settings: &[(&str, &str)], arguments: &[&str]) -> Result<String, String> {
-    run(&[&["adopt", "--reason", "두 번째 상점"], arguments].concat(), settings)
+    run(&[&["adopt", "--reason", "두 번째 가맹점"], arguments].concat(), settings)
 }
 
 #[tokio::test(flavor = "multi_thread")]
