@@ -33,7 +33,7 @@ pub enum KeysCommand {
         /// whose Idempotency-Keys stay good with it
         #[arg(long)]
         replaces: Option<String>,
-        /// Days after which it lets nobody in; left out: never
+        /// Days after which the key expires; left out: never
         #[arg(long, value_parser = clap::value_parser!(i32).range(1..=3650))]
         expires_days: Option<i32>,
     },

@@ -200,9 +200,7 @@ impl Service {
         };
         if tokio::time::timeout(limit, orderly).await.is_err() {
             self.ctx.stop.cancel();
-            tracing::error!(
-                "work under way did not end in time; the next start lists it as unknown"
-            );
+            tracing::error!("work under way did not end in time; it will be listed as unknown");
         }
         drop(self.alive);
         // A database that hangs keeps nobody: what it was not told of is found unknown.

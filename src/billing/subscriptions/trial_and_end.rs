@@ -8,7 +8,7 @@ use crate::rules::schedule::Cadence;
 use crate::rules::subscription_state::SubscriptionState;
 use crate::rules::text::Text;
 
-/// The free time before the first charge.
+/// The trial before the first charge.
 #[derive(Clone, Copy)]
 pub enum Trial {
     /// Days after the start, and on to the next anchor day.
@@ -22,7 +22,7 @@ pub enum Trial {
 pub enum Limit {
     /// No period that would begin on this day or later is charged.
     Date(NaiveDate),
-    /// After so many paid periods.
+    /// After this many paid periods.
     Cycles(i16),
 }
 

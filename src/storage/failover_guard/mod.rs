@@ -38,7 +38,7 @@ pub struct Guard {
     /// One look at a time.
     looking: tokio::sync::Mutex<()>,
     unguarded: AtomicBool,
-    /// The pause that was told of last.
+    /// The pause that was reported last.
     told: Mutex<Option<&'static str>>,
     /// Whether it has been said that `DATA_DIR` takes nothing.
     unkept: AtomicBool,
@@ -65,8 +65,8 @@ impl Guard {
         let unguarded = charging == Charging::Unguarded;
         if !self.unguarded.swap(unguarded, Ordering::SeqCst) && unguarded {
             tracing::warn!(
-                "this database does not say which one it is: after a restore or a failover, stop \
-                 the service and compare the books before charging goes on"
+                "this database does not say which one it is: run `kiwoom-billing pause-charging` \
+                 before a restore, and after a failover compare the books"
             );
         }
         Ok(self.told(&charging))

@@ -1,4 +1,4 @@
-//! The first charge after a free time waits for the customer's consent (전자상거래법 제13조 제6항).
+//! The first charge after a trial waits for the customer's consent (전자상거래법 제13조 제6항).
 
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
