@@ -85,7 +85,7 @@ async fn main() -> ExitCode {
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(problems) => {
-            eprintln!("설정을 고쳐 주세요 (the settings need a correction):");
+            eprintln!("설정을 수정해 주세요 (the settings need a correction):");
             for problem in problems {
                 eprintln!("  - {problem}");
             }

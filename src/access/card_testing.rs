@@ -66,7 +66,7 @@ fn refuse(limit: &'static str, wait: Duration, key: &ApiKeyId) -> ApiError {
         _ => ("이 API 키의", "this API key"),
     };
     let text = Text::new(
-        format!("{ko} 카드 등록 시도가 너무 많습니다. 잠시 뒤에 다시 시도하세요."),
+        format!("{ko} 카드 등록 시도가 너무 많습니다. 잠시 후 다시 시도해 주세요."),
         format!("Too many registrations of cards for {en}. Try again later."),
     );
     ApiError::from(Code::RateLimited).with_text(text).with_retry_after(wait)

@@ -14,7 +14,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub struct Failures(Mutex<Limit<Origin>>);
 
 impl Failures {
-    /// So many a minute; 0 = no limit.
+    /// How many a minute; 0 = no limit.
     pub fn new(per_minute: u32) -> Self {
         Self(Mutex::new(Limit::new(per_minute, MINUTE)))
     }

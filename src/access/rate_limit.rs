@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many are told apart. Who comes beyond them shares one bucket with all others beyond them. With
-/// the default limits it takes thousands of addresses at once, or a customer's ten registrations of
-/// thousands of customers within some minutes.
+/// This many are told apart. All beyond them share one bucket. With the default limits it takes
+/// thousands of addresses at once, or a customer's ten registrations of thousands of customers within
+/// some minutes.
 const MAX_KNOWN: usize = 10_000;
 
 /// Between two looks for full buckets: each looks at all of them.

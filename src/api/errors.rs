@@ -58,7 +58,7 @@ pub fn not_sent(error: GatewayError) -> ApiError {
 /// Why a payment cannot be measured by days.
 pub fn no_period() -> Text {
     Text::new(
-        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.",
+        "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내 주세요.",
         "The payment is for no period of a subscription: send used and total.",
     )
 }

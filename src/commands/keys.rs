@@ -33,7 +33,7 @@ pub enum KeysCommand {
         /// whose Idempotency-Keys stay good with it
         #[arg(long)]
         replaces: Option<String>,
-        /// Days after which it lets nobody in; left out: never
+        /// Days after which the key expires; left out: never
         #[arg(long, value_parser = clap::value_parser!(i32).range(1..=3650))]
         expires_days: Option<i32>,
     },
@@ -72,10 +72,13 @@ struct Given {
     expires_days: Option<i32>,
 }
 
+const CARD_IN_NAME: &str = "이름에는 카드번호를 넣을 수 없습니다 (the name is kept: it may not contain \
+    a card number)";
+
 async fn new(pool: &PgPool, given: Given, replaces: Option<&str>) -> Done {
     // Not in the parser, whose errors repeat what was written.
     if given.name.as_deref().is_some_and(holds_card) {
-        return Err("the name is kept: it may not contain a card number".into());
+        return Err(CARD_IN_NAME.into());
     }
     let former = match replaces {
         Some(id) => Some(find(pool, id).await?),
@@ -86,7 +89,7 @@ async fn new(pool: &PgPool, given: Given, replaces: Option<&str>) -> Done {
     let expires_at = store::insert(pool, &key, &terms).await.map_err(for_the_owner)?;
     let (name, scopes) = (&terms.name, terms.scopes.join(","));
     tracing::info!(api_key = key.id, name, scopes, replaces, "API key made");
-    eprintln!("API 키를 만들었습니다. 지금 한 번만 보여 줍니다 (made; it is shown this once):");
+    eprintln!("API 키를 발급했습니다. 키는 지금 한 번만 표시합니다 (made; it is shown this once):");
     eprintln!("  {}  {name}  {scopes}  {}", key.id, until(expires_at));
     println!("{}", key.text.expose_secret());
     Ok(())
@@ -134,7 +137,7 @@ async fn revoke(pool: &PgPool, id: &str) -> Done {
         return Err(no_such_key(id));
     };
     tracing::info!(api_key = id, "API key revoked");
-    eprintln!("{id}: {}부터 쓸 수 없습니다 (revoked since then)", rfc3339_kst(since));
+    eprintln!("{id}: {}부터 사용할 수 없습니다 (revoked since then)", rfc3339_kst(since));
     Ok(())
 }
 
@@ -142,7 +145,7 @@ fn check_id(id: &str) -> Done {
     // Not repeated in a message: it may be the whole key.
     if !is_id(id) {
         return Err(
-            "공개 ID(kbk_와 16진수 12자리)를 적어 주세요 (a public id is needed: kbk_ and \
+            "공개 ID(kbk_와 16진수 12자리)를 입력해 주세요 (a public id is needed: kbk_ and \
                     12 hexadecimal digits, as `keys list` shows it)"
                 .into(),
         );

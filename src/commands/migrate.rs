@@ -13,7 +13,7 @@ pub async fn run(config: Config, grant_to: Option<&str>) -> Done {
     if let Some(role) = grant_to {
         database::grants::grant(&mut *pool.acquire().await?, role).await?;
         println!(
-            "{role}: 서비스에 필요한 권한만 주었습니다 (has what the service needs, no more)."
+            "{role}: 서비스에 필요한 권한만 부여했습니다 (has what the service needs, no more)."
         );
     }
     close(&pool, private).await;

@@ -33,6 +33,9 @@ async fn close(pool: &PgPool, private: Option<PrivateServer>) {
 const FOR_THE_OWNER: &str = "이 역할에는 권한이 없습니다. 테이블 소유자의 DATABASE_URL로 실행해 주세요 \
     (this role has no right to: run it with the DATABASE_URL of the tables' owner)";
 
+const CARD_IN_REASON: &str = "사유에는 카드번호를 넣을 수 없습니다 (the reason is kept: it may not \
+    contain a card number)";
+
 /// Says so when it is the service's role that tried.
 fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
     if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
@@ -42,10 +45,10 @@ fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
 fn check_reason(reason: &str) -> Done {
     // Not in the parser, whose errors repeat what was written.
     if holds_card(reason) {
-        return Err("the reason is kept: it may not contain a card number".into());
+        return Err(CARD_IN_REASON.into());
     }
     if reason.trim().is_empty() {
-        return Err("이유를 적어 주세요 (say why: --reason)".into());
+        return Err("사유를 입력해 주세요 (say why: --reason)".into());
     }
     Ok(())
 }

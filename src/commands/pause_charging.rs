@@ -20,14 +20,14 @@ pub async fn run(config: Config, reason: &str) -> Done {
     let guard = Guard::open(&config.data_dir, Clock::system())?;
     let pause = guard.hold(reason)?;
     println!(
-        "DATA_DIR({0})에 적었습니다. 복원해도 남습니다 (kept in DATA_DIR, {0}, which a restore does not \
+        "DATA_DIR({0})에 기록했습니다. 복원해도 남습니다 (kept in DATA_DIR, {0}, which a restore does not \
          wipe).",
         config.data_dir.display()
     );
     let (pool, private) = opened?;
     guard.pause(&pool, pause).await?;
     println!(
-        "정기 청구를 멈췄습니다. 모든 프로세스가 몇 초 안에 따릅니다 (scheduled charging is paused; every \
+        "정기 청구를 중단했습니다. 모든 프로세스에 몇 초 안에 반영됩니다 (scheduled charging is paused; every \
          process follows within seconds)."
     );
     close(&pool, private).await;

@@ -8,6 +8,8 @@ use crate::storage::database;
 use crate::storage::failover_guard::{Guard, Why};
 use kiwoom_clock::Clock;
 
+const RESUMED: &str = "정기 청구를 재개합니다 (scheduled charging goes on).";
+
 /// Lets scheduled charging go on after a pause, a restore or a failover of the database.
 pub async fn run(config: Config, reason: Option<&str>) -> Done {
     telemetry::init(&config);
@@ -16,22 +18,21 @@ pub async fn run(config: Config, reason: Option<&str>) -> Done {
     let guard = Guard::open(&config.data_dir, Clock::system())?;
     let resumed = guard.resume(&pool, reason).await.map_err(for_the_owner)?;
     match &resumed {
+        None => println!("중단된 정기 청구가 없습니다 (nothing was paused)."),
         Some(why @ Why::Clock(_)) => println!("{why}"),
-        Some(why) => {
-            println!("정기 청구를 재개합니다 (scheduled charging goes on).");
-            match why {
-                Why::Replaced { confirmed, present } => {
-                    println!("  전 (before): {confirmed}");
-                    println!("  후 (now):    {present}");
-                }
-                why => println!("  멈춘 이유 (was paused because): {why}"),
-            }
+        Some(Why::Replaced { confirmed, present }) => {
+            println!("{RESUMED}");
+            println!("  전 (before): {confirmed}");
+            println!("  후 (now):    {present}");
         }
-        None => println!("멈춘 것이 없습니다 (nothing was paused)."),
+        Some(Why::Paused(pause)) => {
+            println!("{RESUMED}");
+            println!("  중단된 이유 (was paused because): {}", pause.reason);
+        }
     }
     let (last, unknown) = store::last_known(&pool).await?;
     println!("  마지막 청구 기록 (last charge in the books): {}", last.as_deref().unwrap_or("-"));
-    println!("  결과를 모르는 거래 (unknown outcomes): {unknown}");
+    println!("  미확정 거래 (unknown outcomes): {unknown}");
     close(&pool, private).await;
     Ok(())
 }

@@ -36,7 +36,9 @@ fn gateway(r: &mut Reader, production: bool) -> Option<Gateway> {
     let key_name = if production { "KIWOOM_PROD_AUTH_KEY" } else { "KIWOOM_TEST_AUTH_KEY" };
     let cpid = r.cpid(production);
     let auth_key = r.auth_key(key_name, production);
-    let is_sandbox = base_url.as_ref().map_or(auth_key.is_none(), |url| url.scheme() == "http");
+    let is_sandbox = base_url
+        .as_ref()
+        .map_or(cpid.is_none() || auth_key.is_none(), |url| url.scheme() == "http");
     if !production && is_sandbox && r.text("KIWOOM_PROD_AUTH_KEY").is_some() {
         return r.wrong(
             "APP_ENV",

@@ -157,7 +157,7 @@ pub struct ScheduleConfig {
     pub interval: Duration,
     /// `CHARGE_HOUR` and `RETRY_DAYS`.
     pub rules: Rules,
-    /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event tells of it; 0 = never.
+    /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event announces it; 0 = never.
     pub renewal_notice_days: i64,
     /// `PRICE_RISE_FALLBACK`.
     pub price_rise_fallback: PriceRiseFallback,

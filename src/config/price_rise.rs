@@ -2,7 +2,7 @@
 
 use crate::config::read::Reader;
 
-/// What becomes of a price rise, or of the first charge after a free time, that the customer has not
+/// What becomes of a price rise, or of the first charge after a trial, that the customer has not
 /// consented to by its day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PriceRiseFallback {

@@ -129,7 +129,7 @@ async fn only_method(ctx: &Context, order: &Payment) -> Result<String, ApiError>
     if let [only] = offered.as_slice() {
         return Ok(only.clone());
     }
-    let ko = "결제창에서 고른 결제수단을 보내 주세요(예: KAKAOPAY).";
+    let ko = "결제창에서 선택한 결제수단을 보내 주세요(예: KAKAOPAY).";
     let en = "Send the method that was chosen in the window, such as KAKAOPAY.";
     Err(ApiError::invalid_field("method", Text::new(ko, en)))
 }

@@ -135,7 +135,7 @@ impl FromField for Cursor {
     }
 }
 
-/// Why a cursor is refused that is none of ours.
+/// Why a cursor that is not ours is refused.
 pub fn wrong_cursor() -> Text {
     Text::new("nextCursor로 받은 값이어야 합니다.", "Has to be a nextCursor of an earlier page.")
 }

@@ -210,7 +210,7 @@ pub fn text(value: &Value, max: usize) -> Result<String, Text> {
         ));
     }
     if text.chars().any(char::is_control) {
-        let ko = "제어 문자를 쓸 수 없습니다.";
+        let ko = "제어 문자를 사용할 수 없습니다.";
         return Err(Text::new(ko, "May not contain control characters."));
     }
     Ok(text.to_owned())

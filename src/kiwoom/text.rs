@@ -96,7 +96,7 @@ impl OrderNo {
     /// Why a caller may not take such a number.
     pub fn reserved() -> Text {
         Text::new(
-            "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제가 씁니다.",
+            "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제에 사용합니다.",
             "Order ids that begin with SUB and the id of a subscription are those of renewals.",
         )
     }
@@ -111,7 +111,7 @@ impl FromField for OrderNo {
             return Ok(Self(text));
         }
         Err(Text::new(
-            "영문, 숫자, -_.:=@+ 만 쓸 수 있습니다.",
+            "영문, 숫자, -_.:=@+만 사용할 수 있습니다.",
             "May hold only letters, digits and -_.:=@+",
         ))
     }
@@ -126,7 +126,7 @@ pub fn is_order_no(text: &str) -> bool {
 fn wire_text(value: &Value, max_bytes: usize) -> Result<String, Text> {
     let text = without_card(text(value, max_bytes)?)?;
     if text.contains('|') {
-        return Err(Text::new("'|' 문자를 쓸 수 없습니다.", "May not contain '|'."));
+        return Err(Text::new("'|' 문자를 사용할 수 없습니다.", "May not contain '|'."));
     }
     let length = charset::encoded_len(&text).ok_or_else(|| {
         Text::new(

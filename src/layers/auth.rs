@@ -84,7 +84,7 @@ fn insufficient_scope(scope: Scope) -> ApiError {
 
 fn too_many_failures(wait: Duration) -> ApiError {
     let text = Text::new(
-        "이 주소에서 잘못된 API 키로 너무 많이 요청했습니다. 잠시 뒤에 다시 시도하세요.",
+        "이 주소에서 잘못된 API 키로 보낸 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
         "Too many requests from this address without a good API key. Try again later.",
     );
     ApiError::from(Code::RateLimited).with_text(text).with_retry_after(wait)

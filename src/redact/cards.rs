@@ -40,7 +40,7 @@ pub fn without_card(text: String) -> Result<String, Text> {
 
 /// Why a text with a card number is refused.
 pub fn refusal() -> Text {
-    Text::new("카드 번호를 넣을 수 없습니다.", "May not contain a card number.")
+    Text::new("카드번호를 넣을 수 없습니다.", "May not contain a card number.")
 }
 
 /// Whether a card number stands in it by itself. Digits within a word, such as those of an order

@@ -62,7 +62,7 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub enum StartError {
     /// `HOST` and `PORT`, which another program listens on.
     #[error(
-        "{0}은(는) 다른 프로그램이 사용 중입니다. 이미 실행 중인 서비스를 멈추거나 PORT를 바꿔 주세요 (another \
+        "{0}은(는) 다른 프로그램이 사용 중입니다. 이미 실행 중인 서비스를 종료하거나 PORT를 변경해 주세요 (another \
          program listens on {0}: stop the service that is running, or set another PORT)"
     )]
     InUse(SocketAddr),
@@ -201,9 +201,7 @@ impl Service {
         };
         if tokio::time::timeout(limit, orderly).await.is_err() {
             self.ctx.stop.cancel();
-            tracing::error!(
-                "work under way did not end in time; the next start lists it as unknown"
-            );
+            tracing::error!("work under way did not end in time; it will be listed as unknown");
         }
         drop(self.alive);
         // A database that hangs keeps nobody: what it was not told of is found unknown.

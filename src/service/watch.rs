@@ -7,7 +7,7 @@ use crate::context::AppState;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Runs until the service is told to stop. A database that is away is told of by others.
+/// Runs until the service is told to stop. A database that is away is reported by others.
 pub async fn run(ctx: AppState) {
     loop {
         tokio::select! {

@@ -50,8 +50,8 @@ pub struct Books {
 pub enum EnvironmentError {
     /// They belong to another environment.
     #[error(
-        "이 데이터베이스의 결제 기록은 {books}의 것인데, 지금 설정은 {settings}입니다. 설정(APP_ENV, \
-         KIWOOM_CPID, KIWOOM_BASE_URL, DATABASE_URL)을 고쳐 주세요. 바뀐 설정이 맞다면 그 설정과 테이블 \
+        "이 데이터베이스의 결제 기록은 {books}의 것이지만 현재 설정은 {settings}입니다. 설정(APP_ENV, \
+         KIWOOM_CPID, KIWOOM_BASE_URL, DATABASE_URL)을 수정해 주세요. 바뀐 설정이 맞다면 그 설정과 테이블 \
          소유자의 DATABASE_URL로 다음을 실행해 주세요 (the books in this database belong to {books}, and \
          the settings are {settings}: correct the settings; if they are meant to be new, run this \
          with them and with the DATABASE_URL of the tables' owner): kiwoom-billing adopt --cpid {cpid} \
@@ -65,14 +65,14 @@ pub enum EnvironmentError {
     },
     /// The merchant id that is to be adopted is not that of the settings.
     #[error(
-        "지금 설정의 CPID는 {0}입니다. 서비스와 같은 설정으로 실행해 주세요 (the settings have the CPID \
+        "현재 설정의 CPID는 {0}입니다. 서비스와 같은 설정으로 실행해 주세요 (the settings have the CPID \
          {0}: run this with the settings of the service)"
     )]
     NotInSettings(String),
-    /// The merchant id that is to be retired is none of the books, or the only one.
+    /// The merchant id that is to be retired is not in the books, or is their only one.
     #[error(
-        "CPID {0}을(를) 뺄 수 없습니다: 이 결제 기록의 것이 아니거나 하나뿐입니다 (CPID {0} cannot be retired: it is \
-         none of the books, or their only one)"
+        "CPID {0}을(를) 제외할 수 없습니다. 이 결제 기록의 CPID가 아니거나 하나뿐인 CPID입니다 (CPID {0} \
+         cannot be retired: these books do not have it, or have no other)"
     )]
     NotRetired(String),
     /// The database.
@@ -105,8 +105,8 @@ pub async fn books(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Books>> {
     sqlx::query_as(query).fetch_optional(db).await
 }
 
-/// The owner's word that the books belong to `settings`: a further merchant id of the same
-/// environment, or another environment, whose only merchant id it then is.
+/// The owner's word that the books belong to `settings`: another merchant id of the same environment,
+/// or another environment, whose only merchant id it then is.
 pub async fn adopt(
     pool: &PgPool,
     settings: &Settings,
@@ -129,7 +129,7 @@ pub async fn adopt(
     Ok(query.bind(reason).fetch_one(pool).await?)
 }
 
-/// The owner's word that `cpid` charges from these books no more.
+/// The owner's word that `cpid` no longer charges from these books.
 pub async fn retire(pool: &PgPool, cpid: &str, reason: &str) -> Result<Books, EnvironmentError> {
     let query = sqlx::query_as(
         "update environment

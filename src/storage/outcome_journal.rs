@@ -91,7 +91,7 @@ impl OutcomeJournal {
         file.sync_data()
     }
 
-    /// What processes other than the living ones have left. A last line that was cut short is none.
+    /// What processes other than the living ones have left. A last line that was cut short does not count.
     pub fn left(&self, living: &[i32]) -> io::Result<Vec<Left>> {
         let folder = match fs::read_dir(self.path.parent().unwrap_or(&self.path)) {
             Ok(folder) => folder,

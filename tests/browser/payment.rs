@@ -96,7 +96,7 @@ async fn a_buyer_who_leaves_the_window_can_come_back_to_it() {
 
     // An order that nobody paid is closed without the gateway.
     shop.browser.click("#cancel").await;
-    shop.says("주문을 닫았습니다.").await;
+    shop.says("주문을 종료했습니다.").await;
     shop.status_is("취소").await;
     shop.close().await;
 }

@@ -76,7 +76,7 @@ fn cancel_there(sandbox: &Sandbox, transaction_id: &str, amount: Option<u64>) ->
     let left = transaction.amount.saturating_sub(transaction.canceled_amount);
     let amount = amount.unwrap_or(left);
     if amount == 0 {
-        return reply::invalid("남은 금액이 없습니다.");
+        return reply::invalid("취소할 금액이 남아 있지 않습니다.");
     }
     if let Err(refusal) = cancel::check_amount(transaction, amount) {
         return reply::invalid(&refusal.message);

@@ -116,7 +116,7 @@ fn approval(transaction: &Transaction, auto_key: &str) -> Answer {
             ("AMOUNT", transaction.amount.to_string()),
             ("ORDERNO", transaction.order_no.clone()),
             ("PAYMETHOD", transaction.pay_method.clone()),
-            ("CPNAME", "샌드박스 상점".to_owned()),
+            ("CPNAME", "샌드박스 가맹점".to_owned()),
             ("CPURL", "http://localhost".to_owned()),
             ("CPTELNO", "0200000000".to_owned()),
         ],

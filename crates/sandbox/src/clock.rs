@@ -41,7 +41,7 @@ pub async fn advance(
             Redirect::to("/sandbox").into_response()
         }
         Ok(moved) => moved,
-        Err(_) => failed("시계를 옮기는 중에 오류가 났습니다."),
+        Err(_) => failed("시계를 옮기는 중에 오류가 발생했습니다."),
     }
 }
 

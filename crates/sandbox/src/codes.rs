@@ -63,7 +63,7 @@ pub fn wrong_key() -> Refusal {
 
 /// Refuses a CPID that is not the sandbox's.
 pub fn wrong_cpid() -> Refusal {
-    Refusal::new(FAIL, "등록되지 않은 상점 아이디(CPID)입니다.")
+    Refusal::new(FAIL, "등록되지 않은 가맹점 ID(CPID)입니다.")
 }
 
 /// Refuses a method that this CPID has not opened.
@@ -88,5 +88,5 @@ pub fn card_refused(reason: &str) -> Refusal {
 
 /// Refuses because the sandbox could not keep what it had to.
 pub fn system_error() -> Refusal {
-    Refusal::new(SYSTEM_ERROR, "시스템 오류입니다. 관리자에게 문의하시기 바랍니다.")
+    Refusal::new(SYSTEM_ERROR, "시스템 오류입니다. 관리자에게 문의해 주세요.")
 }

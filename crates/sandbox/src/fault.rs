@@ -202,10 +202,10 @@ impl Fault {
             return Err(format!("kind는 다음 중 하나여야 합니다: {names}"));
         };
         if kind == Kind::BadReturnUrl && on != Target::Only(Step::Ready) {
-            return Err("bad_return_url은 on이 READY일 때만 쓸 수 있습니다.".to_owned());
+            return Err("bad_return_url은 on이 READY일 때만 사용할 수 있습니다.".to_owned());
         }
         if kind == Kind::DropAfterNotify && on != Target::Only(Step::Batch) {
-            return Err("drop_after_notify는 on이 CARD-BATCH일 때만 쓸 수 있습니다.".to_owned());
+            return Err("drop_after_notify는 on이 CARD-BATCH일 때만 사용할 수 있습니다.".to_owned());
         }
         let status = number(fields, "status", 500, 200..=599)?;
         Ok(Self {
@@ -251,7 +251,7 @@ impl Faults {
     /// Adds faults at the end, all or none.
     pub fn add(&mut self, faults: Vec<Fault>) -> Result<(), String> {
         if self.0.len() + faults.len() > MAX_FAULTS {
-            return Err(format!("대기 중인 fault는 {MAX_FAULTS}개까지입니다."));
+            return Err(format!("대기 중인 장애는 {MAX_FAULTS}개까지입니다."));
         }
         self.0.extend(faults);
         Ok(())

@@ -124,7 +124,7 @@ fn deliveries(mishaps: &Mishaps) -> String {
     for one in mishaps.deliveries().rev().take(SHOWN_DELIVERIES) {
         let _ = writeln!(
             rows,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{}회차</td>\
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{}번째</td>\
              <td>{}</td></tr>",
             shown_time(one.at),
             escape(&one.order_no),

@@ -53,7 +53,7 @@ fn receipt(cpid: &str, paid: &Transaction) -> String {
         code => window::METHODS.iter().find(|(known, _)| *known == code).map_or(code, |m| m.1),
     };
     let mut lines = vec![
-        ("가맹점", format!("샌드박스 상점 ({cpid})")),
+        ("가맹점", format!("샌드박스 가맹점 ({cpid})")),
         ("상품", paid.product_name.clone()),
         ("주문번호", paid.order_no.clone()),
         ("거래번호", paid.id.clone()),

@@ -16,7 +16,7 @@ pub fn window(name: &str, checkout: &Checkout) -> Response {
     let request = &checkout.request;
     let content = format!(
         "<p class=\"amount\">{amount}</p>\
-         <dl><dt>상점</dt><dd>샌드박스 상점 ({cpid})</dd><dt>상품</dt><dd>{product}</dd>\
+         <dl><dt>가맹점</dt><dd>샌드박스 가맹점 ({cpid})</dd><dt>상품</dt><dd>{product}</dd>\
          <dt>주문번호</dt><dd>{order_no}</dd></dl>\
          <form method=\"post\" action=\"/sandbox/pay/window/{name}\">\
          <fieldset><legend>결제수단</legend>{methods}</fieldset>\

@@ -133,7 +133,7 @@ fn require_euc_kr(content_type: &str) -> Result<(), Refusal> {
     if is_json && is_euc_kr {
         return Ok(());
     }
-    let message = "Content-Type은 application/json;charset=EUC-KR 이어야 합니다.";
+    let message = "Content-Type은 application/json;charset=EUC-KR이어야 합니다.";
     Err(Refusal::new(codes::NOT_JSON, message))
 }
 

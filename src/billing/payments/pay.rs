@@ -71,7 +71,7 @@ impl FromFields for PayRequest {
                 ["billingKey", "customerId", "amount", "productName", "orderId", "taxFreeAmount"]
             {
                 if f.has(other) {
-                    let ko = "subscriptionId와 함께 쓸 수 없습니다.";
+                    let ko = "subscriptionId와 함께 사용할 수 없습니다.";
                     f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
                 }
                 f.know(other);

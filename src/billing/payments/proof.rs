@@ -61,16 +61,18 @@ struct RuleBody {
 
 const FIRST: RuleBody = rule("first_attempt", "이 주문번호나 회차의 첫 시도입니다.");
 const DECLINED: RuleBody =
-    rule("earlier_declined", "앞선 시도가 모두 키움페이에서 거절되어 돈이 움직이지 않았습니다.");
+    rule("earlier_declined", "이전 시도가 모두 키움페이에서 거절되어 결제된 금액이 없습니다.");
 const PAID: RuleBody = rule("paid", "이미 결제되었습니다. 다시 청구하지 않습니다.");
 const UNKNOWN: RuleBody = rule(
     "outcome_unknown",
-    "앞선 시도의 결과를 모릅니다. 통지나 사람이 확정하기 전에는 다시 청구하지 않습니다.",
+    "이전 시도의 결과가 확인되지 않았습니다. 통지나 운영자가 확정할 때까지 다시 청구하지 않습니다.",
 );
-const UNDER_WAY: RuleBody = rule("in_progress", "앞선 시도가 진행 중입니다.");
-const CANCELED: RuleBody = rule("subscription_canceled", "구독이 취소되어 더 청구하지 않습니다.");
+const UNDER_WAY: RuleBody = rule("in_progress", "이전 시도가 진행 중입니다.");
+const CANCELED: RuleBody =
+    rule("subscription_canceled", "구독이 취소되어 더 이상 청구하지 않습니다.");
 const OVER: RuleBody = rule("period_over", "지난 회차입니다. 새 회차만 청구합니다.");
-const USED: RuleBody = rule("order_used", "주문번호는 한 번만 쓰입니다. 다시 시도하지 않습니다.");
+const USED: RuleBody =
+    rule("order_used", "주문번호는 한 번만 사용할 수 있습니다. 다시 시도하지 않습니다.");
 
 const fn rule(code: &'static str, message: &'static str) -> RuleBody {
     RuleBody { code, message }

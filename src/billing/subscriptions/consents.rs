@@ -221,7 +221,7 @@ async fn write(
 
 /// A consent came with a request after which nothing waits for one.
 pub fn not_awaited() -> ApiError {
-    let ko = "예정된 가격 인상이나 유료 전환이 있을 때만 쓸 수 있습니다.";
+    let ko = "예정된 가격 인상이나 유료 전환이 있을 때만 사용할 수 있습니다.";
     let reason = Text::new(ko, "Only while a price rise or a first charge is to come.");
     ApiError::invalid_field("consent", reason)
 }

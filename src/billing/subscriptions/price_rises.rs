@@ -1,4 +1,4 @@
-//! Price rises: a higher amount, and the first charge after a free time, wait for their day.
+//! Price rises: a higher amount, and the first charge after a trial, wait for their day.
 //!
 //! Source: 전자상거래 등에서의 소비자보호에 관한 법률 제13조 제6항, in force since 2025-02-14: the
 //! customer's consent within the 30 days before a recurring charge rises, or what was free is charged
@@ -32,13 +32,13 @@ pub fn is_in_time(consented_at: DateTime<Utc>, start: NaiveDate) -> bool {
 pub struct Rise {
     /// Tells it from the rises before it: a consent is to one of them.
     pub id: Uuid,
-    /// What is charged now in won: nothing in a free time.
+    /// What is charged now in won: nothing during a trial.
     pub old_amount: i64,
     /// What is to be charged from the day on.
     pub new_amount: Won,
 }
 
-/// The rise that is to come: to the pending amount, or from nothing at the end of a free time.
+/// The rise that is to come: to the pending amount, or from nothing at the end of a trial.
 pub fn awaited(s: &Subscription) -> Option<Rise> {
     if s.state.trial_end().is_some() {
         return Some(Rise { id: s.id.0, old_amount: 0, new_amount: s.amount });
@@ -52,7 +52,7 @@ pub fn awaited(s: &Subscription) -> Option<Rise> {
 pub enum OnTheDay {
     /// It asks for this amount.
     Charge(Won),
-    /// It is not made: the free time goes on for another interval.
+    /// It is not made: the trial goes on for another interval.
     StayFree,
     /// It is not made: the subscription ends.
     End,
@@ -84,7 +84,7 @@ pub async fn on_the_day(
     })
 }
 
-/// Brings a rise to its end on the day: applied, dropped, put off with the end of a free time, or
+/// Brings a rise to its end on the day: applied, dropped, put off with the end of a trial, or
 /// the subscription canceled with it. The caller stores the row, which it has locked.
 pub async fn settle_rise(
     ctx: &Context,
@@ -115,7 +115,7 @@ pub async fn settle_rise(
 }
 
 /// A lower or equal amount holds at once and drops a pending rise; a higher one waits for its day.
-/// In a free time any amount holds at once: what waits for its day is the first charge. The tax-free
+/// During a trial any amount holds at once: what waits for its day is the first charge. The tax-free
 /// part goes with the amount that will hold.
 pub fn reprice(
     s: &mut Subscription,

@@ -8,7 +8,7 @@ use crate::rules::schedule::Cadence;
 use crate::rules::subscription_state::SubscriptionState;
 use crate::rules::text::Text;
 
-/// The free time before the first charge.
+/// The trial before the first charge.
 #[derive(Clone, Copy)]
 pub enum Trial {
     /// Days after the start, and on to the next anchor day.
@@ -22,7 +22,7 @@ pub enum Trial {
 pub enum Limit {
     /// No period that would begin on this day or later is charged.
     Date(NaiveDate),
-    /// After so many paid periods.
+    /// After this many paid periods.
     Cycles(i16),
 }
 
@@ -96,7 +96,7 @@ fn one_of(f: &mut Fields, [first, second]: [&'static str; 2]) {
 
 fn together(other: &str) -> Text {
     Text::new(
-        format!("{other}와(과) 함께 쓸 수 없습니다."),
+        format!("{other}와(과) 함께 사용할 수 없습니다."),
         format!("May not be given together with {other}."),
     )
 }

@@ -53,7 +53,7 @@ impl FromField for Autokey {
         if text.bytes().all(|b| b.is_ascii_graphic() && b != b'|') {
             return Ok(Self(text.into()));
         }
-        Err(Text::new("쓸 수 없는 문자가 있습니다.", "Has a character that no AUTOKEY has."))
+        Err(Text::new("사용할 수 없는 문자가 있습니다.", "Has a character that no AUTOKEY has."))
     }
 }
 
@@ -78,7 +78,7 @@ struct MaskedNumber(String);
 impl FromField for MaskedNumber {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || {
-            let ko = "이미 가려진 카드번호여야 합니다: 앞 6자리와 뒤 4자리, 그 사이는 *.";
+            let ko = "마스킹된 카드번호여야 합니다. 앞 6자리와 뒤 4자리 사이는 *로 표시합니다.";
             let en = "Has to be masked already: the first six and the last four of 13 to 19 digits, \
                 * between.";
             Text::new(ko, en)
@@ -104,7 +104,7 @@ impl FromField for Reference {
 /// Text, but for a card number that slipped into the wrong column.
 fn not_a_card(value: &Value, max: usize) -> Result<String, Text> {
     if CardNumber::from_field(value).is_ok() {
-        return Err(Text::new("카드번호를 쓸 수 없습니다.", "May not be a card number."));
+        return Err(Text::new("카드번호를 사용할 수 없습니다.", "May not be a card number."));
     }
     text(value, max)
 }

@@ -52,7 +52,7 @@ impl FromField for RetryDays {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || {
             Text::new(
-                "커지는 순서로 1 이상 27 이하의 정수 10개까지의 배열이어야 합니다.",
+                "1 이상 27 이하의 정수를 오름차순으로 10개까지 담은 배열이어야 합니다.",
                 "Has to be a list of at most 10 increasing whole numbers from 1 to 27.",
             )
         };

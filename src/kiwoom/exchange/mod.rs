@@ -17,9 +17,9 @@ const TOKEN: HeaderName = HeaderName::from_static("token");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers are well under 1 KiB; more than this is not an answer.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
-/// A longer RETURNURL is none.
+/// A longer RETURNURL is not one.
 const MAX_RETURN_URL_BYTES: usize = 2048;
-/// A longer RESULTCODE is none; the known ones have four characters.
+/// A longer RESULTCODE is not one; the known ones have four characters.
 const MAX_CODE_BYTES: usize = 32;
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
@@ -179,7 +179,7 @@ pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError>
     match (answer.get("TOKEN"), answer.result()) {
         (Some(other), _) if other != token => unknown("the answer has another TOKEN"),
         (_, None) => unknown("the answer has no RESULTCODE"),
-        (_, Some((code, _))) if !is_code(&code) => unknown("the answer's RESULTCODE is none"),
+        (_, Some((code, _))) if !is_code(&code) => unknown("the answer's RESULTCODE is malformed"),
         (None, Some((code, _))) if code == codes::SUCCESS => unknown("the answer has no TOKEN"),
         (_, Some((code, _))) if code == codes::SUCCESS => Ok(answer),
         (_, Some((code, message))) => Err(GatewayError::Refused { code, message }),

@@ -178,7 +178,7 @@ async fn record(
         .bind(RefundId::new())
         .bind(payment.id)
         .bind(told.amount)
-        .bind("키움페이 관리자 화면에서 취소")
+        .bind("키움페이 가맹점 관리자에서 취소")
         .bind(&told.transaction_id)
         .bind(now)
         .bind(told.occurred_at.unwrap_or(now))

@@ -17,7 +17,7 @@ pub async fn weaknesses(pool: &PgPool) -> sqlx::Result<Vec<String>> {
 pub fn advice(weaknesses: &[String]) -> String {
     let lines = weaknesses.join("\n  - ");
     format!(
-        "데이터베이스가 커밋한 것을 잃을 수 있습니다. 다음을 on으로 바꿔 주세요 (the database may lose \
+        "데이터베이스가 커밋한 데이터를 잃을 수 있습니다. 다음을 on으로 설정해 주세요 (the database may lose \
          what it has committed; turn these on):\n  - {lines}\n  postgresql.conf, 명령줄(command line), \
          ALTER ROLE … RESET synchronous_commit, ALTER DATABASE … RESET synchronous_commit"
     )

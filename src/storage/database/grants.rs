@@ -9,7 +9,7 @@ pub(super) const GRANTS: &str = include_str!("grants.sql");
 pub enum GrantError {
     /// There is no such role.
     #[error(
-        "{0} 역할이 없습니다: 먼저 만들어 주세요 (there is no role {0}: make it first, with \
+        "{0} 역할이 없습니다. 먼저 만들어 주세요 (there is no role {0}: make it first, with \
          create role … login password …)"
     )]
     NoSuchRole(String),

@@ -74,11 +74,11 @@ pub enum DatabaseError {
     },
     /// A pooler gives each transaction another connection of the server.
     #[error(
-        "DATABASE_URL의 풀러(PgBouncer 등)가 트랜잭션마다 서버 연결을 바꿉니다. 살아 있는 프로세스의 \
-         잠금이 사라지므로 쓸 수 없습니다. 서버에 직접 연결하거나 세션 풀링(pool_mode = session)을 쓰고, \
-         프로세스마다 DATABASE_MAX_CONNECTIONS + 3개의 연결을 두세요 (the pooler behind DATABASE_URL \
-         changes the server's connection with each transaction, which loses the lock of a living \
-         process: connect to the server itself, or take session pooling, pool_mode = session, with \
+        "DATABASE_URL의 풀러(PgBouncer 등)가 트랜잭션마다 서버 연결을 바꿉니다. 그러면 살아 있는 프로세스의 \
+         잠금이 사라집니다. 서버에 직접 연결하거나, 프로세스마다 DATABASE_MAX_CONNECTIONS + 3개의 연결을 \
+         허용하는 세션 풀링(pool_mode = session)을 사용해 주세요 (the pooler behind DATABASE_URL changes \
+         the server's connection with each transaction, which loses the lock of a living process: \
+         connect to the server itself, or use session pooling, pool_mode = session, with \
          DATABASE_MAX_CONNECTIONS + 3 connections for each process)"
     )]
     TransactionPooling,

@@ -47,26 +47,30 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resume = "결제 기록을 KiwoomPay와 대조한 뒤 `kiwoom-billing resume-charging`을 실행해 주세요 \
+        let resume = "결제 기록을 키움페이와 대조한 뒤 `kiwoom-billing resume-charging`을 실행해 주세요 \
              (compare the books with KiwoomPay, then run `kiwoom-billing resume-charging`)";
         match self {
             Self::Replaced { confirmed, present } => write!(
                 f,
-                "데이터베이스가 복원되었거나 다른 서버로 넘어갔습니다 (the database was restored or \
+                "데이터베이스가 복원되었거나 다른 서버로 전환되었습니다 (the database was restored or \
                  failed over): {confirmed} → {present}. {resume}"
             ),
             Self::Paused(Pause { at, reason }) => write!(
                 f,
-                "{}부터 정기 청구가 멈춰 있습니다 (scheduled charging is paused): {reason}. {resume}",
+                "{}부터 정기 청구가 중단되어 있습니다 (scheduled charging is paused): {reason}. {resume}",
                 kiwoom_clock::rfc3339_kst(*at)
             ),
-            Self::Clock(ahead) => write!(
-                f,
-                "이 서버의 시계가 데이터베이스의 시계와 {}초 다릅니다. 맞출 때까지 정기 청구를 하지 \
-                 않습니다 (this machine's clock is {0} seconds ahead of the database's; nothing \
-                 scheduled is charged until they agree)",
-                ahead.num_seconds()
-            ),
+            Self::Clock(ahead) => {
+                let is_ahead = *ahead > Duration::zero();
+                let (ko, en) = if is_ahead { ("빠릅", "ahead of") } else { ("느립", "behind") };
+                write!(
+                    f,
+                    "이 서버의 시계가 데이터베이스의 시계보다 {}초 {ko}니다. 두 시계가 맞을 때까지 정기 청구를 \
+                     하지 않습니다 (this machine's clock is {0} seconds {en} the database's; nothing \
+                     scheduled is charged until they agree)",
+                    ahead.num_seconds().abs()
+                )
+            }
         }
     }
 }

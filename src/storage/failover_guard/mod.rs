@@ -38,7 +38,7 @@ pub struct Guard {
     /// One look at a time.
     looking: tokio::sync::Mutex<()>,
     unguarded: AtomicBool,
-    /// The pause that was told of last.
+    /// The pause that was reported last.
     told: Mutex<Option<&'static str>>,
     /// Whether it has been said that `DATA_DIR` takes nothing.
     unkept: AtomicBool,
@@ -65,8 +65,8 @@ impl Guard {
         let unguarded = charging == Charging::Unguarded;
         if !self.unguarded.swap(unguarded, Ordering::SeqCst) && unguarded {
             tracing::warn!(
-                "this database does not say which one it is: after a restore or a failover, stop \
-                 the service and compare the books before charging goes on"
+                "this database does not say which one it is: run `kiwoom-billing pause-charging` \
+                 before a restore, and after a failover compare the books"
             );
         }
         Ok(self.told(&charging))
@@ -204,7 +204,7 @@ impl Guard {
 fn behind(Mark { seq, id, seen_at }: &Mark) -> String {
     let at = kiwoom_clock::rfc3339_kst(*seen_at);
     format!(
-        "{at}에 있던 이벤트 {seq}({id})가 데이터베이스에 없습니다: 이전 상태로 되돌아갔습니다 (event \
+        "{at}에 있던 이벤트 {seq}({id})가 데이터베이스에 없습니다. 이전 시점으로 되돌아갔습니다 (event \
          {seq}, seen at {at}, is missing: the database went back in time)"
     )
 }

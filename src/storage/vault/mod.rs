@@ -38,15 +38,15 @@ pub enum VaultError {
     Secret,
     /// Encrypted with a secret that is neither the present nor the old one.
     #[error(
-        "BILLING_KEY_SECRET이 이 데이터베이스의 것이 아닙니다. 비밀을 바꾸는 중이면 이전 값을 \
-         BILLING_KEY_SECRET_OLD에 두십시오 (BILLING_KEY_SECRET is not this database's; while you \
+        "BILLING_KEY_SECRET이 이 데이터베이스의 것이 아닙니다. 시크릿을 교체하는 중이면 이전 값을 \
+         BILLING_KEY_SECRET_OLD에 설정해 주세요 (BILLING_KEY_SECRET is not this database's; while you \
          change it, BILLING_KEY_SECRET_OLD takes the one before)"
     )]
     OtherSecret,
     /// Values of the earlier version that neither secret reads.
     #[error(
         "빌링키 {0}개가 BILLING_KEY_SECRET이 아닌 값으로 직접 암호화되어 있습니다. 그 값을 \
-         BILLING_KEY_SECRET_OLD에 두고 `kiwoom-billing keys rotate`를 실행하십시오 ({0} billing keys \
+         BILLING_KEY_SECRET_OLD에 설정하고 `kiwoom-billing keys rotate`를 실행해 주세요 ({0} billing keys \
          are still encrypted with another secret itself: set BILLING_KEY_SECRET_OLD to it and run \
          `kiwoom-billing keys rotate`)"
     )]

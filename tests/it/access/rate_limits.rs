@@ -125,8 +125,8 @@ async fn a_customer_may_try_so_many_cards_whatever_becomes_of_them() {
         let reply = send(&body("u1", APPROVED)).await;
         reply.fails(429, "rate_limited");
         assert!((1000..=1200).contains(&retry_after(&reply)), "{:?}", reply.headers);
-        let message = reply.error(429)["message"].clone();
-        assert_eq!(message, "이 고객의 카드 등록 시도가 너무 많습니다. 잠시 뒤에 다시 시도하세요.");
+        let message = "이 고객의 카드 등록 시도가 너무 많습니다. 잠시 후 다시 시도해 주세요.";
+        assert_eq!(reply.error(429)["message"], message);
     }
     assert!(metric(&app, limited).await >= before + 3);
     assert_eq!(app.calls("CARD-KEYGEN").await, asked, "KiwoomPay is not asked");

@@ -10,7 +10,7 @@ use crate::support::refusals::{
 };
 use crate::support::window::original;
 
-const ORDER: &str = "영문, 숫자, -_.:=@+ 만 쓸 수 있습니다.";
+const ORDER: &str = "영문, 숫자, -_.:=@+만 사용할 수 있습니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
 const INSTANT: &str = "RFC 3339 시각이어야 합니다.";
 
@@ -163,7 +163,7 @@ async fn a_change_and_an_order_need_a_json_body_of_at_most_64_kib() {
     for what in ["pause", "resume"] {
         let path = format!("{change}/{what}");
         let reply = app.get(&path).await;
-        let expected = error("method_not_allowed", "이 경로에서 쓸 수 없는 메서드입니다.");
+        let expected = error("method_not_allowed", "이 경로에서 지원하지 않는 메서드입니다.");
         assert_eq!(reply.error(405), expected, "{path}");
         let large = app.send_raw(Method::POST, &path, "x".repeat(70 * 1024)).await;
         assert_eq!(large.error(413)["code"], "payload_too_large", "{path}");

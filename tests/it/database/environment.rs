@@ -26,7 +26,7 @@ fn refused(settings: &[(&str, &str)]) -> String {
 }
 
 fn adopt(settings: &[(&str, &str)], arguments: &[&str]) -> Result<String, String> {
-    run(&[&["adopt", "--reason", "두 번째 상점"], arguments].concat(), settings)
+    run(&[&["adopt", "--reason", "두 번째 가맹점"], arguments].concat(), settings)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +112,10 @@ fn a_sandbox_never_plays_beside_the_settings_of_production() {
     assert!(told.contains("APP_ENV is wrong: it takes production beside"), "{told}");
     let sandbox = with(&settings, "KIWOOM_BASE_URL", "http://127.0.0.1:4000/sandbox");
     assert!(refused(&sandbox).contains("APP_ENV is wrong"));
+    // A key of the test host without its merchant id is not enough to leave the sandbox.
+    let mut half = with(&settings, "KIWOOM_TEST_AUTH_KEY", KEY);
+    half.retain(|(name, _)| *name != "KIWOOM_CPID");
+    assert!(refused(&half).contains("APP_ENV is wrong"));
     // With both keys, as in the `.env` of the original, it is development: no sandbox plays.
     let both = with(&settings, "KIWOOM_TEST_AUTH_KEY", KEY);
     assert!(refused(&both).contains("cannot be reached"));

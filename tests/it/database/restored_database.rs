@@ -54,7 +54,7 @@ async fn assert_paused(app: &TestApp, key: &str) {
 fn resume(server: &PrivateServer) -> String {
     let dir = Folder::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
-    command.args(["resume-charging", "--reason", "원장 대조 완료"]).env_clear();
+    command.args(["resume-charging", "--reason", "결제 기록 대조 완료"]).env_clear();
     command.env("DATA_DIR", &*dir).env("DATABASE_URL", server.url(DATABASE));
     let done = command.output().unwrap();
     let text = String::from_utf8(done.stdout).unwrap();

@@ -69,7 +69,7 @@ fn the_process_ends_with_2_and_says_so_on_standard_error() {
         .expect("the program");
     assert_eq!(out.status.code(), Some(2));
     let port = "PORT is wrong: it takes a port from 0 to 65535";
-    let mut expected = vec!["설정을 고쳐 주세요 (the settings need a correction):".to_owned()];
+    let mut expected = vec!["설정을 수정해 주세요 (the settings need a correction):".to_owned()];
     let lines = MISSING[..2].iter().chain([&port]).chain(&MISSING[2..]);
     expected.extend(lines.map(|line| format!("  - {line}")));
     let stderr = String::from_utf8(out.stderr).unwrap();

@@ -11,7 +11,7 @@ use crate::support::sandbox::lose;
 
 const PAY: &str = "/billing/pay";
 const REFUND: &str = "/billing/refund";
-const ORDER: &str = "영문, 숫자, -_.:=@+ 만 쓸 수 있습니다.";
+const ORDER: &str = "영문, 숫자, -_.:=@+만 사용할 수 있습니다.";
 const ONE_OF: &str = "paymentId, orderId, transactionId 중 하나만 보내야 합니다.";
 const TAX_FREE: &str = "0 이상의 정수(원)여야 합니다.";
 const ABOVE: &str = "amount를 넘을 수 없습니다.";
@@ -50,7 +50,7 @@ async fn a_payment_is_refused_for_each_field_that_is_missing_or_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_is_both_one_off_and_of_a_subscription_is_refused() {
-    const NOT_WITH: &str = "subscriptionId와 함께 쓸 수 없습니다.";
+    const NOT_WITH: &str = "subscriptionId와 함께 사용할 수 없습니다.";
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
     let id = app.subscribe(&key, 15).await["id"].clone();
@@ -147,7 +147,7 @@ async fn a_payment_is_settled_by_hand_only_with_a_whole_story_and_only_when_unkn
     let expected = invalid(&[("transactionId", "다른 결제의 거래번호입니다.")]);
     assert_eq!(app.post(&path, &other).await.error(400), expected);
     let known = format!("/billing/payment/{}/resolve", paid["id"].as_str().unwrap());
-    let expected = json!({"code": "not_unknown", "message": "결과를 알 수 없는 상태가 아닙니다."});
+    let expected = json!({"code": "not_unknown", "message": "미확정 상태가 아닙니다."});
     assert_eq!(app.post(&known, &base).await.error(409), expected);
     let refused = json!({"orderId": unknown["orderId"]});
     app.post(REFUND, &refused).await.fails(409, "outcome_unknown");

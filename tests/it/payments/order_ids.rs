@@ -86,7 +86,7 @@ async fn an_order_id_that_a_renewal_would_have_is_refused() {
     let mut body = one_off(&key);
     body["orderId"] = json!(taken);
     let refused = app.post("/billing/pay", &body).await.error(400);
-    let reason = "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제가 씁니다.";
+    let reason = "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제에 사용합니다.";
     assert_eq!(refused["details"], json!([{"field": "orderId", "reason": reason}]));
     let mut order = original();
     order["orderId"] = json!(taken);

@@ -12,7 +12,7 @@ const REFUND: &str = "/billing/refund";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
 const COUNT: &str = "0 이상 1000000 이하의 정수여야 합니다.";
 const NO_PERIOD: &str =
-    "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내세요.";
+    "구독 회차의 결제가 아니어서 일할 계산을 할 수 없습니다. used와 total을 보내 주세요.";
 
 /// The charge of this many won for a February of 29 days, on whose first day it now is.
 async fn leap_february(app: &TestApp, amount: i64) -> (Value, i32) {

@@ -9,7 +9,7 @@ use crate::support::subscriptions::APPROVED;
 const CARDS: [&str; 3] = ["4111111111111111", "4111-1111-1111-1111", "카드 4111 1111 1111 1111"];
 
 fn refused(field: &str) -> Value {
-    let reason = "카드 번호를 넣을 수 없습니다.";
+    let reason = "카드번호를 넣을 수 없습니다.";
     json!([{"field": field, "reason": reason}])
 }
 

@@ -14,7 +14,7 @@ async fn a_consent_is_checked_and_refused_where_nothing_rises() {
     let id = &made["id"];
     app.consent(id, 12_000).await.fails(409, "subscription_not_active");
     let lower = json!({"amount": 9000, "consent": {"method": "checkbox"}});
-    let only = "예정된 가격 인상이나 유료 전환이 있을 때만 쓸 수 있습니다.";
+    let only = "예정된 가격 인상이나 유료 전환이 있을 때만 사용할 수 있습니다.";
     assert_eq!(app.change(id, &lower).await.error(400), invalid(&[("consent", only)]));
     assert_eq!(app.subscription(id).await, made, "nothing of it was done");
 

@@ -83,7 +83,7 @@ async fn an_unknown_first_charge_hides_the_subscription_until_somebody_finds_out
     let resolve = format!("/billing/payment/{}/resolve", unknown["id"].as_str().unwrap());
     let approved = json!({
         "outcome": "approved", "transactionId": app.ledger().await[0]["transactionId"],
-        "reason": "상점관리자에서 확인",
+        "reason": "가맹점 관리자에서 확인",
     });
     let settled = app.post(&resolve, &approved).await.data(200);
     assert_eq!(settled["status"], "approved");

@@ -12,7 +12,7 @@ const SUBSCRIBE: &str = "/billing/subscribe";
 const DAY: &str = "1 이상 31 이하의 정수여야 합니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
 const START: &str = "오늘부터 10년 안의 날짜여야 합니다.";
-const RETRY_DAYS: &str = "커지는 순서로 1 이상 27 이하의 정수 10개까지의 배열이어야 합니다.";
+const RETRY_DAYS: &str = "1 이상 27 이하의 정수를 오름차순으로 10개까지 담은 배열이어야 합니다.";
 const NO_RETRY_DAYS: [&str; 9] =
     ["1", "\"1,3\"", "{}", "[0]", "[28]", "[3,1]", "[1,1]", "[1.5]", "[1,2,3,4,5,6,7,8,9,10,11]"];
 const OBJECT: &str = "JSON 객체여야 합니다.";

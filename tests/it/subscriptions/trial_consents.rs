@@ -1,4 +1,4 @@
-//! The first charge after a free time waits for the customer's consent (전자상거래법 제13조 제6항).
+//! The first charge after a trial waits for the customer's consent (전자상거래법 제13조 제6항).
 
 use chrono::{Days, Months, NaiveDate};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ async fn a_caller_who_pays_on_the_day_without_consent_charges_nothing() {
 async fn a_consent_without_a_free_time_is_refused_and_nothing_is_made() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
-    let only = "예정된 가격 인상이나 유료 전환이 있을 때만 쓸 수 있습니다.";
+    let only = "예정된 가격 인상이나 유료 전환이 있을 때만 사용할 수 있습니다.";
     for charge_now in [false, true] {
         let mut body = monthly(&key);
         body["consent"] = json!({"method": "checkbox"});

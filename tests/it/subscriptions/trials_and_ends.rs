@@ -200,7 +200,7 @@ async fn wrong_terms_are_refused() {
         (json!({"endDate": end, "totalCycles": 3}), "totalCycles", "endDate"),
     ];
     for (more, field, other) in together {
-        let expected = invalid(&[(field, &format!("{other}와(과) 함께 쓸 수 없습니다."))]);
+        let expected = invalid(&[(field, &format!("{other}와(과) 함께 사용할 수 없습니다."))]);
         assert_eq!(app.post(SUBSCRIBE, &with(&key, 1, &more)).await.error(400), expected);
     }
     let made = app.post(SUBSCRIBE, &base).await.data(201);

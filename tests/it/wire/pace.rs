@@ -103,7 +103,7 @@ async fn beyond_the_pace_a_charge_is_429_with_retry_after_and_nothing_was_charge
     let paid = 24 - refused.len();
     assert!(paid > 0 && !refused.is_empty(), "{paid} paid");
     let expected = json!({
-        "code": "rate_limited", "message": "요청이 너무 많습니다. 잠시 뒤에 다시 시도하세요.",
+        "code": "rate_limited", "message": "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
     });
     for n in &refused {
         assert_eq!(replies[*n].error(429), expected);

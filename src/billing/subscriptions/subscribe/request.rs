@@ -137,7 +137,7 @@ impl FromField for Metadata {
             return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
         }
         if has_nul(value) {
-            let ko = "제어 문자를 쓸 수 없습니다.";
+            let ko = "제어 문자를 사용할 수 없습니다.";
             return Err(Text::new(ko, "May not contain control characters."));
         }
         if json_holds_card(value) {

@@ -11,7 +11,7 @@ pub enum PrivateServerError {
     /// No usable PostgreSQL on this machine.
     #[error(
         "개발용 데이터베이스를 띄울 PostgreSQL {OLDEST_MAJOR} 이상을 찾지 못했습니다. \
-         아래 중 하나로 설치하거나, DATABASE_URL로 사용 중인 PostgreSQL을 지정하세요.\n\
+         아래 중 하나로 설치하거나, DATABASE_URL로 사용 중인 PostgreSQL을 지정해 주세요.\n\
          No PostgreSQL {OLDEST_MAJOR} or later was found for the development database. Install it \
          in one of these ways, or set DATABASE_URL to a PostgreSQL server that you have:\n  \
          Debian, Ubuntu:  sudo apt-get install postgresql\n  \
