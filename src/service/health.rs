@@ -53,6 +53,10 @@ struct Ready {
     /// `clock`: this machine's clock and the database's differ, until they agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_because: Option<&'static str>,
+    /// `unwritable` while `DATA_DIR` takes nothing: an outcome that the database does not take would be
+    /// lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome_journal: Option<&'static str>,
 }
 
 /// Whether the process runs.
@@ -90,6 +94,7 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
         unknown_outcomes,
         scheduled_charging,
         paused_because,
+        outcome_journal: (!ctx.journal.is_writable()).then_some("unwritable"),
     }))
 }
 

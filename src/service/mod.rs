@@ -135,7 +135,7 @@ impl Service {
         let ended = CancellationToken::new();
         let alive = ended.clone().drop_guard();
         let instance = Instance::register(&pool, &config.data_dir, ended).await?;
-        let journal = open_journal(&config.data_dir, instance);
+        let journal = OutcomeJournal::open(&config.data_dir, instance.number());
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = clock(&config)?;
@@ -225,18 +225,6 @@ fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
         io::ErrorKind::AddrInUse => StartError::InUse(wanted),
         _ => StartError::Listen(wanted, error),
     })
-}
-
-fn open_journal(data_dir: &Path, instance: Instance) -> OutcomeJournal {
-    let (journal, writable) = OutcomeJournal::open(data_dir, instance.number());
-    if let Err(error) = writable {
-        tracing::error!(
-            alert = true,
-            %error,
-            "DATA_DIR cannot be written: an outcome that the database does not take would be lost"
-        );
-    }
-    journal
 }
 
 /// The sandbox on the service's own port, with a clock that walks.

@@ -1,5 +1,5 @@
 //! Looks every two seconds at what may change under a running service: whether the schedule may
-//! charge, and whether what is sent can be recorded.
+//! charge, and whether what is sent can be recorded, in the database or else in `DATA_DIR`.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ pub async fn run(ctx: AppState) {
         if let Err(error) = ctx.rights.check(&ctx.pool).await {
             tracing::debug!(%error, "the rights of the role were not looked at");
         }
+        ctx.journal.check();
         if let Err(error) = ctx.guard.may_charge(&ctx.pool).await {
             tracing::debug!(%error, "the database was not looked at");
         }

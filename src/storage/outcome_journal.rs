@@ -10,6 +10,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,9 @@ const FOLDER: &str = "outcomes";
 #[derive(Clone)]
 pub struct OutcomeJournal {
     path: PathBuf,
+    instance: i32,
     one_at_a_time: Arc<Mutex<()>>,
+    unwritable: Arc<AtomicBool>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -51,17 +54,42 @@ impl Left {
 }
 
 impl OutcomeJournal {
-    /// The journal of the process with this number. An error when nothing can be written there.
-    pub fn open(data_dir: &Path, instance: i32) -> (Self, io::Result<()>) {
-        let folder = data_dir.join(FOLDER);
-        let path = folder.join(format!("{instance}.jsonl"));
-        let writable = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        let writable = writable.and_then(|()| {
-            let probe = folder.join(format!("{instance}.probe"));
-            fs::write(&probe, b"outcomes can be kept here")?;
-            fs::remove_file(probe)
-        });
-        (Self { path, one_at_a_time: Arc::default() }, writable)
+    /// The journal of the process with this number.
+    pub fn open(data_dir: &Path, instance: i32) -> Self {
+        // A restored database may give a number again: the file of its former owner is another one.
+        let name = format!("{instance}-{}.jsonl", Uuid::now_v7().simple());
+        let path = data_dir.join(FOLDER).join(name);
+        let journal =
+            Self { path, instance, one_at_a_time: Arc::default(), unwritable: Arc::default() };
+        journal.check();
+        journal
+    }
+
+    /// Looks whether an outcome could be kept. Raises the alert when none can be since now.
+    pub fn check(&self) {
+        let written = self.probe();
+        if !self.unwritable.swap(written.is_err(), Ordering::SeqCst)
+            && let Err(error) = written
+        {
+            tracing::error!(
+                alert = true,
+                %error,
+                "DATA_DIR cannot be written: an outcome that the database does not take would be lost"
+            );
+        }
+    }
+
+    /// Whether an outcome could be kept when [`Self::check`] looked last.
+    pub fn is_writable(&self) -> bool {
+        !self.unwritable.load(Ordering::SeqCst)
+    }
+
+    fn probe(&self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let probe = self.path.with_extension("probe");
+        fs::write(&probe, b"outcomes can be kept here")?;
+        fs::remove_file(probe)
     }
 
     /// Keeps an outcome. On the disk when it returns.
@@ -101,9 +129,9 @@ impl OutcomeJournal {
         let mut left = Vec::new();
         for entry in folder {
             let path = entry?.path();
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i32>().ok());
             let is_journal = path.extension().is_some_and(|extension| extension == "jsonl");
-            if !is_journal || number.is_none_or(|number| living.contains(&number)) {
+            let others_live = |number: i32| number != self.instance && living.contains(&number);
+            if !is_journal || path == self.path || number_of(&path).is_none_or(others_live) {
                 continue;
             }
             let mut outcomes = BTreeMap::new();
@@ -120,6 +148,10 @@ impl OutcomeJournal {
     }
 }
 
+fn number_of(path: &Path) -> Option<i32> {
+    path.file_stem()?.to_str()?.split('-').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -129,8 +161,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_recorded_is_left_for_others() {
         let dir = std::env::temp_dir().join(format!("outcomes-{}", Uuid::new_v4()));
-        let (journal, writable) = OutcomeJournal::open(&dir, 7);
-        writable.unwrap();
+        let journal = OutcomeJournal::open(&dir, 7);
+        assert!(journal.is_writable());
         let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
         journal.keep(first, json!({"approved": 1})).await.unwrap();
         journal.keep(second, json!({"approved": 2})).await.unwrap();
@@ -139,8 +171,10 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(&journal.path).unwrap();
         file.write_all(b"{\"id\":\"01a2").unwrap();
 
-        let (next, _) = OutcomeJournal::open(&dir, 8);
-        assert!(next.left(&[7]).unwrap().is_empty(), "7 lives");
+        let next = OutcomeJournal::open(&dir, 8);
+        assert!(next.left(&[7, 8]).unwrap().is_empty(), "7 lives");
+        let again = OutcomeJournal::open(&dir, 7);
+        assert_eq!(again.left(&[7]).unwrap().len(), 1, "another 7 had it");
         let mut left = next.left(&[8]).unwrap();
         let left = left.pop().unwrap();
         assert_eq!(left.outcomes, BTreeMap::from([(second, json!({"approved": 2}))]));

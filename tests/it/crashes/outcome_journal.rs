@@ -163,3 +163,18 @@ async fn a_call_that_has_ended_without_a_record_counts_as_unknown_until_it_is_re
     service.until(|| service.get("/billing/payment/KEPT-1"), approved).await;
     assert_eq!(listed(&service, "unknown").await, (0, json!(0)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_takes_nothing_is_said_in_health_until_it_does() {
+    let world = World::start().await;
+    let service = world.service("service", &[]).await;
+    assert_eq!(service.get("/health/ready").await.data(200)["outcomeJournal"], Value::Null);
+    let outcomes = world.dir.join("outcomes");
+    fs::remove_dir_all(&outcomes).unwrap();
+    fs::write(&outcomes, "in the way").unwrap();
+    let is = |word: Value| move |reply: &Reply| reply.data(200)["outcomeJournal"] == word;
+    service.until(|| service.get("/health/ready"), is(json!("unwritable"))).await;
+    assert_eq!(service.output().matches("DATA_DIR cannot be written").count(), 1);
+    fs::remove_file(&outcomes).unwrap();
+    service.until(|| service.get("/health/ready"), is(Value::Null)).await;
+}
