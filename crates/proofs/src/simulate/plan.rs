@@ -217,7 +217,7 @@ fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
         let refunds = (0..rng.u32(0..=2)).map(|_| rng.u32(1..=amount)).collect();
         actions.push(Action::OneOff { who: who(rng), amount, refunds });
     }
-    if percent(rng, 15) {
+    if percent(rng, 40) {
         actions.push(order(rng, menu));
     }
     if percent(rng, 3) {
@@ -239,7 +239,7 @@ fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
 fn order(rng: &mut Rng, menu: &Menu) -> Action {
     let of = |also| [menu.of(menu::NOTIFICATIONS), menu.of(also)].concat();
     let mishap = |rng: &mut Rng, mishaps: &[&'static str]| {
-        (!mishaps.is_empty() && rng.bool()).then(|| pick(rng, mishaps))
+        (!mishaps.is_empty() && percent(rng, 80)).then(|| pick(rng, mishaps))
     };
     let amount = rng.u32(1_000..50_000);
     let cancel = rng.bool().then(|| {
