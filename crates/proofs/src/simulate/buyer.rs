@@ -12,7 +12,7 @@ use crate::simulate::merchant::insist;
 use crate::simulate::plan::Cancel;
 use crate::simulate::reach::Reach;
 
-const A_SECOND: Duration = Duration::from_millis(1_010);
+const APART: Duration = Duration::from_millis(2_010);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Prepares an order, pays it in the window, and perhaps gives some of it back. What was to
@@ -45,8 +45,8 @@ async fn pay_and_cancel(
     for _ in 0..cancel.times {
         if cancel.in_pages {
             cancel_in_pages(reach, &order_no, cancel.amount, notes).await?;
-            // Of the same second two notifications would be one and its copy.
-            tokio::time::sleep(A_SECOND).await;
+            // Told with the same second, by a date that is one off too, the next would be a copy.
+            tokio::time::sleep(APART).await;
             continue;
         }
         let body = json!({"orderId": order_no, "amount": cancel.amount});
