@@ -128,7 +128,12 @@ impl Driver<'_> {
             None => next,
         };
         self.move_clock(target).await?;
-        let actions = self.start(plan.actions, target);
+        let mut planned = plan.actions;
+        if incident.is_some() {
+            // Whatever is due, a card is charged meanwhile.
+            planned.insert(0, Action::OneOff { who: 0, amount: 1_000, refunds: Vec::new() });
+        }
+        let actions = self.start(planned, target);
         match (&mut incident, plan.later) {
             (Some(incident), _) => self.during(incident).await?,
             (None, Some((delay, later))) => {

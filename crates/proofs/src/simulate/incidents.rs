@@ -26,14 +26,14 @@ const SILENCE: Duration = Duration::from_secs(14);
 /// How long outcomes are refused: the first, and each fourth, longer than a process tries to write
 /// one.
 const REFUSED: [Duration; 4] = [
-    Duration::from_secs(65),
+    Duration::from_secs(75),
     Duration::from_secs(5),
     Duration::from_secs(15),
     Duration::from_secs(30),
 ];
 /// A call of the gateway that takes this long is under way when the right is taken away.
 const SLOW_CALL_MS: u64 = 800;
-const SLOW_CALLS: u64 = 4;
+const SLOW_CALLS: u64 = 8;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Which incident comes when.
@@ -241,8 +241,8 @@ impl Driver<'_> {
     /// No outcome can be written for a time. When that is longer than the processes try, an operator
     /// starts them again: what they could not write is in their journals.
     async fn refuse(&mut self, time: Duration) -> Result<(), Failure> {
-        self.until_sending().await?;
         self.quietly().await?;
+        self.until_sending().await?;
         self.world.let_outcomes_be_written(false).await?;
         tokio::time::sleep(time).await;
         self.world.let_outcomes_be_written(true).await?;
