@@ -108,7 +108,8 @@ async fn follow_postgres(side: Side, service: TcpStream, server: UnixStream) {
         ended = asking => ended,
         ended = answering => ended,
         fault = lost_lock(faults, &holds_lock) => {
-            side.traps.report(Injected { replica: side.replica, fault, moment: None });
+            let replica = side.replica;
+            side.traps.report(Injected { replica, fault, moment: None, pid: None });
             if let Fault::LockSilent(time) = fault {
                 // Both sides stay open, and nothing goes through.
                 tokio::time::sleep(time).await;

@@ -49,6 +49,8 @@ pub struct Injected {
     pub fault: Fault,
     /// When; `None` = at any time.
     pub moment: Option<Moment>,
+    /// The process that a signal was sent to.
+    pub pid: Option<Pid>,
 }
 
 /// The traps of a run, and the services that may fall into them.
@@ -136,6 +138,7 @@ impl Traps {
                 return;
             }
         };
+        let mut sent_to = None;
         if let Some(signal) = signal {
             // A replica that was killed has no process until the next start: a signal to it reaches
             // none, and is not reported.
@@ -145,6 +148,7 @@ impl Traps {
                 self.pids[replica].load(Ordering::SeqCst)
             };
             let Some(pid) = Pid::from_raw(pid) else { return };
+            sent_to = Some(pid);
             let _ = kill_process(pid, signal);
             if let Fault::Freeze(time) = fault {
                 tokio::spawn(async move {
@@ -153,7 +157,7 @@ impl Traps {
                 });
             }
         }
-        self.report(Injected { replica, fault, moment });
+        self.report(Injected { replica, fault, moment, pid: sent_to });
     }
 }
 

@@ -149,6 +149,11 @@ impl World {
     pub async fn tend(&mut self, counters: &mut Counters) -> Result<(), Failure> {
         while let Some(injected) = self.next_injected() {
             *counters.entry(injected.to_string()).or_default() += 1;
+            let present = i32::try_from(self.services[injected.replica].pid()).ok();
+            if injected.pid.is_some_and(|pid| Some(pid.as_raw_nonzero().get()) != present) {
+                // Two signals reached a process at once, and it has been replaced after the first.
+                continue;
+            }
             match injected.fault {
                 Fault::Cut | Fault::LockCut | Fault::LockSilent(_) => {}
                 Fault::Freeze(time) => {
