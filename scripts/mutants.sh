@@ -2,7 +2,8 @@
 # Proves that `simulate` can fail: builds the service with one money rule broken at a time, runs the
 # simulation, and expects the verdict to find it. A check that cannot fail proves nothing.
 #
-#   scripts/mutants.sh           build and run all of tests/mutants (the first build takes minutes)
+#   scripts/mutants.sh           build and run all of tests/mutants: some minutes for each
+#   scripts/mutants.sh NAME …    only these
 #   scripts/mutants.sh --check   only whether each patch still fits the sources (part of CI)
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,12 +26,21 @@ survives() {
         >"$dir/$1.log" 2>&1
 }
 
+check=
+if [ "${1:-}" = --check ]; then
+    check=1
+    shift
+fi
+if [ $# -eq 0 ]; then
+    set -- $(basename -s .patch tests/mutants/*.patch)
+fi
+
 failed=0
-for patch in tests/mutants/*.patch; do
-    name=$(basename "$patch" .patch)
+for name in "$@"; do
+    patch=tests/mutants/$name.patch
     if ! fits "$patch"; then
         failed=1
-    elif [ "${1:-}" = --check ]; then
+    elif [ "$check" ]; then
         echo "$name: the patch fits"
     elif survives "$name"; then
         echo "$name: NOT FOUND by the verdict, see $dir/$name.log"

@@ -72,8 +72,9 @@ impl Journaled {
     }
 }
 
-/// Records what processes other than the `living` could not. A file stays until the database has
-/// taken all of it; a contradiction is reported and needs a person, not another try.
+/// Records what processes other than the `living` could not, and what this one has given up. A file
+/// stays until the database has taken all of it; a contradiction is reported and needs a person, not
+/// another try.
 pub(super) async fn record_what_was_left(ctx: &Context, living: &[i32]) -> sqlx::Result<()> {
     for left in ctx.journal.left(living).map_err(sqlx::Error::Io)? {
         for (id, outcome) in &left.outcomes {
@@ -86,6 +87,9 @@ pub(super) async fn record_what_was_left(ctx: &Context, living: &[i32]) -> sqlx:
                 Err(error) => {
                     tracing::error!(alert = true, %id, %error, outcome = words, "outcome in the journal");
                 }
+            }
+            if left.is_own {
+                ctx.journal.recorded(*id).await?;
             }
         }
         left.done()?;

@@ -35,17 +35,22 @@ enum Line {
     Recorded { recorded: Uuid },
 }
 
-/// What a process that is gone has left.
+/// What stands in the journal of a process that is gone, or in our own.
 pub struct Left {
     path: PathBuf,
+    /// Of this process, which may go on writing to it.
+    pub is_own: bool,
     /// The outcomes that were not recorded, by the id of their row.
     pub outcomes: BTreeMap<Uuid, Value>,
 }
 
 impl Left {
-    /// All of it is in the database, or a person has settled it: the file goes. Another process may
-    /// have been faster.
+    /// All of it is in the database, or a person has settled it: the file goes, unless it is our own.
+    /// Another process may have been faster.
     pub fn done(self) -> io::Result<()> {
+        if self.is_own {
+            return Ok(());
+        }
         match fs::remove_file(self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -119,7 +124,8 @@ impl OutcomeJournal {
         file.sync_data()
     }
 
-    /// What processes other than the living ones have left. A last line that was cut short does not count.
+    /// What processes other than the living ones have left, and this one. A last line that was cut short
+    /// does not count.
     pub fn left(&self, living: &[i32]) -> io::Result<Vec<Left>> {
         let folder = match fs::read_dir(self.path.parent().unwrap_or(&self.path)) {
             Ok(folder) => folder,
@@ -131,7 +137,7 @@ impl OutcomeJournal {
             let path = entry?.path();
             let is_journal = path.extension().is_some_and(|extension| extension == "jsonl");
             let others_live = |number: i32| number != self.instance && living.contains(&number);
-            if !is_journal || path == self.path || number_of(&path).is_none_or(others_live) {
+            if !is_journal || number_of(&path).is_none_or(others_live) {
                 continue;
             }
             let mut outcomes = BTreeMap::new();
@@ -142,7 +148,7 @@ impl OutcomeJournal {
                     Err(_) => {}
                 }
             }
-            left.push(Left { path, outcomes });
+            left.push(Left { is_own: path == self.path, path, outcomes });
         }
         Ok(left)
     }
@@ -173,6 +179,8 @@ mod tests {
 
         let next = OutcomeJournal::open(&dir, 8);
         assert!(next.left(&[7, 8]).unwrap().is_empty(), "7 lives");
+        let own = journal.left(&[7, 8]).unwrap();
+        assert!(own[0].is_own && own[0].outcomes.contains_key(&second));
         let again = OutcomeJournal::open(&dir, 7);
         assert_eq!(again.left(&[7]).unwrap().len(), 1, "another 7 had it");
         let mut left = next.left(&[8]).unwrap();

@@ -178,3 +178,27 @@ async fn a_folder_that_takes_nothing_is_said_in_health_until_it_does() {
     fs::remove_file(&outcomes).unwrap();
     service.until(|| service.get("/health/ready"), is(Value::Null)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_has_given_up_it_records_itself_when_the_database_takes_it() {
+    let world = World::start().await;
+    let service = Arc::new(world.service("service", &[("SCHEDULER_INTERVAL_SECS", "1")]).await);
+    let key = service.register().await;
+    let mut owner = world.owner().await;
+    world.fault(delay_after("CARD-BATCH", 1_000)).await;
+    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
+    refuse(&mut owner, true).await;
+    until_kept(&world.dir).await;
+    // A minute.
+    for _ in 0..600 {
+        if service.output().contains("outcome not recorded alert=true") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    refuse(&mut owner, false).await;
+    let approved = |reply: &Reply| reply.data(200)["status"] == "approved";
+    service.until(|| service.get("/billing/payment/KEPT-1"), approved).await;
+    assert!(service.output().contains("outcome recorded from the journal"));
+    assert_eq!(world.ledger().await.len(), 1);
+}

@@ -6,7 +6,7 @@ use crate::simulate::diary::Note;
 use crate::simulate::merchant::{self, Subscriber, Terms};
 use crate::simulate::plan::Action;
 use crate::simulate::reach::Reach;
-use crate::simulate::{Failure, buyer};
+use crate::simulate::{Failure, buyer, told};
 use kiwoom_billing::rules::ids::SubscriptionId;
 
 /// What came of an action.
@@ -29,7 +29,11 @@ pub fn who(action: &Action) -> Option<usize> {
         | Action::Resume { who }
         | Action::Change { who, .. }
         | Action::PayOpen { who } => Some(*who),
-        Action::Order { .. } | Action::Settle => None,
+        Action::Order { .. }
+        | Action::ClosedOrder { .. }
+        | Action::NoMoney { .. }
+        | Action::FalseFailures
+        | Action::Settle => None,
     }
 }
 
@@ -74,6 +78,9 @@ async fn run_one(
             merchant::change(reach, subscriber, Terms { day, amount }, notes).await;
         }
         Action::PayOpen { .. } => merchant::pay_open(reach, subscriber, today, notes).await,
+        Action::ClosedOrder { amount } => buyer::closed_order(reach, amount, notes).await?,
+        Action::NoMoney { amount } => told::no_money(reach, amount, notes).await?,
+        Action::FalseFailures => told::false_failures(reach, notes).await?,
         Action::Settle => merchant::settle(reach, notes).await?,
     }
     Ok(None)

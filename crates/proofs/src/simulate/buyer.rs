@@ -1,5 +1,7 @@
 //! A buyer of the hosted window, with what happens to the notifications of the order.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,6 +12,7 @@ use crate::simulate::merchant::insist;
 use crate::simulate::plan::Cancel;
 use crate::simulate::reach::Reach;
 
+const APART: Duration = Duration::from_millis(2_010);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Prepares an order, pays it in the window, and perhaps gives some of it back. What was to
@@ -33,24 +36,51 @@ async fn pay_and_cancel(
     cancel: Option<Cancel>,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
+    let Some((order_no, prepared)) = prepare(reach, amount, notes).await else { return Ok(()) };
+    script(reach, &order_no, mishap, notes).await?;
+    pay(reach, &prepared).await?;
+    notes.push(Note::Count("orders paid in the window".to_owned()));
+    let Some(cancel) = cancel else { return Ok(()) };
+    script(reach, &order_no, cancel.mishap, notes).await?;
+    for _ in 0..cancel.times {
+        if cancel.in_pages {
+            cancel_in_pages(reach, &order_no, cancel.amount, notes).await?;
+            // Told with the same second, by a date that is one off too, the next would be a copy.
+            tokio::time::sleep(APART).await;
+            continue;
+        }
+        let body = json!({"orderId": order_no, "amount": cancel.amount});
+        let answer = insist(reach, Method::POST, "/easypay/cancel", &body, notes).await;
+        if let Some((status, _)) = answer {
+            notes.push(Note::Count(format!("order cancellation answered {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// Prepares an order: its number, and what the browser needs.
+pub async fn prepare(reach: &Reach, amount: u32, notes: &mut Vec<Note>) -> Option<(String, Value)> {
     let order_no = format!("ORDER-{}", Uuid::now_v7().simple());
     let body = json!({
         "orderId": order_no, "amount": amount, "productName": "order", "customerName": "Hong",
     });
     let prepared = insist(reach, Method::POST, "/easypay/prepare", &body, notes).await;
-    let Some((200, prepared)) = prepared else { return Ok(()) };
-    script(reach, &order_no, mishap, notes).await?;
-    pay(reach, &prepared["data"]).await?;
-    notes.push(Note::Count("orders paid in the window".to_owned()));
-    let Some(cancel) = cancel else { return Ok(()) };
-    script(reach, &order_no, cancel.mishap, notes).await?;
-    if cancel.in_pages {
-        return cancel_in_pages(reach, &order_no, cancel.amount, notes).await;
-    }
-    let body = json!({"orderId": order_no, "amount": cancel.amount});
-    if let Some((status, _)) = insist(reach, Method::POST, "/easypay/cancel", &body, notes).await {
-        notes.push(Note::Count(format!("order cancellation answered {status}")));
-    }
+    let (200, prepared) = prepared? else { return None };
+    Some((order_no, prepared["data"].clone()))
+}
+
+/// The order is cancelled while the buyer is in the window, who pays all the same: that money was not
+/// asked for any more.
+pub async fn closed_order(
+    reach: &Reach,
+    amount: u32,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let Some((order_no, prepared)) = prepare(reach, amount, notes).await else { return Ok(()) };
+    let body = json!({"orderId": order_no});
+    insist(reach, Method::POST, "/easypay/cancel", &body, notes).await;
+    pay(reach, &prepared).await?;
+    notes.push(Note::Count("orders paid after they were closed".to_owned()));
     Ok(())
 }
 
@@ -64,11 +94,20 @@ async fn script(
     forget(reach).await?;
     let Some(name) = mishap else { return Ok(()) };
     notes.push(Note::Count(format!("notification {name}")));
-    if name == "lost" || name == "false_amount" {
+    if ["lost", "false_amount", "other_kind", "told_as_failed"].contains(&name) {
         notes.push(Note::Untold(order_no.to_owned()));
     }
-    let kind = if name == "false_amount" { "wrong_amount" } else { name };
-    reach.sandbox_post("/notifications", &json!({"kind": kind})).await.map(drop)
+    let shifted = |seconds: i64| json!({"kind": "shifted", "seconds": seconds});
+    let script = match name {
+        "1s_early" => shifted(-1),
+        "1s_late" => shifted(1),
+        "40s_early" => shifted(-40),
+        "40s_late" => shifted(40),
+        "false_amount" => json!({"kind": "wrong_amount"}),
+        "told_as_failed" => json!({"kind": "failed"}),
+        kind => json!({"kind": kind}),
+    };
+    reach.sandbox_post("/notifications", &script).await.map(drop)
 }
 
 async fn forget(reach: &Reach) -> Result<(), Failure> {

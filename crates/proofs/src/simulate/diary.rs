@@ -18,6 +18,8 @@ pub struct Diary {
     pub histories: HashMap<Uuid, History>,
     /// Orders of which the gateway lost or falsified a notification.
     pub untold: HashSet<String>,
+    /// Times at which the schedule had to pause and did not.
+    pub not_paused: Vec<String>,
     /// How often each thing happened.
     pub counters: Counters,
 }
@@ -48,6 +50,8 @@ pub enum Note {
     ExcusedUntil(Uuid, NaiveDate),
     /// The gateway lost or falsified a notification of this order.
     Untold(String),
+    /// The schedule had to pause and did not.
+    NotPaused(String),
 }
 
 impl Diary {
@@ -81,6 +85,7 @@ impl Diary {
                 });
             }
             Note::Untold(order_no) => drop(self.untold.insert(order_no)),
+            Note::NotPaused(found) => self.not_paused.push(found),
         }
     }
 }

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use crate::simulate::actions;
 use crate::simulate::diary::{Diary, Note};
-use crate::simulate::menu::Menu;
+use crate::simulate::incidents::Rota;
+use crate::simulate::menu::{self, Menu};
 use crate::simulate::merchant::{self, Subscriber, Terms};
 use crate::simulate::plan::{Action, Later, Measure, Plan, plan};
 use crate::simulate::world::World;
@@ -38,11 +39,12 @@ const CARDS: &[(&str, u8)] = &[
 /// Work of callers under way: what they note, and whether it went as it has to.
 type Actions = JoinHandle<Result<Vec<actions::Done>, Failure>>;
 
-struct Driver<'a> {
-    world: &'a mut World,
+pub struct Driver<'a> {
+    pub world: &'a mut World,
     options: &'a Options,
     menu: Menu,
-    diary: Diary,
+    pub rota: Rota,
+    pub diary: Diary,
     subscribers: Vec<Subscriber>,
     paused: Vec<usize>,
 }
@@ -51,7 +53,9 @@ struct Driver<'a> {
 pub async fn drive(world: &mut World, options: &Options, menu: Menu) -> Result<Diary, Failure> {
     let diary = Diary::default();
     let (subscribers, paused) = (Vec::new(), Vec::new());
-    let mut driver = Driver { world, options, menu, diary, subscribers, paused };
+    let stops = options.months * STOPS_PER_MONTH;
+    let rota = Rota::new(menu.of(menu::INCIDENTS), stops, options.seed);
+    let mut driver = Driver { world, options, menu, rota, diary, subscribers, paused };
     let start = driver.begin().await?;
     driver.walk(start).await?;
     driver.rest().await?;
@@ -114,19 +118,36 @@ impl Driver<'_> {
             self.world.reach.sandbox_post("/faults", script).await?;
             self.diary.note(Note::Count(format!("gateway {name}")));
         }
+        let mut incident = match self.rota.deal() {
+            Some(name) => Some(self.begin_incident(name).await?),
+            None => None,
+        };
         plan.traps.iter().for_each(|trap| self.world.traps.arm(*trap));
         let target = match plan.jump_days {
             Some(days) => self.jump(next, days).await?,
             None => next,
         };
         self.move_clock(target).await?;
-        let actions = self.start(plan.actions, target);
-        if let Some((delay, later)) = plan.later {
-            tokio::time::sleep(delay).await;
-            self.inject(later).await?;
+        let mut planned = plan.actions;
+        if incident.is_some() {
+            // Whatever is due, a card is charged meanwhile.
+            planned.insert(0, Action::OneOff { who: 0, amount: 1_000, refunds: Vec::new() });
+        }
+        let actions = self.start(planned, target);
+        match (&mut incident, plan.later) {
+            (Some(incident), _) => self.during(incident).await?,
+            (None, Some((delay, later))) => {
+                tokio::time::sleep(delay).await;
+                self.inject(later).await?;
+            }
+            (None, None) => {}
         }
         self.until_done(actions).await?;
-        self.until_quiet(target).await
+        self.until_quiet(target).await?;
+        match incident {
+            Some(incident) => self.end_incident(incident).await,
+            None => Ok(()),
+        }
     }
 
     /// Moves the clock, while all services are there: half an hour of it passes in an instant, in which

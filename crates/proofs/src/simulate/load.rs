@@ -29,9 +29,13 @@ pub struct Transaction {
 #[derive(Clone, Debug, FromRow)]
 pub struct Entry {
     pub order_no: String,
+    /// Money that no order asked for so.
+    pub is_unexpected: bool,
     pub state: State,
     pub transaction_id: Option<String>,
     pub amount: i64,
+    /// What its refunds come to, those that were made.
+    pub refunds: i64,
     pub refunded_amount: i64,
     pub refunding_amount: i64,
     pub subscription_id: Option<uuid::Uuid>,
@@ -61,6 +65,8 @@ pub struct Books {
     pub listed_unknown: Vec<String>,
     /// Writes that would have charged or refunded too much and that the database took.
     pub open_barriers: Vec<&'static str>,
+    /// Times at which the schedule had to pause and did not.
+    pub not_paused: Vec<String>,
     /// Services that did not end in time when they were told to.
     pub slow_stops: Vec<String>,
     pub rules: Rules,
@@ -94,8 +100,11 @@ pub async fn ledger(reach: &Reach) -> Result<Vec<Transaction>, Failure> {
 /// Our side: the books from the database, the unknown ones from the API.
 pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Result<Books, Failure> {
     let payments = sqlx::query_as(
-        "select order_no, state, transaction_id, amount, refunded_amount, refunding_amount,
-            subscription_id, period_start, initiated_by, created_at, settled_at,
+        "select order_no, kind = 'unexpected' as is_unexpected, state, transaction_id, amount,
+            (select coalesce(sum(amount), 0)::bigint from refunds
+                where payment_id = payments.id and state = 'refunded') as refunds,
+            refunded_amount, refunding_amount, subscription_id, period_start, initiated_by,
+            created_at, settled_at,
             (select count(*) from events where object_id = payments.id
                 and type in ('payment.approved', 'order.paid', 'payment.unexpected')) as paid_events
          from payments order by id",
@@ -104,11 +113,13 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         "select id, status, period_start, next_billing_date, canceled_at
          from subscriptions order by id",
     );
+    let not_paused = diary.not_paused.clone();
     Ok(Books {
         payments: payments.fetch_all(&reach.pool).await?,
         subscriptions: subscriptions.fetch_all(&reach.pool).await?,
         listed_unknown: listed_unknown(reach).await?,
         open_barriers: barriers::open(&reach.pool).await?,
+        not_paused,
         slow_stops,
         rules: Rules {
             charge_hour: 10,

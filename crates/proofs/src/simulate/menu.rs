@@ -25,14 +25,45 @@ pub const GATEWAY: &[&str] = &[
     "wrong_order",
     "no_result_code",
 ];
-/// What happens to notifications of the hosted window.
-pub const NOTIFICATIONS: &[&str] = &["twice", "late", "reversed", "lost", "false_amount"];
+/// What happens to notifications of the hosted window: to any, to those of payments alone, and to
+/// those of cancellations alone.
+pub const NOTIFICATIONS: &[&str] = &[
+    "twice",
+    "late",
+    "lost",
+    "false_amount",
+    "1s_early",
+    "1s_late",
+    "40s_early",
+    "40s_late",
+    "undated",
+];
+pub const OF_PAYMENTS: &[&str] = &["reversed", "other_kind", "told_as_failed"];
+pub const OF_CANCELLATIONS: &[&str] = &["unnumbered", "negative"];
+/// What the gateway tells that no money stands behind.
+pub const WITHOUT_MONEY: &[&str] = &["no_money", "false_failure"];
 /// What happens to service processes, besides `--kill`.
 pub const PROCESSES: &[&str] = &["freeze", "terminate"];
 /// What happens to PostgreSQL and the connections to it.
 pub const DATABASE: &[&str] = &["cut", "crash", "stall"];
 /// What happens to the clock.
 pub const CLOCK: &[&str] = &["jump"];
+/// What needs an operator or takes long: these come in turn, so that no run is without one.
+pub const INCIDENTS: &[&str] =
+    &["roll_back", "migrate", "lock_silent", "refuse", "restore", "lock_cut", "clock_ahead"];
+
+/// Everything.
+const ALL: [&[&str]; 9] = [
+    GATEWAY,
+    NOTIFICATIONS,
+    OF_PAYMENTS,
+    OF_CANCELLATIONS,
+    WITHOUT_MONEY,
+    PROCESSES,
+    DATABASE,
+    CLOCK,
+    INCIDENTS,
+];
 
 /// The faults of one run.
 #[derive(Clone, Debug)]
@@ -41,7 +72,7 @@ pub struct Menu(Vec<&'static str>);
 impl Menu {
     /// `all`, `none`, or names separated by commas.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let known = || [GATEWAY, NOTIFICATIONS, PROCESSES, DATABASE, CLOCK].into_iter().flatten();
+        let known = || ALL.into_iter().flatten();
         match text {
             "all" => return Ok(Self(known().copied().collect())),
             "none" => return Ok(Self(Vec::new())),

@@ -1,6 +1,7 @@
 //! The merchant's backend: registers, subscribes, charges, refunds, and asks again with the same
 //! Idempotency-Key until it has an answer, as our README tells it to.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::simulate::Failure;
 use crate::simulate::diary::Note;
+use crate::simulate::load::Transaction;
 use crate::simulate::reach::Reach;
 use kiwoom_billing::rules::ids::SubscriptionId;
 use kiwoom_billing::rules::schedule::AnchorDay;
@@ -222,6 +224,33 @@ pub async fn settle(reach: &Reach, notes: &mut Vec<Note>) -> Result<(), Failure>
         if let Some((status, _)) = insist(reach, Method::POST, &path, &body, notes).await {
             let outcome = body["outcome"].as_str().unwrap_or_default();
             notes.push(Note::Count(format!("settled by hand as {outcome}: {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// The operator, at the end: orders of which the gateway told nothing, or something else, are settled
+/// by hand as its ledger shows.
+pub async fn compare(
+    reach: &Reach,
+    ledger: &[Transaction],
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let query = "select transaction_id from payments
+         where state = 'approved' and transaction_id is not null";
+    let known: Vec<String> = sqlx::query_scalar(query).fetch_all(&reach.pool).await?;
+    let known: HashSet<String> = known.into_iter().collect();
+    for transaction in ledger.iter().filter(|t| t.order_no.starts_with("ORDER-")) {
+        if known.contains(&transaction.transaction_id) {
+            continue;
+        }
+        let body = json!({
+            "transactionId": transaction.transaction_id, "method": "KAKAOPAY",
+            "reason": "거래 확인",
+        });
+        let path = format!("/easypay/order/{}/resolve", transaction.order_no);
+        if let Some((status, _)) = insist(reach, Method::POST, &path, &body, notes).await {
+            notes.push(Note::Count(format!("order settled by hand: {status}")));
         }
     }
     Ok(())

@@ -8,9 +8,11 @@
 
 mod actions;
 mod barriers;
+mod behind;
 mod buyer;
 mod diary;
 mod drive;
+mod incidents;
 mod load;
 mod menu;
 mod merchant;
@@ -19,6 +21,7 @@ mod plan;
 mod rare;
 mod reach;
 mod tap;
+mod told;
 mod trap;
 mod verdict;
 mod world;
@@ -66,6 +69,9 @@ pub async fn run(service: &Path, options: &Options) -> Result<bool, Failure> {
     let mut world = World::start(service, options.replicas).await?;
     let mut diary = drive::drive(&mut world, options, menu).await?;
     let ledger = load::ledger(&world.reach).await?;
+    let mut notes = Vec::new();
+    merchant::compare(&world.reach, &ledger, &mut notes).await?;
+    diary.take(notes);
     diary.counters.extend(rare::states(&world, &ledger).await?);
     let books = load::books(&world.reach, diary, world.slow_stops.clone()).await?;
     let violations = verdict::judge(&ledger, &books);

@@ -29,6 +29,8 @@ pub enum Action {
     OneOff { who: usize, amount: u32, refunds: Vec<u32> },
     /// An order of the hosted window.
     Order { amount: u32, mishap: Option<&'static str>, cancel: Option<Cancel> },
+    /// An order that is cancelled while the buyer is in the window, and then paid there.
+    ClosedOrder { amount: u32 },
     /// The subscription ends; another one of the same customer begins.
     Cancel { who: usize, at_period_end: bool, day: u32, amount: u32 },
     /// Billing pauses.
@@ -41,6 +43,10 @@ pub enum Action {
     PayOpen { who: usize },
     /// Unknown outcomes are looked up in the gateway's books and settled by hand.
     Settle,
+    /// The gateway tells of an order that nobody pays.
+    NoMoney { amount: u32 },
+    /// The gateway says of charges whose outcome is unknown that they failed.
+    FalseFailures,
 }
 
 /// How an order of the window is given back.
@@ -48,6 +54,8 @@ pub enum Action {
 pub struct Cancel {
     /// Won.
     pub amount: u32,
+    /// How often that much is given back.
+    pub times: u32,
     /// In the gateway's merchant pages, so that only a notification tells of it.
     pub in_pages: bool,
     /// What happens to that notification.
@@ -94,6 +102,7 @@ pub struct Measure {
 /// The plan of a stop.
 pub fn plan(rng: &mut Rng, menu: &Menu, measure: Measure) -> Plan {
     let mut plan = Plan { actions: actions(rng, menu, measure), ..Plan::default() };
+    without_money(rng, menu, &mut plan);
     let gateway = menu.of(menu::GATEWAY);
     if !gateway.is_empty() && percent(rng, 45) {
         for _ in 0..rng.u32(1..=3) {
@@ -148,7 +157,11 @@ fn kills(rng: &mut Rng, measure: Measure, plan: &mut Plan) {
 
 fn other_faults(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
     for name in [menu.of(menu::PROCESSES), menu.of(menu::DATABASE)].concat() {
-        if !percent(rng, if name == "cut" { 12 } else { 4 }) {
+        let chance = match name {
+            "cut" | "terminate" => 12,
+            _ => 4,
+        };
+        if !percent(rng, chance) {
             continue;
         }
         let at = soon(rng);
@@ -160,6 +173,10 @@ fn other_faults(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
             "cut" => {
                 plan.traps.push(Trap { moment: pick(rng, &Moment::ALL), fault: Fault::Cut });
             }
+            "terminate" if rng.bool() => {
+                let moment = pick(rng, &Moment::ALL);
+                plan.traps.push(Trap { moment, fault: Fault::Terminate });
+            }
             "terminate" => {
                 let later = Later::Service(service(rng, measure), Fault::Terminate);
                 plan.later = Some((at, later));
@@ -170,6 +187,16 @@ fn other_faults(rng: &mut Rng, menu: &Menu, measure: Measure, plan: &mut Plan) {
                 plan.later = Some((at, stall));
             }
         }
+    }
+}
+
+fn without_money(rng: &mut Rng, menu: &Menu, plan: &mut Plan) {
+    let kinds = menu.of(menu::WITHOUT_MONEY);
+    if kinds.contains(&"no_money") && percent(rng, 8) {
+        plan.actions.push(Action::NoMoney { amount: rng.u32(1_000..50_000) });
+    }
+    if kinds.contains(&"false_failure") && percent(rng, 20) {
+        plan.actions.push(Action::FalseFailures);
     }
 }
 
@@ -190,8 +217,11 @@ fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
         let refunds = (0..rng.u32(0..=2)).map(|_| rng.u32(1..=amount)).collect();
         actions.push(Action::OneOff { who: who(rng), amount, refunds });
     }
-    if percent(rng, 15) {
-        actions.push(order(rng, &menu.of(menu::NOTIFICATIONS)));
+    if percent(rng, 40) {
+        actions.push(order(rng, menu));
+    }
+    if percent(rng, 3) {
+        actions.push(Action::ClosedOrder { amount: rng.u32(1_000..50_000) });
     }
     let (day, amount) = (rng.u32(1..=31), rng.u32(1..=99) * 1_000);
     let change = match rng.u32(0..100) {
@@ -206,16 +236,22 @@ fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
     actions
 }
 
-fn order(rng: &mut Rng, mishaps: &[&'static str]) -> Action {
-    let mishap = |rng: &mut Rng| (!mishaps.is_empty() && rng.bool()).then(|| pick(rng, mishaps));
+fn order(rng: &mut Rng, menu: &Menu) -> Action {
+    let of = |also| [menu.of(menu::NOTIFICATIONS), menu.of(also)].concat();
+    let mishap = |rng: &mut Rng, mishaps: &[&'static str]| {
+        (!mishaps.is_empty() && percent(rng, 80)).then(|| pick(rng, mishaps))
+    };
     let amount = rng.u32(1_000..50_000);
-    let cancel = rng.bool().then(|| Cancel {
-        amount: rng.u32(1..=amount),
-        in_pages: rng.bool(),
-        // Only a payment's notification can be held back behind its cancellation's.
-        mishap: mishap(rng).filter(|name| *name != "reversed"),
+    let cancel = rng.bool().then(|| {
+        let times = rng.u32(1..=2);
+        Cancel {
+            amount: rng.u32(1..=amount / times),
+            times,
+            in_pages: rng.bool(),
+            mishap: mishap(rng, &of(menu::OF_CANCELLATIONS)),
+        }
     });
-    Action::Order { amount, mishap: mishap(rng), cancel }
+    Action::Order { amount, mishap: mishap(rng, &of(menu::OF_PAYMENTS)), cancel }
 }
 
 #[cfg(test)]

@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::Mutex;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::{Mutex, broadcast};
 
+use crate::simulate::behind::Behind;
 use crate::simulate::moment::{Moment, Watch};
-use crate::simulate::trap::Traps;
+use crate::simulate::trap::{Fault, Injected, Traps};
 
 /// Nothing of ours is longer; a length beyond it is a stream that was misread.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// The statement by which a process takes the lock that says that it is alive.
+const TAKES_LOCK: &[u8] = b"pg_advisory_lock_shared";
 const STALL_POLL: Duration = Duration::from_millis(10);
 
 /// One replica's side of the taps.
@@ -27,6 +31,8 @@ pub struct Side {
     pub traps: Arc<Traps>,
     /// While true nothing goes through to PostgreSQL, and all connections of the pool are used up.
     pub stalled: Arc<AtomicBool>,
+    /// How far PostgreSQL's clock is behind that of the replica's machine.
+    pub behind: Duration,
 }
 
 impl Side {
@@ -66,6 +72,8 @@ pub async fn postgres(side: Side, socket: PathBuf) -> io::Result<u16> {
 
 async fn follow_postgres(side: Side, service: TcpStream, server: UnixStream) {
     let watch = Mutex::new(Watch::default());
+    let behind = Mutex::new(Behind::new(side.behind));
+    let holds_lock = AtomicBool::new(false);
     let (mut from_service, mut to_service) = service.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let asking = async {
@@ -76,24 +84,54 @@ async fn follow_postgres(side: Side, service: TcpStream, server: UnixStream) {
             let (kind, message) = read_message(&mut from_service).await?;
             side.while_stalled().await;
             let moment = watch.lock().await.asked(kind, &message[5..]);
+            behind.lock().await.asked(kind, &message[5..]);
+            if kind == b'P' && contains(&message, TAKES_LOCK) {
+                holds_lock.store(true, Ordering::SeqCst);
+            }
             to_server.write_all(&message).await?;
             side.pass(moment)?;
         }
     };
     let answering = async {
         loop {
-            let (kind, message) = read_message(&mut from_server).await?;
+            let (kind, mut message) = read_message(&mut from_server).await?;
             side.while_stalled().await;
+            behind.lock().await.answered(kind, &mut message[5..]);
             let moment = watch.lock().await.answered(kind, &message[5..]);
             side.pass(moment)?;
             to_service.write_all(&message).await?;
         }
     };
     // Whichever side ends first ends both.
-    let _: (io::Result<()>, ()) = tokio::select! {
-        ended = asking => (ended, ()),
-        ended = answering => (ended, ()),
+    let faults = side.traps.lock_faults(side.replica);
+    let _: io::Result<()> = tokio::select! {
+        ended = asking => ended,
+        ended = answering => ended,
+        fault = lost_lock(faults, &holds_lock) => {
+            let replica = side.replica;
+            side.traps.report(Injected { replica, fault, moment: None, pid: None });
+            if let Fault::LockSilent(time) = fault {
+                // Both sides stay open, and nothing goes through.
+                tokio::time::sleep(time).await;
+            }
+            Ok(())
+        }
     };
+}
+
+/// Waits for a fault of the connection that holds the lock, on that connection.
+async fn lost_lock(mut faults: Receiver<Fault>, holds_lock: &AtomicBool) -> Fault {
+    loop {
+        match faults.recv().await {
+            Ok(fault) if holds_lock.load(Ordering::SeqCst) => return fault,
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn contains(message: &[u8], text: &[u8]) -> bool {
+    message.windows(text.len()).any(|part| part == text)
 }
 
 /// A message with its type and length in front.

@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::simulate::moment::Moment;
+
+/// How many faults of a lock may wait.
+const LOCK_FAULTS: usize = 16;
 
 /// What happens to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +25,10 @@ pub enum Fault {
     Freeze(Duration),
     /// Its connection breaks, whatever was on it.
     Cut,
+    /// The connection that holds its lock breaks.
+    LockCut,
+    /// The connection that holds its lock says nothing any more, and breaks after this time.
+    LockSilent(Duration),
 }
 
 /// A fault that waits for its moment.
@@ -41,6 +49,8 @@ pub struct Injected {
     pub fault: Fault,
     /// When; `None` = at any time.
     pub moment: Option<Moment>,
+    /// The process that a signal was sent to.
+    pub pid: Option<Pid>,
 }
 
 /// The traps of a run, and the services that may fall into them.
@@ -49,6 +59,8 @@ pub struct Traps {
     suspended: AtomicBool,
     /// Process ids by replica; 0 while one is being started.
     pids: Vec<AtomicI32>,
+    /// By replica, for the connections of its tap: faults of the one that holds the lock.
+    locks: Vec<broadcast::Sender<Fault>>,
     injected: UnboundedSender<Injected>,
 }
 
@@ -56,12 +68,24 @@ impl Traps {
     /// None armed. Every fault is reported to `injected`.
     pub fn new(replicas: usize, injected: UnboundedSender<Injected>) -> Arc<Self> {
         let pids = (0..replicas).map(|_| AtomicI32::new(0)).collect();
+        let locks = (0..replicas).map(|_| broadcast::channel(LOCK_FAULTS).0).collect();
         Arc::new(Self {
             armed: Mutex::default(),
             suspended: AtomicBool::new(false),
             pids,
+            locks,
             injected,
         })
+    }
+
+    /// Where a connection of a replica hears of faults of the one that holds the lock.
+    pub fn lock_faults(&self, replica: usize) -> broadcast::Receiver<Fault> {
+        self.locks[replica].subscribe()
+    }
+
+    /// Reports a fault that has come to pass.
+    pub fn report(&self, injected: Injected) {
+        let _ = self.injected.send(injected);
     }
 
     /// Arms a trap; it waits for as long as it takes.
@@ -108,7 +132,13 @@ impl Traps {
             Fault::Terminate => Some(Signal::TERM),
             Fault::Freeze(_) => Some(Signal::STOP),
             Fault::Cut => None,
+            // Reported by the connection that it happens to.
+            Fault::LockCut | Fault::LockSilent(_) => {
+                let _ = self.locks[replica].send(fault);
+                return;
+            }
         };
+        let mut sent_to = None;
         if let Some(signal) = signal {
             // A replica that was killed has no process until the next start: a signal to it reaches
             // none, and is not reported.
@@ -118,6 +148,7 @@ impl Traps {
                 self.pids[replica].load(Ordering::SeqCst)
             };
             let Some(pid) = Pid::from_raw(pid) else { return };
+            sent_to = Some(pid);
             let _ = kill_process(pid, signal);
             if let Fault::Freeze(time) = fault {
                 tokio::spawn(async move {
@@ -126,7 +157,7 @@ impl Traps {
                 });
             }
         }
-        let _ = self.injected.send(Injected { replica, fault, moment });
+        self.report(Injected { replica, fault, moment, pid: sent_to });
     }
 }
 
@@ -137,6 +168,8 @@ impl fmt::Display for Injected {
             Fault::Terminate => "SIGTERM",
             Fault::Freeze(_) => "SIGSTOP",
             Fault::Cut => "connection cut",
+            Fault::LockCut => "connection of the lock cut",
+            Fault::LockSilent(_) => "connection of the lock gone silent",
         };
         match self.moment {
             Some(moment) => write!(f, "{fault}: {moment}"),

@@ -15,8 +15,8 @@ const MAX_EXAMPLES_OF_A_RULE: usize = 5;
 pub const RULES: &[&str] = &[
     "charged twice",
     "calls per attempt > 1",
-    "lost",
-    "phantom",
+    "money not in the books",
+    "booked without money",
     "other amount",
     "wrong day",
     "missed period",
@@ -27,6 +27,7 @@ pub const RULES: &[&str] = &[
     "still sending",
     "event missing or twice",
     "database would take it",
+    "not paused",
     "slow to stop",
 ];
 
@@ -67,15 +68,31 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
     let mut violations = Violations::default();
     let ours: HashMap<&str, &Entry> =
         books.payments.iter().map(|p| (p.order_no.as_str(), p)).collect();
+    let paid: HashMap<&str, &Entry> = books
+        .payments
+        .iter()
+        .filter(|p| p.state == State::Approved)
+        .filter_map(|p| Some((p.transaction_id.as_deref()?, p)))
+        .collect();
     twice(ledger, &ours, &mut violations);
     for transaction in ledger {
         let untold = books.diary.untold.contains(&transaction.order_no);
-        against_ours(transaction, &ours, untold, &mut violations);
+        let (id, no) = (transaction.transaction_id.as_str(), transaction.order_no.as_str());
+        match (paid.get(id), ours.get(no)) {
+            (Some(payment), _) => against_ours(transaction, payment, untold, &mut violations),
+            (None, Some(payment)) if payment.state == State::Unknown => {
+                against_ours(transaction, payment, untold, &mut violations);
+            }
+            (None, _) => violations.add("money not in the books", no),
+        }
     }
     against_ledger(ledger, books, &mut violations);
     schedule::judge(books, &mut violations);
     for barrier in &books.open_barriers {
         violations.add("database would take it", barrier);
+    }
+    for found in &books.not_paused {
+        violations.add("not paused", found);
     }
     for stop in &books.slow_stops {
         violations.add("slow to stop", stop);
@@ -103,34 +120,35 @@ fn twice(ledger: &[Transaction], ours: &HashMap<&str, &Entry>, violations: &mut 
     }
 }
 
-/// What the gateway took has to be known to us, as approved or at least as unknown. Of what it has
-/// not told us, or told falsely, only the amounts have to be in bounds.
+/// What the gateway took and gave back, held against the payment that we have for it: one that was
+/// asked for, or money that was not. Of what it has told falsely, or of a cancellation that it has
+/// not told at all, the amounts may differ.
 fn against_ours(
     transaction: &Transaction,
-    ours: &HashMap<&str, &Entry>,
+    payment: &Entry,
     untold: bool,
     violations: &mut Violations,
 ) {
     let no = &transaction.order_no;
-    if transaction.canceled_amount > transaction.amount {
+    let given_back = transaction.canceled_amount;
+    if given_back > transaction.amount {
         violations.add("over-refunded", no);
     }
-    let known =
-        ours.get(no.as_str()).filter(|p| matches!(p.state, State::Approved | State::Unknown));
-    let Some(payment) = known else {
-        if !untold {
-            violations.add("lost", no);
-        }
+    if untold {
         return;
-    };
+    }
     if payment.amount != transaction.amount {
         violations.add("other amount", no);
     }
+    if payment.state != State::Approved {
+        return;
+    }
     // A refund whose outcome is unknown to us may or may not have been made.
-    let known = payment.refunded_amount..=payment.refunded_amount + payment.refunding_amount;
-    if payment.state == State::Approved && !untold && !known.contains(&transaction.canceled_amount)
-    {
-        violations.add("refunds differ", no);
+    if given_back > payment.refunded_amount + payment.refunding_amount {
+        violations.add("money not in the books", &format!("{no}: a refund"));
+    }
+    if given_back < payment.refunded_amount {
+        violations.add("booked without money", &format!("{no}: a refund"));
     }
 }
 
@@ -141,7 +159,9 @@ fn against_ledger(ledger: &[Transaction], books: &Books, violations: &mut Violat
     for payment in &books.payments {
         let no = &payment.order_no;
         match payment.state {
-            State::Approved if !holds(&held, payment) => violations.add("phantom", no),
+            State::Approved if !holds(&held, payment) => {
+                violations.add("booked without money", no);
+            }
             State::Unknown if !listed.contains(no.as_str()) => {
                 violations.add("unknown not listed", no);
             }
@@ -154,11 +174,16 @@ fn against_ledger(ledger: &[Transaction], books: &Books, violations: &mut Violat
             | State::Closed
             | State::Mismatch => {}
         }
-        if payment.paid_events != i64::from(payment.state == State::Approved) {
+        // Money that turned out to be an order's own has been told of before.
+        let told = payment.state == State::Approved || payment.is_unexpected;
+        if payment.paid_events != i64::from(told) {
             violations.add("event missing or twice", no);
         }
         if payment.refunded_amount + payment.refunding_amount > payment.amount {
             violations.add("over-refunded", no);
+        }
+        if payment.refunded_amount != payment.refunds {
+            violations.add("refunds differ", no);
         }
     }
 }

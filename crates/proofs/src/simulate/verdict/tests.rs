@@ -25,9 +25,11 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
     };
     let payment = Entry {
         order_no: "A".into(),
+        is_unexpected: false,
         state: State::Approved,
         transaction_id: Some("t".into()),
         amount: 9900,
+        refunds: 0,
         refunded_amount: 0,
         refunding_amount: 0,
         subscription_id: Some(id),
@@ -53,12 +55,40 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         subscriptions: vec![subscription],
         listed_unknown: Vec::new(),
         open_barriers: Vec::new(),
+        not_paused: Vec::new(),
         slow_stops: Vec::new(),
         rules: Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() },
         ended: "2026-12-31T00:00:00Z".parse().unwrap(),
         diary,
     };
     (vec![transaction], books)
+}
+
+/// Money that the gateway took for an order that was cancelled before, and that we keep so.
+fn unexpected(ledger: &mut Vec<Transaction>, books: &mut Books) {
+    let order = |state| Entry {
+        order_no: "ORDER-2".into(),
+        state,
+        transaction_id: None,
+        subscription_id: None,
+        period_start: None,
+        paid_events: 0,
+        ..books.payments[0].clone()
+    };
+    let kept = Entry {
+        order_no: "ORDER-2#v".into(),
+        is_unexpected: true,
+        transaction_id: Some("v".into()),
+        paid_events: 1,
+        ..order(State::Approved)
+    };
+    let closed = order(State::Closed);
+    books.payments.extend([closed, kept]);
+    ledger.push(Transaction {
+        order_no: "ORDER-2".into(),
+        transaction_id: "v".into(),
+        ..ledger[0].clone()
+    });
 }
 
 fn history(books: &mut Books) -> &mut History {
@@ -71,62 +101,89 @@ fn what_agrees_is_clean() {
     assert!(judge(&ledger, &books).is_clean());
 }
 
+type Break = fn(&mut Vec<Transaction>, &mut Books);
+
+/// Each rule, and what breaks it.
+const BREAKS: &[(&str, Break)] = &[
+    ("charged twice", |l, _| {
+        l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() });
+    }),
+    ("charged twice", |l, b| {
+        l.push(Transaction { order_no: "B".into(), transaction_id: "u".into(), ..l[0].clone() });
+        let second = Entry {
+            order_no: "B".into(),
+            transaction_id: Some("u".into()),
+            ..b.payments[0].clone()
+        };
+        b.payments.push(second);
+    }),
+    ("charged twice", |l, _| {
+        l[0].product_name = "단건 1".into();
+        l.push(Transaction { order_no: "B".into(), ..l[0].clone() });
+    }),
+    ("calls per attempt > 1", |l, _| l[0].calls = 2),
+    ("money not in the books", |_, b| b.payments[0].state = State::Declined),
+    ("money not in the books", |_, b| b.payments.clear()),
+    // A second transaction of an order, which we hold for the first one alone.
+    ("money not in the books", |l, _| {
+        l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() });
+    }),
+    ("money not in the books", |l, _| {
+        l.push(Transaction {
+            order_no: "ORDER-1".into(),
+            transaction_id: "u".into(),
+            ..l[0].clone()
+        });
+    }),
+    ("money not in the books", |l, _| l[0].canceled_amount = 1),
+    ("money not in the books", |l, b| {
+        unexpected(l, b);
+        l[1].canceled_amount = 1;
+    }),
+    ("booked without money", |l, _| l.clear()),
+    ("booked without money", |l, b| {
+        unexpected(l, b);
+        l.pop();
+    }),
+    ("booked without money", |_, b| {
+        (b.payments[0].refunded_amount, b.payments[0].refunds) = (1, 1);
+    }),
+    ("other amount", |l, _| l[0].amount = 9901),
+    ("wrong day", |_, b| b.payments[0].created_at += chrono::Duration::days(2)),
+    ("wrong day", |_, b| history(b).anchors = vec![AnchorDay::new(16).unwrap()]),
+    ("missed period", |_, b| b.subscriptions[0].period_start = date("2027-01-15")),
+    ("missed period", |_, b| history(b).first_due = date("2026-11-15")),
+    ("missed period", |_, b| b.ended = "2027-01-15T02:00:00Z".parse().unwrap()),
+    ("charged after cancel", |_, b| {
+        b.subscriptions[0].status = Status::Canceled;
+        b.subscriptions[0].canceled_at = Some("2026-12-14T00:00:00Z".parse().unwrap());
+    }),
+    ("over-refunded", |_, b| b.payments[0].refunded_amount = 9901),
+    ("over-refunded", |l, _| l[0].canceled_amount = 9901),
+    ("refunds differ", |_, b| b.payments[0].refunds = 1),
+    ("other amount", |l, b| {
+        unexpected(l, b);
+        l[1].amount += 1;
+    }),
+    ("unknown not listed", |_, b| b.payments[0].state = State::Unknown),
+    ("event missing or twice", |_, b| b.payments[0].paid_events = 0),
+    ("event missing or twice", |_, b| b.payments[0].paid_events = 2),
+    ("still sending", |_, b| b.payments[0].state = State::Sending),
+    ("database would take it", |_, b| b.open_barriers.push("a second attempt")),
+    ("not paused", |_, b| b.not_paused.push("service-0".into())),
+    ("slow to stop", |_, b| b.slow_stops.push("service-0".into())),
+];
+
 #[test]
 fn every_broken_rule_is_found() {
-    type Break = fn(&mut Vec<Transaction>, &mut Books);
-    let breaks: &[(&str, Break)] = &[
-        ("charged twice", |l, _| {
-            l.push(Transaction { transaction_id: "u".into(), ..l[0].clone() });
-        }),
-        ("charged twice", |l, b| {
-            l.push(Transaction {
-                order_no: "B".into(),
-                transaction_id: "u".into(),
-                ..l[0].clone()
-            });
-            let second = Entry {
-                order_no: "B".into(),
-                transaction_id: Some("u".into()),
-                ..b.payments[0].clone()
-            };
-            b.payments.push(second);
-        }),
-        ("charged twice", |l, _| {
-            l[0].product_name = "단건 1".into();
-            l.push(Transaction { order_no: "B".into(), ..l[0].clone() });
-        }),
-        ("calls per attempt > 1", |l, _| l[0].calls = 2),
-        ("lost", |_, b| b.payments[0].state = State::Declined),
-        ("lost", |l, _| l.push(Transaction { order_no: "B".into(), ..l[0].clone() })),
-        ("phantom", |l, _| l.clear()),
-        ("other amount", |l, _| l[0].amount = 9901),
-        ("wrong day", |_, b| b.payments[0].created_at += chrono::Duration::days(2)),
-        ("wrong day", |_, b| history(b).anchors = vec![AnchorDay::new(16).unwrap()]),
-        ("missed period", |_, b| b.subscriptions[0].period_start = date("2027-01-15")),
-        ("missed period", |_, b| history(b).first_due = date("2026-11-15")),
-        ("missed period", |_, b| b.ended = "2027-01-15T02:00:00Z".parse().unwrap()),
-        ("charged after cancel", |_, b| {
-            b.subscriptions[0].status = Status::Canceled;
-            b.subscriptions[0].canceled_at = Some("2026-12-14T00:00:00Z".parse().unwrap());
-        }),
-        ("over-refunded", |_, b| b.payments[0].refunded_amount = 9901),
-        ("over-refunded", |l, _| l[0].canceled_amount = 9901),
-        ("refunds differ", |l, _| l[0].canceled_amount = 1),
-        ("unknown not listed", |_, b| b.payments[0].state = State::Unknown),
-        ("event missing or twice", |_, b| b.payments[0].paid_events = 0),
-        ("event missing or twice", |_, b| b.payments[0].paid_events = 2),
-        ("still sending", |_, b| b.payments[0].state = State::Sending),
-        ("database would take it", |_, b| b.open_barriers.push("a second attempt")),
-        ("slow to stop", |_, b| b.slow_stops.push("service-0".into())),
-    ];
-    for (rule, break_it) in breaks {
+    for (rule, break_it) in BREAKS {
         let (mut ledger, mut books) = one_good_charge();
         break_it(&mut ledger, &mut books);
         let violations = judge(&ledger, &books);
         assert!(violations.found.contains_key(rule), "{rule}: {violations:?}");
     }
     for rule in RULES {
-        assert!(breaks.iter().any(|(broken, _)| broken == rule), "{rule} is broken by no case");
+        assert!(BREAKS.iter().any(|(broken, _)| broken == rule), "{rule} is broken by no case");
     }
 }
 
@@ -149,9 +206,25 @@ fn what_was_asked_for_on_the_way_is_no_violation() {
     assert!(judge(&ledger, &books).is_clean(), "the clock jumped over the day");
 
     let (mut ledger, mut books) = one_good_charge();
-    books.payments[0].state = State::Mismatch;
-    books.payments[0].paid_events = 0;
     ledger[0].canceled_amount = 5;
+    ledger[0].amount += 1;
     books.diary.untold.insert("A".into());
     assert!(judge(&ledger, &books).is_clean(), "the gateway told us falsely");
+
+    let (mut ledger, mut books) = one_good_charge();
+    books.payments[0].state = State::Unknown;
+    books.payments[0].paid_events = 0;
+    books.listed_unknown.push("A".into());
+    ledger[0].canceled_amount = 5;
+    assert!(judge(&ledger, &books).is_clean(), "an outcome that stands as unknown");
+
+    let (mut ledger, mut books) = one_good_charge();
+    unexpected(&mut ledger, &mut books);
+    assert!(judge(&ledger, &books).is_clean(), "money that was not asked for, and is kept");
+    let own =
+        Entry { order_no: "ORDER-2".into(), is_unexpected: false, ..books.payments[2].clone() };
+    books.payments[2].state = State::Closed;
+    books.payments[2].transaction_id = None;
+    books.payments[1] = own;
+    assert!(judge(&ledger, &books).is_clean(), "and turns out to be the order's own");
 }

@@ -1,5 +1,9 @@
 //! The processes: PostgreSQL, the sandbox, the services. All end with this process.
 
+pub mod ahead;
+mod database;
+mod operator;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +19,14 @@ use crate::simulate::reach::Reach;
 use crate::simulate::tap::{self, Side};
 use crate::simulate::trap::{Fault, Injected, Traps};
 use crate::simulate::{Counters, Failure};
-use kiwoom_billing::storage::database::MIGRATIONS;
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
+use kiwoom_billing::storage::database::{MIGRATIONS, grants};
 use kiwoom_clock::Clock;
 
 /// `KIWOOM_TIMEOUT_SECS` of the services.
 const GATEWAY_TIMEOUT_SECS: u64 = 1;
+/// The role of the services, which may do what they need and no more.
+const ROLE: &str = "service";
 /// A service that was told to stop has this long beyond the gateway's time-out.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// A service that is frozen for longer has lost its leases.
@@ -60,6 +66,8 @@ impl World {
         let pool = PgPoolOptions::new().max_connections(8).connect_with(private.options(DATABASE));
         let pool = pool.await?;
         MIGRATIONS.run(&pool).await?;
+        sqlx::query("create role service login").execute(&pool).await?;
+        grants::grant(&mut *pool.acquire().await?, ROLE).await?;
         let replicas = replicas.max(1);
         let ports = (0..replicas).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
         let (injected_in, injected) = unbounded_channel();
@@ -102,37 +110,52 @@ impl World {
     }
 
     async fn add_service(&mut self, n: usize) -> Result<(), Failure> {
+        let side = Side {
+            replica: n,
+            traps: self.traps.clone(),
+            stalled: self.stalled[n].clone(),
+            behind: Duration::ZERO,
+        };
+        let (name, port) = (format!("service-{n}"), self.reach.ports[n]);
+        let recipe = self.recipe(side, name, port, &self.dir).await?;
+        self.services.push(Process::start(recipe)?);
+        self.until_serving(n).await
+    }
+
+    /// A service behind taps of its own.
+    async fn recipe(
+        &self,
+        side: Side,
+        name: String,
+        port: u16,
+        data_dir: &Path,
+    ) -> Result<Recipe, Failure> {
         let private = self.private.as_ref().ok_or("PostgreSQL is away")?;
-        let side = Side { replica: n, traps: self.traps.clone(), stalled: self.stalled[n].clone() };
         let database = tap::postgres(side.clone(), private.socket()).await?;
         let gateway = tap::gateway(side, self.sandbox.port()).await?;
-        let port = self.reach.ports[n];
-        let user = private.options(DATABASE).get_username().to_owned();
-        let database = format!("postgres://{user}@127.0.0.1:{database}/{DATABASE}");
+        let database = format!("postgres://{ROLE}@127.0.0.1:{database}/{DATABASE}");
         let mut environment = vec![
             ("DATABASE_URL".to_owned(), format!("{database}?sslmode=disable")),
             ("KIWOOM_BASE_URL".to_owned(), format!("http://127.0.0.1:{gateway}/sandbox")),
             ("PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{}", self.reach.ports[0])),
             ("PORT".to_owned(), port.to_string()),
         ];
-        environment.extend(settings(&self.dir.display().to_string()));
-        self.services.push(Process::start(Recipe {
-            program: self.program.clone(),
-            name: format!("service-{n}"),
-            arguments: vec![],
-            environment,
-            port,
-            dir: self.dir.clone(),
-        })?);
-        self.until_serving(n).await
+        environment.extend(settings(&data_dir.display().to_string()));
+        let (program, dir) = (self.program.clone(), self.dir.clone());
+        Ok(Recipe { program, name, arguments: vec![], environment, port, dir })
     }
 
     /// Repairs what faults have done, and counts them. Call it often.
     pub async fn tend(&mut self, counters: &mut Counters) -> Result<(), Failure> {
         while let Some(injected) = self.next_injected() {
             *counters.entry(injected.to_string()).or_default() += 1;
+            let present = i32::try_from(self.services[injected.replica].pid()).ok();
+            if injected.pid.is_some_and(|pid| Some(pid.as_raw_nonzero().get()) != present) {
+                // Two signals reached a process at once, and it has been replaced after the first.
+                continue;
+            }
             match injected.fault {
-                Fault::Cut => {}
+                Fault::Cut | Fault::LockCut | Fault::LockSilent(_) => {}
                 Fault::Freeze(time) => {
                     self.frozen_until = self.frozen_until.max(Instant::now() + time);
                     if time >= PAST_THE_LEASE {
@@ -221,15 +244,6 @@ impl World {
             }
             tokio::time::sleep(READY_POLL).await;
         }
-        Ok(())
-    }
-
-    /// Ends PostgreSQL as a power cut does, and starts it again.
-    pub async fn crash_database(&mut self) -> Result<(), Failure> {
-        if let Some(private) = self.private.take() {
-            private.crash().await;
-        }
-        self.private = Some(PrivateServer::start(&self.dir, None).await?);
         Ok(())
     }
 
