@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer, StartOptions};
 use serde_json::Value;
@@ -88,7 +89,10 @@ impl Volume {
     async fn snapshot(&self, server: PrivateServer) -> PrivateServer {
         server.stop().await;
         bash(&format!("cp -a '{}' '{}/data'", self.data.display(), self.copy.display()));
-        start(&self.dir).await
+        let server = start(&self.dir).await;
+        // Connections that were in use within the last second are not tested before they are used.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        server
     }
 
     async fn roll_back(&self, server: PrivateServer) -> PrivateServer {
