@@ -94,8 +94,7 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
     let is_deposit = get("SETTDATE").is_some() || get("ACCOUNTNO").is_none();
     let (method, event, date) = match (kinds::of(&word, is_deposit), failure) {
         (Kind::Other, _) => {
-            let word = mask_cards(&word).chars().take(MAX_WORD).collect();
-            (word, Event::Other { amount: amount() }, "SETTDATE")
+            (shown(&word, MAX_WORD), Event::Other { amount: amount() }, "SETTDATE")
         }
         // A cancellation that did not succeed gave no money back; nothing is known of such
         // notifications, so nothing is done.
@@ -157,9 +156,12 @@ fn won(text: &str) -> Option<i64> {
     text.parse().ok().filter(|_| plain)
 }
 
-/// A text that is stored and shown: without control characters and card numbers, and not too long.
+/// A text that is stored and shown: without control characters and card numbers, not too long, and
+/// without a space where it was cut.
 fn shown(text: &str, most: usize) -> String {
-    mask_cards(&text.replace(char::is_control, "\u{fffd}")).chars().take(most).collect()
+    let masked = mask_cards(&text.replace(char::is_control, "\u{fffd}"));
+    let cut: String = masked.chars().take(most).collect();
+    cut.trim_end().to_owned()
 }
 
 impl Notification {

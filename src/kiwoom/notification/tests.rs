@@ -115,6 +115,13 @@ fn card_numbers_are_masked_wherever_they_are() {
     }
 }
 
+#[test]
+fn a_long_word_is_cut_and_ends_in_no_space() {
+    let query = format!("PAYMETHOD={}+B&CPID=CT&ORDERNO=A1&DAOUTRX=T1", "A".repeat(63));
+    let told = interpret(&decode(query.as_bytes(), b"")).unwrap();
+    assert_eq!(told.method, "A".repeat(63));
+}
+
 proptest! {
     #[test]
     fn no_bytes_cause_a_panic(query: Vec<u8>, body: Vec<u8>) {
