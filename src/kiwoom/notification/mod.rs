@@ -93,9 +93,7 @@ pub fn interpret(fields: &Fields) -> Result<Notification, Unreadable> {
     let failure = result.filter(|code| code != codes::SUCCESS);
     let is_deposit = get("SETTDATE").is_some() || get("ACCOUNTNO").is_none();
     let (method, event, date) = match (kinds::of(&word, is_deposit), failure) {
-        (Kind::Other, _) => {
-            (shown(&word, MAX_WORD), Event::Other { amount: amount() }, "SETTDATE")
-        }
+        (Kind::Other, _) => (shown(&word, MAX_WORD), Event::Other { amount: amount() }, "SETTDATE"),
         // A cancellation that did not succeed gave no money back; nothing is known of such
         // notifications, so nothing is done.
         (Kind::Cancellation(_), Some(_)) => return Err(Unreadable::Field("RESULTCODE")),
