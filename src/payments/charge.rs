@@ -164,7 +164,7 @@ async fn intend(
             customer_name, billing_key_id, subscription_id, period_start, period_end,
             initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            now(), $15, now() + make_interval(secs => $16))
+            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16))
          returning ",
         payment_columns!()
     ));
@@ -264,7 +264,7 @@ impl Call for ChargeCall<'_> {
         Journaled::Charge { payment: self.0.clone(), outcome: outcome.clone() }
     }
 
-    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
         intents::write_charge_again(ctx, self.0).await
     }
 

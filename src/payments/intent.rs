@@ -48,11 +48,12 @@ pub(super) trait Call: Copy + Display + Send + Sync {
         outcome: &Self::Outcome,
     ) -> impl Future<Output = Result<Option<Self::Record>, SettleError>> + Send;
 
-    /// The outcome with all that is needed to record it at the next start.
+    /// The outcome with all that is needed to record it later.
     fn journaled(self, outcome: &Self::Outcome) -> Journaled;
 
     /// Writes its row again, as the intent had it: a failover lost a commit that was confirmed.
-    fn write_again(self, ctx: &Context) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Whether it is there now: its order number may be another one's.
+    fn write_again(self, ctx: &Context) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
     /// Waits until a commit of its intent that was not confirmed has taken place or has failed: until
     /// then the row is not to be seen, and would come after we have looked.
@@ -142,10 +143,18 @@ pub(super) async fn settle_with_retries<C: Call>(
             }
             Err(SettleError::NotFound) if outcome == C::NOT_SENT => return Recorded::Removed,
             Err(SettleError::NotFound) => {
-                tracing::error!(alert = true, id = %call, "a committed intent is gone: written again");
-                if let Err(error) = call.write_again(ctx).await {
-                    tracing::warn!(id = %call, %error, "intent not written again yet");
-                    tokio::time::sleep(RECORD_PAUSE).await;
+                if !kept && outcome != C::UNKNOWN {
+                    kept = keep(ctx, call, &outcome).await;
+                }
+                match call.write_again(ctx).await {
+                    Ok(true) => {
+                        tracing::error!(alert = true, id = %call, "a lost intent is written again");
+                    }
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(id = %call, %error, "lost intent not written again yet");
+                        tokio::time::sleep(RECORD_PAUSE).await;
+                    }
                 }
             }
             Err(SettleError::Database(error)) => {

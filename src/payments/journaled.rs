@@ -1,14 +1,15 @@
 //! Outcomes in the journal: what is kept of them, and how another process records them.
 
-use std::io;
-
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::refund::{self, RefundOutcome};
 use super::settle::{self, SettleError};
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
 use crate::context::Context;
-use crate::rules::payment_state::{Outcome, State};
+use crate::rules::payment_state::{Change, Outcome, State, decide};
+use crate::storage::database::errors::is_database_down;
 
 /// An outcome with its intent.
 #[derive(Deserialize, Serialize)]
@@ -47,26 +48,42 @@ impl Journaled {
         }
     }
 
-    /// Records it, unless it is known by now, from a notification or a person.
+    /// Records it. When it has been settled otherwise since, from a notification or by a person, that
+    /// stands and is a contradiction.
     async fn record(&self, ctx: &Context) -> Result<(), SettleError> {
         match self {
             Self::Charge { payment, outcome } => {
                 let found = store::find(&ctx.pool, &PaymentRef::Id(payment.id)).await?;
-                match found.map(|found| found.state) {
-                    None => intents::write_charge_again(ctx, payment).await?,
+                match found.as_ref().map(|found| found.state) {
+                    None => {
+                        intents::write_charge_again(ctx, payment).await?;
+                    }
                     Some(State::Sending | State::Unknown) => {}
-                    Some(_) => return Ok(()),
+                    Some(state) => {
+                        let transaction = found.and_then(|found| found.transaction_id);
+                        let change = decide(state, transaction.as_deref(), outcome)?;
+                        let agrees = change == Change::Nothing;
+                        return if agrees { Ok(()) } else { Err(SettleError::Contradiction) };
+                    }
                 }
                 settle::settle(ctx, payment.id, outcome, None).await.map(drop)
             }
             Self::Refund { refund, outcome, .. } => {
                 let found = store::find_refund(&ctx.pool, refund.id).await?;
-                match found.map(|found| found.state) {
-                    None => intents::write_refund_again(ctx, refund).await?,
-                    Some(RefundState::Sending | RefundState::Unknown) => {}
-                    Some(_) => return Ok(()),
+                let known = match found.map(|found| found.state) {
+                    None => {
+                        intents::write_refund_again(ctx, refund).await?;
+                        None
+                    }
+                    Some(RefundState::Sending | RefundState::Unknown) => None,
+                    Some(state) => Some(state == RefundState::Refunded),
+                };
+                let is_refunded = matches!(outcome, RefundOutcome::Refunded { .. });
+                match known {
+                    Some(known) if known == is_refunded => Ok(()),
+                    Some(_) => Err(SettleError::Contradiction),
+                    None => refund::settle(ctx, refund.id, outcome, None).await.map(drop),
                 }
-                refund::settle(ctx, refund.id, outcome, None).await.map(drop)
             }
         }
     }
@@ -74,25 +91,50 @@ impl Journaled {
 
 /// Records what processes other than the `living` could not, and what this one has given up. A file
 /// stays until the database has taken all of it; a contradiction is reported and needs a person, not
-/// another try.
+/// another try. An error only when the database is away.
 pub(super) async fn record_what_was_left(ctx: &Context, living: &[i32]) -> sqlx::Result<()> {
-    for left in ctx.journal.left(living).map_err(sqlx::Error::Io)? {
+    for left in ctx.journal.left(living) {
+        let mut is_done = true;
         for (id, outcome) in &left.outcomes {
-            let journaled: Journaled =
-                serde_json::from_value(outcome.clone()).map_err(io::Error::other)?;
-            let words = journaled.in_words();
-            match journaled.record(ctx).await {
-                Ok(()) => tracing::warn!(%id, outcome = words, "outcome recorded from the journal"),
-                Err(SettleError::Database(error)) => return Err(error),
-                Err(error) => {
-                    tracing::error!(alert = true, %id, %error, outcome = words, "outcome in the journal");
-                }
+            let is_settled = record_one(ctx, *id, outcome).await?;
+            if is_settled
+                && left.is_own
+                && let Err(error) = ctx.journal.recorded(*id).await
+            {
+                tracing::warn!(%id, %error, "journal of outcomes not written");
             }
-            if left.is_own {
-                ctx.journal.recorded(*id).await?;
-            }
+            is_done &= is_settled;
         }
-        left.done()?;
+        if is_done && let Err(error) = left.done() {
+            tracing::warn!(%error, "journal of outcomes not removed");
+        }
     }
     Ok(())
+}
+
+/// Whether nothing more can be done with the line.
+async fn record_one(ctx: &Context, id: Uuid, outcome: &Value) -> sqlx::Result<bool> {
+    let journaled: Journaled = match serde_json::from_value(outcome.clone()) {
+        Ok(journaled) => journaled,
+        Err(error) => {
+            tracing::error!(alert = true, %id, %error, "an outcome in the journal cannot be read");
+            return Ok(false);
+        }
+    };
+    let words = journaled.in_words();
+    match journaled.record(ctx).await {
+        Ok(()) => {
+            tracing::warn!(%id, outcome = words, "outcome recorded from the journal");
+            Ok(true)
+        }
+        Err(SettleError::Database(error)) if is_database_down(&error) => Err(error),
+        Err(SettleError::Database(error)) => {
+            tracing::error!(alert = true, %id, %error, outcome = words, "outcome in the journal");
+            Ok(false)
+        }
+        Err(error) => {
+            tracing::error!(alert = true, %id, %error, outcome = words, "outcome in the journal");
+            Ok(true)
+        }
+    }
 }

@@ -139,7 +139,7 @@ impl Service {
         let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
         let sandbox_dir = config.data_dir.join("sandbox");
         let clock = clock(&config)?;
-        let guard = Guard::open(&config.data_dir, clock.clone()).map_err(StartError::DataDir)?;
+        let guard = Guard::open(&config.data_dir, clock.clone());
         let public_url = public_url(&config, address);
         let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
         let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);

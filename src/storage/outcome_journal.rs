@@ -40,18 +40,25 @@ pub struct Left {
     path: PathBuf,
     /// Of this process, which may go on writing to it.
     pub is_own: bool,
+    /// Whether every line could be read.
+    is_whole: bool,
     /// The outcomes that were not recorded, by the id of their row.
     pub outcomes: BTreeMap<Uuid, Value>,
 }
 
 impl Left {
-    /// All of it is in the database, or a person has settled it: the file goes, unless it is our own.
-    /// Another process may have been faster.
+    /// All of it is in the database, or was reported: the file goes, unless it is our own. One that could
+    /// not be read to its end stays as `….unreadable`. Another process may have been faster.
     pub fn done(self) -> io::Result<()> {
         if self.is_own {
             return Ok(());
         }
-        match fs::remove_file(self.path) {
+        let done = if self.is_whole {
+            fs::remove_file(self.path)
+        } else {
+            fs::rename(&self.path, self.path.with_extension("unreadable"))
+        };
+        match done {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -114,7 +121,9 @@ impl OutcomeJournal {
     }
 
     fn append_now(&self, line: &Line) -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
+        // A line that was cut short, by a full disk, stays by itself.
+        let mut text = vec![b'\n'];
+        serde_json::to_writer(&mut text, line)?;
         text.push(b'\n');
         let _one_at_a_time = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         // Opened anew: another process that took this one for dead removes what it has recorded.
@@ -124,33 +133,50 @@ impl OutcomeJournal {
         file.sync_data()
     }
 
-    /// What processes other than the living ones have left, and this one. A last line that was cut short
-    /// does not count.
-    pub fn left(&self, living: &[i32]) -> io::Result<Vec<Left>> {
+    /// What processes other than the living ones have left, and this one. What cannot be read raises the
+    /// alert and holds nothing up.
+    pub fn left(&self, living: &[i32]) -> Vec<Left> {
         let folder = match fs::read_dir(self.path.parent().unwrap_or(&self.path)) {
             Ok(folder) => folder,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                tracing::error!(alert = true, %error, "DATA_DIR: the outcomes that were kept cannot be read");
+                return Vec::new();
+            }
         };
-        let mut left = Vec::new();
-        for entry in folder {
-            let path = entry?.path();
+        let paths = folder.filter_map(|entry| Some(entry.ok()?.path()));
+        let others_live = |number: i32| number != self.instance && living.contains(&number);
+        let left = paths.filter(|path| {
             let is_journal = path.extension().is_some_and(|extension| extension == "jsonl");
-            let others_live = |number: i32| number != self.instance && living.contains(&number);
-            if !is_journal || number_of(&path).is_none_or(others_live) {
-                continue;
+            is_journal && !number_of(path).is_none_or(others_live)
+        });
+        left.filter_map(|path| self.read(path)).collect()
+    }
+
+    fn read(&self, path: PathBuf) -> Option<Left> {
+        let file = path.display();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            // Another process was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!(alert = true, %file, %error, "outcomes that were kept cannot be read");
+                return None;
             }
-            let mut outcomes = BTreeMap::new();
-            for line in fs::read_to_string(&path)?.lines() {
-                match serde_json::from_str(line) {
-                    Ok(Line::Outcome { id, outcome }) => drop(outcomes.insert(id, outcome)),
-                    Ok(Line::Recorded { recorded }) => drop(outcomes.remove(&recorded)),
-                    Err(_) => {}
-                }
+        };
+        let is_own = path == self.path;
+        let (mut outcomes, mut is_whole) = (BTreeMap::new(), true);
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(Line::Outcome { id, outcome }) => drop(outcomes.insert(id, outcome)),
+                Ok(Line::Recorded { recorded }) => drop(outcomes.remove(&recorded)),
+                Err(_) => is_whole = false,
             }
-            left.push(Left { is_own: path == self.path, path, outcomes });
         }
-        Ok(left)
+        if !is_whole && !is_own {
+            tracing::error!(alert = true, %file, "a line of the outcomes that were kept was cut short");
+        }
+        Some(Left { path, is_own, is_whole, outcomes })
     }
 }
 
@@ -173,21 +199,25 @@ mod tests {
         journal.keep(first, json!({"approved": 1})).await.unwrap();
         journal.keep(second, json!({"approved": 2})).await.unwrap();
         journal.recorded(first).await.unwrap();
-        // A crash in the middle of a line.
+        // A full disk in the middle of a character, and room again.
         let mut file = OpenOptions::new().append(true).open(&journal.path).unwrap();
-        file.write_all(b"{\"id\":\"01a2").unwrap();
+        file.write_all(b"{\"id\":\"01a2\xed\x95").unwrap();
+        let third = Uuid::new_v4();
+        journal.keep(third, json!({"approved": 3})).await.unwrap();
 
         let next = OutcomeJournal::open(&dir, 8);
-        assert!(next.left(&[7, 8]).unwrap().is_empty(), "7 lives");
-        let own = journal.left(&[7, 8]).unwrap();
+        assert!(next.left(&[7, 8]).is_empty(), "7 lives");
+        let own = journal.left(&[7, 8]);
         assert!(own[0].is_own && own[0].outcomes.contains_key(&second));
         let again = OutcomeJournal::open(&dir, 7);
-        assert_eq!(again.left(&[7]).unwrap().len(), 1, "another 7 had it");
-        let mut left = next.left(&[8]).unwrap();
+        assert_eq!(again.left(&[7]).len(), 1, "another 7 had it");
+        let mut left = next.left(&[8]);
         let left = left.pop().unwrap();
-        assert_eq!(left.outcomes, BTreeMap::from([(second, json!({"approved": 2}))]));
+        let expected = [(second, json!({"approved": 2})), (third, json!({"approved": 3}))];
+        assert_eq!(left.outcomes, BTreeMap::from(expected));
         left.done().unwrap();
-        assert!(next.left(&[]).unwrap().is_empty());
+        assert!(journal.path.with_extension("unreadable").exists());
+        assert!(next.left(&[]).is_empty());
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -202,6 +202,10 @@ pub async fn resolve(
     Body(request): Body<ResolveRequest>,
 ) -> Answer {
     let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
+    // Its process may still record what it knows.
+    if payment.overdue {
+        return Err(Code::ChargeInProgress.into());
+    }
     if payment.state != PaymentState::Unknown {
         return Err(Code::NotUnknown.into());
     }

@@ -219,6 +219,10 @@ pub async fn resolve(
 ) -> Answer {
     let found = store::find_refund(&ctx.pool, RefundId::parse(&id)).await?;
     let found = found.ok_or(ApiError::from(Code::RefundNotFound))?;
+    // Its process may still record what it knows.
+    if found.overdue {
+        return Err(Code::ChargeInProgress.into());
+    }
     if found.state != RefundState::Unknown {
         return Err(Code::NotUnknown.into());
     }

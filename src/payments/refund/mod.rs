@@ -154,7 +154,8 @@ async fn intend(
     let query = sqlx::query_as(concat!(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
             created_at, sent_at, call_ends_by)
-         values ($1, $2, $3, $4, 'sending', $5, $6, $7, now(), now() + make_interval(secs => $8))
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, clock_timestamp(),
+            clock_timestamp() + make_interval(secs => $8))
          returning ",
         refund_columns!()
     ));
@@ -204,7 +205,7 @@ impl Call for RefundCall<'_> {
         }
     }
 
-    async fn write_again(self, ctx: &Context) -> sqlx::Result<()> {
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
         intents::write_refund_again(ctx, self.refund).await
     }
 

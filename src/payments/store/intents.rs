@@ -3,8 +3,9 @@
 use super::{Payment, Refund};
 use crate::context::Context;
 
-/// Writes the row of a charge again, as it was intended.
-pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx::Result<()> {
+/// Writes the row of a charge again, as it was intended. `false` when its order number is another
+/// one's by now.
+pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx::Result<bool> {
     let query = sqlx::query(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, subscription_id, period_start, period_end, initiated_by, sender, method,
@@ -13,7 +14,7 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
          on conflict do nothing",
     );
     let mut tx = ctx.begin().await?;
-    query
+    let written = query
         .bind(payment.id)
         .bind(&payment.order_no)
         .bind(payment.kind)
@@ -31,11 +32,13 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
         .bind(payment.tax_free_amount)
         .execute(&mut *tx)
         .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(written.rows_affected() > 0)
 }
 
-/// Writes the row of a refund again, as it was intended, and holds its amount on the payment.
-pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::Result<()> {
+/// Writes the row of a refund again, as it was intended, and holds its amount on the payment. `false`
+/// when it is there.
+pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
     let query = sqlx::query(
         "with written as (
             insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -46,7 +49,7 @@ pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::
          from written where payments.id = written.payment_id",
     );
     let mut tx = ctx.begin().await?;
-    query
+    let written = query
         .bind(refund.id)
         .bind(refund.payment_id)
         .bind(refund.amount)
@@ -56,5 +59,6 @@ pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::
         .bind(refund.created_at)
         .execute(&mut *tx)
         .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(written.rows_affected() > 0)
 }

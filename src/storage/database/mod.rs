@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
+use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use crate::config::Config;
@@ -25,6 +26,8 @@ pub use schema::is_own;
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server or pooler that gives no connection by then is away.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// A connection that has been idle for longer is tested before it is used.
 const UNTESTED: Duration = Duration::from_secs(1);
 
@@ -98,11 +101,20 @@ pub async fn open_existing(config: &Config) -> Result<Opened, DatabaseError> {
     open_on(config, StartOptions::new(&config.data_dir).existing()).await
 }
 
+/// An error when [`open_existing`] would find nothing to open.
+pub async fn check_existing(config: &Config) -> Result<(), DatabaseError> {
+    match config.database_url {
+        Some(_) => Ok(()),
+        None => Ok(private::check_made(&config.data_dir).await?),
+    }
+}
+
 async fn open_on(config: &Config, private: StartOptions) -> Result<Opened, DatabaseError> {
     let (options, private) = match &config.database_url {
         Some(url) => {
             let options = PgConnectOptions::from_str(url.expose_secret())?;
-            if pooling::is_by_transaction(&options).await? {
+            let looked = timeout(PATIENCE, pooling::is_by_transaction(&options)).await;
+            if looked.unwrap_or(Err(sqlx::Error::PoolTimedOut))? {
                 return Err(DatabaseError::TransactionPooling);
             }
             (options, None)

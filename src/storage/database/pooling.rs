@@ -17,8 +17,10 @@ pub async fn is_by_transaction(options: &PgConnectOptions) -> sqlx::Result<bool>
         let before = server_process(&mut first).await?;
         // Takes the connection of the server that `first` has just used, if it is free again.
         match sqlx::raw_sql("begin").execute(&mut second).await {
-            // By statement: it has no transactions.
-            Err(sqlx::Error::Database(_)) => return Ok(true),
+            // By statement: it has no transactions. PgBouncer's code is that of all its refusals.
+            Err(sqlx::Error::Database(e)) if e.message().contains("pooling mode") => {
+                return Ok(true);
+            }
             begun => begun?,
         };
         sqlx::raw_sql("select 1").execute(&mut second).await?;

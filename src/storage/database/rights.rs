@@ -60,8 +60,7 @@ pub async fn lacking(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     let query = sqlx::query_scalar(
         "select privilege || coalesce(' (' || needed.column || ')', '') || ' on ' || object
          from unnest($1::text[], $2::text[], $3::text[]) as needed (privilege, object, \"column\")
-            left join pg_class on relname = object and relnamespace =
-                (select oid from pg_namespace where nspname = current_schema())
+            left join pg_class on pg_class.oid = to_regclass(quote_ident(object))
          where not coalesce(case
             when relkind = 'S' then has_sequence_privilege(pg_class.oid, privilege)
             when needed.column is null then has_table_privilege(pg_class.oid, privilege)

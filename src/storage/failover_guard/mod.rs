@@ -46,17 +46,17 @@ pub struct Guard {
 
 impl Guard {
     /// With what is kept in `data_dir`. `clock`: to compare this machine's with the database's.
-    pub fn open(data_dir: &Path, clock: Clock) -> std::io::Result<Self> {
+    pub fn open(data_dir: &Path, clock: Clock) -> Self {
         let files = Files::new(data_dir);
-        Ok(Self {
-            known: Mutex::new(files.read()?),
+        Self {
+            known: Mutex::new(files.read()),
             clock,
             files,
             looking: tokio::sync::Mutex::default(),
             unguarded: AtomicBool::new(false),
             told: Mutex::default(),
             unkept: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether the schedule may charge now. Raises the alert once for each pause.
@@ -132,11 +132,13 @@ impl Guard {
     /// Compares what is known outside the database with what is in it: a pause on either side holds
     /// on both, until it was resumed from; an event that is missing pauses.
     async fn follow(&self, pool: &PgPool) -> sqlx::Result<Option<Pause>> {
-        let mut before = lock(&self.known).clone();
-        if let Some(pause) = self.files.pause()? {
+        let known = lock(&self.known).clone();
+        let is_unkept = self.unkept.load(Ordering::SeqCst);
+        let mut before = if is_unkept { self.files.read() } else { known.clone() };
+        if let Some(pause) = self.files.pause() {
             before.pause = Some(pause);
         }
-        let mut now = before.clone();
+        let mut now = Known { pause: before.pause.clone().or(known.pause), mark: known.mark };
         let found = pauses::look(pool, now.mark.as_ref()).await?;
         let stands = |at| found.resumed_at.is_none_or(|resumed_at| at > resumed_at);
         now.pause = now.pause.filter(|pause| stands(pause.at));
@@ -155,8 +157,9 @@ impl Guard {
             now.mark = found.newest();
         }
         let pause = now.pause.clone();
-        if let Err(error) = self.files.write(&before, &now)
-            && !self.unkept.swap(true, Ordering::SeqCst)
+        let written = self.files.write(&before, &now);
+        if !self.unkept.swap(written.is_err(), Ordering::SeqCst)
+            && let Err(error) = written
         {
             tracing::warn!(
                 %error,
@@ -188,16 +191,15 @@ impl Guard {
     }
 
     /// The operator's pause, first outside the database: it holds although that is away.
-    pub fn hold(&self, reason: &str) -> std::io::Result<Pause> {
+    pub fn hold(&self, reason: &str) -> std::io::Result<()> {
         let pause = Pause { at: self.clock.host_now(), reason: reason.to_owned() };
         let before = lock(&self.known).clone();
-        self.files.write(&before, &Known { pause: Some(pause.clone()), ..before.clone() })?;
-        Ok(pause)
+        self.files.write(&before, &Known { pause: Some(pause), ..before.clone() })
     }
 
     /// Then in the database, where every process sees it within seconds.
-    pub async fn pause(&self, pool: &PgPool, held: Pause) -> sqlx::Result<()> {
-        pauses::pause(pool, held.reason).await.map(drop)
+    pub async fn pause(&self, pool: &PgPool, reason: &str) -> sqlx::Result<()> {
+        pauses::pause(pool, reason.to_owned()).await.map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is known of the database outside it, in memory and in `DATA_DIR`: a restore takes back the
 //! database, and not this.
 
-use std::io::{self, ErrorKind};
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -52,17 +54,26 @@ impl Files {
         Self(data_dir.to_owned())
     }
 
-    /// What they hold.
-    pub fn read(&self) -> io::Result<Known> {
-        Ok(Known { pause: self.pause()?, mark: read(&self.0.join(MARK_FILE))? })
+    /// What they hold. A file that cannot be read is a pause: it may have been one, or a mark that the
+    /// database lacks.
+    pub fn read(&self) -> Known {
+        let path = self.0.join(MARK_FILE);
+        match read(&path) {
+            Ok(mark) => Known { pause: self.pause(), mark },
+            Err(error) => {
+                let pause = self.pause().unwrap_or_else(|| unreadable(&path, &error));
+                Known { pause: Some(pause), mark: None }
+            }
+        }
     }
 
     /// The pause alone, which another process or `pause-charging` may have written.
-    pub fn pause(&self) -> io::Result<Option<Pause>> {
-        read(&self.0.join(PAUSE_FILE))
+    pub fn pause(&self) -> Option<Pause> {
+        let path = self.0.join(PAUSE_FILE);
+        read(&path).unwrap_or_else(|error| Some(unreadable(&path, &error)))
     }
 
-    /// Brings them up to date: `before` is what they hold.
+    /// Brings them up to date: `before` is what they hold as far as is known.
     pub fn write(&self, before: &Known, now: &Known) -> io::Result<()> {
         if before.pause != now.pause {
             self.set(PAUSE_FILE, now.pause.as_ref())?;
@@ -85,8 +96,34 @@ impl Files {
         std::fs::create_dir_all(&self.0)?;
         // Several processes may share the folder.
         let draft = self.0.join(format!("{name}.{}", Uuid::now_v7().simple()));
-        std::fs::write(&draft, serde_json::to_vec(value)?)?;
-        std::fs::rename(draft, path)
+        let written = self.write_draft(&draft, &serde_json::to_vec(value)?);
+        let renamed = written.and_then(|()| std::fs::rename(&draft, path));
+        if renamed.is_err() {
+            drop(std::fs::remove_file(draft));
+        }
+        renamed
+    }
+
+    /// On the disk, and the service's own also when an operator writes it as root.
+    fn write_draft(&self, draft: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        let folder = std::fs::metadata(&self.0)?;
+        if folder.uid() == file.metadata()?.uid() {
+            return Ok(());
+        }
+        std::os::unix::fs::chown(draft, Some(folder.uid()), Some(folder.gid()))
+    }
+}
+
+/// Since the file was written.
+fn unreadable(path: &Path, error: &io::Error) -> Pause {
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    Pause {
+        at: written.map_or(DateTime::UNIX_EPOCH, DateTime::from),
+        reason: format!("{}: {error}", path.display()),
     }
 }
 

@@ -7,7 +7,8 @@
 //! The lock can be missing though the process is alive: its connection was ended, or its path to the
 //! server went silent and the server gave it up. So each process looks every two seconds whether the
 //! lock is its own, takes it again on a new connection at once when not, and leaves a sign of life;
-//! a number is dead only when its last sign is older than a lock can be missing.
+//! a number is dead only when its last sign is older than a lock can be missing. After a restart of the
+//! server all have that long to come back.
 
 mod file;
 
@@ -89,7 +90,8 @@ pub async fn alive(pool: &PgPool) -> sqlx::Result<Vec<i32>> {
                 and database = (select oid from pg_database where datname = current_database())
             union
             select number from processes
-            where seen_at > clock_timestamp() - make_interval(secs => $1))
+            where greatest(seen_at, pg_postmaster_start_time())
+                > clock_timestamp() - make_interval(secs => $1))
          except select number from processes where ended_at is not null"
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).bind(DEAD_AFTER_SECS).fetch_all(pool).await

@@ -52,6 +52,10 @@ const HOLDERS: &str = "select pid from pg_locks where locktype = 'advisory'
 /// Cuts the connection that tells PostgreSQL that `app` is alive, as if that had been long ago. It is
 /// back two seconds later.
 pub async fn take_for_dead(app: &TestApp, seen_by: &TestApp) {
+    // After a start of the server nobody counts as dead for ten seconds.
+    let sql = "select pg_sleep(greatest(0, 10.1
+        - extract(epoch from clock_timestamp() - pg_postmaster_start_time())))";
+    sqlx::query(sql).execute(&seen_by.service.ctx.pool).await.unwrap();
     let sql = format!(
         "with long_ago as (
             update processes set seen_at = now() - interval '1 hour' where number = $1::bigint)

@@ -114,6 +114,10 @@ async fn what_a_person_has_settled_since_stands() {
     refuse(&mut owner, false).await;
     let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
     assert_eq!(payment(&service, "KEPT-1").await["status"], "declined");
+    // Money was taken all the same: a person has to know.
+    let transaction = world.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
+    let told = |line: &str| line.contains("alert=true") && line.contains(&transaction);
+    assert!(service.output().lines().any(told), "{}", service.output());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,6 +159,10 @@ async fn a_call_that_has_ended_without_a_record_counts_as_unknown_until_it_is_re
     owner.execute("begin; select from payments for update").await.unwrap();
     assert_eq!(listed(&service, "pending").await, (0, json!(1)));
     assert_eq!(listed(&service, "unknown").await, (1, json!(1)));
+    let settle = json!({"outcome": "declined", "reason": "looked up"});
+    let id = payment(&service, "KEPT-1").await["id"].as_str().unwrap().to_owned();
+    let settled = service.post(&format!("/billing/payment/{id}/resolve"), &settle).await;
+    assert_eq!(settled.error(409)["code"], "charge_in_progress");
     assert_eq!(payment(&service, "KEPT-1").await["status"], "unknown");
     let metrics = service.get("/metrics").await.text;
     assert!(metrics.contains("kiwoom_billing_unknown_outcomes 1"), "{metrics}");
@@ -201,4 +209,19 @@ async fn what_a_process_has_given_up_it_records_itself_when_the_database_takes_i
     service.until(|| service.get("/billing/payment/KEPT-1"), approved).await;
     assert!(service.output().contains("outcome recorded from the journal"));
     assert_eq!(world.ledger().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be_used_is_reported_and_holds_nothing_up() {
+    let world = World::start().await;
+    let outcomes = world.dir.join("outcomes");
+    fs::create_dir_all(&outcomes).unwrap();
+    let torn = b"\n{\"id\":\"01a2\xed\x95\n{\"id\":\"01a22576-fb59-75b1-bb25-8a7733be9359\",\"outcome\":{\"later\":1}}\n";
+    fs::write(outcomes.join("999999-a.jsonl"), torn).unwrap();
+    let service = world.service("service", &[("SCHEDULER_INTERVAL_SECS", "1")]).await;
+    let key = service.register().await;
+    service.post("/billing/pay", &order(&key)).await.data(200);
+    let told = ["was cut short", "an outcome in the journal cannot be read"];
+    assert!(told.iter().all(|text| service.output().contains(text)), "{}", service.output());
+    assert_eq!(fs::read(outcomes.join("999999-a.jsonl")).unwrap(), torn);
 }

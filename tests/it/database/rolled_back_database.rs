@@ -215,6 +215,20 @@ async fn an_operators_pause_survives_the_restore_that_wipes_it() {
     assert_on(&app).await;
     assert!(resume(&server).contains("nothing was paused"));
 
+    // Said where nothing can be kept, it is kept in the database alone.
+    let in_the_way = elsewhere.join("in-the-way");
+    std::fs::write(&in_the_way, "").unwrap();
+    assert!(pause(&in_the_way).unwrap_err().contains("not kept in DATA_DIR"));
+    assert_paused(&app, "paused").await;
+    resume(&server);
+    assert_on(&app).await;
+
+    // What cannot be read may have been a pause.
+    std::fs::write(app.data_dir.join("charging_paused"), "").unwrap();
+    assert_paused(&app, "paused").await;
+    assert!(resume(&server).contains("charging_paused"));
+    assert_on(&app).await;
+
     let told = command(&["pause-charging", "--reason", "4111111111111111"], &database, &elsewhere);
     assert!(told.unwrap_err().contains("may not contain a card number"));
     app.advance_days(31).await;

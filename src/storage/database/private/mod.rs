@@ -75,8 +75,8 @@ impl StartOptions {
 
     /// Starts the server, or joins the one that another live service owns.
     pub async fn start(self) -> Result<PrivateServer, PrivateServerError> {
-        if self.existing && !is_made(&self.data_dir).await? {
-            return Err(PrivateServerError::not_made(&self.data_dir));
+        if self.existing {
+            check_made(&self.data_dir).await?;
         }
         let data_dir = create_data_dir(&self.data_dir)?;
         let cluster = Cluster::locate(&data_dir).await?;
@@ -188,10 +188,14 @@ impl PrivateServer {
     }
 }
 
-/// Whether a server was made in `data_dir` before.
-async fn is_made(data_dir: &Path) -> Result<bool, PrivateServerError> {
-    let Ok(data_dir) = data_dir.canonicalize() else { return Ok(false) };
-    Ok(Cluster::locate(&data_dir).await?.version().is_some())
+/// An error when no server was made in `data_dir` before.
+pub async fn check_made(data_dir: &Path) -> Result<(), PrivateServerError> {
+    if let Ok(found) = data_dir.canonicalize()
+        && Cluster::locate(&found).await?.version().is_some()
+    {
+        return Ok(());
+    }
+    Err(PrivateServerError::not_made(data_dir))
 }
 
 fn create_data_dir(data_dir: &Path) -> Result<PathBuf, PrivateServerError> {
