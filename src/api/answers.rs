@@ -124,12 +124,18 @@ pub fn payment_status(payment: &Payment) -> &'static str {
     }
 }
 
+/// What payments and refunds have in common of the two tables below.
+const PENDING: (&str, &str) =
+    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)");
+const UNKNOWN: (&str, &str) =
+    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))");
+
 /// Each status of a payment as a condition on its columns.
 pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
-    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)"),
+    PENDING,
     ("approved", "state = 'approved' and refunded_amount = 0"),
     ("declined", "state = 'declined'"),
-    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))"),
+    UNKNOWN,
     (
         "partially_refunded",
         "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
@@ -138,12 +144,8 @@ pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
 ];
 
 /// Each status of a refund as a condition on its columns.
-pub const REFUND_STATUSES: &[(&str, &str)] = &[
-    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)"),
-    ("refunded", "state = 'refunded'"),
-    ("declined", "state = 'declined'"),
-    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))"),
-];
+pub const REFUND_STATUSES: &[(&str, &str)] =
+    &[PENDING, ("refunded", "state = 'refunded'"), ("declined", "state = 'declined'"), UNKNOWN];
 
 /// A refund.
 #[derive(Serialize, ToSchema)]

@@ -176,7 +176,7 @@ pub(super) async fn settle_with_retries<C: Call>(
     Recorded::Not
 }
 
-/// Keeps an outcome for when this process has ended. Whether that succeeded.
+/// Keeps an outcome in the journal. Whether that succeeded.
 async fn keep<C: Call>(ctx: &Context, call: C, outcome: &C::Outcome) -> bool {
     let journaled = serde_json::to_value(call.journaled(outcome)).unwrap_or_default();
     match ctx.journal.keep(call.row(), journaled).await {

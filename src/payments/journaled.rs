@@ -1,4 +1,4 @@
-//! Outcomes in the journal: what is kept of them, and how another process records them.
+//! Outcomes in the journal: what is kept of them, and how they are recorded later.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Outcomes that the database did not take: a file of this process in `DATA_DIR/outcomes`, written to
-//! the disk before anything else is tried. When the process is gone, another one records what stands
-//! there.
+//! the disk before anything else is tried. The process records what it has given up at a later pass; when
+//! it is gone, another one does.
 //!
 //! A line is an outcome, or the id of one that has been recorded since. It holds order numbers, amounts
 //! and what KiwoomPay answered; no card number and no AUTOKEY.

@@ -90,15 +90,10 @@ pub enum DatabaseError {
     NotDurable(Vec<String>),
 }
 
-/// Connects to `DATABASE_URL`, or to a private server, which is made when there is none, and brings
-/// the schema up to date.
-pub async fn open(config: &Config) -> Result<Opened, DatabaseError> {
-    open_on(config, StartOptions::new(&config.data_dir)).await
-}
-
-/// The same for what only makes sense on a database that is in use: none is made.
+/// The same as [`open`] for what only makes sense on a database that is in use: none is made.
 pub async fn open_existing(config: &Config) -> Result<Opened, DatabaseError> {
-    open_on(config, StartOptions::new(&config.data_dir).existing()).await
+    check_existing(config).await?;
+    open(config).await
 }
 
 /// An error when [`open_existing`] would find nothing to open.
@@ -109,7 +104,9 @@ pub async fn check_existing(config: &Config) -> Result<(), DatabaseError> {
     }
 }
 
-async fn open_on(config: &Config, private: StartOptions) -> Result<Opened, DatabaseError> {
+/// Connects to `DATABASE_URL`, or to a private server, which is made when there is none, and brings
+/// the schema up to date.
+pub async fn open(config: &Config) -> Result<Opened, DatabaseError> {
     let (options, private) = match &config.database_url {
         Some(url) => {
             let options = PgConnectOptions::from_str(url.expose_secret())?;
@@ -120,6 +117,7 @@ async fn open_on(config: &Config, private: StartOptions) -> Result<Opened, Datab
             (options, None)
         }
         None => {
+            let private = StartOptions::new(&config.data_dir);
             let server = private.pg_bin_dir(config.pg_bin_dir.as_deref()).start().await?;
             (server.options(DATABASE), Some(server))
         }

@@ -48,10 +48,13 @@ fn order(key: &str) -> Value {
     body
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_next_start() {
+/// A world whose service, with these settings, has charged and may not record it: the outcome is in the
+/// journal.
+async fn charged_unrecorded(
+    settings: &[(&str, &str)],
+) -> (World, Arc<Process>, PgConnection, String) {
     let world = World::start().await;
-    let service = Arc::new(world.service("service", &[]).await);
+    let service = Arc::new(world.service("service", settings).await);
     let key = service.register().await;
     let mut owner = world.owner().await;
     world.fault(delay_after("CARD-BATCH", 1_000)).await;
@@ -59,6 +62,12 @@ async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_n
     refuse(&mut owner, true).await;
     let kept = until_kept(&world.dir).await;
     assert!(kept.contains("KEPT-1") && !kept.contains("4111"), "{kept}");
+    (world, service, owner, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_next_start() {
+    let (world, service, mut owner, key) = charged_unrecorded(&[]).await;
     service.signal("KILL");
     refuse(&mut owner, false).await;
 
@@ -95,14 +104,7 @@ async fn a_refund_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_has_settled_since_stands() {
-    let world = World::start().await;
-    let service = Arc::new(world.service("service", &[]).await);
-    let key = service.register().await;
-    let mut owner = world.owner().await;
-    world.fault(delay_after("CARD-BATCH", 1_000)).await;
-    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
-    refuse(&mut owner, true).await;
-    until_kept(&world.dir).await;
+    let (world, service, mut owner, _) = charged_unrecorded(&[]).await;
     service.signal("KILL");
     owner
         .execute(
@@ -189,14 +191,8 @@ async fn a_folder_that_takes_nothing_is_said_in_health_until_it_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_has_given_up_it_records_itself_when_the_database_takes_it() {
-    let world = World::start().await;
-    let service = Arc::new(world.service("service", &[("SCHEDULER_INTERVAL_SECS", "1")]).await);
-    let key = service.register().await;
-    let mut owner = world.owner().await;
-    world.fault(delay_after("CARD-BATCH", 1_000)).await;
-    begin(&world, &service, "/billing/pay", order(&key), |ledger| ledger.len() == 1).await;
-    refuse(&mut owner, true).await;
-    until_kept(&world.dir).await;
+    let settings = [("SCHEDULER_INTERVAL_SECS", "1")];
+    let (world, service, mut owner, _) = charged_unrecorded(&settings).await;
     // A minute.
     for _ in 0..600 {
         if service.output().contains("outcome not recorded alert=true") {

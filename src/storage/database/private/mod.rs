@@ -43,13 +43,12 @@ pub struct StartOptions {
     data_dir: PathBuf,
     pg_bin_dir: Option<PathBuf>,
     for_tests: bool,
-    existing: bool,
 }
 
 impl StartOptions {
     /// A durable server whose files are in `data_dir`, with the first PostgreSQL found.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), pg_bin_dir: None, for_tests: false, existing: false }
+        Self { data_dir: data_dir.into(), pg_bin_dir: None, for_tests: false }
     }
 
     /// The folder with `postgres` and `initdb` (`PG_BIN_DIR`); no other is looked at.
@@ -66,18 +65,8 @@ impl StartOptions {
         self
     }
 
-    /// Only a server that was made before: none is made.
-    #[must_use]
-    pub fn existing(mut self) -> Self {
-        self.existing = true;
-        self
-    }
-
     /// Starts the server, or joins the one that another live service owns.
     pub async fn start(self) -> Result<PrivateServer, PrivateServerError> {
-        if self.existing {
-            check_made(&self.data_dir).await?;
-        }
         let data_dir = create_data_dir(&self.data_dir)?;
         let cluster = Cluster::locate(&data_dir).await?;
         let lock = open_lock(&data_dir.join("owner.lock"))?;
