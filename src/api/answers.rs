@@ -8,10 +8,12 @@ use utoipa::ToSchema;
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::error::{ApiError, Code, GatewayAnswer};
+use crate::kiwoom::codes;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::payments::unexpected::Reason;
 use crate::rules::payment_state::State;
 use crate::rules::schedule::Period;
+use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 /// The days from `start` on, up to the day before `end`.
@@ -82,7 +84,10 @@ impl PaymentBody {
         Self {
             status: payment_status(&payment),
             refundable_amount: payment.refundable(),
-            receipt_url: receipt.map(|id| ctx.kiwoom.receipt_url(&method, id)),
+            receipt_url: receipt.map(|id| {
+                let cpid = ctx.kiwoom.cpid_of(payment.cpid.as_deref());
+                ctx.kiwoom.receipt_url(cpid, &method, id)
+            }),
             period: payment.period().map(PeriodBody::from),
             id: payment.id.to_string(),
             order_id: payment.told_order_no().to_owned(),
@@ -226,11 +231,29 @@ pub fn payment_answer(ctx: &Context, payment: Payment) -> Answer {
     }
 }
 
-/// 409 for a refund that the gateway refused, with its words.
+/// 409 for a refund that the gateway refused, with its words, and with what is to be done where that is
+/// known.
 pub fn refund_refused(refund: Refund) -> ApiError {
     let result_code = refund.failure_code.unwrap_or_default();
     let message = refund.failure_message.unwrap_or_default();
-    ApiError::from(Code::RefundNotAllowed).with_gateway(GatewayAnswer { result_code, message })
+    let refused = ApiError::from(Code::RefundNotAllowed);
+    let refused = if result_code == codes::NEEDS_DEPOSIT {
+        refused.with_text(needs_deposit())
+    } else {
+        refused
+    };
+    refused.with_gateway(GatewayAnswer { result_code, message })
+}
+
+fn needs_deposit() -> Text {
+    Text::new(
+        "키움페이 정산 잔액이 부족하여 환불되지 않았습니다. 키움페이가 안내하는 입금후취소 계좌에 오늘 23:59:59까지 \
+         입금하면 취소가 확정되고, 통지가 오면 환불로 기록합니다. 입금했다면 다시 환불을 요청하지 말아 주세요.",
+        "The settlement balance at KiwoomPay is too low: nothing was refunded. Pay the amount into the \
+         account that KiwoomPay gives for it (deposit then cancel, 입금후취소) by 23:59:59 today in \
+         Korea. The cancellation is final with the deposit, and booked when its notice comes. Once \
+         deposited, do not ask for the refund again.",
+    )
 }
 
 /// 200 refunded, 409 refused, 202 unknown.

@@ -5,7 +5,9 @@ use crate::http::fields::TaxFree;
 use crate::kiwoom::GatewayError;
 use crate::kiwoom::pace::NoTurn;
 use crate::payments::charge::NotCharged;
-use crate::payments::refund::RefundError;
+use crate::payments::refund::{CannotSend, RefundError};
+use crate::rules::contract::Contract;
+use crate::rules::money::Won;
 use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
 
@@ -23,6 +25,16 @@ impl From<NotCharged> for ApiError {
         match reason {
             NotCharged::Stopping => Code::ShuttingDown.into(),
             NotCharged::Paused => Code::ChargingPaused.into(),
+            NotCharged::OtherContract(cpid) => Self::from(Code::BillingKeyInactive).with_text(Text::new(
+                format!(
+                    "다른 계약(CPID {cpid})으로 등록한 카드여서 결제할 수 없습니다. 카드를 다시 등록해 주세요."
+                ),
+                format!(
+                    "The card was registered under another contract (CPID {cpid}) and cannot be charged: \
+                     register it again."
+                ),
+            )),
+            NotCharged::TaxType(reason) => Self::invalid_field("taxFreeAmount", reason),
             NotCharged::NoTurn(reason) => reason.into(),
             NotCharged::Gateway(error) => not_sent(error),
             NotCharged::TakenOver => Code::RequestInProgress.into(),
@@ -55,6 +67,35 @@ pub fn not_sent(error: GatewayError) -> ApiError {
     }
 }
 
+/// An error when a sale under this contract may not have this tax-free part in won.
+pub fn takes(contract: &Contract, amount: Won, tax_free: i64) -> Result<(), ApiError> {
+    let checked = contract.tax_type.check(amount, tax_free);
+    checked.map_err(|reason| ApiError::invalid_field("taxFreeAmount", reason))
+}
+
+/// Why a cancellation was not sent.
+fn why_not_sent(reason: CannotSend) -> Text {
+    match reason {
+        CannotSend::NeedsAccount => Text::new(
+            "계좌이체·가상계좌 결제는 환불받을 계좌의 은행코드와 계좌번호가 있어야 취소할 수 있어 API로 환불할 수 \
+             없습니다. 키움페이 가맹점 관리자에서 취소해 주세요. 취소 통지가 오면 환불로 기록합니다.",
+            "A bank transfer or virtual account is cancelled with the bank code and account number of \
+             the buyer, which this API does not send. Cancel it in KiwoomPay's merchant pages: the \
+             notice of it is booked as a refund.",
+        ),
+        CannotSend::WholeOnly => Text::new(
+            "이 결제수단은 부분 취소할 수 없습니다. 전체 금액으로만 환불해 주세요.",
+            "This method cannot be cancelled in part: refund the whole amount.",
+        ),
+        CannotSend::UnknownMethod => Text::new(
+            "취소 방법이 알려지지 않은 결제수단입니다. 키움페이 가맹점 관리자에서 취소해 주세요. 취소 통지가 오면 \
+             환불로 기록합니다.",
+            "How this method is cancelled is not known. Cancel it in KiwoomPay's merchant pages: the \
+             notice of it is booked as a refund.",
+        ),
+    }
+}
+
 /// Why a payment cannot be measured by days.
 pub fn no_period() -> Text {
     Text::new(
@@ -69,6 +110,19 @@ impl From<RefundError> for ApiError {
         match error {
             RefundError::NotFound => Code::PaymentNotFound.into(),
             RefundError::NotAllowed => Code::RefundNotAllowed.into(),
+            RefundError::CannotSend(reason) => {
+                Self::from(Code::RefundNotAllowed).with_text(why_not_sent(reason))
+            }
+            RefundError::NoContract(cpid) => Self::from(Code::RefundNotAllowed).with_text(Text::new(
+                format!(
+                    "이 결제를 승인한 계약(CPID {cpid})의 연동키가 없어 환불하지 못했습니다. \
+                     KIWOOM_RETIRED_CONTRACTS에 추가해 주세요."
+                ),
+                format!(
+                    "The key of the contract that it was paid under (CPID {cpid}) is not in the settings: \
+                     nothing was refunded. Add it to KIWOOM_RETIRED_CONTRACTS."
+                ),
+            )),
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
             RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),

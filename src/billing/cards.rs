@@ -4,7 +4,7 @@
 //! encrypted and never leaves the service.
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
@@ -36,32 +36,66 @@ pub struct RegisterRequest {
     card_number: CardNumber,
     /// YYMM.
     expire_date: ExpireDate,
-    /// First two digits of the PIN.
-    card_password: CardPassword,
-    /// YYMMDD, or a 10-digit business number.
-    birth_date: BirthDate,
+    /// First two digits of the PIN. With BILLTYPE 18 it may be left out, and is not sent.
+    #[schema(value_type = CardPassword)]
+    card_password: Option<CardPassword>,
+    /// YYMMDD, or a 10-digit business number. With BILLTYPE 18 it may be left out, and is not sent.
+    #[schema(value_type = BirthDate)]
+    birth_date: Option<BirthDate>,
     customer_name: CustomerName,
     customer_id: CustomerId,
     customer_email: Option<Email>,
 }
 
-impl FromFields for RegisterRequest {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
+impl RegisterRequest {
+    /// `checks_holder`: whether the contract needs birth date and PIN.
+    fn read(f: &mut Fields, checks_holder: bool) -> Option<Self> {
         let card_number = f.required("cardNumber");
         let expire_date = f.required("expireDate");
-        let card_password = f.required("cardPassword");
-        let birth_date = f.required("birthDate");
+        let (card_password, birth_date) = if checks_holder {
+            (f.required("cardPassword"), f.required("birthDate"))
+        } else {
+            (f.optional("cardPassword"), f.optional("birthDate"))
+        };
         let customer_name = f.required("customerName");
         let customer_id = f.required("customerId");
         Some(Self {
             customer_email: f.optional("customerEmail"),
             card_number: card_number?,
             expire_date: expire_date?,
-            card_password: card_password?,
-            birth_date: birth_date?,
+            card_password,
+            birth_date,
             customer_name: customer_name?,
             customer_id: customer_id?,
         })
+    }
+}
+
+impl FromFields for RegisterRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        Self::read(f, true)
+    }
+}
+
+/// As [`RegisterRequest`], for a contract that does not check the holder.
+struct WithoutHolder(RegisterRequest);
+
+impl FromFields for WithoutHolder {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        RegisterRequest::read(f, false).map(Self)
+    }
+}
+
+/// The body, by what the contract asks for.
+impl FromRequest<AppState> for RegisterRequest {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, ctx: &AppState) -> Result<Self, ApiError> {
+        if ctx.kiwoom.contracts().billing.checks_holder() {
+            return Body::from_request(request, ctx).await.map(|Body(card)| card);
+        }
+        let Body(WithoutHolder(card)) = Body::from_request(request, ctx).await?;
+        Ok(card)
     }
 }
 
@@ -81,7 +115,7 @@ pub async fn register(
     Extension(caller): Extension<ApiKeyId>,
     Extension(origin): Extension<Origin>,
     new: NewId,
-    Body(request): Body<RegisterRequest>,
+    request: RegisterRequest,
 ) -> Answer {
     let id = BillingKeyId(new.id);
     if new.resumed
@@ -99,15 +133,16 @@ pub async fn register(
 async fn register_card(ctx: &Context, request: &RegisterRequest) -> Result<Registered, ApiError> {
     // A number of its own for each call: a registration may be repeated, an order number may not.
     let order_no = OrderNo::made(format!("KEY{}", uuid::Uuid::now_v7().simple()));
+    let contract = &ctx.kiwoom.contracts().billing;
+    let holder = request.card_password.as_ref().zip(request.birth_date.as_ref());
     let registration = Registration {
         order_no: &order_no,
         card_number: &request.card_number,
         expire_date: &request.expire_date,
-        card_password: &request.card_password,
-        birth_date: &request.birth_date,
+        holder: holder.filter(|_| contract.checks_holder()),
         customer_id: &request.customer_id,
     };
-    let turn = ctx.pace.interactive(KEYGEN).await?;
+    let turn = ctx.pace.interactive(contract, KEYGEN).await?;
     ctx.kiwoom.register(turn, registration).await.map_err(refused)
 }
 
@@ -133,6 +168,7 @@ async fn keep(
         status: KeyStatus::Active,
         created_at: ctx.clock.now(),
         card_expires: request.expire_date.last_day(),
+        cpid: Some(ctx.kiwoom.contracts().billing.cpid.clone()),
     };
     store::insert_key(&mut tx, &key).await?;
     tx.commit().await?;
@@ -234,11 +270,11 @@ fn active(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey, Ap
 
 /// The key with its AUTOKEY readable, for one charge.
 pub async fn decrypt(ctx: &Context, key: BillingKey) -> Result<Card, VaultError> {
-    let BillingKey { id, customer_id, customer_name, sealed, .. } = key;
+    let BillingKey { id, customer_id, customer_name, sealed, cpid, .. } = key;
     let opened = ctx.vault.open(&ctx.pool, id.0, &sealed).await;
     let autokey =
         opened.inspect_err(|error| log_unusable("billing key not readable", id, error))?;
-    Ok(Card { id, autokey, customer_id, customer_name })
+    Ok(Card { id, autokey, customer_id, customer_name, cpid })
 }
 
 fn log_unusable(what: &str, billing_key: BillingKeyId, error: &VaultError) {

@@ -22,8 +22,6 @@ pub async fn run(config: Config, port: u16) -> Done {
     telemetry::init(&config);
     let clock = clock_file::load(&config.data_dir.join("sandbox"))?;
     let options = kiwoom_sandbox::Options {
-        cpid: kiwoom_sandbox::CPID.to_owned(),
-        auth_key: kiwoom_sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(config.data_dir.clone()),
         advance_clock: saved_jump(config.data_dir.join("sandbox"), clock.clone()),
         clock,

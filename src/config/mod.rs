@@ -3,6 +3,7 @@
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
 mod billing_key_secret;
+mod contracts;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
@@ -25,6 +26,7 @@ pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
 use read::Reader;
 
+use crate::rules::contract::Contracts;
 use crate::rules::schedule::Rules;
 
 /// Which KiwoomPay the service talks to, and how strict the start is.
@@ -94,8 +96,11 @@ pub struct Config {
 pub struct KiwoomConfig {
     /// Real gateway, or the sandbox in its place.
     pub gateway: Gateway,
-    /// `KIWOOM_BILL_TYPE`: BILLTYPE of the contract (protocol section 2.1).
-    pub bill_type: String,
+    /// `KIWOOM_CPID`, `KIWOOM_BILLING_*`, `KIWOOM_WINDOW_*`, `KIWOOM_RETIRED_CONTRACTS` and what is
+    /// sold under them (protocol section 1).
+    pub contracts: Contracts,
+    /// `KIWOOM_CARD_METHOD`: what cards are called in the payment window (protocol section 2.3).
+    pub card_method: CardMethod,
     /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
     pub sdk_mode: String,
     /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.
@@ -115,11 +120,26 @@ pub enum Gateway {
         base_url: Url,
         /// Merchant pages (receipts).
         agent_url: Url,
-        /// `KIWOOM_CPID`.
-        cpid: String,
-        /// `KIWOOM_TEST_AUTH_KEY` or `KIWOOM_PROD_AUTH_KEY`.
-        auth_key: SecretString,
     },
+}
+
+/// PAYMETHOD of cards in the payment window, which depends on the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardMethod {
+    /// `CARD`.
+    Card,
+    /// `CARDK` (신용카드K): told of as `CARD`, cancelled as `CARDK`.
+    CardK,
+}
+
+impl CardMethod {
+    /// As it is on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Card => "CARD",
+            Self::CardK => "CARDK",
+        }
+    }
 }
 
 impl Gateway {

@@ -136,12 +136,12 @@ impl<'a> Reader<'a> {
         keys.into_iter().map(SecretString::from).collect()
     }
 
-    pub(super) fn cpid(&mut self, required: bool) -> Option<String> {
+    pub(super) fn cpid(&mut self, name: &'static str, required: bool) -> Option<String> {
         const ACCEPTED: &str = "the merchant id from KiwoomPay, at most 20 letters and digits";
-        match self.text("KIWOOM_CPID") {
-            Some(t) if t.len() <= 20 && t.bytes().all(|b| b.is_ascii_alphanumeric()) => Some(t),
-            Some(_) => self.wrong("KIWOOM_CPID", ACCEPTED),
-            None if required => self.missing("KIWOOM_CPID", ACCEPTED),
+        match self.text(name) {
+            Some(t) if is_cpid(&t) => Some(t),
+            Some(_) => self.wrong(name, ACCEPTED),
+            None if required => self.missing(name, ACCEPTED),
             None => None,
         }
     }
@@ -215,6 +215,10 @@ impl<'a> Reader<'a> {
 
 fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+pub(super) fn is_cpid(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 pub(super) fn is_hex(text: &str, length: usize) -> bool {

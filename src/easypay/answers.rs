@@ -71,8 +71,10 @@ impl OrderBody {
             tax_free_amount: Some(order.tax_free_amount).filter(|part| *part > 0),
             paid_amount: if paid { order.amount.get() } else { 0 },
             canceled_amount: order.refunded_amount,
-            receipt_url: receipt
-                .map(|id| ctx.kiwoom.receipt_url(method.as_deref().unwrap_or_default(), id)),
+            receipt_url: receipt.map(|id| {
+                let cpid = ctx.kiwoom.cpid_of(order.cpid.as_deref());
+                ctx.kiwoom.receipt_url(cpid, method.as_deref().unwrap_or_default(), id)
+            }),
             method,
             paid_at: order.approved_at.map(rfc3339_kst),
             canceled_at: canceled.map(rfc3339_kst),

@@ -10,7 +10,7 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::SchemaFormat;
 
-use crate::api::errors::not_sent;
+use crate::api::errors::{not_sent, takes};
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::methods::{self, Method};
@@ -156,6 +156,7 @@ pub async fn prepare(
         let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
         return Err(ApiError::invalid_field("method", reason));
     }
+    takes(&ctx.kiwoom.contracts().window, request.amount, request.tax_free_amount)?;
     let reference = PaymentRef::OrderNo(request.order_id.as_str().to_owned());
     let found = store::find(&ctx.pool, &reference).await?;
     if !checkout::may_open(found.as_ref(), request.amount) {
@@ -212,12 +213,13 @@ async fn window(
         device: request.device,
         urls: [&home, &fail, &close],
     };
-    let turn = ctx.pace.unpaced(request.method.map_or(TOTAL, Method::code))?;
+    let contract = &ctx.kiwoom.contracts().window;
+    let turn = ctx.pace.unpaced(contract, request.method.map_or(TOTAL, Method::code))?;
     ctx.kiwoom.window(turn, &order).await.map_err(not_sent)
 }
 
 fn draft<'a>(
-    ctx: &Context,
+    ctx: &'a Context,
     id: PaymentId,
     request: &'a PrepareRequest,
     methods: &'a [&'static str],
@@ -233,6 +235,8 @@ fn draft<'a>(
         customer_name: request.customer_name.as_str(),
         customer_email: request.customer_email.as_ref().map(Email::as_str),
         method: request.method.map(Method::code),
+        cpid: &ctx.kiwoom.contracts().window.cpid,
+        unnamed_cpid: ctx.kiwoom.cpid_of(None),
         methods,
         now,
         expires_at: now + Duration::minutes(ctx.config.easypay.expires_minutes),

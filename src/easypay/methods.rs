@@ -71,9 +71,6 @@ impl FromField for Method {
     }
 }
 
-/// PAYMETHOD and name of what is offered when no easy-pay method is switched on.
-const CARDS: (&str, &str) = ("CARD", "신용카드");
-
 /// PAYMETHOD and name of each method that the window offers: those that are switched on. With none
 /// of them switched on the sandbox offers all, and KiwoomPay cards, which every contract has.
 pub fn offered(ctx: &Context) -> Vec<(&'static str, &'static str)> {
@@ -84,7 +81,8 @@ pub fn offered(ctx: &Context) -> Vec<(&'static str, &'static str)> {
         return on;
     }
     let sandbox = ctx.config.kiwoom.gateway.is_sandbox();
-    if sandbox { ALL.map(named).to_vec() } else { vec![CARDS] }
+    let cards = (ctx.config.kiwoom.card_method.code(), "신용카드");
+    if sandbox { ALL.map(named).to_vec() } else { vec![cards] }
 }
 
 /// The methods.

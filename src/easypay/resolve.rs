@@ -108,6 +108,7 @@ pub async fn resolve(
     let outcome = Outcome::Approved {
         transaction_id,
         auth_number: told.as_ref().and_then(|money| money.auth_number.clone()),
+        cpid: told.as_ref().and_then(|money| money.cpid.clone()),
         approved_at: told.and_then(|money| money.approved_at).unwrap_or(order.created_at),
         method: Some(method),
     };

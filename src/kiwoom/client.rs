@@ -1,5 +1,6 @@
 //! The calls that the service makes, each with its fields and the checks of its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,40 +15,33 @@ use crate::kiwoom::exchange::{Exchange, Ticket};
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::kiwoom::wire::{self, Answer, Fields};
+use crate::rules::contract::{Contract, Contracts};
 use crate::rules::money::Won;
 
 /// PAYMETHOD of a registration.
 pub const KEYGEN: &str = "CARD-KEYGEN";
 /// PAYMETHOD of a charge, and of the cancellation of one.
 pub const BATCH: &str = "CARD-BATCH";
-/// PRODUCTTYPE: digital goods.
-const DIGITAL: &str = "1";
 /// CANCELREASON holds 20 characters (protocol section 1).
 const MAX_CANCEL_REASON_CHARS: usize = 20;
 
-/// KiwoomPay for one merchant (CPID) and one key.
+/// KiwoomPay for one merchant with all its contracts.
 pub struct KiwoomClient {
     exchange: Exchange,
-    cpid: String,
-    bill_type: String,
+    contracts: Contracts,
+    unnamed_cpid: String,
     pub(super) agent_url: Url,
     pub(super) window_url: Url,
 }
 
-/// What the client needs to know about the contract.
-pub struct Contract {
+/// Where KiwoomPay is, and how long it may take.
+pub struct Endpoints {
     /// API base.
     pub base_url: Url,
     /// Merchant pages, for receipts.
     pub agent_url: Url,
     /// API base as a browser reaches it, for the hosted window.
     pub window_url: Url,
-    /// CPID.
-    pub cpid: String,
-    /// 연동키.
-    pub auth_key: SecretString,
-    /// BILLTYPE.
-    pub bill_type: String,
     /// Total time of one call.
     pub timeout: Duration,
 }
@@ -60,10 +54,9 @@ pub struct Registration<'a> {
     pub card_number: &'a CardNumber,
     /// Its month of expiry.
     pub expire_date: &'a ExpireDate,
-    /// First two digits of the PIN.
-    pub card_password: &'a CardPassword,
-    /// Birth date or business number of its holder.
-    pub birth_date: &'a BirthDate,
+    /// First two digits of the PIN, and birth date or business number of its holder: for contracts
+    /// that check them.
+    pub holder: Option<(&'a CardPassword, &'a BirthDate)>,
     /// The merchant's customer.
     pub customer_id: &'a CustomerId,
 }
@@ -99,15 +92,36 @@ pub struct CancelOrder<'a> {
 }
 
 impl KiwoomClient {
-    /// Fails only when TLS cannot be set up.
-    pub fn new(contract: Contract) -> reqwest::Result<Self> {
+    /// `unnamed_cpid`: the CPID of payments and cards of which the books name none. Fails only when
+    /// TLS cannot be set up.
+    pub fn new(
+        endpoints: Endpoints,
+        contracts: Contracts,
+        unnamed_cpid: String,
+    ) -> reqwest::Result<Self> {
         Ok(Self {
-            exchange: Exchange::new(contract.base_url, contract.auth_key, contract.timeout)?,
-            cpid: contract.cpid,
-            bill_type: contract.bill_type,
-            agent_url: contract.agent_url,
-            window_url: contract.window_url,
+            exchange: Exchange::new(endpoints.base_url, endpoints.timeout)?,
+            contracts,
+            unnamed_cpid,
+            agent_url: endpoints.agent_url,
+            window_url: endpoints.window_url,
         })
+    }
+
+    /// The contracts.
+    pub fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    /// The CPID of a payment or card of which the books name this one.
+    pub fn cpid_of<'a>(&'a self, named: Option<&'a str>) -> &'a str {
+        named.unwrap_or(&self.unnamed_cpid)
+    }
+
+    /// The contract that a payment was made under, of which the books name this CPID; `None` when
+    /// its key is not in the settings.
+    pub fn contract_of(&self, named: Option<&str>) -> Option<&Arc<Contract>> {
+        self.contracts.find(self.cpid_of(named))
     }
 
     /// Registers a card (protocol section 2.1). Moves no money, so an unknown outcome may be tried
@@ -117,12 +131,13 @@ impl KiwoomClient {
         turn: Turn,
         card: Registration<'_>,
     ) -> Result<Registered, GatewayError> {
-        let fields = Fields::new(&self.cpid, turn.method());
+        let fields = Fields::new(&turn.contract().cpid, turn.method());
         let ticket = self.exchange.ready(turn, &fields).await?;
+        let contract = ticket.contract();
         let fields = fields
             .with("ORDERNO", card.order_no.as_str())
-            .with("PRODUCTTYPE", DIGITAL)
-            .with("BILLTYPE", &self.bill_type)
+            .with("PRODUCTTYPE", contract.product_type.code())
+            .with("BILLTYPE", &contract.bill_type)
             .with("AMOUNT", "0")
             .with("PRODUCTNAME", "카드 등록")
             .with("IPADDRESS", "127.0.0.1")
@@ -130,8 +145,8 @@ impl KiwoomClient {
             .with("PRODUCTCODE", "")
             .with("CARDNO", card.card_number.expose())
             .with("EXPIREDT", &card.expire_date.expose_yyyymm())
-            .with("CARDAUTH", card.birth_date.expose())
-            .with("CARDPASSWORD", card.card_password.expose())
+            .with_some("CARDAUTH", card.holder.map(|(_, birth_date)| birth_date.expose()))
+            .with_some("CARDPASSWORD", card.holder.map(|(password, _)| password.expose()))
             .with("QUOTA", "00")
             .with("TAXFREECD", "00")
             .with("DIRECT_YN", "N");
@@ -141,7 +156,7 @@ impl KiwoomClient {
 
     /// Step 1 of a charge. The turn is one for [`BATCH`].
     pub async fn ready_to_charge(&self, turn: Turn) -> Result<Ticket, GatewayError> {
-        let fields = Fields::new(&self.cpid, turn.method());
+        let fields = Fields::new(&turn.contract().cpid, turn.method());
         self.exchange.ready(turn, &fields).await
     }
 
@@ -152,10 +167,11 @@ impl KiwoomClient {
         order: ChargeOrder<'_>,
     ) -> Result<Approval, GatewayError> {
         let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
-        let fields = Fields::new(&self.cpid, ticket.method())
+        let contract = ticket.contract();
+        let fields = Fields::new(&contract.cpid, ticket.method())
             .with("ORDERNO", order.order_no.as_str())
-            .with("PRODUCTTYPE", DIGITAL)
-            .with("BILLTYPE", &self.bill_type)
+            .with("PRODUCTTYPE", contract.product_type.code())
+            .with("BILLTYPE", &contract.bill_type)
             .with("AMOUNT", &order.amount.to_string())
             .with("PRODUCTNAME", order.product_name)
             .with("IPADDRESS", "127.0.0.1")
@@ -172,7 +188,7 @@ impl KiwoomClient {
 
     /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
     pub async fn ready_to_cancel(&self, turn: Turn) -> Result<Ticket, GatewayError> {
-        let fields = Fields::new(&self.cpid, turn.method()).with("CANCELREQ", "Y");
+        let fields = Fields::new(&turn.contract().cpid, turn.method()).with("CANCELREQ", "Y");
         self.exchange.ready(turn, &fields).await
     }
 
@@ -184,7 +200,7 @@ impl KiwoomClient {
     ) -> Result<Cancellation, GatewayError> {
         let amount = order.amount.to_string();
         let tax_free = (order.tax_free_amount > 0).then(|| order.tax_free_amount.to_string());
-        let fields = Fields::new(&self.cpid, ticket.method())
+        let fields = Fields::new(&ticket.contract().cpid, ticket.method())
             .with("TRXID", order.transaction_id)
             .with("AMOUNT", &amount)
             .with("CANCELREASON", &cancel_reason(order.reason))
@@ -195,8 +211,13 @@ impl KiwoomClient {
     }
 
     /// A call that moves no money, retried.
-    pub(super) async fn ask(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
-        let answer = self.exchange.ask(path, fields).await?;
+    pub(super) async fn ask(
+        &self,
+        path: &str,
+        contract: &Contract,
+        fields: &Fields,
+    ) -> Result<Answer, GatewayError> {
+        let answer = self.exchange.ask(path, &contract.auth_key, fields).await?;
         match answer.result() {
             Some((code, message)) if code != codes::SUCCESS => {
                 Err(GatewayError::ReadyRefused { code, message })
@@ -204,17 +225,18 @@ impl KiwoomClient {
             _ => Ok(answer),
         }
     }
-
-    /// The merchant id.
-    pub fn cpid(&self) -> &str {
-        &self.cpid
-    }
 }
 
-/// At most 20 characters, `?` for what CP949 does not have: the full reason is in our own records.
+/// At most 20 characters, without those that are commands there (protocol section 1), and `?` for what
+/// CP949 does not have: the full reason is in our own records.
 fn cancel_reason(reason: &str) -> String {
-    let fits =
-        |c: char| if c == '|' || charset::encode(&c.to_string()).is_none() { '?' } else { c };
+    let fits = |c: char| match c {
+        '[' => '(',
+        ']' => ')',
+        '^' | '|' => '/',
+        c if charset::encode(&c.to_string()).is_none() => '?',
+        c => c,
+    };
     reason.chars().map(fits).take(MAX_CANCEL_REASON_CHARS).collect()
 }
 
@@ -224,7 +246,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_made_to_fit() {
-        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심 ? a?b");
+        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심 ? a/b");
+        assert_eq!(cancel_reason("[STOPREQ] 변심^[3]"), "(STOPREQ) 변심/(3)");
         assert_eq!(cancel_reason(&"가".repeat(30)).chars().count(), 20);
     }
 }

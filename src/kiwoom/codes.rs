@@ -5,6 +5,8 @@
 
 /// RESULTCODE of success (protocol section 2.4).
 pub const SUCCESS: &str = "0000";
+/// RESULTCODE of a cancellation that becomes final only with a deposit (protocol section 2.3).
+pub const NEEDS_DEPOSIT: &str = "9029";
 
 use crate::rules::payment_state::Verdict::{self, Never, OurMistake, RetryLater};
 

@@ -26,6 +26,6 @@ pub mod window;
 mod wire;
 
 pub use answers::{Approval, Cancellation, Registered};
-pub use client::{BATCH, CancelOrder, ChargeOrder, Contract, KEYGEN, KiwoomClient, Registration};
+pub use client::{BATCH, CancelOrder, ChargeOrder, Endpoints, KEYGEN, KiwoomClient, Registration};
 pub use error::GatewayError;
 pub use exchange::Ticket;

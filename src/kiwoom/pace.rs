@@ -18,6 +18,8 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::rules::contract::Contract;
+
 /// Longest wait for a turn before the caller is told to come back later.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// So long the schedule lets others go first.
@@ -34,15 +36,15 @@ const MAX_IN_FLIGHT: usize = 64;
 /// See the module.
 pub struct Pace {
     pool: PgPool,
-    cpid: String,
     /// From one call of a method to the next; `None` = no limit.
     interval: Option<Duration>,
     in_flight: Arc<Semaphore>,
 }
 
-/// The right to one call of one method. What calls the gateway takes it by value, and only this
+/// The right to one call of one method under one contract. What calls the gateway takes it by value, and only this
 /// module makes it. It counts as in flight until it is dropped.
 pub struct Turn {
+    contract: Arc<Contract>,
     method: &'static str,
     _in_flight: Option<OwnedSemaphorePermit>,
 }
@@ -51,6 +53,11 @@ impl Turn {
     /// PAYMETHOD of the call.
     pub fn method(&self) -> &'static str {
         self.method
+    }
+
+    /// The contract of the call.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
     }
 }
 
@@ -66,50 +73,54 @@ pub enum NoTurn {
 }
 
 impl Pace {
-    /// `per_sec` calls a second for each method of this CPID; 0 = no limit.
-    pub fn new(pool: &PgPool, cpid: &str, per_sec: u32) -> Self {
+    /// `per_sec` calls a second for each CPID and method; 0 = no limit.
+    pub fn new(pool: &PgPool, per_sec: u32) -> Self {
         let interval = (per_sec > 0).then(|| (Duration::from_secs(1) + JITTER) / per_sec);
-        Self {
-            pool: pool.clone(),
-            cpid: cpid.to_owned(),
-            interval,
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-        }
+        Self { pool: pool.clone(), interval, in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) }
     }
 
     /// A turn for a call that somebody waits for.
-    pub async fn interactive(&self, method: &'static str) -> Result<Turn, NoTurn> {
-        let turn = self.unpaced(method)?;
-        self.queue(method).await?;
+    pub async fn interactive(
+        &self,
+        contract: &Arc<Contract>,
+        method: &'static str,
+    ) -> Result<Turn, NoTurn> {
+        let turn = self.unpaced(contract, method)?;
+        self.queue(&contract.cpid, method).await?;
         Ok(turn)
     }
 
     /// A turn for a call of the schedule.
-    pub async fn scheduled(&self, method: &'static str) -> Result<Turn, NoTurn> {
+    pub async fn scheduled(
+        &self,
+        contract: &Arc<Contract>,
+        method: &'static str,
+    ) -> Result<Turn, NoTurn> {
+        let turn = || Turn { contract: contract.clone(), method, _in_flight: None };
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            if self.reserve(method, Duration::ZERO).await?.is_some() {
-                return Ok(Turn { method, _in_flight: None });
+            if self.reserve(&contract.cpid, method, Duration::ZERO).await?.is_some() {
+                return Ok(turn());
             }
-            sleep(self.until_free(method).await?).await;
+            sleep(self.until_free(&contract.cpid, method).await?).await;
         }
-        self.queue(method).await?;
-        Ok(Turn { method, _in_flight: None })
+        self.queue(&contract.cpid, method).await?;
+        Ok(turn())
     }
 
     /// A turn for a call that KiwoomPay sets no pace for.
-    pub fn unpaced(&self, method: &'static str) -> Result<Turn, NoTurn> {
+    pub fn unpaced(&self, contract: &Arc<Contract>, method: &'static str) -> Result<Turn, NoTurn> {
         let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| NoTurn::TooBusy)?;
-        Ok(Turn { method, _in_flight: Some(permit) })
+        Ok(Turn { contract: contract.clone(), method, _in_flight: Some(permit) })
     }
 
     /// Waits for the next moment that nobody has taken. A process that was stopped meanwhile has
     /// missed its moment, as all others that waited in it have: each takes another.
-    async fn queue(&self, method: &'static str) -> Result<(), NoTurn> {
+    async fn queue(&self, cpid: &str, method: &'static str) -> Result<(), NoTurn> {
         let give_up = Instant::now() + MAX_WAIT;
         loop {
             let left = give_up.saturating_duration_since(Instant::now());
-            let wait = self.reserve(method, left).await?.ok_or(NoTurn::TooBusy)?;
+            let wait = self.reserve(cpid, method, left).await?.ok_or(NoTurn::TooBusy)?;
             let at = Instant::now() + wait;
             sleep_until(at).await;
             if self.interval.is_none() || at.elapsed() <= MAX_LATE {
@@ -123,6 +134,7 @@ impl Pace {
     /// nobody can have taken counts for nothing.
     async fn reserve(
         &self,
+        cpid: &str,
         method: &'static str,
         max_wait: Duration,
     ) -> Result<Option<Duration>, NoTurn> {
@@ -140,7 +152,7 @@ impl Pace {
              returning extract(epoch from
                 next_at - make_interval(secs => $3) - clock_timestamp())::float8",
         );
-        let query = query.bind(&self.cpid).bind(method).bind(interval.as_secs_f64());
+        let query = query.bind(cpid).bind(method).bind(interval.as_secs_f64());
         let query = query.bind(max_wait.as_secs_f64()).bind((MAX_WAIT * 2).as_secs_f64());
         let secs: Option<f64> = query.fetch_optional(&self.pool).await?;
         Ok(secs.map(|secs| Duration::try_from_secs_f64(secs).unwrap_or_default()))
@@ -148,13 +160,12 @@ impl Pace {
 
     /// How long until the next moment that nobody has taken, and a little longer: not all who wait
     /// for it need ask at once.
-    async fn until_free(&self, method: &'static str) -> Result<Duration, NoTurn> {
+    async fn until_free(&self, cpid: &str, method: &'static str) -> Result<Duration, NoTurn> {
         let query = sqlx::query_scalar(
             "select extract(epoch from next_at - clock_timestamp())::float8
              from gateway_turns where cpid = $1 and method = $2",
         );
-        let secs: Option<f64> =
-            query.bind(&self.cpid).bind(method).fetch_optional(&self.pool).await?;
+        let secs: Option<f64> = query.bind(cpid).bind(method).fetch_optional(&self.pool).await?;
         let wait = Duration::try_from_secs_f64(secs.unwrap_or(0.0)).unwrap_or_default();
         let jitter = self.interval.unwrap_or_default() / 4;
         Ok(wait.min(PATIENCE) + jitter.mul_f64(fastrand::f64()))

@@ -3,8 +3,9 @@
 use crate::kiwoom::client::KiwoomClient;
 
 impl KiwoomClient {
-    /// The receipt page of a payment (protocol section 5). `method` is what it was paid with.
-    pub fn receipt_url(&self, method: &str, transaction_id: &str) -> String {
+    /// The receipt page of a payment under this CPID (protocol section 5). `method` is what it was paid
+    /// with.
+    pub fn receipt_url(&self, cpid: &str, method: &str, transaction_id: &str) -> String {
         let (page, query) = match method {
             "CARD" => ("PayInfoPrintDirectCard", "&STATUS=A"),
             "KAKAOPAY" => ("PayInfoPrintKakaoPay", ""),
@@ -12,8 +13,7 @@ impl KiwoomClient {
             _ => ("PayInfoPrint", ""),
         };
         let agent = self.agent_url.as_str().trim_end_matches('/');
-        let cpid =
-            if page == "PayInfoPrint" { format!("CPID={}&", self.cpid()) } else { String::new() };
+        let cpid = if page == "PayInfoPrint" { format!("CPID={cpid}&") } else { String::new() };
         format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
     }
 }

@@ -71,11 +71,12 @@ impl KiwoomClient {
     pub async fn window(&self, turn: Turn, order: &WindowOrder<'_>) -> Result<Value, GatewayError> {
         let method = turn.method();
         let amount = order.amount.to_string();
-        let request = Fields::new(self.cpid(), method)
+        let contract = turn.contract();
+        let request = Fields::new(&contract.cpid, method)
             .with("TYPE", order.device.code())
             .with("ORDERNO", order.order_no.as_str())
             .with("AMOUNT", &amount);
-        let answer = self.ask("/pay/hash", &request).await?;
+        let answer = self.ask("/pay/hash", contract, &request).await?;
         let hash = answer.get("KIWOOM_ENC");
         let hash = hash.ok_or_else(|| GatewayError::NotSent("hash answered without it".into()))?;
         let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
@@ -84,11 +85,11 @@ impl KiwoomClient {
         for (name, value) in [
             ("PAYMETHOD", method),
             ("TYPE", order.device.code()),
-            ("CPID", self.cpid()),
+            ("CPID", &contract.cpid),
             ("ORDERNO", order.order_no.as_str()),
             ("AMOUNT", &amount),
             ("KIWOOM_ENC", &hash),
-            ("PRODUCTTYPE", "1"),
+            ("PRODUCTTYPE", contract.product_type.code()),
             ("PRODUCTNAME", order.product_name.as_str()),
             ("PRODUCTCODE", ""),
             ("USERID", order.customer_id),

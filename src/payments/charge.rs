@@ -17,6 +17,7 @@ use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::{Outcome, State, Verdict};
 use crate::rules::schedule::Period;
+use crate::rules::text::Text;
 
 /// An order number is used once, for ever.
 const ORDER_NO: &str = "payments_order_no_key";
@@ -52,6 +53,8 @@ pub struct Card {
     pub customer_id: String,
     /// The customer's name.
     pub customer_name: String,
+    /// The CPID that it was registered under, as the books name it.
+    pub cpid: Option<String>,
 }
 
 /// Who waits for the charge.
@@ -70,6 +73,10 @@ pub enum NotCharged {
     Stopping,
     /// Charging is paused, and with `GUARD_CALLERS` for callers too.
     Paused,
+    /// The card was registered under another contract than that of charges; its CPID.
+    OtherContract(String),
+    /// The contract does not take the tax-free part; why.
+    TaxType(Text),
     /// Too many calls.
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
@@ -113,8 +120,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// A turn, KiwoomPay's token, and the beginning of the intent. No money moves.
-    pub async fn new(ctx: &Context, waiting: Waiting) -> Result<Self, NotCharged> {
+    /// A turn, KiwoomPay's token, and the beginning of the intent to charge `card`. No money moves.
+    pub async fn new(ctx: &Context, waiting: Waiting, card: &Card) -> Result<Self, NotCharged> {
+        let registered_under = ctx.kiwoom.cpid_of(card.cpid.as_deref());
+        if !ctx.kiwoom.contracts().may_charge_card_of(registered_under) {
+            return Err(NotCharged::OtherContract(registered_under.to_owned()));
+        }
         let turn = turn(ctx, waiting).await?;
         let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
         let mut transaction = ctx.begin().await?;
@@ -130,16 +141,19 @@ impl Ready {
         if ctx.stop.is_cancelled() {
             return Err(NotCharged::Stopping);
         }
+        let tax_type = ctx.kiwoom.contracts().billing.tax_type;
+        tax_type.check(draft.amount, draft.tax_free_amount).map_err(NotCharged::TaxType)?;
         let committed = intend(ctx, self.transaction, draft).await?.commit(ctx).await?;
         execute(ctx, self.ticket, committed).await
     }
 }
 
 async fn turn(ctx: &Context, waiting: Waiting) -> Result<Turn, NotCharged> {
+    let contract = &ctx.kiwoom.contracts().billing;
     let turn = match waiting {
-        Waiting::Caller => ctx.pace.interactive(BATCH).await,
+        Waiting::Caller => ctx.pace.interactive(contract, BATCH).await,
         Waiting::Schedule => tokio::select! {
-            turn = ctx.pace.scheduled(BATCH) => turn,
+            turn = ctx.pace.scheduled(contract, BATCH) => turn,
             () = ctx.draining.cancelled() => return Err(NotCharged::Stopping),
         },
     };
@@ -162,9 +176,9 @@ async fn intend(
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
-            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by)
+            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16))
+            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17)
          returning ",
         payment_columns!()
     ));
@@ -185,6 +199,7 @@ async fn intend(
         .bind(ctx.clock.now())
         .bind(draft.tax_free_amount)
         .bind(store::call_secs(ctx.config.kiwoom.timeout))
+        .bind(&ctx.kiwoom.contracts().billing.cpid)
         .fetch_one(&mut *transaction)
         .await?;
     Ok(Intended { transaction, payment, draft })
@@ -292,8 +307,8 @@ fn outcome_of(
         Ok(approval) => {
             let approved_at = approval.approved_at.unwrap_or_else(|| ctx.clock.now());
             let Approval { transaction_id, auth_number, .. } = approval;
-            let method = None;
-            (Outcome::Approved { transaction_id, auth_number, approved_at, method }, None)
+            let (method, cpid) = (None, None);
+            (Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid }, None)
         }
         Err(GatewayError::Refused { code, message }) => {
             let verdict = codes::verdict(&code);

@@ -31,6 +31,10 @@ pub struct Draft<'a> {
     pub customer_email: Option<&'a str>,
     /// The one method, when one was chosen.
     pub method: Option<&'a str>,
+    /// The CPID that the window is opened with.
+    pub cpid: &'a str,
+    /// The CPID of an order whose row names none.
+    pub unnamed_cpid: &'a str,
     /// PAYMETHOD of each method that the window shows.
     pub methods: &'a [&'static str],
     /// Now.
@@ -49,14 +53,15 @@ pub fn may_open(found: Option<&Payment>, amount: Won) -> bool {
 }
 
 /// Opens the order, or opens it again: one that waits, has expired or failed, with the same amount.
-/// What it offered before it offers still: an earlier window may be open.
+/// What it offered before it offers still, and under the CPID it was offered under: an earlier window
+/// may be open.
 /// `None` when the number is taken otherwise.
 pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, tax_free_amount, product_name,
             customer_id, customer_name, customer_email, initiated_by, method, created_at,
-            expires_at, methods)
-         values ($1, $2, 'checkout', 'ready', $3, $4, $5, $6, $7, $8, 'buyer', $9, $10, $11, $12)
+            expires_at, methods, cpid)
+         values ($1, $2, 'checkout', 'ready', $3, $4, $5, $6, $7, $8, 'buyer', $9, $10, $11, $12, $13)
          on conflict on constraint payments_order_no_key do update
          set state = 'ready', tax_free_amount = excluded.tax_free_amount,
             product_name = excluded.product_name, customer_id = excluded.customer_id,
@@ -65,6 +70,9 @@ pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Opti
             methods = (select array_agg(distinct code order by code)
                 from unnest(payments.methods || excluded.methods) code
                 where payments.methods is not null),
+            cpid = excluded.cpid, earlier_cpids = case
+                when coalesce(payments.cpid, $14) = excluded.cpid then payments.earlier_cpids
+                else array_append(payments.earlier_cpids, coalesce(payments.cpid, $14)) end,
             failure_code = null, failure_message = null, settled_at = null
          where payments.kind = 'checkout' and payments.amount = excluded.amount
             and payments.state in ('ready', 'expired', 'declined')
@@ -84,6 +92,8 @@ pub async fn open(db: &mut PgConnection, draft: &Draft<'_>) -> sqlx::Result<Opti
         .bind(draft.now)
         .bind(draft.expires_at)
         .bind(draft.methods)
+        .bind(draft.cpid)
+        .bind(draft.unnamed_cpid)
         .fetch_optional(db)
         .await
 }

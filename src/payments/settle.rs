@@ -85,12 +85,13 @@ async fn write(
 ) -> sqlx::Result<Payment> {
     let mut new = Payment { failure_code: None, failure_message: None, ..payment.clone() };
     match outcome.clone() {
-        Outcome::Approved { transaction_id, auth_number, approved_at, method } => {
+        Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid } => {
             new.late = !matches!(payment.state, State::Sending | State::Unknown | State::Ready);
             new.transaction_id = Some(transaction_id);
             new.auth_number = auth_number;
             new.approved_at = Some(approved_at);
             new.method = method.or(new.method);
+            new.cpid = cpid.or(new.cpid);
         }
         Outcome::Declined { code, message, .. } => {
             new.failure_code = Some(code);
@@ -105,7 +106,7 @@ async fn write(
     let query = sqlx::query_as(concat!(
         "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
             failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
-            settled_at = $11
+            settled_at = $11, cpid = $12
          where id = $1 returning ",
         payment_columns!()
     ));
@@ -121,6 +122,7 @@ async fn write(
         .bind(new.late)
         .bind(reason)
         .bind(ctx.clock.now())
+        .bind(new.cpid)
         .fetch_one(db)
         .await
 }

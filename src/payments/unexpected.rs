@@ -51,6 +51,8 @@ pub struct Money<'a> {
     pub method: &'a str,
     /// AUTHNO.
     pub auth_number: Option<&'a str>,
+    /// CPID.
+    pub cpid: &'a str,
     /// SETTDATE.
     pub approved_at: DateTime<Utc>,
 }
@@ -182,9 +184,9 @@ async fn write(
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, initiated_by, method, transaction_id, auth_number, created_at,
-            approved_at, settled_at, order_id, unexpected)
+            approved_at, settled_at, order_id, unexpected, cpid)
          values ($1, $2, 'unexpected', 'approved', $3, $4, $5, $6, 'buyer', $7, $8, $9, $10, $11,
-            $10, $12, $13)
+            $10, $12, $13, $14)
          returning ",
         payment_columns!()
     ));
@@ -202,6 +204,7 @@ async fn write(
         .bind(money.approved_at)
         .bind(payment.id)
         .bind(reason)
+        .bind(money.cpid)
         .fetch_one(&mut **tx)
         .await?;
     cancellation::waiting(ctx, tx, kept).await.map(drop)

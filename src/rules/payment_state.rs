@@ -52,6 +52,8 @@ pub enum Outcome {
         approved_at: DateTime<Utc>,
         /// PAYMETHOD, where the buyer chose it.
         method: Option<String>,
+        /// The CPID that it was taken under, where that is told.
+        cpid: Option<String>,
     },
     /// The gateway said no.
     Declined {
@@ -172,6 +174,7 @@ mod tests {
             auth_number: None,
             approved_at: DateTime::UNIX_EPOCH,
             method: None,
+            cpid: None,
         }
     }
 

@@ -39,7 +39,7 @@ use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::events::deliver::Courier;
 use crate::kiwoom::pace::Pace;
-use crate::kiwoom::{Contract, KiwoomClient};
+use crate::kiwoom::{Endpoints, KiwoomClient};
 use crate::layers::idempotency;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::database::rights::Rights;
@@ -120,7 +120,7 @@ impl Service {
         telemetry::metrics();
         let (pool, private) = database::open(&config).await?;
         database::check(&pool, config.is_production()).await?;
-        environment::check(&pool, &environment::Settings::of(&config)).await?;
+        let books = environment::check(&pool, &environment::Settings::of(&config)).await?;
         let vault = vault(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
         let listener = listen(wanted)?;
@@ -141,8 +141,10 @@ impl Service {
         let clock = clock(&config)?;
         let guard = Guard::open(&config.data_dir, clock.clone());
         let public_url = public_url(&config, address);
-        let kiwoom = KiwoomClient::new(contract(&config, address, &public_url)?)?;
-        let pace = Pace::new(&pool, kiwoom.cpid(), config.kiwoom.rate_per_sec);
+        let endpoints = endpoints(&config, address, &public_url)?;
+        let contracts = config.kiwoom.contracts.clone();
+        let kiwoom = KiwoomClient::new(endpoints, contracts, books.unnamed_cpid)?;
+        let pace = Pace::new(&pool, config.kiwoom.rate_per_sec);
         let ctx = Arc::new(Context {
             kiwoom,
             pace,
@@ -231,8 +233,6 @@ fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
 fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, StartError> {
     let walk_ctx = ctx.clone();
     let options = kiwoom_sandbox::Options {
-        cpid: kiwoom_sandbox::CPID.to_owned(),
-        auth_key: kiwoom_sandbox::AUTH_KEY.to_owned(),
         data_dir: Some(ctx.config.data_dir.clone()),
         clock: ctx.clock.clone(),
         notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
@@ -241,34 +241,23 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
     kiwoom_sandbox::open(options).map_err(StartError::DataDir)
 }
 
-fn contract(
+fn endpoints(
     config: &Config,
     address: SocketAddr,
     public_url: &str,
-) -> Result<Contract, StartError> {
-    let kiwoom = &config.kiwoom;
-    let (base_url, agent_url, window_url, cpid, auth_key) = match &kiwoom.gateway {
-        Gateway::Remote { base_url, agent_url, cpid, auth_key } => {
-            let base = base_url.clone();
-            (base.clone(), agent_url.clone(), base, cpid.clone(), auth_key.clone())
+) -> Result<Endpoints, StartError> {
+    let (base_url, agent_url, window_url) = match &config.kiwoom.gateway {
+        Gateway::Remote { base_url, agent_url } => {
+            (base_url.clone(), agent_url.clone(), base_url.clone())
         }
         Gateway::Sandbox => {
             // The service reaches its own sandbox on this machine; browsers by the public name.
             let base = Url::parse(&format!("http://{}/sandbox", reachable(address)))?;
             let public = Url::parse(&format!("{public_url}/sandbox"))?;
-            let key = SecretString::from(kiwoom_sandbox::AUTH_KEY);
-            (base, public.clone(), public, kiwoom_sandbox::CPID.to_owned(), key)
+            (base, public.clone(), public)
         }
     };
-    Ok(Contract {
-        base_url,
-        agent_url,
-        window_url,
-        cpid,
-        auth_key,
-        bill_type: kiwoom.bill_type.clone(),
-        timeout: kiwoom.timeout,
-    })
+    Ok(Endpoints { base_url, agent_url, window_url, timeout: config.kiwoom.timeout })
 }
 
 /// The vault of the database. Development without `BILLING_KEY_SECRET` keeps a secret of its own in

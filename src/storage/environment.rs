@@ -14,8 +14,8 @@ pub struct Settings {
     pub environment: &'static str,
     /// Host of the gateway; `sandbox` for a sandbox, whatever its port.
     pub gateway_host: String,
-    /// The merchant id.
-    pub cpid: String,
+    /// The merchant ids that take payments.
+    pub cpids: Vec<String>,
 }
 
 impl Settings {
@@ -29,8 +29,8 @@ impl Settings {
             }
             _ => ("sandbox", "sandbox"),
         };
-        let cpid = gateway.cpid().to_owned();
-        Self { environment, gateway_host: gateway_host.to_owned(), cpid }
+        let cpids = config.kiwoom.contracts.charging();
+        Self { environment, gateway_host: gateway_host.to_owned(), cpids }
     }
 }
 
@@ -43,6 +43,8 @@ pub struct Books {
     pub gateway_host: String,
     /// The merchant ids that may charge from them.
     pub cpids: Vec<String>,
+    /// The merchant id of payments and cards whose rows name none.
+    pub unnamed_cpid: String,
 }
 
 /// Why a service may not use the books.
@@ -54,8 +56,8 @@ pub enum EnvironmentError {
          KIWOOM_CPID, KIWOOM_BASE_URL, DATABASE_URL)을 수정해 주세요. 바뀐 설정이 맞다면 그 설정과 테이블 \
          소유자의 DATABASE_URL로 다음을 실행해 주세요 (the books in this database belong to {books}, and \
          the settings are {settings}: correct the settings; if they are meant to be new, run this \
-         with them and with the DATABASE_URL of the tables' owner): kiwoom-billing adopt --cpid {cpid} \
-         --reason \"…\"", cpid = settings.cpid
+         with them and with the DATABASE_URL of the tables' owner): {commands}",
+        commands = books.adoption_of(settings)
     )]
     Other {
         /// Whose they are.
@@ -63,7 +65,7 @@ pub enum EnvironmentError {
         /// Who wanted them.
         settings: Box<Settings>,
     },
-    /// The merchant id that is to be adopted is not that of the settings.
+    /// The merchant id that is to be adopted is not one of the settings.
     #[error(
         "현재 설정의 CPID는 {0}입니다. 서비스와 같은 설정으로 실행해 주세요 (the settings have the CPID \
          {0}: run this with the settings of the service)"
@@ -81,27 +83,45 @@ pub enum EnvironmentError {
 }
 
 /// Refuses books of another environment. The first start, also the first after an upgrade, says whose
-/// they are.
-pub async fn check(pool: &PgPool, settings: &Settings) -> Result<(), EnvironmentError> {
+/// they are. Gives what they say.
+pub async fn check(pool: &PgPool, settings: &Settings) -> Result<Books, EnvironmentError> {
     let query = sqlx::query(
-        "insert into environment (name, gateway_host, cpids) values ($1, $2, array[$3])
+        "insert into environment (name, gateway_host, cpids, unnamed_cpid) values ($1, $2, $3::text[], ($3::text[])[1])
          on conflict do nothing",
     );
-    let query = query.bind(settings.environment).bind(&settings.gateway_host).bind(&settings.cpid);
+    let query = query.bind(settings.environment).bind(&settings.gateway_host).bind(&settings.cpids);
     query.execute(pool).await?;
     let books = books(pool).await?.ok_or(sqlx::Error::RowNotFound)?;
-    if books.name == settings.environment
-        && books.gateway_host == settings.gateway_host
-        && books.cpids.contains(&settings.cpid)
-    {
-        return Ok(());
+    if books.is_place_of(settings) && books.lacking(settings).next().is_none() {
+        return Ok(books);
     }
     Err(EnvironmentError::Other { books: Box::new(books), settings: Box::new(settings.clone()) })
 }
 
+impl Books {
+    fn is_place_of(&self, settings: &Settings) -> bool {
+        self.name == settings.environment && self.gateway_host == settings.gateway_host
+    }
+
+    /// The merchant ids of the settings that may not charge from the books.
+    fn lacking<'a>(&self, settings: &'a Settings) -> impl Iterator<Item = &'a String> {
+        settings.cpids.iter().filter(|cpid| !self.cpids.contains(cpid))
+    }
+
+    /// The commands that make the books those of the settings.
+    fn adoption_of(&self, settings: &Settings) -> String {
+        let all = self.is_place_of(settings).then(|| self.lacking(settings).collect());
+        let cpids: Vec<_> = all.unwrap_or_else(|| settings.cpids.iter().collect());
+        let commands =
+            cpids.iter().map(|cpid| format!("kiwoom-billing adopt --cpid {cpid} --reason \"…\""));
+        commands.collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// Whose the books are; `None` before the first start.
 pub async fn books(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Books>> {
-    let query = "select name, gateway_host, cpids from environment";
+    let query = "select name, gateway_host, cpids, coalesce(unnamed_cpid, cpids[1]) as unnamed_cpid
+        from environment";
     sqlx::query_as(query).fetch_optional(db).await
 }
 
@@ -113,17 +133,17 @@ pub async fn adopt(
     cpid: &str,
     reason: &str,
 ) -> Result<Books, EnvironmentError> {
-    if cpid != settings.cpid {
-        return Err(EnvironmentError::NotInSettings(settings.cpid.clone()));
+    if !settings.cpids.iter().any(|own| own == cpid) {
+        return Err(EnvironmentError::NotInSettings(settings.cpids.join(", ")));
     }
     let query = sqlx::query_as(
-        "insert into environment as books (name, gateway_host, cpids, reason)
-         values ($1, $2, array[$3], $4)
+        "insert into environment as books (name, gateway_host, cpids, unnamed_cpid, reason)
+         values ($1, $2, array[$3], $3, $4)
          on conflict (only_row) do update
          set name = $1, gateway_host = $2, adopted_at = now(), reason = $4,
              cpids = case when books.name <> $1 then array[$3]
                 when $3 = any(books.cpids) then books.cpids else books.cpids || $3 end
-         returning name, gateway_host, cpids",
+         returning name, gateway_host, cpids, coalesce(unnamed_cpid, cpids[1]) as unnamed_cpid",
     );
     let query = query.bind(settings.environment).bind(&settings.gateway_host).bind(cpid);
     Ok(query.bind(reason).fetch_one(pool).await?)
@@ -135,7 +155,7 @@ pub async fn retire(pool: &PgPool, cpid: &str, reason: &str) -> Result<Books, En
         "update environment
          set cpids = array_remove(cpids, $1), adopted_at = now(), reason = $2
          where $1 = any(cpids) and cardinality(cpids) > 1
-         returning name, gateway_host, cpids",
+         returning name, gateway_host, cpids, coalesce(unnamed_cpid, cpids[1]) as unnamed_cpid",
     );
     let retired = query.bind(cpid).bind(reason).fetch_optional(pool).await?;
     retired.ok_or_else(|| EnvironmentError::NotRetired(cpid.to_owned()))
@@ -143,7 +163,7 @@ pub async fn retire(pool: &PgPool, cpid: &str, reason: &str) -> Result<Books, En
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, CPID {})", self.environment, self.gateway_host, self.cpid)
+        write!(f, "{} ({}, CPID {})", self.environment, self.gateway_host, self.cpids.join(", "))
     }
 }
 

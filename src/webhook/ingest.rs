@@ -1,7 +1,7 @@
 //! One notification: check, record, apply, commit, answer.
 //!
-//! A notification carries no signature. It may only confirm what our own row asked for: our CPID,
-//! an order number that we gave, the amount that we asked for. It never makes a payment of ours;
+//! A notification carries no signature. It may only confirm what our own row asked for: the CPID that
+//! we asked under, an order number that we gave, the amount that we asked for. It never makes a payment of ours;
 //! money that was not asked for so is kept beside the books (`payments/unexpected.rs`).
 //!
 //! The same notification comes again until it is answered with SUCCESS, and in any order. All
@@ -56,7 +56,7 @@ pub enum Verdict {
     Source,
     /// Not a notification.
     Unreadable,
-    /// Another merchant's.
+    /// Another merchant's: none of our contracts has its CPID.
     Merchant,
     /// It tells of no money.
     UnknownKind,
@@ -114,11 +114,12 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
         Event::Canceled { .. } => (Kind::Cancellation, Verdict::Waiting),
         Event::Other { .. } => (Kind::Other, Verdict::UnknownKind),
     };
+    let is_ours = ctx.kiwoom.contracts().find(&told.cpid).is_some();
     let entry = Entry {
         fingerprint: &told.fingerprint(),
         kind,
         // Another merchant's may not wait: what waits is applied with its payment.
-        verdict: if told.cpid == ctx.kiwoom.cpid() { unjudged } else { Verdict::Merchant },
+        verdict: if is_ours { unjudged } else { Verdict::Merchant },
         told: Some(told),
         raw: &notification::masked(fields),
         now: ctx.clock.now(),

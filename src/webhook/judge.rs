@@ -20,6 +20,10 @@ pub async fn judge(ctx: &Context, kept: &Kept, told: &Notification) -> sqlx::Res
         tracing::warn!("notification for an order that is not ours");
         return Ok(Verdict::UnknownOrder);
     };
+    if !payment.is_under(&told.cpid) {
+        contradicts(&payment.order_no);
+        return Ok(Verdict::Contradiction);
+    }
     let verdict = match &told.event {
         Event::Paid { amount } => paid(ctx, &payment, told, *amount).await?,
         Event::Failed { code, message, amount } => {
@@ -72,6 +76,7 @@ async fn paid(
         amount,
         method: &told.method,
         auth_number: told.auth_number.as_deref(),
+        cpid: &told.cpid,
         approved_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
     };
     match unexpected::judge(ctx, payment.id, &money).await? {
@@ -85,6 +90,7 @@ async fn paid(
         approved_at: money.approved_at,
         // A registered card stays a card, whatever the notification calls it.
         method: (payment.kind == Kind::Checkout).then(|| told.method.clone()),
+        cpid: Some(told.cpid.clone()),
     };
     match settled(settle::settle(ctx, payment.id, &outcome, None).await)? {
         // In this moment another transaction paid it, or another attempt its period: this one was
@@ -199,6 +205,7 @@ async fn canceled(
     let told = Told {
         id: kept.id,
         transaction_id: told.transaction_id.clone(),
+        cpid: Some(told.cpid.clone()),
         amount,
         occurred_at: told.occurred_at,
         first_at: kept.first_at,

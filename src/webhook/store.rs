@@ -30,8 +30,8 @@ pub struct Kept {
 pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Kept> {
     let query = sqlx::query_as(
         "insert into notifications (id, fingerprint, kind, verdict, order_no, transaction_id,
-            amount, occurred_at, raw, first_at, last_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+            amount, occurred_at, raw, first_at, last_at, cpid)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
          on conflict on constraint notifications_fingerprint_key do update
          set copies = notifications.copies + 1, last_at = excluded.last_at
          returning id, verdict, first_at",
@@ -47,6 +47,7 @@ pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Ke
         .bind(entry.told.and_then(|t| t.occurred_at))
         .bind(entry.raw)
         .bind(entry.now)
+        .bind(entry.told.map(|t| &t.cpid))
         .fetch_one(db)
         .await
 }

@@ -13,12 +13,19 @@ const WHOLE_ONLY: [&str; 4] = ["BANK", "VACCOUNT", "MOBILE", "KT"];
 /// CANCELREASON is limited in characters, not bytes.
 const MAX_REASON_CHARS: usize = 20;
 
+/// Characters of CANCELREASON that are commands.
+const RESERVED: [char; 3] = ['^', '[', ']'];
+
 const RULES: [Rule; 4] = [
     filled("TRXID", 20, Form::Text),
     filled("AMOUNT", 10, Form::Amount),
     filled("CANCELREASON", MAX_REASON_CHARS * 2, Form::Text),
     optional("TAXFREEAMT", 10, Form::Digits),
 ];
+
+/// Where the money of a bank transfer goes back to.
+const ACCOUNT: [Rule; 2] =
+    [filled("BANKCODE", 10, Form::Text), filled("ACCOUNTNO", 30, Form::Digits)];
 
 /// Cancels a payment.
 pub fn cancel(
@@ -30,16 +37,24 @@ pub fn cancel(
     if request.get("CANCELREASON").chars().count() > MAX_REASON_CHARS {
         return Err(Refusal::new(codes::TOO_LONG, "CANCELREASON 항목은 20자까지입니다."));
     }
+    if request.get("CANCELREASON").contains(RESERVED) {
+        let message = "CANCELREASON 항목에 사용할 수 없는 문자(^ [ ])가 있습니다.";
+        return Err(Refusal::new(codes::FORBIDDEN_CHARACTER, message));
+    }
     fields::check_tax_free(request)?;
     let wanted = amount(request.get("AMOUNT")).unwrap_or_default();
     let transaction_id = request.get("TRXID").to_owned();
     let mut ledger = lock(&sandbox.ledger);
-    let Some(transaction) = ledger.transaction(&transaction_id) else {
+    let own = |paid: &&Transaction| paid.cpid == request.get("CPID");
+    let Some(transaction) = ledger.transaction(&transaction_id).filter(own) else {
         return Err(Refusal::new(codes::NO_TRANSACTION, "원거래를 찾을 수 없습니다."));
     };
     if transaction.pay_method != request.get("PAYMETHOD") {
         let message = "원거래의 결제수단(PAYMETHOD)과 다릅니다.";
         return Err(Refusal::new(codes::OTHER_METHOD, message));
+    }
+    if transaction.pay_method == "BANK" {
+        fields::check(request, &ACCOUNT)?;
     }
     check_amount(transaction, wanted)?;
     if let Some(refusal) = scripted {

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use crate::cards::Behaviour;
 use crate::exchange::{Done, keep};
 use crate::fields::{self, Form, Rule, amount, filled, optional, present};
-use crate::ledger::{Event, Ledger, Transaction};
+use crate::ledger::{Card, Event, Ledger, Transaction};
 use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{Sandbox, codes, lock};
+use crate::{Sandbox, codes, lock, ready};
 use kiwoom_clock::kst;
 
 const RULES: [Rule; 16] = [
@@ -40,10 +40,13 @@ pub fn charge(
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
     fields::check(request, &RULES)?;
+    ready::check_cpid(request)?.check(request)?;
     fields::check_tax_free(request)?;
     let auto_key = request.get("AUTOKEY");
     let mut ledger = lock(&sandbox.ledger);
-    let Some((card, earlier)) = ledger.card(auto_key) else {
+    // A billing key belongs to the contract that it was made under.
+    let own = |card: &Card| card.cpid == request.get("CPID");
+    let Some((card, earlier)) = ledger.card(auto_key).filter(|(card, _)| own(card)) else {
         let message = "등록되지 않은 자동결제키(AUTOKEY)입니다.";
         return Err(Refusal::new(codes::UNKNOWN_AUTOKEY, message));
     };
@@ -91,6 +94,7 @@ fn approve(sandbox: &Sandbox, ledger: &Ledger, request: &Fields) -> Transaction 
     Transaction {
         id: new_transaction_id(ledger, &time),
         auth_no: new_auth_no(),
+        cpid: request.get("CPID").to_owned(),
         order_no: request.get("ORDERNO").to_owned(),
         pay_method: "CARD-BATCH".to_owned(),
         amount: amount(request.get("AMOUNT")).unwrap_or_default(),

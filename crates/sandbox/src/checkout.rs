@@ -74,6 +74,7 @@ fn approve(sandbox: &Sandbox, ledger: &Ledger, request: &Fields, method: &str) -
     Transaction {
         id: new_transaction_id(ledger, &time),
         auth_no: new_auth_no(),
+        cpid: request.get("CPID").to_owned(),
         order_no: request.get("ORDERNO").to_owned(),
         pay_method: method.to_owned(),
         amount: amount(request.get("AMOUNT")).unwrap_or_default(),

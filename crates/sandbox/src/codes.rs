@@ -61,9 +61,32 @@ pub fn wrong_key() -> Refusal {
     Refusal::new(FAIL, "연동키(Authorization)가 올바르지 않습니다.")
 }
 
+/// Refuses a key that is another CPID's.
+pub fn key_of_another() -> Refusal {
+    Refusal::new(FAIL, "다른 가맹점 ID(CPID)의 연동키(Authorization)입니다.")
+}
+
+/// No contract has this CPID.
+pub const UNKNOWN_CPID: &str = "9101";
+/// BILLTYPE is not that of the contract.
+pub const OTHER_BILL_TYPE: &str = "9103";
+/// PRODUCTTYPE or TAXFREECD is not in the contract.
+pub const NOT_IN_CONTRACT: &str = "9104";
+
 /// Refuses a CPID that is not the sandbox's.
-pub fn wrong_cpid() -> Refusal {
-    Refusal::new(FAIL, "등록되지 않은 가맹점 ID(CPID)입니다.")
+pub fn unknown_cpid() -> Refusal {
+    Refusal::new(UNKNOWN_CPID, "등록되지 않은 가맹점 ID(CPID)입니다.")
+}
+
+/// Refuses a BILLTYPE that is not the contract's.
+pub fn other_bill_type(right: &str) -> Refusal {
+    let message = format!("계약과 다른 BILLTYPE입니다. 이 계약은 {right}입니다.");
+    Refusal::new(OTHER_BILL_TYPE, message)
+}
+
+/// Refuses a value that the contract does not have.
+pub fn not_in_contract(name: &str, right: &str) -> Refusal {
+    Refusal::new(NOT_IN_CONTRACT, format!("계약에 없는 {name}입니다. 이 계약은 {right}입니다."))
 }
 
 /// Refuses a method that this CPID has not opened.

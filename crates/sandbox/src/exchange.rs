@@ -127,7 +127,7 @@ fn process(
     let (purpose, request) = admit(sandbox, headers, body)?;
     match (purpose.cancel, purpose.pay_method.as_str()) {
         (true, _) => cancel::cancel(sandbox, &request, scripted),
-        (false, "CARD-KEYGEN") => keygen::register(sandbox, &request, scripted),
+        (false, "CARD-KEYGEN") => keygen::register(sandbox, purpose.contract, &request, scripted),
         (false, _) => charge::charge(sandbox, &request, scripted),
     }
 }
@@ -137,13 +137,13 @@ fn admit(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(Purpose, Fields), Refusal> {
-    ready::check_key(sandbox, headers)?;
+    let contract = ready::check_key(headers)?;
     let request = wire::parse(headers, body)?;
     // Seen once is used: a token whose request was refused does not serve another.
     let purpose = lock(&sandbox.tokens).redeem(wire::header_text(headers, "token"))?;
-    ready::check_cpid(sandbox, &request)?;
-    let asked = (request.get("PAYMETHOD"), request.get("CANCELREQ") == "Y");
-    if asked != (purpose.pay_method.as_str(), purpose.cancel) {
+    ready::check_pair(contract, &request)?;
+    let asked = (contract.cpid, request.get("PAYMETHOD"), request.get("CANCELREQ") == "Y");
+    if asked != (purpose.contract.cpid, purpose.pay_method.as_str(), purpose.cancel) {
         let message = "다른 요청에 발급된 토큰(TOKEN)입니다.";
         return Err(Refusal::new(codes::OTHER_TOKEN, message));
     }

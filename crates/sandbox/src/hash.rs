@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::fault::{Fault, Step};
 use crate::fields::{self, Form, Rule, filled};
 use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{Sandbox, codes, deliver, lock, ready, window};
+use crate::{Contract, Sandbox, codes, deliver, lock, ready, window};
 
 /// The values the hash binds, and nothing else.
 const BOUND: [&str; 5] = ["CPID", "PAYMETHOD", "TYPE", "ORDERNO", "AMOUNT"];
@@ -43,39 +43,39 @@ pub async fn answer(
     }
     let answer = match fault.as_ref().and_then(Fault::refusal) {
         Some(refusal) => refusal.into_answer(),
-        None => hash(&sandbox, &headers, &body).unwrap_or_else(Refusal::into_answer),
+        None => hash(&headers, &body).unwrap_or_else(Refusal::into_answer),
     };
     deliver::after(fault.as_ref(), answer).await
 }
 
 /// Whether the posted values are those that `KIWOOM_ENC` was made for.
-pub fn matches(sandbox: &Sandbox, posted: &Fields) -> bool {
+pub fn matches(contract: &Contract, posted: &Fields) -> bool {
     let hash = posted.get("KIWOOM_ENC");
     let Some((salt, sum)) = hash.split_at_checked(SALT_CHARS) else { return false };
     let Ok(sum) = hex::decode(sum) else { return false };
-    mac(sandbox, salt, posted).verify_slice(&sum).is_ok()
+    mac(contract, salt, posted).verify_slice(&sum).is_ok()
 }
 
-fn hash(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
+fn hash(headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
     // The key is not needed here, so that a missing one passes; a wrong one is a mistake.
-    if headers.contains_key("authorization") {
-        ready::check_key(sandbox, headers)?;
-    }
+    let with_key = headers.contains_key("authorization");
+    let of_key = with_key.then(|| ready::check_key(headers)).transpose()?;
     let request = wire::parse(headers, body)?;
     fields::check(&request, &RULES)?;
-    ready::check_cpid(sandbox, &request)?;
+    let contract = ready::check_cpid(&request)?;
+    of_key.map_or(Ok(()), |of_key| ready::check_pair(of_key, &request))?;
     let method = request.get("PAYMETHOD");
-    if !window::is_opened(method) {
+    if !(contract.window && window::is_opened(method)) {
         return Err(codes::method_not_opened(method));
     }
     // A salt makes every hash a fresh one, as the real ones are.
     let salt = Uuid::new_v4().simple().to_string();
-    let sum = mac(sandbox, &salt, &request).finalize().into_bytes();
+    let sum = mac(contract, &salt, &request).finalize().into_bytes();
     Ok(wire::success("", [("KIWOOM_ENC", salt + &hex::encode(sum))]))
 }
 
-fn mac(sandbox: &Sandbox, salt: &str, values: &Fields) -> Hmac<Sha256> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(sandbox.options.auth_key.as_bytes()) else {
+fn mac(contract: &Contract, salt: &str, values: &Fields) -> Hmac<Sha256> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(contract.auth_key.as_bytes()) else {
         unreachable!("HMAC takes a key of any length")
     };
     mac.update(salt.as_bytes());

@@ -8,11 +8,14 @@ use crate::exchange::{Done, keep};
 use crate::fields::{self, Form, Rule, filled, is_digits, optional, present};
 use crate::ledger::{Card, Event};
 use crate::wire::{self, Fields, Refusal};
-use crate::{Sandbox, codes, lock};
+use crate::{Contract, Sandbox, codes, lock};
 use kiwoom_clock::kst;
 
-/// The contract whose keys need the holder's birth date and the PIN's first digits.
-const AUTHENTICATED: &str = "14";
+/// Contracts whose keys need the holder's birth date and the PIN's first digits.
+const AUTHENTICATED: [&str; 2] = ["13", "14"];
+
+/// Contracts that ask for number and expiry alone.
+const NUMBER_ALONE: &str = "18";
 
 const RULES: [Rule; 16] = [
     filled("ORDERNO", 50, Form::Text),
@@ -37,10 +40,12 @@ const RULES: [Rule; 16] = [
 /// Registers a card.
 pub fn register(
     sandbox: &Sandbox,
+    contract: &Contract,
     request: &Fields,
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
     fields::check(request, &RULES)?;
+    contract.check(request)?;
     check_card(request)?;
     let number = request.get("CARDNO");
     let behaviour = Behaviour::of(number);
@@ -55,7 +60,8 @@ pub fn register(
     let auto_key = auto_key(&generated);
     let company = cards::company_code(number);
     let masked = cards::mask(number);
-    let card = Card { behaviour, masked, company: company.to_owned() };
+    let cpid = contract.cpid.to_owned();
+    let card = Card { behaviour, masked, company: company.to_owned(), cpid };
     keep(
         &mut lock(&sandbox.ledger),
         vec![Event::Registered { at: now, auto_key: auto_key.clone(), card }],
@@ -87,8 +93,12 @@ fn check_card(request: &Fields) -> Result<(), Refusal> {
     if !is_month(request.get("EXPIREDT")) {
         return refuse("유효기간(YYYYMM)이 올바르지 않습니다.");
     }
-    let required = request.get("BILLTYPE") == AUTHENTICATED;
+    let required = AUTHENTICATED.contains(&request.get("BILLTYPE"));
     let (holder, pin) = (request.get("CARDAUTH"), request.get("CARDPASSWORD"));
+    if request.get("BILLTYPE") == NUMBER_ALONE && !(holder.is_empty() && pin.is_empty()) {
+        let message = "이 계약은 CARDAUTH와 CARDPASSWORD를 받지 않습니다.";
+        return Err(Refusal::new(codes::WRONG_FORM, message));
+    }
     if !(is_holder(holder) || holder.is_empty() && !required) {
         return refuse("생년월일 또는 사업자번호(CARDAUTH)가 올바르지 않습니다.");
     }

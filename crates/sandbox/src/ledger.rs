@@ -11,6 +11,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::CPID;
 use crate::cards::Behaviour;
 use crate::journal::Journal;
 use crate::outbox::{Notice, Outbox};
@@ -25,6 +26,14 @@ pub struct Card {
     pub masked: String,
     /// CARDCODE.
     pub company: String,
+    /// CPID that its key was made under.
+    #[serde(default = "first_cpid")]
+    pub cpid: String,
+}
+
+/// The only CPID there was before the books named it.
+fn first_cpid() -> String {
+    CPID.to_owned()
 }
 
 /// An approved payment.
@@ -36,6 +45,9 @@ pub struct Transaction {
     pub id: String,
     /// AUTHNO.
     pub auth_no: String,
+    /// CPID.
+    #[serde(default = "first_cpid")]
+    pub cpid: String,
     /// ORDERNO; several transactions may share one, see [`super::charge`].
     pub order_no: String,
     /// PAYMETHOD.

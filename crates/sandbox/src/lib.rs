@@ -14,6 +14,7 @@ mod charset;
 mod checkout;
 mod clock;
 pub mod codes;
+mod contracts;
 mod courier;
 mod deliver;
 mod exchange;
@@ -52,14 +53,15 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
+pub use contracts::{CONTRACTS, Contract};
 pub use fault::kinds as fault_kinds;
 use kiwoom_clock::Clock;
 
-/// The sandbox merchant's id. Ids of test contracts begin with `CT`.
-pub const CPID: &str = "CTSANDBOX";
+/// The CPID of the sandbox's first contract.
+pub const CPID: &str = CONTRACTS[0].cpid;
 
-/// The sandbox merchant's authentication key: public, and worth nothing anywhere else.
-pub const AUTH_KEY: &str = "5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c5a4db0c00000001";
+/// The authentication key of the sandbox's first contract.
+pub const AUTH_KEY: &str = CONTRACTS[0].auth_key;
 
 /// The largest request body read, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -71,10 +73,6 @@ pub type AdvanceClock =
 /// What a sandbox is made of.
 #[derive(Clone)]
 pub struct Options {
-    /// The merchant's CPID.
-    pub cpid: String,
-    /// The merchant's authentication key.
-    pub auth_key: String,
     /// Where the ledger is kept; without it, in memory.
     pub data_dir: Option<PathBuf>,
     /// The clock all times are read from.

@@ -48,8 +48,8 @@ fn queue(
     let now = sandbox.now();
     let mishap = lock(&sandbox.mishaps).take(canceled.is_some());
     let mut values = match canceled {
-        None => payment_values(sandbox, ledger, paid),
-        Some(amount) => cancellation_values(sandbox, paid, amount, now),
+        None => payment_values(ledger, paid),
+        Some(amount) => cancellation_values(paid, amount, now),
     };
     let (mut copies, mut due, mut held) = (1, now, false);
     match mishap {
@@ -102,7 +102,7 @@ fn release(ledger: &Ledger, transaction_id: &str, due: DateTime<Utc>) -> Vec<Eve
         .collect()
 }
 
-fn payment_values(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Values {
+fn payment_values(ledger: &Ledger, paid: &Transaction) -> Values {
     let echo = |name: &str| paid.echo.get(name).cloned().unwrap_or_default();
     let card = paid.auto_key.as_deref().and_then(|auto_key| ledger.card(auto_key));
     let (company, number) = match (card, paid.pay_method.as_str()) {
@@ -112,7 +112,7 @@ fn payment_values(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Val
     };
     named([
         ("PAYMETHOD", payment_word(&paid.pay_method).to_owned()),
-        ("CPID", sandbox.options.cpid.clone()),
+        ("CPID", paid.cpid.clone()),
         ("DAOUTRX", paid.id.clone()),
         ("ORDERNO", paid.order_no.clone()),
         ("AMOUNT", paid.amount.to_string()),
@@ -132,15 +132,10 @@ fn payment_values(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Val
     ])
 }
 
-fn cancellation_values(
-    sandbox: &Sandbox,
-    paid: &Transaction,
-    amount: u64,
-    at: DateTime<Utc>,
-) -> Values {
+fn cancellation_values(paid: &Transaction, amount: u64, at: DateTime<Utc>) -> Values {
     named([
         ("PAYMETHOD", cancellation_word(&paid.pay_method)),
-        ("CPID", sandbox.options.cpid.clone()),
+        ("CPID", paid.cpid.clone()),
         ("DAOUTRX", paid.id.clone()),
         ("ORDERNO", paid.order_no.clone()),
         ("AMOUNT", amount.to_string()),
@@ -148,9 +143,10 @@ fn cancellation_values(
     ])
 }
 
-/// To the merchant, who is notified of it, a charge on a billing key is a card payment.
+/// To the merchant, who is notified of it, a charge on a billing key is a card payment, and so is one by
+/// the other card contract (신용카드K).
 fn payment_word(pay_method: &str) -> &str {
-    if pay_method == "CARD-BATCH" { "CARD" } else { pay_method }
+    if matches!(pay_method, "CARD-BATCH" | "CARDK") { "CARD" } else { pay_method }
 }
 
 /// PAYMETHOD of a cancellation: some methods have an underscore in it and some do not.
@@ -158,6 +154,7 @@ fn cancellation_word(pay_method: &str) -> String {
     match pay_method {
         "KAKAOPAY" => "KAKAOCANCEL".to_owned(),
         "NAVERPAY" | "PAYCO" => format!("{pay_method}CANCEL"),
+        "FOREIGNCARD" => "FCARD_CANCEL".to_owned(),
         other => format!("{}_CANCEL", payment_word(other)),
     }
 }
@@ -195,6 +192,8 @@ mod tests {
         let cases = [
             ("CARD", "CARD_CANCEL"),
             ("CARD-BATCH", "CARD_CANCEL"),
+            ("CARDK", "CARD_CANCEL"),
+            ("FOREIGNCARD", "FCARD_CANCEL"),
             ("BANK", "BANK_CANCEL"),
             ("SAMSUNGPAY", "SAMSUNGPAY_CANCEL"),
             ("APPLEPAY", "APPLEPAY_CANCEL"),

@@ -13,7 +13,7 @@ use crate::cards::TEST_CARDS;
 use crate::html::{self, escape, won};
 use crate::ledger::Transaction;
 use crate::mishap::Mishaps;
-use crate::{Sandbox, lock, wire};
+use crate::{CONTRACTS, Sandbox, lock, wire};
 use kiwoom_clock::kst;
 
 /// How many transactions the page shows.
@@ -32,7 +32,7 @@ pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
     let deliveries = deliveries(&lock(&sandbox.mishaps));
     let page = format!(
         include_str!("page.html"),
-        cpid = escape(&sandbox.options.cpid),
+        cpids = CONTRACTS.map(|contract| contract.cpid).join(", "),
         now = shown_time(sandbox.now()),
         cards = cards(),
         faults = faults,

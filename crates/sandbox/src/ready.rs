@@ -11,15 +11,17 @@ use axum::response::Response;
 use crate::fault::{Kind, Step};
 use crate::tokens::Purpose;
 use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{Sandbox, codes, deliver, fields, lock};
+use crate::{CONTRACTS, Contract, Sandbox, codes, deliver, fields, lock};
 
 /// Methods that are charged from server to server.
 const SERVER_METHODS: [&str; 2] = ["CARD-KEYGEN", "CARD-BATCH"];
 
 /// Methods a payment can be cancelled by.
-const CANCEL_METHODS: [&str; 11] = [
+const CANCEL_METHODS: [&str; 13] = [
     "CARD-BATCH",
     "CARD",
+    "CARDK",
+    "FOREIGNCARD",
     "KAKAOPAY",
     "NAVERPAY",
     "SAMSUNGPAY",
@@ -54,16 +56,21 @@ pub async fn step_one(
     deliver::after(fault.as_ref(), answer).await
 }
 
-/// Whether the request carries the merchant's key.
-pub fn check_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), Refusal> {
-    let right = wire::header_text(headers, "authorization") == sandbox.options.auth_key;
-    if right { Ok(()) } else { Err(codes::wrong_key()) }
+/// The contract that the request's key belongs to.
+pub fn check_key(headers: &HeaderMap) -> Result<&'static Contract, Refusal> {
+    let key = wire::header_text(headers, "authorization");
+    CONTRACTS.iter().find(|contract| contract.auth_key == key).ok_or_else(codes::wrong_key)
 }
 
-/// Whether the request names the merchant.
-pub fn check_cpid(sandbox: &Sandbox, fields: &Fields) -> Result<(), Refusal> {
-    let right = fields.get("CPID") == sandbox.options.cpid;
-    if right { Ok(()) } else { Err(codes::wrong_cpid()) }
+/// The contract whose CPID the request names.
+pub fn check_cpid(fields: &Fields) -> Result<&'static Contract, Refusal> {
+    Contract::find(fields.get("CPID")).ok_or_else(codes::unknown_cpid)
+}
+
+/// Whether the key and the CPID are of one contract.
+pub fn check_pair(of_key: &Contract, fields: &Fields) -> Result<(), Refusal> {
+    let named = check_cpid(fields)?;
+    if named.cpid == of_key.cpid { Ok(()) } else { Err(codes::key_of_another()) }
 }
 
 /// The address of this sandbox as the caller wrote it.
@@ -76,18 +83,18 @@ pub fn origin(headers: &HeaderMap) -> Result<String, Refusal> {
 }
 
 fn ready(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
-    check_key(sandbox, headers)?;
+    let contract = check_key(headers)?;
     let request = wire::parse(headers, body)?;
     fields::check(&request, &[])?;
-    check_cpid(sandbox, &request)?;
-    let purpose = purpose(&request)?;
+    check_pair(contract, &request)?;
+    let purpose = purpose(contract, &request)?;
     let return_url = format!("{}/pay/process", origin(headers)?);
     tracing::info!(pay_method = purpose.pay_method, cancel = purpose.cancel, "token given out");
     let token = lock(&sandbox.tokens).issue(purpose);
     Ok(wire::success("", [("RETURNURL", return_url), ("TOKEN", token)]))
 }
 
-fn purpose(request: &Fields) -> Result<Purpose, Refusal> {
+fn purpose(contract: &'static Contract, request: &Fields) -> Result<Purpose, Refusal> {
     let pay_method = request.get("PAYMETHOD").to_owned();
     if pay_method.is_empty() {
         return Err(Refusal::new(codes::MISSING_FIELD, "필수 항목이 없습니다: PAYMETHOD"));
@@ -101,8 +108,10 @@ fn purpose(request: &Fields) -> Result<Purpose, Refusal> {
         }
     };
     let methods: &[&str] = if cancel { &CANCEL_METHODS } else { &SERVER_METHODS };
-    if !methods.contains(&pay_method.as_str()) {
+    let of_cards = SERVER_METHODS.contains(&pay_method.as_str());
+    let opened = if of_cards { contract.billing } else { contract.window };
+    if !(opened && methods.contains(&pay_method.as_str())) {
         return Err(codes::method_not_opened(&pay_method));
     }
-    Ok(Purpose { pay_method, cancel })
+    Ok(Purpose { contract, pay_method, cancel })
 }

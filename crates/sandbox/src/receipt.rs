@@ -32,28 +32,28 @@ pub async fn show(
 ) -> Response {
     let found = find(&sandbox, &page, &query);
     let status = if found.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    let content = found.map_or_else(not_found, |paid| receipt(&sandbox.options.cpid, &paid));
+    let content = found.map_or_else(not_found, |paid| receipt(&paid));
     html::page(status, format!(include_str!("receipt.html"), content = content))
 }
 
 fn find(sandbox: &Sandbox, page: &str, query: &HashMap<String, String>) -> Option<Transaction> {
     let (_, methods) = PAGES.iter().find(|(name, _)| *name == page)?;
-    if page == ANY_METHOD && query.get("CPID") != Some(&sandbox.options.cpid) {
-        return None;
-    }
     let ledger = lock(&sandbox.ledger);
     let paid = ledger.transaction(query.get("DAOUTRX")?)?;
+    if page == ANY_METHOD && query.get("CPID") != Some(&paid.cpid) {
+        return None;
+    }
     let is_known = methods.is_empty() || methods.contains(&paid.pay_method.as_str());
     is_known.then(|| paid.clone())
 }
 
-fn receipt(cpid: &str, paid: &Transaction) -> String {
+fn receipt(paid: &Transaction) -> String {
     let method = match paid.pay_method.as_str() {
         "CARD-BATCH" => "신용카드 (정기결제)",
         code => window::METHODS.iter().find(|(known, _)| *known == code).map_or(code, |m| m.1),
     };
     let mut lines = vec![
-        ("가맹점", format!("샌드박스 가맹점 ({cpid})")),
+        ("가맹점", format!("샌드박스 가맹점 ({})", paid.cpid)),
         ("상품", paid.product_name.clone()),
         ("주문번호", paid.order_no.clone()),
         ("거래번호", paid.id.clone()),

@@ -18,6 +18,7 @@ use crate::{Sandbox, lock, reply};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown<'a> {
+    cpid: &'a str,
     order_no: &'a str,
     transaction_id: &'a str,
     pay_method: &'a str,
@@ -80,6 +81,7 @@ pub async fn calls(
 
 fn shown<'a>(ledger: &Ledger, transaction: &'a Transaction) -> Shown<'a> {
     Shown {
+        cpid: &transaction.cpid,
         order_no: &transaction.order_no,
         transaction_id: &transaction.id,
         pay_method: &transaction.pay_method,

@@ -4,15 +4,17 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use crate::codes;
 use crate::wire::Refusal;
+use crate::{Contract, codes};
 
 /// How many tokens are remembered; the oldest go first.
 const MAX_TOKENS: usize = 10_000;
 
 /// What a token was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Purpose {
+    /// Under which contract.
+    pub contract: &'static Contract,
     /// PAYMETHOD.
     pub pay_method: String,
     /// Whether it is a cancellation (CANCELREQ=Y).

@@ -15,7 +15,7 @@ use crate::wire::{Fields, Refusal};
 use crate::{Sandbox, codes, form, hash, lock, ready, window_page};
 
 /// The methods of the window, in the order it shows them.
-pub const METHODS: [(&str, &str); 8] = [
+pub const METHODS: [(&str, &str); 10] = [
     ("CARD", "신용카드"),
     ("KAKAOPAY", "카카오페이"),
     ("NAVERPAY", "네이버페이"),
@@ -24,6 +24,8 @@ pub const METHODS: [(&str, &str); 8] = [
     ("APPLEPAY", "애플페이"),
     ("BANK", "계좌이체"),
     ("MOBILE", "휴대폰"),
+    ("CARDK", "신용카드K"),
+    ("FOREIGNCARD", "해외카드"),
 ];
 
 /// The PAYMETHOD of the window that shows several methods.
@@ -100,7 +102,7 @@ pub fn is_opened(method: &str) -> bool {
 /// `POST /pay/linkEnc` and `/pay/link`: the window, or a page that says why not.
 pub async fn link(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
     let request = form::parse(&body);
-    match admit(&sandbox, &request) {
+    match admit(&request) {
         Ok(methods) => {
             let checkout = Arc::new(Checkout { request, methods });
             let name = lock(&sandbox.windows).open(checkout.clone());
@@ -114,15 +116,13 @@ pub async fn link(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response 
     }
 }
 
-fn admit(
-    sandbox: &Sandbox,
-    request: &Fields,
-) -> Result<Vec<(&'static str, &'static str)>, Refusal> {
+fn admit(request: &Fields) -> Result<Vec<(&'static str, &'static str)>, Refusal> {
     fields::check(request, &hash::RULES)?;
     fields::check(request, &RULES)?;
     fields::check_tax_free(request)?;
-    ready::check_cpid(sandbox, request)?;
-    if !hash::matches(sandbox, request) {
+    let contract = ready::check_cpid(request)?;
+    contract.check(request)?;
+    if !hash::matches(contract, request) {
         let message = "결제 요청 값이 해시(KIWOOM_ENC)와 일치하지 않습니다.";
         return Err(Refusal::new(codes::WRONG_HASH, message));
     }
@@ -169,7 +169,7 @@ mod tests {
         let total =
             |shown, hidden| [("PAYMETHOD", "TOTAL"), ("SVCCDIN", shown), ("SVCCDNOTIN", hidden)];
         assert_eq!(shown(total("PAYCO, KAKAOPAY,NOPAY", "")), ["KAKAOPAY", "PAYCO"]);
-        assert_eq!(shown(total("", "CARD,APPLEPAY,BANK,MOBILE")).len(), 4);
+        assert_eq!(shown(total("", "CARD,APPLEPAY,BANK,MOBILE")).len(), 6);
         assert_eq!(shown(total("NOPAY", "")).len(), 0);
         let one = [("PAYMETHOD", "NAVERPAY"), ("SVCCDIN", "CARD"), ("SVCCDNOTIN", "")];
         assert_eq!(shown(one), ["NAVERPAY"]);

@@ -218,6 +218,7 @@ pub async fn resolve(
             auth_number: None,
             approved_at: payment.created_at,
             method: None,
+            cpid: None,
         },
         (Found::Approved | Found::Declined, _) => Outcome::Declined {
             code: "RESOLVED".to_owned(),

@@ -5,6 +5,7 @@ use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::answers::{PaymentBody, payment_answer};
+use crate::api::errors::takes;
 use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::context::{AppState, Context};
@@ -130,6 +131,7 @@ pub async fn pay(
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
+    takes(&ctx.kiwoom.contracts().billing, order.amount, order.tax_free_amount)?;
     let customer = order.customer_id.as_str();
     let key = find_active_key(ctx, order.billing_key, customer).await?;
     let made = || OrderNo::made(format!("ORD{}", id.0.simple()));
@@ -138,17 +140,18 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
     if find(&ctx.pool, &taken).await?.is_some() {
         return Err(Code::OrderExists.into());
     }
+    let card = decrypt(ctx, key).await?;
+    let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;
     let draft = Draft {
         id,
         order_no,
         amount: order.amount,
         tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
-        card: decrypt(ctx, key).await?,
+        card,
         period: None,
         initiated_by: InitiatedBy::Merchant,
     };
-    let mut ready = Ready::new(ctx, Waiting::Caller).await?;
     lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;
     Ok(ready.charge(ctx, draft).await?)
 }

@@ -124,7 +124,7 @@ pub async fn charge_due(
     drop(db);
     let key = store::find_key(&ctx.pool, found.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
     let card = decrypt(ctx, key).await.map_err(NotCharged::Unreadable)?;
-    let mut ready = Ready::new(ctx, by.into()).await?;
+    let mut ready = Ready::new(ctx, by.into(), &card).await?;
     let tx = &mut ready.transaction;
     let mut s = lock(ctx, tx, id, by).await?;
     if s.billing_key_id != found.billing_key_id {

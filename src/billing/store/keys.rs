@@ -41,6 +41,7 @@ pub struct BillingKey {
     pub status: KeyStatus,
     pub created_at: DateTime<Utc>,
     pub card_expires: Option<NaiveDate>,
+    pub cpid: Option<String>,
 }
 
 impl BillingKey {
@@ -53,8 +54,8 @@ impl BillingKey {
 pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result<()> {
     let query = sqlx::query(
         "insert into billing_keys (id, customer_id, customer_name, customer_email, autokey,
-            card_company_code, card_number_masked, status, created_at, card_expires, data_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            card_company_code, card_number_masked, status, created_at, card_expires, data_key, cpid)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     );
     query
         .bind(key.id)
@@ -68,6 +69,7 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
         .bind(key.created_at)
         .bind(key.card_expires)
         .bind(key.sealed.data_key)
+        .bind(&key.cpid)
         .execute(db)
         .await
         .map(drop)

@@ -59,6 +59,13 @@ impl Subscription {
         self.canceled_at = Some(now);
     }
 
+    /// The amount, and its tax-free part in won, that is agreed last: a pending rise's before the
+    /// present one.
+    pub fn next_price(&self) -> (Won, i64) {
+        let pending = self.pending_amount.zip(self.pending_tax_free_amount);
+        pending.unwrap_or((self.amount, self.tax_free_amount))
+    }
+
     /// The terms of a charge, given the attempts already made for its period, newest first: a retry
     /// asks for what the first attempt asked for, whatever was changed since.
     pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> ChargeTerms<'a> {

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
+use crate::api::errors::takes;
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
 use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::charge_due::{By, charge_due};
@@ -127,7 +128,12 @@ pub async fn update(
     if request.changes_dates() {
         no_open_charge(&mut tx, &s).await?;
     }
+    let changes_price = request.amount.is_some() || request.tax_free_amount.is_some();
     let consent = apply(&mut s, request, ctx.clock.today())?;
+    if changes_price {
+        let (amount, tax_free) = s.next_price();
+        takes(&ctx.kiwoom.contracts().billing, amount, tax_free)?;
+    }
     save(&ctx, &mut tx, &mut s).await.map_err(exists)?;
     if let Some(given) = consent {
         consents::write_given(&ctx, &mut tx, &s, given).await?;

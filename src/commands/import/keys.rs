@@ -135,6 +135,7 @@ pub(super) async fn take(
         status: KeyStatus::Active,
         created_at: importer.clock.now(),
         card_expires: None,
+        cpid: Some(importer.contract.cpid.clone()),
     };
     store::insert_key(db, &key).await?;
     let told = [Some(key.customer_id.as_str()), reference];

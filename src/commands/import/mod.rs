@@ -9,6 +9,7 @@ mod subscriptions;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
@@ -18,6 +19,7 @@ use crate::access::actor::Actor;
 use crate::commands::{Done, close};
 use crate::config::Config;
 use crate::http::error::ApiError;
+use crate::rules::contract::Contract;
 use crate::rules::schedule::Rules;
 use crate::service::{self, telemetry};
 use crate::storage::database;
@@ -37,7 +39,8 @@ pub async fn run(config: Config, file: &Path, dry_run: bool) -> Done {
     let imported = async {
         let vault = service::vault(&config, &pool).await?;
         let rules = config.schedule.rules.clone();
-        Importer { vault, clock, rules, dry_run }.import(&pool, sheet).await
+        let contract = config.kiwoom.contracts.billing.clone();
+        Importer { vault, clock, rules, contract, dry_run }.import(&pool, sheet).await
     };
     let imported = imported.await;
     close(&pool, private).await;
@@ -58,6 +61,8 @@ pub struct Importer {
     pub clock: Clock,
     /// `CHARGE_HOUR` and `RETRY_DAYS`.
     pub rules: Rules,
+    /// The contract that the cards are registered under, and charged.
+    pub contract: Arc<Contract>,
     /// Whether everything is undone at the end.
     pub dry_run: bool,
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
+use crate::api::errors::takes;
 use crate::billing::cards::lock_active_key;
 use crate::billing::store;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
@@ -50,6 +51,7 @@ pub(super) async fn take(
     if !problems.is_empty() {
         return Err(Refusal::Line(problems.join("; ")));
     }
+    takes(&importer.contract, request.amount, request.tax_free_amount)?;
     request.start_date = Some(next_billing_date);
     let id = SubscriptionId::new();
     let subscription = draft(&importer.clock, &importer.rules, id, &request)?;

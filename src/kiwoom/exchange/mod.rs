@@ -11,6 +11,7 @@ use crate::kiwoom::codes;
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::wire::{Answer, Fields};
+use crate::rules::contract::Contract;
 
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
 const TOKEN: HeaderName = HeaderName::from_static("token");
@@ -38,22 +39,22 @@ impl Ticket {
     pub(super) fn method(&self) -> &'static str {
         self.turn.method()
     }
+
+    /// The contract of the call.
+    pub(super) fn contract(&self) -> &Contract {
+        self.turn.contract()
+    }
 }
 
 pub(super) struct Exchange {
     base_url: Url,
-    auth_key: SecretString,
     ready_client: Client,
     send_client: Client,
     timeout: Duration,
 }
 
 impl Exchange {
-    pub(super) fn new(
-        base_url: Url,
-        auth_key: SecretString,
-        timeout: Duration,
-    ) -> reqwest::Result<Self> {
+    pub(super) fn new(base_url: Url, timeout: Duration) -> reqwest::Result<Self> {
         // The client must not send anything twice by itself: no redirects, no retries. Step 2 also
         // reuses no idle connection, because a server closing one looks like a lost answer.
         let builder = || {
@@ -67,7 +68,6 @@ impl Exchange {
         };
         Ok(Self {
             base_url,
-            auth_key,
             ready_client: builder().build()?,
             send_client: builder().pool_max_idle_per_host(0).build()?,
             timeout,
@@ -76,7 +76,7 @@ impl Exchange {
 
     /// Step 1. Retried, because it moves no money.
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
-        let answer = self.ask("/pay/ready", fields).await?;
+        let answer = self.ask("/pay/ready", &turn.contract().auth_key, fields).await?;
         match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
             (_, _, Some((code, message))) if code != codes::SUCCESS => {
                 Err(GatewayError::ReadyRefused { code, message })
@@ -93,16 +93,27 @@ impl Exchange {
     }
 
     /// A call that moves no money, tried up to [`READY_TRIES`] times within one time-out.
-    pub(super) async fn ask(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
-        let tries = tokio::time::timeout(self.timeout, self.ask_repeatedly(path, fields)).await;
+    pub(super) async fn ask(
+        &self,
+        path: &str,
+        key: &SecretString,
+        fields: &Fields,
+    ) -> Result<Answer, GatewayError> {
+        let tries =
+            tokio::time::timeout(self.timeout, self.ask_repeatedly(path, key, fields)).await;
         tries.unwrap_or_else(|_| Err(GatewayError::NotSent(format!("{path}: timed out"))))
     }
 
-    async fn ask_repeatedly(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+    async fn ask_repeatedly(
+        &self,
+        path: &str,
+        key: &SecretString,
+        fields: &Fields,
+    ) -> Result<Answer, GatewayError> {
         let mut last = GatewayError::NotSent("not tried".into());
         for n in 0..READY_TRIES {
             tokio::time::sleep(READY_PAUSE * n).await;
-            match self.ask_once(path, fields).await {
+            match self.ask_once(path, key, fields).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => last = error,
             }
@@ -110,12 +121,17 @@ impl Exchange {
         Err(last)
     }
 
-    async fn ask_once(&self, path: &str, fields: &Fields) -> Result<Answer, GatewayError> {
+    async fn ask_once(
+        &self,
+        path: &str,
+        key: &SecretString,
+        fields: &Fields,
+    ) -> Result<Answer, GatewayError> {
         let not_sent = |reason: String| GatewayError::NotSent(format!("{path}: {reason}"));
         let request = self
             .ready_client
             .post(format!("{}{path}", self.base_url.as_str().trim_end_matches('/')))
-            .headers(self.headers()?)
+            .headers(headers(key)?)
             .body(fields.encode()?);
         let response = request.send().await.map_err(|e| not_sent(describe(&e)))?;
         read_answer(response).await.map_err(not_sent)
@@ -128,7 +144,7 @@ impl Exchange {
         ticket: Ticket,
         fields: &Fields,
     ) -> Result<Answer, GatewayError> {
-        let mut headers = self.headers()?;
+        let mut headers = headers(&ticket.contract().auth_key)?;
         let token = HeaderValue::from_str(&ticket.token);
         let token =
             token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
@@ -143,14 +159,6 @@ impl Exchange {
         })?;
         let answer = read_answer(response).await.map_err(GatewayError::Unknown)?;
         judge(answer, &ticket.token)
-    }
-
-    fn headers(&self) -> Result<HeaderMap, GatewayError> {
-        let key = HeaderValue::from_str(self.auth_key.expose_secret());
-        let mut key = key.map_err(|_| GatewayError::NotSent("key is not a header value".into()))?;
-        key.set_sensitive(true);
-        let content_type = HeaderValue::from_static(CONTENT_TYPE_EUC_KR);
-        Ok(HeaderMap::from_iter([(AUTHORIZATION, key), (CONTENT_TYPE, content_type)]))
     }
 
     /// RETURNURL comes from the network and the key is sent to it: the base's own origin, or over
@@ -171,6 +179,14 @@ impl Exchange {
         // The origin of `blob:https://…` is the one within.
         (written && nobody && ours && url.scheme() == base.scheme()).then_some(url)
     }
+}
+
+fn headers(key: &SecretString) -> Result<HeaderMap, GatewayError> {
+    let key = HeaderValue::from_str(key.expose_secret());
+    let mut key = key.map_err(|_| GatewayError::NotSent("key is not a header value".into()))?;
+    key.set_sensitive(true);
+    let content_type = HeaderValue::from_static(CONTENT_TYPE_EUC_KR);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, key), (CONTENT_TYPE, content_type)]))
 }
 
 /// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.

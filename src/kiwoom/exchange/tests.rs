@@ -4,7 +4,7 @@ use super::*;
 
 fn exchange(base: &str) -> Exchange {
     let url = Url::parse(base).unwrap();
-    Exchange::new(url, "0".repeat(64).into(), Duration::from_secs(1)).unwrap()
+    Exchange::new(url, Duration::from_secs(1)).unwrap()
 }
 
 /// What the protocol allows of a gateway at `https://apitest.kiwoompay.co.kr`.

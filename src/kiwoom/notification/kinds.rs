@@ -59,11 +59,13 @@ pub fn is_money(word: &str) -> bool {
 /// Whether an order that offered the methods `offered` offered `method`: a card is a card, wherever
 /// it was issued and by whichever contract it is taken.
 pub fn is_offered(offered: &[String], method: &str) -> bool {
-    let plain = match method {
-        "CARDK" | "FOREIGNCARD" => "CARD",
-        other => other,
-    };
-    offered.iter().any(|code| code == plain)
+    fn plain(method: &str) -> &str {
+        match method {
+            "CARDK" | "FOREIGNCARD" => "CARD",
+            other => other,
+        }
+    }
+    offered.iter().any(|code| plain(code) == plain(method))
 }
 
 #[cfg(test)]

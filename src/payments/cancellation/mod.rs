@@ -22,6 +22,8 @@ pub struct Told {
     pub id: Uuid,
     /// DAOUTRX of the payment.
     pub transaction_id: String,
+    /// CPID; `None` in rows from before it was kept.
+    pub cpid: Option<String>,
     /// Won.
     pub amount: i64,
     /// CANCELDATE.
@@ -37,7 +39,7 @@ pub enum Learnt {
     Applied,
     /// The payment has not been told of yet.
     TooEarly,
-    /// It is about another transaction, or more than was paid.
+    /// It is about another transaction or contract, or more than was paid.
     Contradiction,
 }
 
@@ -67,11 +69,11 @@ pub async fn waiting(
 ) -> sqlx::Result<Payment> {
     let query = sqlx::query_as(if payment.kind == Kind::Unexpected {
         // Told before its money was, it contradicted the payment that was asked for.
-        "select id, transaction_id, amount, occurred_at, first_at from notifications
+        "select id, transaction_id, cpid, amount, occurred_at, first_at from notifications
          where transaction_id = $2 and (order_no = $1 or order_no is null)
             and verdict in ('waiting', 'contradiction') and kind = 'cancellation' order by id"
     } else {
-        "select id, transaction_id, amount, occurred_at, first_at from notifications
+        "select id, transaction_id, cpid, amount, occurred_at, first_at from notifications
          where (order_no = $1 or order_no is null and transaction_id = $2)
             and verdict = 'waiting' and kind = 'cancellation' order by id"
     });
@@ -100,6 +102,9 @@ async fn apply(
     payment: &Payment,
     told: &Told,
 ) -> sqlx::Result<Learnt> {
+    if told.cpid.as_deref().is_some_and(|cpid| !payment.is_under(cpid)) {
+        return Ok(Learnt::Contradiction);
+    }
     if payment.state != State::Approved {
         return Ok(Learnt::TooEarly);
     }

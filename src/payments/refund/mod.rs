@@ -3,6 +3,7 @@
 
 mod amount;
 mod books;
+mod method;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,18 @@ pub use amount::{Wanted, check_state};
 pub(super) use books::finish;
 use books::hold;
 pub use books::{decide, settle};
+pub use method::CannotSend;
+use method::cancel_method;
 
 use super::intent::{self, Call, Recorded};
 use super::journaled::Journaled;
 use super::settle::SettleError;
-use super::store::{self, Kind, Payment, PaymentRef, Refund, RefundState, intents};
+use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
+use super::unexpected;
 use crate::context::Context;
+use crate::kiwoom::codes;
 use crate::kiwoom::pace::NoTurn;
-use crate::kiwoom::{BATCH, CancelOrder, Cancellation, GatewayError};
+use crate::kiwoom::{CancelOrder, Cancellation, GatewayError};
 use crate::payments::store::columns::refund_columns;
 use crate::rules::ids::{PaymentId, RefundId};
 
@@ -70,6 +75,10 @@ pub enum RefundError {
     NotFound,
     /// Not paid, or not refundable in its state.
     NotAllowed,
+    /// Its method is not cancelled by a call, or not so.
+    CannotSend(CannotSend),
+    /// The key of its contract is not in the settings; its CPID.
+    NoContract(String),
     /// The payment's own outcome is unknown.
     OutcomeUnknown,
     /// More than is left.
@@ -100,10 +109,17 @@ impl From<sqlx::Error> for RefundError {
 /// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
 pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
-    parts_of(&mut *ctx.pool.acquire().await?, &found, &request, ctx.clock.today()).await?;
-    let method = cancel_method(&found).ok_or(RefundError::NotAllowed)?;
+    let mut db = ctx.pool.acquire().await?;
+    let (amount, _) = parts_of(&mut db, &found, &request, ctx.clock.today()).await?;
+    let order = found.order_id.unwrap_or(found.id);
+    let offered = unexpected::methods(&mut *db, order).await?.unwrap_or_default();
+    drop(db);
+    let method = cancel_method(&found, &offered, amount).map_err(RefundError::CannotSend)?;
     let transaction_id = found.transaction_id.clone().ok_or(RefundError::NotAllowed)?;
-    let turn = ctx.pace.interactive(method).await.map_err(RefundError::NoTurn)?;
+    let cpid = found.cpid.as_deref();
+    let no_contract = || RefundError::NoContract(ctx.kiwoom.cpid_of(cpid).to_owned());
+    let contract = ctx.kiwoom.contract_of(cpid).ok_or_else(no_contract)?;
+    let turn = ctx.pace.interactive(contract, method).await.map_err(RefundError::NoTurn)?;
     let ticket = ctx.kiwoom.ready_to_cancel(turn).await.map_err(RefundError::Gateway)?;
 
     if ctx.stop.is_cancelled() {
@@ -217,27 +233,6 @@ impl Call for RefundCall<'_> {
     }
 }
 
-/// PAYMETHOD of the cancellation (protocol section 2.3).
-fn cancel_method(payment: &Payment) -> Option<&'static str> {
-    match payment.kind {
-        Kind::OneOff | Kind::Subscription => Some(BATCH),
-        Kind::Unexpected if payment.billing_key_id.is_some() => Some(BATCH),
-        Kind::Checkout | Kind::Unexpected => match payment.method.as_deref()? {
-            "KAKAOPAY" => Some("KAKAOPAY"),
-            "NAVERPAY" => Some("NAVERPAY"),
-            "SAMSUNGPAY" => Some("SAMSUNGPAY"),
-            "PAYCO" => Some("PAYCO"),
-            "APPLEPAY" => Some("APPLEPAY"),
-            "CARD" => Some("CARD"),
-            "CARDK" => Some("CARDK"),
-            "FOREIGNCARD" => Some("FOREIGNCARD"),
-            "BANK" => Some("BANK"),
-            "MOBILE" => Some("MOBILE"),
-            _ => None,
-        },
-    }
-}
-
 fn outcome_of(
     ctx: &Context,
     answer: Result<Cancellation, GatewayError>,
@@ -261,6 +256,11 @@ fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {
         RefundOutcome::Refunded { .. } => {
             tracing::info!(%id, order_no, "refunded");
             "refunded"
+        }
+        RefundOutcome::Declined { code, .. } if code == codes::NEEDS_DEPOSIT => {
+            tracing::error!(alert = true, %id, order_no, "refund refused: the settlement balance at \
+                KiwoomPay is too low; deposit the amount today (입금후취소)");
+            "declined"
         }
         RefundOutcome::Declined { code, .. } => {
             tracing::warn!(%id, order_no, code, "refund refused");

@@ -9,8 +9,9 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
     let query = sqlx::query(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, subscription_id, period_start, period_end, initiated_by, sender, method,
-            created_at, sent_at, tax_free_amount)
-         values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), $15)
+            created_at, sent_at, tax_free_amount, cpid)
+         values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), $15,
+            $16)
          on conflict do nothing",
     );
     let mut tx = ctx.begin().await?;
@@ -30,6 +31,7 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
         .bind(&payment.method)
         .bind(payment.created_at)
         .bind(payment.tax_free_amount)
+        .bind(&payment.cpid)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;

@@ -85,6 +85,12 @@ pub struct Payment {
     pub order_id: Option<PaymentId>,
     #[sqlx(default)]
     pub unexpected: Option<Reason>,
+    #[serde(default)]
+    #[sqlx(default)]
+    pub cpid: Option<String>,
+    #[serde(default)]
+    #[sqlx(default)]
+    pub earlier_cpids: Option<Vec<String>>,
     /// Its call has ended, and its outcome is not recorded.
     #[serde(default)]
     #[sqlx(default)]
@@ -98,6 +104,13 @@ impl Payment {
             return 0;
         }
         self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// Whether it was taken under `cpid`, or may be: in the window that is open, or in an earlier one.
+    /// A row from before CPIDs were kept takes any.
+    pub fn is_under(&self, cpid: &str) -> bool {
+        let earlier = self.earlier_cpids.iter().flatten().filter(|_| self.state != State::Approved);
+        self.cpid.is_none() || self.cpid.iter().chain(earlier).any(|own| own == cpid)
     }
 
     /// The order number that KiwoomPay knows it by: several payments can have the same when some are

@@ -43,6 +43,7 @@ fn approved() -> Outcome {
         auth_number: None,
         approved_at: DateTime::UNIX_EPOCH,
         method: None,
+        cpid: None,
     }
 }
 

@@ -13,12 +13,12 @@ grant usage on schema :"schema" to :"role";
 -- other rows (payments_are_kept, refunds_are_kept).
 grant select, insert, delete on payments to :"role";
 grant update (state, sender, method, transaction_id, auth_number, failure_code, failure_message,
-    resolve_reason, approved_at, settled_at, late, refunding_amount, refunded_amount)
+    resolve_reason, approved_at, settled_at, late, refunding_amount, refunded_amount, cpid)
     on payments to :"role";
 -- An order that is not paid yet may be opened again on other terms, never for another amount; of all
 -- other payments a trigger keeps these too (payments_terms_are_kept).
 grant update (tax_free_amount, product_name, customer_id, customer_name, customer_email, expires_at,
-    methods)
+    methods, earlier_cpids)
     on payments to :"role";
 grant select, insert, delete on refunds to :"role";
 grant update (state, sender, transaction_id, failure_code, failure_message, resolve_reason,

@@ -61,6 +61,16 @@ async fn the_books_of_production_are_for_no_other_environment_merchant_or_host()
     assert!(told.contains("cannot be retired"), "{told}");
     let told = adopt(&second, &["--cpid", "MERCHANT2"]).unwrap();
     assert!(told.contains(&format!("CPID {MERCHANT}, MERCHANT2")), "{told}");
+    // A role with a contract of its own: its CPID has to be adopted too.
+    let window = [("KIWOOM_WINDOW_CPID", "WINDOW1"), ("KIWOOM_WINDOW_AUTH_KEY", KEY)];
+    let with_window = [&second[..], &window].concat();
+    let told = refused(&with_window);
+    assert!(told.contains("CPID MERCHANT2, WINDOW1"), "{told}");
+    assert!(told.contains("kiwoom-billing adopt --cpid WINDOW1 --reason"), "{told}");
+    assert!(!told.contains("adopt --cpid MERCHANT2"), "{told}");
+    let told = adopt(&with_window, &["--cpid", "WINDOW1"]).unwrap();
+    assert!(told.contains(&format!("CPID {MERCHANT}, MERCHANT2, WINDOW1")), "{told}");
+    assert!(Process::service(&durable.dir, "window", &with_window).await.terminate().success());
     let both = Process::service(&durable.dir, "second", &second).await;
     assert!(both.terminate().success());
     adopt(&second, &["--cpid", MERCHANT, "--retire"]).unwrap();

@@ -190,12 +190,13 @@ async fn a_cancellation_refused_by_the_gateway_leaves_the_order_paid() {
     let prepared = prepare(&app, "O-1").await;
     in_window(&app, &prepared, "pay").await;
     let before = status(&app, "O-1").await;
-    let fault = json!({"on": "CANCEL", "kind": "decline", "code": "9029", "message": "잔액 부족"});
+    let fault =
+        json!({"on": "CANCEL", "kind": "decline", "code": "9202", "message": "원거래 없음"});
     app.fault(fault).await;
     let refused = app.post("/easypay/cancel", &json!({"orderId": "O-1"})).await.error(409);
     let expected = json!({
         "code": "refund_not_allowed", "message": "환불할 수 있는 상태의 결제가 아닙니다.",
-        "gateway": {"resultCode": "9029", "message": "잔액 부족"},
+        "gateway": {"resultCode": "9202", "message": "원거래 없음"},
     });
     assert_eq!(refused, expected);
     assert_eq!(status(&app, "O-1").await, before);

@@ -220,5 +220,6 @@ impl World {
 }
 
 pub fn approved(transaction_id: String, world: &World) -> Outcome {
-    Outcome::Approved { transaction_id, auth_number: None, approved_at: world.now, method: None }
+    let (auth_number, method, cpid) = (None, None, None);
+    Outcome::Approved { transaction_id, auth_number, approved_at: world.now, method, cpid }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod container;
+mod contracts;
 mod directions;
 mod log_injection;
 mod supply_chain;

@@ -1,6 +1,8 @@
 //! Charges and refunds, and their outcomes that nobody knows.
 
+mod cancel_methods;
 mod concurrent_requests;
+mod contracts;
 mod invalid_requests;
 mod order_ids;
 mod pro_rata_refunds;

@@ -33,7 +33,7 @@ async fn a_registration_sends_the_card_and_its_expiry_with_the_century() {
     // The sandbox keeps secrets masked, each at its own length.
     let expected = json!({
         "CPID": "CTSANDBOX", "PAYMETHOD": "CARD-KEYGEN", "PRODUCTTYPE": "1",
-        "BILLTYPE": app.service.ctx.config.kiwoom.bill_type, "AMOUNT": "0",
+        "BILLTYPE": "14", "AMOUNT": "0",
         "PRODUCTNAME": "카드 등록", "IPADDRESS": "127.0.0.1", "USERID": "user123",
         "PRODUCTCODE": "", "CARDNO": "*".repeat(16), "EXPIREDT": "202512",
         "CARDAUTH": "******", "CARDPASSWORD": "**", "QUOTA": "00", "TAXFREECD": "00",
@@ -58,7 +58,7 @@ async fn a_charge_sends_its_korean_texts_as_cp949_and_the_ledger_reads_them() {
     assert!(!autokey.is_empty() && autokey.len() <= 20, "{autokey}");
     let expected = json!({
         "CPID": "CTSANDBOX", "PAYMETHOD": "CARD-BATCH", "PRODUCTTYPE": "1",
-        "BILLTYPE": app.service.ctx.config.kiwoom.bill_type, "AMOUNT": "9900",
+        "BILLTYPE": "14", "AMOUNT": "9900",
         "PRODUCTNAME": "월간 구독", "IPADDRESS": "127.0.0.1", "USERID": "user123",
         "PRODUCTCODE": "", "QUOTA": "00", "TAXFREECD": "00", "USERNAME": "홍길동",
     });

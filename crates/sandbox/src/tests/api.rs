@@ -31,8 +31,6 @@ impl TestSandbox {
     pub async fn serve(data_dir: Option<&Path>, notify_url: Option<String>) -> Self {
         let clock = Clock::system();
         let sandbox = open(Options {
-            cpid: CPID.to_owned(),
-            auth_key: AUTH_KEY.to_owned(),
             data_dir: data_dir.map(Path::to_owned),
             clock: clock.clone(),
             notify_url,
@@ -117,7 +115,7 @@ impl Gateway<'_> {
 
     /// Both steps: the answer of step 2.
     pub async fn exchange(&self, body: &Value) -> Result<Value, String> {
-        let mut first = json!({ "CPID": CPID, "PAYMETHOD": body["PAYMETHOD"] });
+        let mut first = json!({ "CPID": body["CPID"], "PAYMETHOD": body["PAYMETHOD"] });
         if body["CANCELREQ"] == "Y" {
             first["CANCELREQ"] = json!("Y");
         }

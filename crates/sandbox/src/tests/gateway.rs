@@ -143,10 +143,6 @@ async fn wrong_fields_are_refused_with_their_code() {
         let answer = gateway.exchange(&body).await.expect("an answer");
         assert_eq!(answer["RESULTCODE"], code, "{change} {answer}");
     }
-    let unauthenticated =
-        with(keygen(APPROVED), json!({ "BILLTYPE": "13", "CARDAUTH": null, "CARDPASSWORD": null }));
-    let answer = gateway.exchange(&unauthenticated).await.expect("an answer");
-    assert_eq!(answer["RESULTCODE"], "0000");
     let charged = gateway.charge(&auto_key, "o").await.expect("an answer");
     let other = cancel("KAKAOPAY", &charged["DAOUTRX"], "100");
     let answer = gateway.exchange(&other).await.expect("an answer");

@@ -56,7 +56,7 @@ impl Merchant {
         let answer = self.at.gateway().send(&url, "", &bound).await.expect("an answer");
         assert_eq!(answer["RESULTCODE"], "0000", "{answer}");
         let fields = json!({
-            "KIWOOM_ENC": answer["KIWOOM_ENC"], "PRODUCTTYPE": "2", "PRODUCTNAME": "도자기 <컵>",
+            "KIWOOM_ENC": answer["KIWOOM_ENC"], "PRODUCTTYPE": "1", "PRODUCTNAME": "도자기 <컵>",
             "USERID": "customer-1", "USERNAME": "홍길동", "TAXFREECD": "00",
             "HOMEURL": "http://shop.example/ok?a=1", "FAILURL": "http://shop.example/fail",
             "CLOSEURL": "http://shop.example/closed", "DIRECTRESULTFLAG": "Y",

@@ -1,6 +1,7 @@
 //! The sandbox over real HTTP, by a client that was written from the protocol as well.
 
 mod api;
+mod contracts;
 mod controls;
 mod faults;
 mod gateway;

@@ -100,12 +100,13 @@ async fn window_payments_are_cancelled_by_their_own_method() {
     let kakao = json!(shop.pay("w-1", "15000", "KAKAOPAY").await);
     let bank = json!(shop.pay("w-2", "15000", "BANK").await);
     let gateway = shop.at.gateway();
+    let account = json!({ "BANKCODE": "20", "ACCOUNTNO": "11012345678901" });
     for (body, code) in [
         (cancel("KAKAOPAY", &kakao, "5000"), "0000"),
         (cancel("KAKAOPAY", &kakao, "10001"), "9201"),
         (cancel("CARD", &kakao, "5000"), "9203"),
-        (cancel("BANK", &bank, "5000"), "9204"),
-        (cancel("BANK", &bank, "15000"), "0000"),
+        (with(cancel("BANK", &bank, "5000"), account.clone()), "9204"),
+        (with(cancel("BANK", &bank, "15000"), account), "0000"),
     ] {
         let answer = gateway.exchange(&body).await.expect("an answer");
         assert_eq!(answer["RESULTCODE"], code, "{body}");

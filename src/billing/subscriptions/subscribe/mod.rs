@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use sqlx::types::Json;
 
 use crate::api::answers::{PaymentBody, payment_answer};
+use crate::api::errors::takes;
 use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::charge_due::order_no;
@@ -56,6 +57,7 @@ pub async fn subscribe(
     {
         return Ok(answer);
     }
+    takes(&ctx.kiwoom.contracts().billing, request.amount, request.tax_free_amount)?;
     let subscription = draft(&ctx.clock, ctx.rules(), id, &request)?;
     if request.consent.is_some() && awaited(&subscription).is_none() {
         return Err(consents::not_awaited());
@@ -160,17 +162,18 @@ async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) 
     let (billing_key, customer) = (subscription.billing_key_id, &subscription.customer_id);
     let key = find_active_key(ctx, billing_key, customer).await?;
     let period = subscription.state.period();
+    let card = decrypt(ctx, key).await?;
+    let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;
     let draft = Draft {
         id,
         order_no: order_no(subscription.id, period, 1),
         amount: subscription.amount,
         tax_free_amount: subscription.tax_free_amount,
         product_name: subscription.product_name.clone(),
-        card: decrypt(ctx, key).await?,
+        card,
         period: Some((subscription.id, period)),
         initiated_by: InitiatedBy::Merchant,
     };
-    let mut ready = Ready::new(ctx, Waiting::Caller).await?;
     lock_active_key(&mut ready.transaction, billing_key, customer).await?;
     store::insert_subscription(&mut ready.transaction, &subscription).await.map_err(exists)?;
     first_answer(ctx, ready.charge(ctx, draft).await?).await
