@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::config::read::Reader;
-use crate::config::{Gateway, KiwoomConfig};
+use crate::config::{Gateway, KiwoomConfig, codes_file};
 
 /// `KIWOOM_*`; the sandbox where development has neither merchant nor gateway.
 pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
@@ -17,6 +17,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     if !known.contains(&bill_type.as_str()) {
         r.wrong::<()>("KIWOOM_BILL_TYPE", "one of 1, 2, 13, 14, 18");
     }
+    let codes = codes_file::read(r);
     let sdk_mode = if production { "REAL" } else { "DEV" };
     let sdk_mode = r.text("KIWOOM_SDK_MODE").unwrap_or_else(|| sdk_mode.to_owned());
     let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
@@ -24,6 +25,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     Some(KiwoomConfig {
         gateway: gateway?,
         bill_type,
+        codes,
         sdk_mode,
         timeout: Duration::from_secs(timeout_secs),
         rate_per_sec,

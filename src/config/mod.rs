@@ -3,6 +3,7 @@
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
 mod billing_key_secret;
+mod codes_file;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
@@ -25,6 +26,7 @@ pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
 use read::Reader;
 
+use crate::rules::payment_state::Meaning;
 use crate::rules::schedule::Rules;
 
 /// Which KiwoomPay the service talks to, and how strict the start is.
@@ -96,6 +98,8 @@ pub struct KiwoomConfig {
     pub gateway: Gateway,
     /// `KIWOOM_BILL_TYPE`: BILLTYPE of the contract (protocol section 2.1).
     pub bill_type: String,
+    /// `KIWOOM_CODES_FILE`: RESULTCODEs, or families of them, with what they mean to this merchant.
+    pub codes: Vec<(String, Meaning)>,
     /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
     pub sdk_mode: String,
     /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.

@@ -38,6 +38,7 @@ use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::events::deliver::Courier;
+use crate::kiwoom::codes::Codes;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Contract, KiwoomClient};
 use crate::layers::idempotency;
@@ -268,6 +269,7 @@ fn contract(
         auth_key,
         bill_type: kiwoom.bill_type.clone(),
         timeout: kiwoom.timeout,
+        codes: Codes::new(kiwoom.codes.clone()),
     })
 }
 

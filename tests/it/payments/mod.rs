@@ -2,6 +2,7 @@
 
 mod concurrent_requests;
 mod invalid_requests;
+mod merchant_settings;
 mod order_ids;
 mod pro_rata_refunds;
 mod proof;
