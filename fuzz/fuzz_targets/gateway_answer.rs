@@ -54,7 +54,7 @@ fn judged(judged: Result<(), GatewayError>, said: Option<&Map<String, Value>>) {
             repeats(said, "RESULTCODE", "0000");
             repeats(said, "TOKEN", SENT.token);
         }
-        Err(GatewayError::Refused { code, message }) => {
+        Err(GatewayError::Refused { code, message, .. }) => {
             assert_ne!(code, "0000");
             assert!(said.is_some_and(|said| said.contains_key("RESULTCODE")));
             assert!(!code.is_empty() && !has_control(&code) && !has_control(&message));

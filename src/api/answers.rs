@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::errors::merchant_setting;
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::error::{ApiError, Code, GatewayAnswer};
@@ -35,7 +36,8 @@ impl From<Period> for PeriodBody {
 pub struct PaymentBody {
     id: String,
     order_id: String,
-    /// `pending`, `approved`, `declined`, `unknown`, `partially_refunded` or `refunded`.
+    /// `pending`, `approved`, `declined`, `refused` (KiwoomPay refused the attempt because of the
+    /// merchant's set-up), `unknown`, `partially_refunded` or `refunded`.
     status: &'static str,
     amount: i64,
     /// Only when part of the amount is tax-free.
@@ -74,6 +76,9 @@ pub struct PaymentBody {
 struct FailureBody {
     code: String,
     message: String,
+    /// Only of a `refused` one: what has to be mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<String>,
 }
 
 impl PaymentBody {
@@ -105,6 +110,7 @@ impl PaymentBody {
             failure: payment.failure_code.map(|code| FailureBody {
                 code,
                 message: payment.failure_message.unwrap_or_default(),
+                setting: payment.merchant_setting,
             }),
             created_at: rfc3339_kst(payment.created_at),
         }
@@ -121,6 +127,7 @@ pub fn payment_status(payment: &Payment) -> &'static str {
     match payment.state {
         State::Sending if payment.overdue => "unknown",
         State::Sending | State::Ready => "pending",
+        State::Declined if payment.merchant_setting.is_some() => "refused",
         State::Declined | State::Closed | State::Expired => "declined",
         State::Unknown | State::Mismatch => "unknown",
         State::Approved if payment.refunded_amount == 0 => "approved",
@@ -139,7 +146,8 @@ const UNKNOWN: (&str, &str) =
 pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
     PENDING,
     ("approved", "state = 'approved' and refunded_amount = 0"),
-    ("declined", "state = 'declined'"),
+    ("declined", "state = 'declined' and merchant_setting is null"),
+    ("refused", "state = 'declined' and merchant_setting is not null"),
     UNKNOWN,
     (
         "partially_refunded",
@@ -210,14 +218,17 @@ impl RefundAnswer {
     }
 }
 
-/// 200 approved, 402 declined, 202 unknown.
+/// 200 approved, 402 declined, 502 refused for the merchant's set-up, 202 unknown.
 pub fn payment_answer(ctx: &Context, payment: Payment) -> Answer {
     match payment.state {
         State::Declined => {
             let result_code = payment.failure_code.unwrap_or_default();
             let message = payment.failure_message.unwrap_or_default();
             let gateway = GatewayAnswer { result_code, message };
-            Err(ApiError::from(Code::PaymentDeclined).with_gateway(gateway))
+            Err(match payment.merchant_setting {
+                Some(setting) => merchant_setting(gateway, &setting),
+                None => ApiError::from(Code::PaymentDeclined).with_gateway(gateway),
+            })
         }
         State::Approved => Ok(answer::ok(PaymentBody::new(ctx, payment))),
         State::Sending
@@ -232,17 +243,18 @@ pub fn payment_answer(ctx: &Context, payment: Payment) -> Answer {
 }
 
 /// 409 for a refund that the gateway refused, with its words, and with what is to be done where that is
-/// known.
-pub fn refund_refused(refund: Refund) -> ApiError {
+/// known; 502 when that was for the merchant's set-up.
+pub fn refund_refused(ctx: &Context, refund: Refund) -> ApiError {
     let result_code = refund.failure_code.unwrap_or_default();
     let message = refund.failure_message.unwrap_or_default();
-    let refused = ApiError::from(Code::RefundNotAllowed);
-    let refused = if result_code == codes::NEEDS_DEPOSIT {
-        refused.with_text(needs_deposit())
-    } else {
-        refused
-    };
-    refused.with_gateway(GatewayAnswer { result_code, message })
+    let setting = ctx.kiwoom.codes().setting(&result_code);
+    let needs_a_deposit = result_code == codes::NEEDS_DEPOSIT;
+    let gateway = GatewayAnswer { result_code, message };
+    if let Some(setting) = setting {
+        return merchant_setting(gateway, setting);
+    }
+    let refused = ApiError::from(Code::RefundNotAllowed).with_gateway(gateway);
+    if needs_a_deposit { refused.with_text(needs_deposit()) } else { refused }
 }
 
 fn needs_deposit() -> Text {
@@ -259,7 +271,7 @@ fn needs_deposit() -> Text {
 /// 200 refunded, 409 refused, 202 unknown.
 pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
     let (status, unknown) = match refund.state {
-        RefundState::Declined => return Err(refund_refused(refund)),
+        RefundState::Declined => return Err(refund_refused(ctx, refund)),
         RefundState::Refunded => (StatusCode::OK, None),
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };

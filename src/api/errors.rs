@@ -58,10 +58,14 @@ impl From<VaultError> for ApiError {
 /// A call that was not sent: 502.
 pub fn not_sent(error: GatewayError) -> ApiError {
     match error {
-        GatewayError::ReadyRefused { code, message } | GatewayError::Refused { code, message } => {
+        GatewayError::ReadyRefused { code, message, setting }
+        | GatewayError::Refused { code, message, setting, .. } => {
             tracing::error!(code, "KiwoomPay refuses our calls: check the contract and the key");
             let gateway = GatewayAnswer { result_code: code, message };
-            ApiError::from(Code::GatewayUnavailable).with_gateway(gateway)
+            match setting {
+                Some(setting) => merchant_setting(gateway, setting),
+                None => ApiError::from(Code::GatewayUnavailable).with_gateway(gateway),
+            }
         }
         GatewayError::NotSent(_) | GatewayError::Unknown(_) => Code::GatewayUnavailable.into(),
     }
@@ -94,6 +98,15 @@ fn why_not_sent(reason: CannotSend) -> Text {
              notice of it is booked as a refund.",
         ),
     }
+}
+
+/// A call that was refused because of the merchant's set-up: 502, with what has to be mended.
+pub fn merchant_setting(gateway: GatewayAnswer, setting: &str) -> ApiError {
+    let reason = Text::new(
+        "키움페이와의 계약에 맞게 수정해야 합니다.",
+        "Has to be mended to fit the contract with KiwoomPay.",
+    );
+    ApiError::from(Code::MerchantSetting).with_gateway(gateway).with_detail(setting, reason)
 }
 
 /// Why a payment cannot be measured by days.

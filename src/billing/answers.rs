@@ -24,8 +24,11 @@ pub struct BillingKeyBody {
     customer_id: String,
     customer_name: String,
     card: CardBody,
-    /// `active` or `deleted`.
+    /// `active`, `inactive` (its card was ended for good) or `deleted`.
     status: &'static str,
+    /// Only of an `inactive` one: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inactive: Option<InactiveBody>,
     created_at: String,
 }
 
@@ -38,9 +41,24 @@ struct CardBody {
     number: String,
 }
 
+/// The refusal that ended a card.
+#[derive(Serialize, ToSchema)]
+struct InactiveBody {
+    /// RESULTCODE.
+    code: String,
+    message: String,
+    since: String,
+}
+
 impl From<BillingKey> for BillingKeyBody {
     fn from(key: BillingKey) -> Self {
         Self {
+            status: key.status_name(),
+            inactive: key.ended.since.map(|at| InactiveBody {
+                code: key.ended.code.unwrap_or_default(),
+                message: key.ended.message.unwrap_or_default(),
+                since: rfc3339_kst(at),
+            }),
             billing_key: key.id.to_string(),
             customer_id: key.customer_id,
             customer_name: key.customer_name,
@@ -49,7 +67,6 @@ impl From<BillingKey> for BillingKeyBody {
                 company_code: key.card_company_code,
                 number: key.card_number_masked,
             },
-            status: key.status.name(),
             created_at: rfc3339_kst(key.created_at),
         }
     }

@@ -1,4 +1,4 @@
-//! Billing keys: registering a card, listing and deleting.
+//! Registering a card, and the use of its billing key.
 //!
 //! Card number, password and birth date exist only in the request; KiwoomPay's AUTOKEY is stored
 //! encrypted and never leaves the service.
@@ -13,12 +13,13 @@ use crate::access::api_keys::ApiKeyId;
 use crate::access::origin::Origin;
 use crate::api::errors::not_sent;
 use crate::billing::answers::BillingKeyBody;
-use crate::billing::store::{self, BillingKey, Deleted, KeyStatus};
+use crate::billing::store::{self, BillingKey, Ended, KeyStatus};
 use crate::context::{AppState, Context};
-use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
+use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code, ErrorBody, GatewayAnswer};
-use crate::http::extract::{Body, Fields, FromFields, PathId, Query};
+use crate::http::extract::{Body, Fields, FromFields};
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
+use crate::kiwoom::codes;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo};
 use crate::kiwoom::{GatewayError, KEYGEN, Registered, Registration};
 use crate::layers::idempotency::NewId;
@@ -169,6 +170,7 @@ async fn keep(
         created_at: ctx.clock.now(),
         card_expires: request.expire_date.last_day(),
         cpid: Some(ctx.kiwoom.contracts().billing.cpid.clone()),
+        ended: Ended::default(),
     };
     store::insert_key(&mut tx, &key).await?;
     tx.commit().await?;
@@ -178,73 +180,25 @@ async fn keep(
 /// No money moves in a registration, so a lost answer is "nothing was charged, safe to retry".
 fn refused(error: GatewayError) -> ApiError {
     match error {
-        GatewayError::Refused { code, message } => {
+        GatewayError::Refused { code, message, setting: None, .. } => {
+            let typed_wrong = codes::typed_wrong(&code);
             let gateway = GatewayAnswer { result_code: code, message };
-            ApiError::from(Code::CardRefused).with_gateway(gateway)
+            let error = ApiError::from(Code::CardRefused).with_gateway(gateway);
+            match typed_wrong {
+                Some(field) => error.with_detail(field, wrong_for_the_issuer()),
+                None => error,
+            }
         }
         other => not_sent(other),
     }
 }
 
-/// Which keys to list.
-pub struct ListRequest {
-    customer_id: Option<CustomerId>,
-    paging: Paging,
-}
-
-impl FromFields for ListRequest {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
-        let customer_id = f.optional("customerId");
-        Some(Self { customer_id, paging: Paging::from_fields(f)? })
-    }
-}
-
-/// The active billing keys, newest first.
-#[utoipa::path(
-    get, path = "/billing/keys", tag = "billing",
-    params(
-        ("customerId" = inline(Option<CustomerId>), Query),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = inline(Option<Cursor>), Query),
-    ),
-    responses(
-        (status = 200, description = "A page", body = Success<Page<BillingKeyBody>>),
-    )
-)]
-pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    let customer = request.customer_id.as_ref().map(CustomerId::as_str);
-    let rows = store::list_keys(&ctx.pool, customer, request.paging).await?;
-    Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
-}
-
-/// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
-#[utoipa::path(
-    delete, path = "/billing/key/{billingKey}", tag = "billing",
-    params(("billingKey" = String, Path)),
-    responses(
-        (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),
-    )
-)]
-pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
-    let id = BillingKeyId::parse(&id);
-    let mut tx = ctx.begin().await?;
-    let deleted = store::delete_key(&mut tx, id, ctx.clock.now()).await?;
-    tx.commit().await?;
-    match deleted {
-        Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
-        Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
-        Deleted::InUse => {
-            let reason = Text::new(
-                "구독이 사용 중인 빌링키입니다.",
-                "A live subscription uses this billing key.",
-            );
-            Err(ApiError::from(Code::SubscriptionExists).with_detail("billingKey", reason))
-        }
-    }
+fn wrong_for_the_issuer() -> Text {
+    Text::new("카드사에 등록된 값과 다릅니다.", "Is not what the card's issuer knows.")
 }
 
 /// The customer's active key: `billing_key_not_found` when it is somebody else's, and
-/// `billing_key_inactive` when it was deleted.
+/// `billing_key_inactive` when it was deleted or its card was ended for good.
 pub async fn find_active_key(
     ctx: &Context,
     id: BillingKeyId,
@@ -265,7 +219,22 @@ pub async fn lock_active_key(
 fn active(found: Option<BillingKey>, customer_id: &str) -> Result<BillingKey, ApiError> {
     let key = found.filter(|k| k.customer_id == customer_id);
     let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
-    if key.is_active() { Ok(key) } else { Err(Code::BillingKeyInactive.into()) }
+    if key.is_active() { Ok(key) } else { Err(inactive(&key)) }
+}
+
+/// 409 for a key that may not be charged.
+pub fn inactive(key: &BillingKey) -> ApiError {
+    let error = ApiError::from(Code::BillingKeyInactive);
+    if key.status == KeyStatus::Deleted {
+        return error;
+    }
+    let code = key.ended.code.as_deref().unwrap_or_default();
+    error.with_text(Text::new(
+        format!("사용할 수 없는 카드의 빌링키입니다(키움페이 결과 코드 {code})."),
+        format!(
+            "The card of this billing key was ended for good (KiwoomPay's result code {code})."
+        ),
+    ))
 }
 
 /// The key with its AUTOKEY readable, for one charge.

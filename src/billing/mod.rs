@@ -1,6 +1,7 @@
 //! Card subscriptions: `/billing/*`.
 
 pub(crate) mod answers;
+pub(crate) mod billing_keys;
 pub(crate) mod cards;
 pub(crate) mod payments;
 pub mod renewals;
@@ -18,8 +19,9 @@ use subscriptions::{consents, forecast, subscribe, update};
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(cards::register))
-        .routes(routes!(cards::list))
-        .routes(routes!(cards::delete))
+        .routes(routes!(billing_keys::list))
+        .routes(routes!(billing_keys::delete))
+        .routes(routes!(billing_keys::activate))
         .routes(routes!(subscribe::subscribe))
         .routes(routes!(pay::pay))
         .routes(routes!(payments::show))

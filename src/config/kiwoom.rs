@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::config::contracts::{self, Account, Accounts};
 use crate::config::read::Reader;
-use crate::config::{CardMethod, Gateway, KiwoomConfig};
+use crate::config::{CardMethod, Gateway, KiwoomConfig, codes_file};
 
 /// `KIWOOM_*`; the sandbox where development has neither merchant nor gateway.
 pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
@@ -18,6 +18,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     let sandboxed = gateway.as_ref().is_none_or(Gateway::is_sandbox);
     let contracts = contracts::read(r, accounts);
     let card_method = card_method(r);
+    let codes = codes_file::read(r);
     let sdk_mode = if production { "REAL" } else { "DEV" };
     let sdk_mode = r.text("KIWOOM_SDK_MODE").unwrap_or_else(|| sdk_mode.to_owned());
     let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
@@ -26,6 +27,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
         gateway: gateway?,
         contracts: contracts?,
         card_method,
+        codes,
         sdk_mode,
         timeout: Duration::from_secs(timeout_secs),
         rate_per_sec,

@@ -3,6 +3,7 @@
 //! The order of the fields is the order of `.env.example`. Secrets do not print.
 
 mod billing_key_secret;
+mod codes_file;
 mod contracts;
 mod kiwoom;
 mod limits;
@@ -27,6 +28,7 @@ pub use read::Problem;
 use read::Reader;
 
 use crate::rules::contract::Contracts;
+use crate::rules::payment_state::Meaning;
 use crate::rules::schedule::Rules;
 
 /// Which KiwoomPay the service talks to, and how strict the start is.
@@ -101,6 +103,8 @@ pub struct KiwoomConfig {
     pub contracts: Contracts,
     /// `KIWOOM_CARD_METHOD`: what cards are called in the payment window (protocol section 2.3).
     pub card_method: CardMethod,
+    /// `KIWOOM_CODES_FILE`: RESULTCODEs, or families of them, with what they mean to this merchant.
+    pub codes: Vec<(String, Meaning)>,
     /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
     pub sdk_mode: String,
     /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.

@@ -162,7 +162,7 @@ async fn never_paid(ctx: &Context, order: Payment) -> Answer {
 
 async fn refunded(ctx: &Context, refund: Refund, payment: Payment) -> Answer {
     let (status, unknown) = match refund.state {
-        RefundState::Declined => return Err(refund_refused(refund)),
+        RefundState::Declined => return Err(refund_refused(ctx, refund)),
         RefundState::Refunded => (StatusCode::OK, None),
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };

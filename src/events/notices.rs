@@ -125,7 +125,8 @@ impl Ahead {
 async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
     let query = sqlx::query_scalar(
         "select min(card_expires) from billing_keys
-         where status = 'active' and not expiry_noticed and card_expires >= $1",
+         where status = 'active' and inactive_at is null and not expiry_noticed
+            and card_expires >= $1",
     );
     query.bind(ctx.clock.today()).fetch_one(&ctx.pool).await
 }
@@ -152,7 +153,8 @@ async fn expiries(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
     let query = sqlx::query(
         r#"with due as (
             select id from billing_keys
-            where status = 'active' and not expiry_noticed and card_expires between $2 and $1
+            where status = 'active' and inactive_at is null and not expiry_noticed
+                and card_expires between $2 and $1
             limit $4 for update skip locked),
          told as (
             update billing_keys set expiry_noticed = true

@@ -9,10 +9,11 @@ use url::Url;
 use crate::kiwoom::answers::{self, Approval, Cancellation, Registered};
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
 use crate::kiwoom::charset;
-use crate::kiwoom::codes;
+use crate::kiwoom::codes::{Codes, SUCCESS};
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::exchange::{Exchange, Ticket};
 use crate::kiwoom::pace::Turn;
+use crate::kiwoom::set_up::SetUp;
 use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::kiwoom::wire::{self, Answer, Fields};
 use crate::rules::contract::{Contract, Contracts};
@@ -30,6 +31,8 @@ pub struct KiwoomClient {
     exchange: Exchange,
     contracts: Contracts,
     unnamed_cpid: String,
+    codes: Arc<Codes>,
+    set_up: SetUp,
     pub(super) agent_url: Url,
     pub(super) window_url: Url,
 }
@@ -44,6 +47,8 @@ pub struct Endpoints {
     pub window_url: Url,
     /// Total time of one call.
     pub timeout: Duration,
+    /// What result codes mean.
+    pub codes: Codes,
 }
 
 /// A card to be registered.
@@ -99,12 +104,16 @@ impl KiwoomClient {
         contracts: Contracts,
         unnamed_cpid: String,
     ) -> reqwest::Result<Self> {
+        let Endpoints { base_url, agent_url, window_url, timeout, codes } = endpoints;
+        let codes = Arc::new(codes);
         Ok(Self {
-            exchange: Exchange::new(endpoints.base_url, endpoints.timeout)?,
+            exchange: Exchange::new(base_url, timeout, codes.clone())?,
             contracts,
             unnamed_cpid,
-            agent_url: endpoints.agent_url,
-            window_url: endpoints.window_url,
+            codes,
+            set_up: SetUp::default(),
+            agent_url,
+            window_url,
         })
     }
 
@@ -132,7 +141,8 @@ impl KiwoomClient {
         card: Registration<'_>,
     ) -> Result<Registered, GatewayError> {
         let fields = Fields::new(&turn.contract().cpid, turn.method());
-        let ticket = self.exchange.ready(turn, &fields).await?;
+        let ready = self.exchange.ready(turn, &fields).await;
+        let ticket = ready.inspect_err(|error| self.set_up.refused(KEYGEN, error))?;
         let contract = ticket.contract();
         let fields = fields
             .with("ORDERNO", card.order_no.as_str())
@@ -150,14 +160,16 @@ impl KiwoomClient {
             .with("QUOTA", "00")
             .with("TAXFREECD", "00")
             .with("DIRECT_YN", "N");
-        let answer = self.exchange.send(ticket, &fields).await?;
-        answers::registered(&answer)
+        let answer = self.exchange.send(ticket, &fields).await;
+        self.set_up.answered(KEYGEN, &answer);
+        answers::registered(&answer?)
     }
 
     /// Step 1 of a charge. The turn is one for [`BATCH`].
     pub async fn ready_to_charge(&self, turn: Turn) -> Result<Ticket, GatewayError> {
         let fields = Fields::new(&turn.contract().cpid, turn.method());
-        self.exchange.ready(turn, &fields).await
+        let ready = self.exchange.ready(turn, &fields).await;
+        ready.inspect_err(|error| self.set_up.refused(BATCH, error))
     }
 
     /// Step 2 of a charge (protocol section 2.2): takes the money.
@@ -182,14 +194,17 @@ impl KiwoomClient {
             .with_some("TAXFREEAMT", tax_free.as_deref())
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name);
-        let answer = self.exchange.send(ticket, &fields).await?;
-        answers::approval(&answer, &order.amount.to_string(), order.order_no.as_str())
+        let answer = self.exchange.send(ticket, &fields).await;
+        self.set_up.answered(BATCH, &answer);
+        answers::approval(&answer?, &order.amount.to_string(), order.order_no.as_str())
     }
 
     /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
     pub async fn ready_to_cancel(&self, turn: Turn) -> Result<Ticket, GatewayError> {
+        let call = cancellation(turn.method());
         let fields = Fields::new(&turn.contract().cpid, turn.method()).with("CANCELREQ", "Y");
-        self.exchange.ready(turn, &fields).await
+        let ready = self.exchange.ready(turn, &fields).await;
+        ready.inspect_err(|error| self.set_up.refused(&call, error))
     }
 
     /// Step 2 of a cancellation (protocol section 2.3): gives money back.
@@ -198,6 +213,7 @@ impl KiwoomClient {
         ticket: Ticket,
         order: CancelOrder<'_>,
     ) -> Result<Cancellation, GatewayError> {
+        let call = cancellation(ticket.method());
         let amount = order.amount.to_string();
         let tax_free = (order.tax_free_amount > 0).then(|| order.tax_free_amount.to_string());
         let fields = Fields::new(&ticket.contract().cpid, ticket.method())
@@ -206,8 +222,9 @@ impl KiwoomClient {
             .with("CANCELREASON", &cancel_reason(order.reason))
             .with("CANCELREQ", "Y")
             .with_some("TAXFREEAMT", tax_free.as_deref());
-        let answer = self.exchange.send(ticket, &fields).await?;
-        answers::cancellation(&answer, &amount, order.transaction_id)
+        let answer = self.exchange.send(ticket, &fields).await;
+        self.set_up.answered(&call, &answer);
+        answers::cancellation(&answer?, &amount, order.transaction_id)
     }
 
     /// A call that moves no money, retried.
@@ -218,13 +235,31 @@ impl KiwoomClient {
         fields: &Fields,
     ) -> Result<Answer, GatewayError> {
         let answer = self.exchange.ask(path, &contract.auth_key, fields).await?;
-        match answer.result() {
-            Some((code, message)) if code != codes::SUCCESS => {
-                Err(GatewayError::ReadyRefused { code, message })
+        let answer = match answer.result() {
+            Some((code, message)) if code != SUCCESS => {
+                let setting = self.codes.setting(&code);
+                Err(GatewayError::ReadyRefused { code, message, setting })
             }
             _ => Ok(answer),
-        }
+        };
+        self.set_up.answered(path, &answer);
+        answer
     }
+
+    /// What result codes mean.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// What KiwoomPay refuses because of the merchant's set-up.
+    pub fn set_up(&self) -> &SetUp {
+        &self.set_up
+    }
+}
+
+/// A kind of call, for the alarm.
+fn cancellation(method: &str) -> String {
+    format!("cancellation of {method}")
 }
 
 /// At most 20 characters, without those that are commands there (protocol section 1), and `?` for what

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::rules::payment_state::Verdict;
+
 /// Why there is no success. Texts are safe to log: they hold no request data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GatewayError {
@@ -15,6 +17,8 @@ pub enum GatewayError {
         code: String,
         /// ERRORMESSAGE as sent.
         message: String,
+        /// What the merchant has to mend first, when the code names it.
+        setting: Option<&'static str>,
     },
     /// A well-formed no to step 2.
     #[error("refused: {code}")]
@@ -23,6 +27,10 @@ pub enum GatewayError {
         code: String,
         /// ERRORMESSAGE as sent.
         message: String,
+        /// What it means for the next attempt.
+        verdict: Verdict,
+        /// What the merchant has to mend first, when the verdict is our mistake.
+        setting: Option<&'static str>,
     },
     /// Everything else. The money may have moved; never to be retried.
     #[error("unknown: {0}")]

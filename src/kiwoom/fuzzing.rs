@@ -2,6 +2,7 @@
 //! the call. Nothing else uses it.
 
 use crate::kiwoom::answers::{self, Approval, Cancellation, Registered};
+use crate::kiwoom::codes::Codes;
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::exchange::judge;
 use crate::kiwoom::wire::Answer;
@@ -18,7 +19,7 @@ pub struct Sent<'a> {
 
 /// The body of an answer to step 2 of a charge, with the charset its header named.
 pub fn charge(body: &[u8], charset: Option<&str>, sent: &Sent) -> Result<Approval, GatewayError> {
-    answers::approval(&read(body, charset, sent)?, sent.amount, sent.reference)
+    answers::approval(&read(body, charset, sent, true)?, sent.amount, sent.reference)
 }
 
 /// The body of an answer to step 2 of a cancellation.
@@ -27,7 +28,7 @@ pub fn cancel(
     charset: Option<&str>,
     sent: &Sent,
 ) -> Result<Cancellation, GatewayError> {
-    answers::cancellation(&read(body, charset, sent)?, sent.amount, sent.reference)
+    answers::cancellation(&read(body, charset, sent, true)?, sent.amount, sent.reference)
 }
 
 /// The body of an answer to step 2 of a registration.
@@ -36,11 +37,16 @@ pub fn register(
     charset: Option<&str>,
     sent: &Sent,
 ) -> Result<Registered, GatewayError> {
-    answers::registered(&read(body, charset, sent)?)
+    answers::registered(&read(body, charset, sent, false)?)
 }
 
-fn read(body: &[u8], charset: Option<&str>, sent: &Sent) -> Result<Answer, GatewayError> {
+fn read(
+    body: &[u8],
+    charset: Option<&str>,
+    sent: &Sent,
+    moves_money: bool,
+) -> Result<Answer, GatewayError> {
     let answer = Answer::parse(body, charset);
     let unreadable = || GatewayError::Unknown("the answer is not JSON".to_owned());
-    judge(answer.ok_or_else(unreadable)?, sent.token)
+    judge(answer.ok_or_else(unreadable)?, sent.token, moves_money, &Codes::default())
 }

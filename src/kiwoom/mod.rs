@@ -21,6 +21,7 @@ pub mod fuzzing;
 pub mod notification;
 pub mod pace;
 mod receipt;
+pub mod set_up;
 pub mod text;
 pub mod window;
 mod wire;

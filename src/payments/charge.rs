@@ -11,7 +11,7 @@ use super::store::{self, InitiatedBy, Kind, Payment, intents};
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
-use crate::kiwoom::{Approval, BATCH, ChargeOrder, GatewayError, Ticket, codes};
+use crate::kiwoom::{Approval, BATCH, ChargeOrder, GatewayError, Ticket};
 use crate::payments::store::columns::payment_columns;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
@@ -310,8 +310,7 @@ fn outcome_of(
             let (method, cpid) = (None, None);
             (Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid }, None)
         }
-        Err(GatewayError::Refused { code, message }) => {
-            let verdict = codes::verdict(&code);
+        Err(GatewayError::Refused { code, message, verdict, .. }) => {
             (Outcome::Declined { code, message, verdict }, None)
         }
         Err(error @ GatewayError::Unknown(_)) => (Outcome::Unknown, Some(error)),
@@ -328,8 +327,8 @@ fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
             "approved"
         }
         Outcome::Declined { code, verdict: Verdict::OurMistake, .. } => {
-            tracing::error!(order_no, code, "charge refused: our request or contract is at fault");
-            "declined"
+            tracing::warn!(order_no, code, "charge refused for the merchant's set-up: it waits");
+            "refused"
         }
         Outcome::Declined { code, .. } => {
             tracing::info!(order_no, code, "charge declined");

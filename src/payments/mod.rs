@@ -17,6 +17,7 @@
 pub mod cancellation;
 pub mod charge;
 pub mod checkout;
+mod ended_cards;
 mod intent;
 pub mod journaled;
 pub mod recovery;

@@ -5,12 +5,12 @@ use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
 use crate::context::Context;
-use crate::payments::cancellation;
 use crate::payments::store::columns::payment_columns;
 use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef, subscription_state};
 use crate::payments::unexpected;
+use crate::payments::{cancellation, ended_cards};
 use crate::rules::ids::PaymentId;
-use crate::rules::payment_state::{Change, Contradiction, Outcome, State, decide};
+use crate::rules::payment_state::{Change, Contradiction, Outcome, State, Verdict, decide};
 use crate::rules::subscription_state::{Attempt, Status, SubscriptionState};
 
 /// Why an outcome was not recorded.
@@ -56,6 +56,12 @@ pub async fn settle(
             if let Outcome::Approved { transaction_id, .. } = outcome {
                 unexpected::release(&mut tx, id, transaction_id).await?;
             }
+            // Before the subscription: a new one locks its card first.
+            if let Outcome::Declined { code, message, verdict: Verdict::Never } = outcome
+                && let Some(card) = payment.billing_key_id
+            {
+                ended_cards::end(&mut tx, card, (code, message), ctx.clock.now()).await?;
+            }
             Some(write(ctx, &mut tx, &payment, (state, outcome, reason)).await?)
         }
         Change::Remove => {
@@ -83,7 +89,8 @@ async fn write(
     payment: &Payment,
     (state, outcome, reason): (State, &Outcome, Option<&str>),
 ) -> sqlx::Result<Payment> {
-    let mut new = Payment { failure_code: None, failure_message: None, ..payment.clone() };
+    let (failure_code, failure_message, merchant_setting) = (None, None, None);
+    let mut new = Payment { failure_code, failure_message, merchant_setting, ..payment.clone() };
     match outcome.clone() {
         Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid } => {
             new.late = !matches!(payment.state, State::Sending | State::Unknown | State::Ready);
@@ -93,7 +100,11 @@ async fn write(
             new.method = method.or(new.method);
             new.cpid = cpid.or(new.cpid);
         }
-        Outcome::Declined { code, message, .. } => {
+        Outcome::Declined { code, message, verdict } => {
+            if verdict == Verdict::OurMistake {
+                let setting = ctx.kiwoom.codes().setting(&code).unwrap_or("the request");
+                new.merchant_setting = Some(setting.to_owned());
+            }
             new.failure_code = Some(code);
             new.failure_message = Some(message);
         }
@@ -106,7 +117,7 @@ async fn write(
     let query = sqlx::query_as(concat!(
         "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
             failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
-            settled_at = $11, cpid = $12
+            settled_at = $11, cpid = $12, merchant_setting = $13
          where id = $1 returning ",
         payment_columns!()
     ));
@@ -123,6 +134,7 @@ async fn write(
         .bind(reason)
         .bind(ctx.clock.now())
         .bind(new.cpid)
+        .bind(new.merchant_setting)
         .fetch_one(db)
         .await
 }

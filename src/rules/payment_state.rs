@@ -34,8 +34,17 @@ pub enum Verdict {
     RetryLater,
     /// The card will not be approved again: stolen, closed, expired.
     Never,
-    /// Our request or our contract is at fault, not the card.
+    /// Our request or our contract is at fault, not the card: the charge waits until that is mended.
     OurMistake,
+}
+
+/// What a result code says of the call that it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The gateway did not do it.
+    Refused(Verdict),
+    /// It may have been done.
+    Unknown,
 }
 
 /// What became of one call.
@@ -180,7 +189,7 @@ mod tests {
 
     fn declined() -> Outcome {
         let verdict = Verdict::RetryLater;
-        Outcome::Declined { code: "9115".into(), message: String::new(), verdict }
+        Outcome::Declined { code: "2003".into(), message: String::new(), verdict }
     }
 
     #[test]

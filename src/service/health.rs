@@ -12,7 +12,7 @@ use crate::config::Gateway;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{Code, ErrorBody};
-use crate::payments::store::unknown_outcomes;
+use crate::payments::store::{merchant_settings, unknown_outcomes};
 use crate::service::telemetry;
 use crate::storage::failover_guard::Charging;
 
@@ -45,6 +45,9 @@ struct Ready {
     gateway: &'static str,
     /// Payments and refunds whose outcome is unknown.
     unknown_outcomes: i64,
+    /// What KiwoomPay refuses calls for, until it is mended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    merchant_settings: Vec<MerchantSetting>,
     /// `on`; `off` by `SCHEDULER_ENABLED`; `paused`; `unguarded` when the database hides which one it
     /// is.
     scheduled_charging: &'static str,
@@ -57,6 +60,18 @@ struct Ready {
     /// lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome_journal: Option<&'static str>,
+}
+
+/// A part of the merchant's set-up that does not fit the contract.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MerchantSetting {
+    /// What has to be mended.
+    setting: String,
+    /// RESULTCODE of the refusals.
+    result_code: String,
+    /// Subscriptions whose charge waits for it.
+    waiting_subscriptions: i64,
 }
 
 /// Whether the process runs.
@@ -82,6 +97,7 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
     }
     ctx.rights.may_record()?;
     let unknown_outcomes = unknown_outcomes(&ctx.pool).await?;
+    let merchant_settings = merchant_settings(&ctx).await?;
     let gateway = match ctx.config.kiwoom.gateway {
         Gateway::Sandbox => "sandbox",
         Gateway::Remote { .. } => "kiwoompay",
@@ -92,10 +108,34 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
         database: "ok",
         gateway,
         unknown_outcomes,
+        merchant_settings,
         scheduled_charging,
         paused_because,
         outcome_journal: (!ctx.journal.is_writable()).then_some("unwritable"),
     }))
+}
+
+/// What subscriptions wait for, and what this process was refused for otherwise.
+async fn merchant_settings(ctx: &Context) -> sqlx::Result<Vec<MerchantSetting>> {
+    let waiting = merchant_settings::waiting(&ctx.pool).await?;
+    let mut found: Vec<MerchantSetting> = waiting
+        .into_iter()
+        .map(|waits| MerchantSetting {
+            setting: waits.merchant_setting,
+            result_code: waits.failure_code,
+            waiting_subscriptions: waits.subscriptions,
+        })
+        .collect();
+    for problem in ctx.kiwoom.set_up().problems() {
+        let is_told = |told: &MerchantSetting| {
+            told.setting == problem.setting && told.result_code == problem.code
+        };
+        if !found.iter().any(is_told) {
+            let (setting, result_code) = (problem.setting.to_owned(), problem.code);
+            found.push(MerchantSetting { setting, result_code, waiting_subscriptions: 0 });
+        }
+    }
+    Ok(found)
 }
 
 async fn scheduled_charging(ctx: &Context) -> sqlx::Result<(&'static str, Option<&'static str>)> {
@@ -118,6 +158,10 @@ async fn metrics(State(ctx): State<AppState>) -> Answer {
     if let Ok(count) = unknown_outcomes(&ctx.pool).await {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("kiwoom_billing_unknown_outcomes").set(f64::from(count));
+    }
+    if let Ok(found) = merchant_settings(&ctx).await {
+        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("kiwoom_billing_merchant_settings_to_mend").set(f64::from(count));
     }
     if let Ok((charging, _)) = scheduled_charging(&ctx).await {
         let paused = f64::from(u8::from(charging == "paused"));

@@ -38,6 +38,7 @@ use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
 use crate::events::deliver::Courier;
+use crate::kiwoom::codes::Codes;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Endpoints, KiwoomClient};
 use crate::layers::idempotency;
@@ -257,7 +258,13 @@ fn endpoints(
             (base, public.clone(), public)
         }
     };
-    Ok(Endpoints { base_url, agent_url, window_url, timeout: config.kiwoom.timeout })
+    Ok(Endpoints {
+        base_url,
+        agent_url,
+        window_url,
+        timeout: config.kiwoom.timeout,
+        codes: Codes::new(config.kiwoom.codes.clone()),
+    })
 }
 
 /// The vault of the database. Development without `BILLING_KEY_SECRET` keeps a secret of its own in

@@ -1,13 +1,12 @@
 //! What a notification means for the books. It is kept before; what it confirms is recorded here.
 
 use crate::context::Context;
-use crate::kiwoom::codes;
 use crate::kiwoom::notification::{Event, Notification};
 use crate::payments::cancellation::{self, Learnt, Told};
 use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{Kind, Payment, PaymentRef, find};
 use crate::payments::unexpected::{self, Judged, Money, Reason};
-use crate::rules::payment_state::{Outcome, State};
+use crate::rules::payment_state::{self, Outcome, State};
 use crate::webhook::ingest::Verdict;
 use crate::webhook::store::Kept;
 
@@ -169,7 +168,8 @@ async fn failed(
     let outcome = Outcome::Declined {
         code: code.to_owned(),
         message: message.to_owned(),
-        verdict: codes::verdict(code),
+        // Another try in the window is the buyer's to make.
+        verdict: payment_state::Verdict::RetryLater,
     };
     Ok(match settled(settle::settle(ctx, payment.id, &outcome, None).await)? {
         Settled::Done => Verdict::Applied,

@@ -70,7 +70,7 @@ async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response 
     let work = ctx.tasks.spawn({
         let ctx = ctx.clone();
         let actor = Actor::of(request.extensions());
-        async move { actor.acts(handle(&ctx, peer, request)).await }
+        async move { actor.acts(Box::pin(handle(&ctx, peer, request))).await }
     });
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(response)) => response,

@@ -11,13 +11,13 @@ use crate::wire::Refusal;
 pub enum Behaviour {
     /// Every charge is approved.
     Approved,
-    /// The card cannot be registered (9101).
+    /// The card cannot be registered (2011).
     RefusedAtRegistration,
-    /// The 1st, 3rd, 5th … charge is declined (9115), the 2nd, 4th … approved: a retry helps.
+    /// The 1st, 3rd, 5th … charge is declined (2003), the 2nd, 4th … approved: a retry helps.
     ShortAtFirst,
-    /// Every charge is declined for lack of funds (9115).
+    /// Every charge is declined for lack of funds (2003).
     AlwaysShort,
-    /// Every charge is declined for good (9121).
+    /// Every charge is declined for good (1071).
     Stolen,
     /// Every charge is approved, and the connection is closed before the answer.
     AnswerLost,
@@ -37,14 +37,14 @@ pub struct TestCard {
 /// All test cards. Any other number that passes the Luhn check is approved.
 pub const TEST_CARDS: [TestCard; 6] = [
     card("4111111111111111", Behaviour::Approved, "항상 승인"),
-    card("4000000000000002", Behaviour::RefusedAtRegistration, "등록 거절 (9101)"),
+    card("4000000000000002", Behaviour::RefusedAtRegistration, "등록 거절 (2011)"),
     card(
         "4000000000009995",
         Behaviour::ShortAtFirst,
-        "1·3·5번째 청구는 잔액부족 (9115), 2·4번째는 승인",
+        "1·3·5번째 청구는 잔액부족 (2003), 2·4번째는 승인",
     ),
-    card("4000000000000341", Behaviour::AlwaysShort, "항상 잔액부족 (9115)"),
-    card("4000000000009979", Behaviour::Stolen, "도난·분실 카드 (9121), 재시도해도 거절"),
+    card("4000000000000341", Behaviour::AlwaysShort, "항상 잔액부족 (2003)"),
+    card("4000000000009979", Behaviour::Stolen, "도난·분실 카드 (1071), 재시도해도 거절"),
     card("4000000000000119", Behaviour::AnswerLost, "승인되지만 응답 전에 연결이 끊김"),
 ];
 
@@ -65,7 +65,9 @@ impl Behaviour {
     pub fn judge(self, earlier: u32) -> Result<(), Refusal> {
         match self {
             Self::Approved | Self::AnswerLost => Ok(()),
-            Self::RefusedAtRegistration => Err(codes::card_refused("카드사 승인 거절")),
+            Self::RefusedAtRegistration => {
+                Err(codes::card_refused(codes::WRONG_NUMBER, "카드사 승인 거절"))
+            }
             Self::ShortAtFirst if earlier % 2 == 1 => Ok(()),
             Self::ShortAtFirst | Self::AlwaysShort => Err(codes::short_of_funds()),
             Self::Stolen => Err(codes::stolen_card()),

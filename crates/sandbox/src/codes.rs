@@ -1,8 +1,9 @@
 //! Every result code the sandbox answers with, and the sentence that goes with it.
 //!
-//! Only `0000`, `9011` and `FAIL` are public knowledge. The others are our assumption, grouped as
-//! KiwoomPay groups its own: 90xx the request, 91xx the card, 92xx a cancellation, 93xx the token,
-//! 94xx the window, 99xx the gateway itself.
+//! `0000`, `9011`, `9103`, `FAIL` and the four digits 10xx and 20xx of refused cards are known from
+//! merchants (protocol section 2.4). The others are our assumption, in families: 10xx and 20xx the
+//! card, 90xx the request, 91xx the merchant's set-up, 92xx a cancellation, 93xx the token, 94xx the
+//! window, 99xx the gateway itself.
 
 use crate::wire::Refusal;
 
@@ -11,7 +12,7 @@ pub const SUCCESS: &str = "0000";
 /// What a good answer says.
 pub const SUCCESS_MESSAGE: &str = "정상 처리 되었습니다.";
 
-/// The key or the CPID is wrong, or the method is not opened for this CPID.
+/// The key is wrong, or the method is not opened for this CPID.
 pub const FAIL: &str = "FAIL";
 /// The body is no JSON object, or the Content-Type is not JSON in EUC-KR.
 pub const NOT_JSON: &str = "9001";
@@ -27,13 +28,25 @@ pub const MISSING_FIELD: &str = "9012";
 pub const TOO_LONG: &str = "9013";
 /// A value is not of its field's form.
 pub const WRONG_FORM: &str = "9014";
-/// The card was refused when its key was to be made.
-pub const CARD_REFUSED: &str = "9101";
-/// Not enough money or credit: trying again later may help.
-pub const SHORT_OF_FUNDS: &str = "9115";
+/// The card's number is wrong, or its issuer refuses it.
+pub const WRONG_NUMBER: &str = "2011";
+/// The card's expiry is wrong.
+pub const WRONG_EXPIRY: &str = "2015";
+/// The first digits of the PIN are wrong.
+pub const WRONG_PIN: &str = "2041";
+/// The card is somebody else's.
+pub const OTHER_HOLDER: &str = "2044";
+/// Not enough money or credit: trying again later may help. An assumption.
+pub const SHORT_OF_FUNDS: &str = "2003";
 /// Stolen or lost: trying again never helps.
-pub const STOLEN_CARD: &str = "9121";
-/// The billing key is not known.
+pub const STOLEN_CARD: &str = "1071";
+/// The CPID is not known. An assumption.
+pub const UNKNOWN_CPID: &str = "9101";
+/// BILLTYPE does not fit the contract.
+pub const WRONG_BILL_TYPE: &str = "9103";
+/// PRODUCTTYPE or TAXFREECD is not in the contract. An assumption.
+pub const NOT_IN_CONTRACT: &str = "9104";
+/// The billing key is not known to this CPID. An assumption.
 pub const UNKNOWN_AUTOKEY: &str = "9131";
 /// More was to be cancelled than is left.
 pub const ABOVE_THE_REST: &str = "9201";
@@ -53,7 +66,7 @@ pub const OTHER_TOKEN: &str = "9303";
 pub const WRONG_HASH: &str = "9401";
 /// The window has done its one payment, or was never opened.
 pub const WINDOW_CLOSED: &str = "9402";
-/// The gateway failed; also what a scripted decline says unless told otherwise.
+/// The gateway failed, and nobody knows how far it came.
 pub const SYSTEM_ERROR: &str = "9999";
 
 /// Refuses a wrong authentication key.
@@ -66,13 +79,6 @@ pub fn key_of_another() -> Refusal {
     Refusal::new(FAIL, "다른 가맹점 ID(CPID)의 연동키(Authorization)입니다.")
 }
 
-/// No contract has this CPID.
-pub const UNKNOWN_CPID: &str = "9101";
-/// BILLTYPE is not that of the contract.
-pub const OTHER_BILL_TYPE: &str = "9103";
-/// PRODUCTTYPE or TAXFREECD is not in the contract.
-pub const NOT_IN_CONTRACT: &str = "9104";
-
 /// Refuses a CPID that is not the sandbox's.
 pub fn unknown_cpid() -> Refusal {
     Refusal::new(UNKNOWN_CPID, "등록되지 않은 가맹점 ID(CPID)입니다.")
@@ -81,7 +87,7 @@ pub fn unknown_cpid() -> Refusal {
 /// Refuses a BILLTYPE that is not the contract's.
 pub fn other_bill_type(right: &str) -> Refusal {
     let message = format!("계약과 다른 BILLTYPE입니다. 이 계약은 {right}입니다.");
-    Refusal::new(OTHER_BILL_TYPE, message)
+    Refusal::new(WRONG_BILL_TYPE, message)
 }
 
 /// Refuses a value that the contract does not have.
@@ -105,8 +111,8 @@ pub fn stolen_card() -> Refusal {
 }
 
 /// Refuses card data at registration.
-pub fn card_refused(reason: &str) -> Refusal {
-    Refusal::new(CARD_REFUSED, format!("카드 등록이 거절되었습니다: {reason}"))
+pub fn card_refused(code: &str, reason: &str) -> Refusal {
+    Refusal::new(code, format!("카드 등록이 거절되었습니다: {reason}"))
 }
 
 /// Refuses because the sandbox could not keep what it had to.

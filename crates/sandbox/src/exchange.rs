@@ -60,7 +60,7 @@ async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Respon
     let seen = wire::peek(body);
     let step = step_of(&seen);
     note(sandbox, step, headers, body);
-    let fault = lock(&sandbox.faults).take(step);
+    let fault = lock(&sandbox.faults).take(step, seen.get("ORDERNO"));
     if let Some(answer) = deliver::before(fault.as_ref(), step).await {
         return answer;
     }
@@ -74,6 +74,9 @@ async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Respon
     let mut answer = done.answer;
     let result = answer.get("RESULTCODE").and_then(|code| code.as_str()).unwrap_or_default();
     tracing::info!(step = step.name(), order_no = seen.get("ORDERNO"), result, "step 2 answered");
+    if let Some(auth_no) = fault.as_ref().map(Fault::auth_no).filter(|no| !no.is_empty()) {
+        answer.insert("AUTHNO".to_owned(), auth_no.into());
+    }
     answer.insert("TOKEN".to_owned(), wire::header_text(headers, "token").into());
     if done.answer_lost {
         deliver::no_answer()

@@ -42,7 +42,8 @@ enum Target {
 /// What goes wrong. "Done" means that the request was carried out and is in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Refused with `code` and `message`; not done, and a charge so refused is counted.
+    /// Refused with `code` and `message`, and with AUTHNO when there is an `authNo`; not done, and a
+    /// charge so refused is counted.
     Decline,
     /// Waits `delayMs`, then goes on as usual, even if the caller has left by then.
     DelayBefore,
@@ -108,7 +109,7 @@ const KINDS: [(&str, Kind); 20] = [
     ("half_close", Kind::HalfClose),
 ];
 
-/// One fault, waiting for its request.
+/// One fault, waiting for its request: any of the step, or one whose ORDERNO begins so.
 #[derive(Clone, Debug)]
 pub struct Fault {
     on: Target,
@@ -117,6 +118,8 @@ pub struct Fault {
     times: u64,
     code: String,
     message: String,
+    order_no: String,
+    auth_no: String,
     /// For the two delays, in milliseconds.
     pub delay_ms: u64,
     /// For the two status kinds.
@@ -183,6 +186,17 @@ impl Fault {
         (self.kind == Kind::Decline).then(|| Refusal::new(&*self.code, &*self.message))
     }
 
+    /// The AUTHNO that a `decline` answers with, empty when it has none.
+    pub fn auth_no(&self) -> &str {
+        &self.auth_no
+    }
+
+    /// Whether it strikes the request for this order.
+    fn fits(&self, step: Step, order_no: &str) -> bool {
+        let on_step = [Target::Any, Target::Only(step)].contains(&self.on);
+        on_step && order_no.starts_with(&self.order_no)
+    }
+
     /// The address a `bad_return_url` answers with.
     pub fn return_url(&self) -> &str {
         &self.url
@@ -212,8 +226,10 @@ impl Fault {
             on,
             kind,
             times: number(fields, "times", 1, 1..=MAX_TIMES)?,
-            code: text(fields, "code", codes::SYSTEM_ERROR)?,
+            code: text(fields, "code", codes::SHORT_OF_FUNDS)?,
             message: text(fields, "message", "샌드박스에서 지정한 거절입니다.")?,
+            order_no: text(fields, "orderNo", "")?,
+            auth_no: text(fields, "authNo", "")?,
             delay_ms: number(fields, "delayMs", 0, 0..=MAX_DELAY_MS)?,
             status: u16::try_from(status).unwrap_or(500),
             url: text(fields, "url", "https://api.kiwoompay.co.kr.example.com/pay/process")?,
@@ -224,6 +240,11 @@ impl Fault {
     pub fn shown(&self) -> Value {
         let on = self.on.name();
         let mut shown = json!({ "on": on, "kind": self.kind.name(), "times": self.times });
+        for (name, value) in [("orderNo", &self.order_no), ("authNo", &self.auth_no)] {
+            if !value.is_empty() {
+                shown[name] = json!(value);
+            }
+        }
         match self.kind {
             Kind::Decline => {
                 shown["code"] = json!(self.code);
@@ -240,9 +261,8 @@ impl Fault {
 
 impl Faults {
     /// The fault of this request, if one waits for it; from then on it waits for one request less.
-    pub fn take(&mut self, step: Step) -> Option<Fault> {
-        let fits = |fault: &Fault| [Target::Any, Target::Only(step)].contains(&fault.on);
-        let index = self.0.iter().position(fits)?;
+    pub fn take(&mut self, step: Step, order_no: &str) -> Option<Fault> {
+        let index = self.0.iter().position(|fault| fault.fits(step, order_no))?;
         let waiting = self.0.get_mut(index)?;
         waiting.times -= 1;
         if waiting.times == 0 { self.0.remove(index) } else { Some(waiting.clone()) }

@@ -37,7 +37,7 @@ pub async fn answer(
     body: Bytes,
 ) -> Response {
     lock(&sandbox.calls).count(Step::Hash);
-    let fault = lock(&sandbox.faults).take(Step::Hash);
+    let fault = lock(&sandbox.faults).take(Step::Hash, "");
     if let Some(answer) = deliver::before(fault.as_ref(), Step::Hash).await {
         return answer;
     }

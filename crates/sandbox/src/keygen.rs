@@ -85,13 +85,13 @@ fn auto_key(generated: &str) -> String {
 }
 
 fn check_card(request: &Fields) -> Result<(), Refusal> {
-    let refuse = |reason| Err(codes::card_refused(reason));
+    let refuse = |code, reason| Err(codes::card_refused(code, reason));
     let number = request.get("CARDNO");
     if !(13..=19).contains(&number.len()) || !is_digits(number) || !passes_luhn(number) {
-        return refuse("카드번호가 올바르지 않습니다.");
+        return refuse(codes::WRONG_NUMBER, "카드번호가 올바르지 않습니다.");
     }
     if !is_month(request.get("EXPIREDT")) {
-        return refuse("유효기간(YYYYMM)이 올바르지 않습니다.");
+        return refuse(codes::WRONG_EXPIRY, "유효기간(YYYYMM)이 올바르지 않습니다.");
     }
     let required = AUTHENTICATED.contains(&request.get("BILLTYPE"));
     let (holder, pin) = (request.get("CARDAUTH"), request.get("CARDPASSWORD"));
@@ -100,11 +100,13 @@ fn check_card(request: &Fields) -> Result<(), Refusal> {
         return Err(Refusal::new(codes::WRONG_FORM, message));
     }
     if !(is_holder(holder) || holder.is_empty() && !required) {
-        return refuse("생년월일 또는 사업자번호(CARDAUTH)가 올바르지 않습니다.");
+        let reason = "생년월일 또는 사업자번호(CARDAUTH)가 올바르지 않습니다.";
+        return refuse(codes::OTHER_HOLDER, reason);
     }
     let is_pin = pin.len() == 2 && is_digits(pin);
     if !(is_pin || pin.is_empty() && !required) {
-        return refuse("비밀번호 앞 두 자리(CARDPASSWORD)가 올바르지 않습니다.");
+        let reason = "비밀번호 앞 두 자리(CARDPASSWORD)가 올바르지 않습니다.";
+        return refuse(codes::WRONG_PIN, reason);
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ fn queue(
         Some(Mishap::Negative) => set(&mut values, "AMOUNT", |amount| format!("-{amount}")),
         Some(Mishap::OtherKind(word)) => set(&mut values, "PAYMETHOD", |_| word.clone()),
         Some(Mishap::Failed) => {
-            let said = [("RESULTCODE", "9115"), ("ERRORMESSAGE", "한도초과")];
+            let said = [("RESULTCODE", "2003"), ("ERRORMESSAGE", "한도초과")];
             values.retain(|(name, _)| name != "AUTHNO");
             values.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
         }

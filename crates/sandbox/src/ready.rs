@@ -40,7 +40,7 @@ pub async fn step_one(
     body: Bytes,
 ) -> Response {
     lock(&sandbox.calls).count(Step::Ready);
-    let fault = lock(&sandbox.faults).take(Step::Ready);
+    let fault = lock(&sandbox.faults).take(Step::Ready, "");
     if let Some(answer) = deliver::before(fault.as_ref(), Step::Ready).await {
         return answer;
     }

@@ -39,6 +39,7 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("POST", "/billing/register", Scope::Charge),
     ("GET", "/billing/keys", Scope::Read),
     ("DELETE", "/billing/key/{billingKey}", Scope::Charge),
+    ("POST", "/billing/key/{billingKey}/activate", Scope::Charge),
     ("POST", "/billing/subscribe", Scope::Charge),
     ("POST", "/billing/pay", Scope::Charge),
     ("GET", "/billing/payment/{id}", Scope::Read),

@@ -2,9 +2,9 @@
 
 use sqlx::postgres::{PgConnection, PgTransaction};
 
-use crate::billing::cards::decrypt;
+use crate::billing::cards::{decrypt, inactive};
 use crate::billing::renewals::leases::{self, Lease};
-use crate::billing::store::{self, ChargeTerms, Subscription};
+use crate::billing::store::{self, BillingKey, ChargeTerms, Subscription};
 use crate::billing::subscriptions::price_rises::{OnTheDay, settle_rise};
 use crate::context::Context;
 use crate::http::error::{ApiError, Code};
@@ -12,9 +12,9 @@ use crate::kiwoom::text::OrderNo;
 use crate::payments::charge::{self, Draft, Ready, Waiting};
 use crate::payments::store::{InitiatedBy, Payment, attempts, subscription_state};
 use crate::rules::ids::{PaymentId, SubscriptionId};
-use crate::rules::payment_state::{Obstacle, obstacle};
+use crate::rules::payment_state::{Obstacle, Outcome, Verdict, obstacle};
 use crate::rules::schedule::Period;
-use crate::rules::subscription_state::{Due, Status};
+use crate::rules::subscription_state::{Attempt, Due, Status};
 use crate::storage::vault::VaultError;
 
 /// Who wants the period charged.
@@ -41,6 +41,8 @@ pub enum NotCharged {
     OtherKey,
     /// There is no such billing key.
     NoKey,
+    /// The card of its billing key was ended for good: no money is asked of it.
+    KeyInactive(Box<BillingKey>),
     /// The billing key cannot be read.
     Unreadable(VaultError),
     /// The schedule has the subscription no longer to itself.
@@ -97,6 +99,7 @@ impl From<NotCharged> for ApiError {
             | NotCharged::LeaseLost
             | NotCharged::Paused => Code::ChargeInProgress.into(),
             NotCharged::NoKey => Code::BillingKeyNotFound.into(),
+            NotCharged::KeyInactive(key) => inactive(&key),
             NotCharged::Unreadable(error) => error.into(),
             NotCharged::Charge(reason) => reason.into(),
             NotCharged::Database(error) => error.into(),
@@ -123,6 +126,7 @@ pub async fn charge_due(
     due_period(ctx, &mut db, &found, by).await?;
     drop(db);
     let key = store::find_key(&ctx.pool, found.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
+    let key = chargeable(key)?;
     let card = decrypt(ctx, key).await.map_err(NotCharged::Unreadable)?;
     let mut ready = Ready::new(ctx, by.into(), &card).await?;
     let tx = &mut ready.transaction;
@@ -133,13 +137,15 @@ pub async fn charge_due(
     let period = due_period(ctx, tx, &s, by).await?;
     let earlier = attempts(tx, id, period.start).await?;
     forbidden(&earlier)?;
-    if earlier.is_empty()
+    if is_first(&earlier)
         && let Some(reason) = settle_rise_of(ctx, tx, &mut s, period).await?
     {
         store::save_subscription(tx, &s).await?;
         ready.transaction.commit().await?;
         return Err(reason);
     }
+    let key = store::lock_key(tx, s.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
+    chargeable(key)?;
     // While the charge is under way there is no next moment.
     s.state.next_attempt_at = None;
     store::save_subscription(tx, &s).await?;
@@ -155,6 +161,45 @@ pub async fn charge_due(
         initiated_by: by.into(),
     };
     Ok(ready.charge(ctx, draft).await?)
+}
+
+/// The key, when its card was not ended for good.
+fn chargeable(key: BillingKey) -> Result<BillingKey, NotCharged> {
+    if key.is_active() { Ok(key) } else { Err(NotCharged::KeyInactive(Box::new(key))) }
+}
+
+/// Whether none of the attempts made for a period came as far as the customer's card.
+fn is_first(attempts: &[Payment]) -> bool {
+    attempts.iter().all(|attempt| attempt.merchant_setting.is_some())
+}
+
+/// A period that is due on a card that was ended for good: it is unpaid, as if the card had refused
+/// it, and no money is asked for.
+pub async fn leave_unpaid(ctx: &Context, lease: Lease, key: BillingKey) -> Result<(), NotCharged> {
+    let mut tx = ctx.begin().await?;
+    let by = By::Schedule(lease);
+    let mut s = lock(ctx, &mut tx, lease.id, by).await?;
+    let period = due_period(ctx, &mut tx, &s, by).await?;
+    let earlier = attempts(&mut tx, lease.id, period.start).await?;
+    forbidden(&earlier)?;
+    let now_key = store::lock_key(&mut tx, s.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
+    if now_key.id != key.id || now_key.is_active() {
+        return Err(NotCharged::OtherKey);
+    }
+    let nothing_to_ask =
+        is_first(&earlier) && settle_rise_of(ctx, &mut tx, &mut s, period).await?.is_some();
+    if !nothing_to_ask {
+        let refused = Outcome::Declined {
+            code: key.ended.code.unwrap_or_default(),
+            message: key.ended.message.unwrap_or_default(),
+            verdict: Verdict::Never,
+        };
+        let attempt = Attempt { period, by_merchant: false };
+        s.state = s.state.after(attempt, &refused, ctx.rules(), ctx.clock.now());
+        tracing::info!(id = %lease.id, "unpaid: its card was ended for good");
+    }
+    store::save_subscription(&mut tx, &s).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The first attempt for a period settles a price rise that was pending for it. Gives the reason when

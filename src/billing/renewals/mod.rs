@@ -8,7 +8,8 @@
 //! - approved: the schedule moves by one period
 //! - declined: `past_due`, retried on `RETRY_DAYS`; a hard decline or the last retry: `unpaid`
 //! - unknown: the period waits until somebody finds out
-//! - not sent: tried again five minutes later
+//! - not sent: tried again five minutes later; refused for the merchant's set-up: an hour later
+//! - a card that was ended for good: `unpaid`, without a call
 //! - several periods missed: the latest one only, never a burst
 
 pub(crate) mod charge_due;
@@ -17,7 +18,7 @@ mod leases;
 use chrono::Duration;
 use futures::{StreamExt, stream};
 
-use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, postpone};
+use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, leave_unpaid, postpone};
 use crate::billing::store;
 use crate::context::Context;
 use crate::payments::charge;
@@ -66,8 +67,12 @@ async fn renew(ctx: &Context, lease: Lease) {
 
 async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let id = lease.id;
-    match charge_due(ctx, id, PaymentId::new(), By::Schedule(lease)).await {
-        Ok(_) => Ok(()),
+    let charged = match charge_due(ctx, id, PaymentId::new(), By::Schedule(lease)).await {
+        Err(NotCharged::KeyInactive(key)) => leave_unpaid(ctx, lease, *key).await,
+        charged => charged.map(drop),
+    };
+    match charged {
+        Ok(()) => Ok(()),
         Err(NotCharged::LeaseLost) => {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
@@ -96,7 +101,8 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             | NotCharged::NotDue
             | NotCharged::Forbidden(_)
             | NotCharged::OtherKey
-            | NotCharged::NoKey,
+            | NotCharged::NoKey
+            | NotCharged::KeyInactive(_),
         ) => reschedule(ctx, lease).await,
     }
 }

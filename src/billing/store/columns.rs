@@ -5,7 +5,8 @@
 macro_rules! billing_key_columns {
     () => {
         "id, customer_id, customer_name, customer_email, autokey, data_key, card_company_code, \
-         card_number_masked, status, created_at, card_expires, cpid"
+         card_number_masked, status, created_at, card_expires, cpid, inactive_at, inactive_code, \
+         inactive_message"
     };
 }
 

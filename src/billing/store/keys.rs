@@ -9,7 +9,7 @@ use crate::http::answer::Paging;
 use crate::rules::ids::BillingKeyId;
 use crate::storage::vault::Sealed;
 
-/// Whether a billing key may be charged.
+/// Whether a billing key was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum KeyStatus {
@@ -17,14 +17,17 @@ pub enum KeyStatus {
     Deleted,
 }
 
-impl KeyStatus {
-    /// As it is stored and shown.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Deleted => "deleted",
-        }
-    }
+/// When and why its card was ended for good, while it is.
+#[derive(Clone, Debug, Default, sqlx::FromRow)]
+pub struct Ended {
+    #[sqlx(rename = "inactive_at")]
+    pub since: Option<DateTime<Utc>>,
+    /// RESULTCODE of the refusal.
+    #[sqlx(rename = "inactive_code")]
+    pub code: Option<String>,
+    /// ERRORMESSAGE.
+    #[sqlx(rename = "inactive_message")]
+    pub message: Option<String>,
 }
 
 /// A row of `billing_keys`.
@@ -42,12 +45,23 @@ pub struct BillingKey {
     pub created_at: DateTime<Utc>,
     pub card_expires: Option<NaiveDate>,
     pub cpid: Option<String>,
+    #[sqlx(flatten)]
+    pub ended: Ended,
 }
 
 impl BillingKey {
     /// Whether it may be charged.
     pub fn is_active(&self) -> bool {
-        self.status == KeyStatus::Active
+        self.status_name() == "active"
+    }
+
+    /// As it is shown.
+    pub fn status_name(&self) -> &'static str {
+        match self.status {
+            KeyStatus::Deleted => "deleted",
+            KeyStatus::Active if self.ended.since.is_some() => "inactive",
+            KeyStatus::Active => "active",
+        }
     }
 }
 
@@ -108,16 +122,21 @@ pub async fn find_keys_by_card(
     query.bind(customer_id).bind(card_number_masked).fetch_all(db).await
 }
 
+/// Each status that keys are listed by, as a condition on their columns.
+pub const KEY_STATUSES: &[(&str, &str)] = &[
+    ("active", "status = 'active' and inactive_at is null"),
+    ("inactive", "status = 'active' and inactive_at is not null"),
+];
+
 pub async fn list_keys(
     pool: &PgPool,
     customer_id: Option<&str>,
+    condition: &'static str,
     paging: Paging,
 ) -> sqlx::Result<Vec<BillingKey>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
-        "select ",
-        billing_key_columns!(),
-        " from billing_keys where status = 'active'"
-    ));
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new(concat!("select ", billing_key_columns!(), " from billing_keys where "));
+    sql.push(condition);
     if let Some(customer) = customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }
@@ -126,6 +145,19 @@ pub async fn list_keys(
     }
     sql.push(" order by id desc limit ").push_bind(paging.fetch());
     sql.build_query_as().fetch_all(pool).await
+}
+
+/// Takes back that the key's card was ended. `None` when there is no such key.
+pub async fn activate_key(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+) -> sqlx::Result<Option<BillingKey>> {
+    let query = sqlx::query_as(concat!(
+        "update billing_keys set inactive_at = null, inactive_code = null, inactive_message = null
+         where id = $1 returning ",
+        billing_key_columns!()
+    ));
+    query.bind(id).fetch_optional(db).await
 }
 
 /// What became of the wish to delete a key.
@@ -157,7 +189,7 @@ pub async fn delete_key(
     if used.bind(id).fetch_one(&mut *db).await? {
         return Ok(Deleted::InUse);
     }
-    if !key.is_active() {
+    if key.status == KeyStatus::Deleted {
         return Ok(Deleted::Done(key));
     }
     let query = sqlx::query_as(concat!(

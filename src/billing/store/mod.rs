@@ -67,9 +67,10 @@ impl Subscription {
     }
 
     /// The terms of a charge, given the attempts already made for its period, newest first: a retry
-    /// asks for what the first attempt asked for, whatever was changed since.
+    /// asks for what the first attempt asked for, whatever was changed since. One that was refused for
+    /// the merchant's set-up asked no customer for anything: what is changed since may mend it.
     pub fn terms<'a>(&'a self, earlier: &'a [Payment]) -> ChargeTerms<'a> {
-        match earlier.last() {
+        match earlier.iter().rev().find(|attempt| attempt.merchant_setting.is_none()) {
             Some(first) => ChargeTerms {
                 amount: first.amount,
                 tax_free_amount: first.tax_free_amount,
@@ -196,6 +197,8 @@ pub async fn list_subscriptions(
     if filter.billed_only {
         sql.push(" and (status in ('active', 'past_due')");
         sql.push(" or status = 'paused' and resume_on is not null)");
+        sql.push(" and exists (select from billing_keys where id = billing_key_id");
+        sql.push(" and inactive_at is null)");
     }
     if let Some(id) = filter.id {
         sql.push(" and id = ").push_bind(id);

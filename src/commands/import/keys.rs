@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 
-use crate::billing::store::{self, BillingKey, KeyStatus};
+use crate::billing::store::{self, BillingKey, Ended, KeyStatus};
 use crate::commands::import::{Importer, Refusal};
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::kiwoom::card::CardNumber;
@@ -136,6 +136,7 @@ pub(super) async fn take(
         created_at: importer.clock.now(),
         card_expires: None,
         cpid: Some(importer.contract.cpid.clone()),
+        ended: Ended::default(),
     };
     store::insert_key(db, &key).await?;
     let told = [Some(key.customer_id.as_str()), reference];

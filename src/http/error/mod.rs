@@ -46,6 +46,11 @@ pub struct ApiError {
     text: Option<Box<Text>>,
 }
 
+/// Marks an answer to a request that came to nothing: the same request again begins anew, under
+/// another id.
+#[derive(Clone, Copy, Debug)]
+pub struct BeginsAnew;
+
 impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
         let retry_after_secs = match code {
@@ -134,6 +139,9 @@ impl ApiError {
             },
         };
         let mut response = (status, Json(body)).into_response();
+        if self.code == Code::MerchantSetting {
+            response.extensions_mut().insert(BeginsAnew);
+        }
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }

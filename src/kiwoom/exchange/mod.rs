@@ -1,5 +1,6 @@
 //! The only place that talks HTTP to KiwoomPay. One try of step 2, ever.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -7,11 +8,13 @@ use reqwest::{Client, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Position, Url};
 
-use crate::kiwoom::codes;
+use crate::kiwoom::client::KEYGEN;
+use crate::kiwoom::codes::{Codes, Refusal, SUCCESS};
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::wire::{Answer, Fields};
 use crate::rules::contract::Contract;
+use crate::rules::payment_state::Meaning;
 
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
 const TOKEN: HeaderName = HeaderName::from_static("token");
@@ -22,6 +25,8 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 const MAX_RETURN_URL_BYTES: usize = 2048;
 /// A longer RESULTCODE is not one; the known ones have four characters.
 const MAX_CODE_BYTES: usize = 32;
+/// What only a call has in its answer that was carried out.
+const SIGNS_OF_MONEY: [&str; 3] = ["AUTHNO", "DAOUTRX", "CANCELDATE"];
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
 const READY_PAUSE: Duration = Duration::from_millis(200);
@@ -51,10 +56,15 @@ pub(super) struct Exchange {
     ready_client: Client,
     send_client: Client,
     timeout: Duration,
+    codes: Arc<Codes>,
 }
 
 impl Exchange {
-    pub(super) fn new(base_url: Url, timeout: Duration) -> reqwest::Result<Self> {
+    pub(super) fn new(
+        base_url: Url,
+        timeout: Duration,
+        codes: Arc<Codes>,
+    ) -> reqwest::Result<Self> {
         // The client must not send anything twice by itself: no redirects, no retries. Step 2 also
         // reuses no idle connection, because a server closing one looks like a lost answer.
         let builder = || {
@@ -71,6 +81,7 @@ impl Exchange {
             ready_client: builder().build()?,
             send_client: builder().pool_max_idle_per_host(0).build()?,
             timeout,
+            codes,
         })
     }
 
@@ -78,8 +89,9 @@ impl Exchange {
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
         let answer = self.ask("/pay/ready", &turn.contract().auth_key, fields).await?;
         match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
-            (_, _, Some((code, message))) if code != codes::SUCCESS => {
-                Err(GatewayError::ReadyRefused { code, message })
+            (_, _, Some((code, message))) if code != SUCCESS => {
+                let setting = self.codes.setting(&code);
+                Err(GatewayError::ReadyRefused { code, message, setting })
             }
             (Some(url), Some(token), _) => {
                 let return_url = self.pinned(&url).ok_or_else(|| {
@@ -144,6 +156,7 @@ impl Exchange {
         ticket: Ticket,
         fields: &Fields,
     ) -> Result<Answer, GatewayError> {
+        let moves_money = ticket.method() != KEYGEN;
         let mut headers = headers(&ticket.contract().auth_key)?;
         let token = HeaderValue::from_str(&ticket.token);
         let token =
@@ -158,7 +171,7 @@ impl Exchange {
             }
         })?;
         let answer = read_answer(response).await.map_err(GatewayError::Unknown)?;
-        judge(answer, &ticket.token)
+        judge(answer, &ticket.token, moves_money, &self.codes)
     }
 
     /// RETURNURL comes from the network and the key is sent to it: the base's own origin, or over
@@ -189,16 +202,32 @@ fn headers(key: &SecretString) -> Result<HeaderMap, GatewayError> {
     Ok(HeaderMap::from_iter([(AUTHORIZATION, key), (CONTENT_TYPE, content_type)]))
 }
 
-/// A well-formed no is `Refused`; a yes or no for another token, or without a code, is `Unknown`.
-pub(super) fn judge(answer: Answer, token: &str) -> Result<Answer, GatewayError> {
+/// A well-formed no is `Refused`, unless its code says that the call may have been carried out; a yes
+/// or no for another token, or without a code, is `Unknown`.
+pub(super) fn judge(
+    answer: Answer,
+    token: &str,
+    moves_money: bool,
+    codes: &Codes,
+) -> Result<Answer, GatewayError> {
     let unknown = |reason: &str| Err(GatewayError::Unknown(reason.to_owned()));
     match (answer.get("TOKEN"), answer.result()) {
         (Some(other), _) if other != token => unknown("the answer has another TOKEN"),
         (_, None) => unknown("the answer has no RESULTCODE"),
         (_, Some((code, _))) if !is_code(&code) => unknown("the answer's RESULTCODE is malformed"),
-        (None, Some((code, _))) if code == codes::SUCCESS => unknown("the answer has no TOKEN"),
-        (_, Some((code, _))) if code == codes::SUCCESS => Ok(answer),
-        (_, Some((code, message))) => Err(GatewayError::Refused { code, message }),
+        (None, Some((code, _))) if code == SUCCESS => unknown("the answer has no TOKEN"),
+        (_, Some((code, _))) if code == SUCCESS => Ok(answer),
+        (_, Some((code, message))) => {
+            let has_sign = SIGNS_OF_MONEY.iter().any(|name| answer.get(name).is_some());
+            let is_doubtful = moves_money && (has_sign || message.is_empty());
+            match codes.meaning(Refusal { code: &code, is_doubtful }) {
+                Meaning::Unknown => unknown(&format!("refused with {code}")),
+                Meaning::Refused(verdict) => {
+                    let setting = codes.setting(&code);
+                    Err(GatewayError::Refused { code, message, verdict, setting })
+                }
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn exchange(base: &str) -> Exchange {
     let url = Url::parse(base).unwrap();
-    Exchange::new(url, Duration::from_secs(1)).unwrap()
+    Exchange::new(url, Duration::from_secs(1), Arc::new(Codes::default())).unwrap()
 }
 
 /// What the protocol allows of a gateway at `https://apitest.kiwoompay.co.kr`.
@@ -143,14 +143,43 @@ fn with_a_sandbox_it_stays_on_this_machine() {
 fn a_result_code_that_is_none_decides_nothing() {
     let said = |code: &str| {
         let body = serde_json::json!({"RESULTCODE": code, "ERRORMESSAGE": "a\nb\0c", "TOKEN": "t"});
-        judge(Answer::parse(body.to_string().as_bytes(), None).unwrap(), "t")
+        let answer = Answer::parse(body.to_string().as_bytes(), None).unwrap();
+        judge(answer, "t", true, &Codes::default())
     };
     assert!(said("0000").is_ok());
-    for code in ["9115", "FAIL,FAIL"] {
-        let message = "a\u{fffd}b\u{fffd}c".to_owned();
-        assert_eq!(said(code).unwrap_err(), GatewayError::Refused { code: code.into(), message });
+    for code in ["2003", "FAIL,FAIL"] {
+        let Err(GatewayError::Refused { code: read, message, .. }) = said(code) else {
+            panic!("{code}");
+        };
+        assert_eq!((&*read, &*message), (code, "a\u{fffd}b\u{fffd}c"));
     }
-    for none in ["00\n00", "00\u{0}00", "9115\u{1b}[2J", "거절", "a b", &"9".repeat(33)] {
+    for none in ["00\n00", "00\u{0}00", "2003\u{1b}[2J", "거절", "a b", &"9".repeat(33)] {
         assert!(matches!(said(none), Err(GatewayError::Unknown(_))), "{none:?}");
     }
+}
+
+#[test]
+fn a_refusal_that_may_have_moved_money_is_unknown() {
+    let said = |more: serde_json::Value, moves_money: bool| {
+        let mut body =
+            serde_json::json!({"RESULTCODE": "2003", "ERRORMESSAGE": "no", "TOKEN": "t"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = Answer::parse(body.to_string().as_bytes(), None).unwrap();
+        judge(answer, "t", moves_money, &Codes::default()).unwrap_err()
+    };
+    let unknown = |error: &GatewayError| matches!(error, GatewayError::Unknown(_));
+    for more in [
+        serde_json::json!({"AUTHNO": "40091184"}),
+        serde_json::json!({"DAOUTRX": "cMP1"}),
+        serde_json::json!({"CANCELDATE": "20270310120000"}),
+        serde_json::json!({"ERRORMESSAGE": " "}),
+        serde_json::json!({"RESULTCODE": "9999"}),
+    ] {
+        assert!(unknown(&said(more.clone(), true)), "{more}");
+    }
+    assert!(!unknown(&said(serde_json::json!({"AUTHNO": ""}), true)));
+    assert!(!unknown(&said(serde_json::json!({"ERRORMESSAGE": ""}), false)), "moves no money");
+    assert!(unknown(&said(serde_json::json!({"RESULTCODE": "9999"}), false)));
+    let listed = serde_json::json!({"RESULTCODE": "1071", "ERRORMESSAGE": ""});
+    assert!(!unknown(&said(listed, true)), "known by itself");
 }

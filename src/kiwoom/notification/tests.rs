@@ -37,8 +37,8 @@ fn results_have_two_spellings_and_cancellations_their_own_names() {
     };
     assert_eq!(read("RESULTCODE=0000").event, Event::Paid { amount: 1 });
     assert_eq!(read("RES_CD=0000").event, Event::Paid { amount: 1 });
-    let failed = Event::Failed { code: "9115".into(), message: "no".into(), amount: Some(1) };
-    assert_eq!(read("RES_CD=9115&RES_MSG=no").event, failed);
+    let failed = Event::Failed { code: "2003".into(), message: "no".into(), amount: Some(1) };
+    assert_eq!(read("RES_CD=2003&RES_MSG=no").event, failed);
     let canceled = read("PAYMETHOD=KAKAOCANCEL&CANCELDATE=20260205101112");
     assert_eq!(
         (canceled.event, canceled.method.as_str()),

@@ -8,6 +8,7 @@
 //! When a process dies in the middle, the next request with the key finds by that id what was
 //! done, and answers from it instead of doing it again.
 
+mod end;
 mod scope;
 
 use std::convert::Infallible;
@@ -25,11 +26,12 @@ use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use end::{End, finish};
 use scope::Scope;
 
 use crate::access::actor::Actor;
 use crate::context::{AppState, Context};
-use crate::http::error::{ApiError, Code};
+use crate::http::error::{ApiError, BeginsAnew, Code};
 use crate::payments::recovery;
 use crate::storage::live_processes;
 
@@ -43,8 +45,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_RUN_SECS: f64 = 600.0;
 /// Says that an answer is that of an earlier request with the key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// A sender that never lives: numbers of processes begin at 1.
-const NO_SENDER: i32 = 0;
 
 /// The id for what a request makes.
 #[derive(Clone, Copy, Debug)]
@@ -146,15 +146,21 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
     let kept = answered
         && !parts.status.is_server_error()
         && !parts.headers.contains_key(header::RETRY_AFTER);
-    let answer = kept.then(|| (parts.status, bytes.clone()));
+    let end = if kept {
+        End::Answered(parts.status, bytes.clone())
+    } else if parts.extensions.get::<BeginsAnew>().is_some() {
+        End::CameToNothing
+    } else {
+        End::GivenUp
+    };
     let pool = ctx.pool.clone();
-    if let Err(error) = finish(&pool, claim, answer.as_ref()).await {
+    if let Err(error) = finish(&pool, claim, &end).await {
         tracing::warn!(%error, "answer to an Idempotency-Key not stored yet");
         // Not in the caller's time: the database is away, and the answer is known.
         ctx.tasks.spawn(async move {
             for _ in 0..60 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                if finish(&pool, claim, answer.as_ref()).await.is_ok() {
+                if finish(&pool, claim, &end).await.is_ok() {
                     return;
                 }
             }
@@ -236,37 +242,6 @@ async fn ask_again(ctx: &Context, id: Uuid) -> sqlx::Result<Option<Claim>> {
          where id = $1 and status = 202 returning id, started_at",
     );
     query.bind(id).bind(ctx.instance.number()).fetch_optional(&ctx.pool).await
-}
-
-/// Stores the answer. Without one the claim is given up, and the next request with the key goes on
-/// from what this one did: a key that were free again would have it done a second time.
-async fn finish(
-    pool: &PgPool,
-    claim: Claim,
-    answer: Option<&(StatusCode, Bytes)>,
-) -> sqlx::Result<()> {
-    let query = match answer {
-        Some((status, body)) => {
-            let query = sqlx::query(
-                "update idempotency_keys set status = $3, body = $4
-                 where id = $1 and started_at = $2 and status is null",
-            );
-            let query = query.bind(claim.id).bind(claim.started_at);
-            query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(&**body)
-        }
-        None => {
-            let query = sqlx::query(
-                "update idempotency_keys set sender = $3
-                 where id = $1 and started_at = $2 and status is null",
-            );
-            query.bind(claim.id).bind(claim.started_at).bind(NO_SENDER)
-        }
-    };
-    let done = query.execute(pool).await?;
-    if done.rows_affected() == 0 {
-        tracing::warn!(id = %claim.id, "a request was taken over: its second answer is kept");
-    }
-    Ok(())
 }
 
 fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {

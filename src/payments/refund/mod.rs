@@ -242,7 +242,7 @@ fn outcome_of(
             let refunded_at = canceled_at.unwrap_or_else(|| ctx.clock.now());
             (RefundOutcome::Refunded { transaction_id, refunded_at }, None)
         }
-        Err(GatewayError::Refused { code, message }) => {
+        Err(GatewayError::Refused { code, message, .. }) => {
             (RefundOutcome::Declined { code, message }, None)
         }
         Err(error @ GatewayError::Unknown(_)) => (RefundOutcome::Unknown, Some(error)),

@@ -8,7 +8,8 @@ macro_rules! payment_columns {
         "id, order_no, kind, state, amount, tax_free_amount, refunded_amount, refunding_amount, \
          product_name, customer_id, billing_key_id, subscription_id, period_start, period_end, \
          initiated_by, method, transaction_id, auth_number, failure_code, failure_message, \
-         created_at, approved_at, settled_at, late, order_id, unexpected, cpid, earlier_cpids, \
+         merchant_setting, created_at, approved_at, settled_at, late, order_id, unexpected, cpid, \
+         earlier_cpids, \
          coalesce(state = 'sending' and call_ends_by < now(), false) as overdue"
     };
 }

@@ -3,6 +3,7 @@
 pub(crate) mod columns;
 pub(crate) mod intents;
 mod lists;
+pub mod merchant_settings;
 pub mod subscription_state;
 pub mod terms;
 
@@ -77,6 +78,8 @@ pub struct Payment {
     pub auth_number: Option<String>,
     pub failure_code: Option<String>,
     pub failure_message: Option<String>,
+    #[serde(default)]
+    pub merchant_setting: Option<String>,
     pub created_at: DateTime<Utc>,
     pub approved_at: Option<DateTime<Utc>>,
     pub settled_at: Option<DateTime<Utc>>,

@@ -2,7 +2,8 @@
 //!
 //! Retries follow `RETRY_DAYS`, counted from the day of the period's first declined attempt. A hard
 //! decline is not retried. An unknown outcome makes its period wait; the next period is billed on
-//! its own day, because its money is another month's.
+//! its own day, because its money is another month's. A refusal that is our own mistake declines
+//! nothing: the period stays due.
 
 mod upcoming;
 
@@ -78,6 +79,8 @@ pub struct Attempt {
 
 /// After a call that was not sent, the next try.
 const NOT_SENT_PAUSE: Duration = Duration::minutes(5);
+/// After one that was refused for the merchant's set-up, until that may have been mended.
+const SETTING_PAUSE: Duration = Duration::hours(1);
 
 impl SubscriptionState {
     /// The current period.
@@ -163,11 +166,16 @@ impl SubscriptionState {
         if self.status == Status::Canceled {
             return next;
         }
-        if *outcome == Outcome::NotSent {
+        let came_to_nothing = match outcome {
+            Outcome::NotSent => Some(now + NOT_SENT_PAUSE),
+            Outcome::Declined { verdict: Verdict::OurMistake, .. } => Some(now + SETTING_PAUSE),
+            _ => None,
+        };
+        if let Some(again) = came_to_nothing {
             if self.period_start == attempt.period.start {
-                next.due_again(now + NOT_SENT_PAUSE);
+                next.due_again(again);
             }
-            next.next_attempt_at = Some(now + NOT_SENT_PAUSE);
+            next.next_attempt_at = Some(again);
             return next;
         }
         // A late answer about an earlier period does not touch the current one.
@@ -194,7 +202,7 @@ impl SubscriptionState {
         Self { next_attempt_at: self.next_attempt_at.map(later), ..self.clone() }
     }
 
-    /// The attempt of the current period was not sent. Taken for unknown meanwhile it may have ended
+    /// The attempt of the current period came to nothing. Taken for unknown meanwhile it may have ended
     /// the plan for the period, or begun the period: that is undone.
     fn due_again(&mut self, at: DateTime<Utc>) {
         match (self.status, self.retry_base) {

@@ -48,7 +48,7 @@ fn approved() -> Outcome {
 }
 
 fn declined(verdict: Verdict) -> Outcome {
-    Outcome::Declined { code: "9115".into(), message: String::new(), verdict }
+    Outcome::Declined { code: "2003".into(), message: String::new(), verdict }
 }
 
 fn ten(text: &str) -> DateTime<Utc> {
@@ -104,6 +104,30 @@ fn not_sent_is_tried_again_soon_and_counts_for_nothing() {
     let after = run(&active(), &Outcome::NotSent, ten("2026-12-15"));
     assert_eq!(after.next_attempt_at, Some(ten("2026-12-15") + NOT_SENT_PAUSE));
     assert_eq!((after.period(), after.status), (active().period(), Status::Active));
+}
+
+#[test]
+fn our_mistake_declines_nothing_and_uses_up_no_retry() {
+    let mistake = declined(Verdict::OurMistake);
+    let at = ten("2026-12-15");
+    let waits = run(&active(), &mistake, at);
+    let later = at + SETTING_PAUSE;
+    assert_eq!(waits, SubscriptionState { next_attempt_at: Some(later), ..active() });
+    assert_eq!(waits.due(&rules(), later), Due::Charge(run(&waits, &approved(), later).period()));
+
+    let past_due = run(&active(), &declined(Verdict::RetryLater), at);
+    let retry = ten("2026-12-16");
+    let waits = run(&past_due, &mistake, retry);
+    let later = Some(retry + SETTING_PAUSE);
+    assert_eq!(waits, SubscriptionState { next_attempt_at: later, ..past_due.clone() });
+    let next = run(&waits, &declined(Verdict::RetryLater), retry + SETTING_PAUSE);
+    assert_eq!((next.retry_attempt, next.retry_at), (2, Some(ten("2026-12-18"))));
+
+    // The caller's own try, long before the planned one.
+    let attempt = Attempt { period: past_due.period(), by_merchant: true };
+    let tried = past_due.after(attempt, &mistake, &rules(), at + Duration::hours(1));
+    assert_eq!(tried.retry_at, past_due.retry_at);
+    assert_eq!(tried.due(&rules(), at + Duration::hours(2)), Due::Nothing);
 }
 
 #[test]

@@ -13,7 +13,8 @@ grant usage on schema :"schema" to :"role";
 -- other rows (payments_are_kept, refunds_are_kept).
 grant select, insert, delete on payments to :"role";
 grant update (state, sender, method, transaction_id, auth_number, failure_code, failure_message,
-    resolve_reason, approved_at, settled_at, late, refunding_amount, refunded_amount, cpid)
+    merchant_setting, resolve_reason, approved_at, settled_at, late, refunding_amount,
+    refunded_amount, cpid)
     on payments to :"role";
 -- An order that is not paid yet may be opened again on other terms, never for another amount; of all
 -- other payments a trigger keeps these too (payments_terms_are_kept).
@@ -39,7 +40,8 @@ grant select on delivery_attempts to :"role";
 grant insert (event_id, millis, status, failure) on delivery_attempts to :"role";
 
 grant select, insert on billing_keys to :"role";
-grant update (status, deleted_at, expiry_noticed) on billing_keys to :"role";
+grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, inactive_message)
+    on billing_keys to :"role";
 
 -- Data keys are made at the first start, and wrapped anew at a start with a new secret. To replace
 -- them and to encrypt billing keys again is the operator's (`kiwoom-billing keys rotate`).
@@ -62,7 +64,7 @@ grant select, insert on notifications to :"role";
 grant update (verdict, copies, last_at) on notifications to :"role";
 
 grant select, insert on idempotency_keys to :"role";
-grant update (sender, started_at, status, body) on idempotency_keys to :"role";
+grant update (id, sender, started_at, status, body) on idempotency_keys to :"role";
 
 grant select on event_deliveries to :"role";
 grant insert (event_id, stream, position) on event_deliveries to :"role";

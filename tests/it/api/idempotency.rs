@@ -100,7 +100,7 @@ async fn refusals_are_answers_too() {
 async fn a_refusal_is_kept_even_when_the_reason_for_it_is_gone() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
-    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115"})).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "2003"})).await;
     let declined = keyed(&app, PAY, "order-1", &one_off(&key)).await;
     declined.fails(402, "payment_declined");
     assert_eq!(keyed(&app, PAY, "order-1", &one_off(&key)).await.text, declined.text);

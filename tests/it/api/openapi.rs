@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 39] = [
+const ROUTES: [(&str, &[&str]); 40] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -30,6 +30,7 @@ const ROUTES: [(&str, &[&str]); 39] = [
     ("/billing/forecast", &["get"]),
     ("/billing/keys", &["get"]),
     ("/billing/key/{billingKey}", &["delete"]),
+    ("/billing/key/{billingKey}/activate", &["post"]),
     ("/easypay/methods", &["get"]),
     ("/easypay/prepare", &["post"]),
     ("/easypay/status/{orderId}", &["get"]),

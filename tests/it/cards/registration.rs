@@ -80,8 +80,9 @@ async fn a_card_refused_by_the_gateway_is_402_with_its_words_and_leaves_no_key()
     let reply = app.post(REGISTER, &card("4000000000000002")).await;
     let expected = json!({
         "code": "card_refused", "message": "카드를 등록할 수 없습니다.",
+        "details": [{"field": "cardNumber", "reason": "카드사에 등록된 값과 다릅니다."}],
         "gateway": {
-            "resultCode": "9101", "message": "카드 등록이 거절되었습니다: 카드사 승인 거절",
+            "resultCode": "2011", "message": "카드 등록이 거절되었습니다: 카드사 승인 거절",
         },
     });
     assert_eq!(reply.error(402), expected);

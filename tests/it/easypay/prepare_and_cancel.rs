@@ -104,11 +104,11 @@ async fn an_order_that_waits_failed_or_expired_can_be_prepared_again() {
     });
     assert_eq!(steady(status(&app, "O-1").await), ready);
 
-    let failed = paid("O-1", "t1", 9900) + "&RES_CD=9115&RES_MSG=%C7%D1%B5%B5%C3%CA%B0%FA";
+    let failed = paid("O-1", "t1", 9900) + "&RES_CD=2003&RES_MSG=%C7%D1%B5%B5%C3%CA%B0%FA";
     answered(&tell(&app, &failed).await, 200);
     let mut expected = ready.clone();
     expected["status"] = json!("failed");
-    expected["failure"] = json!({"code": "9115", "message": "한도초과"});
+    expected["failure"] = json!({"code": "2003", "message": "한도초과"});
     assert_eq!(steady(status(&app, "O-1").await), expected);
     prepare(&app, "O-1").await;
     assert_eq!(steady(status(&app, "O-1").await), ready);

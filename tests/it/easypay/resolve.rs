@@ -31,7 +31,7 @@ async fn a_lost_notification_is_made_up_for_in_every_state_of_an_order() {
         let ledger = app.ledger().await;
         transactions.push(ledger.last().unwrap()["transactionId"].as_str().unwrap().to_owned());
     }
-    answered(&tell(&app, &(paid("FAILED", "t1", 9900) + "&RESULTCODE=9115")).await, 200);
+    answered(&tell(&app, &(paid("FAILED", "t1", 9900) + "&RESULTCODE=2003")).await, 200);
     app.post("/easypay/cancel", &json!({"orderId": "CLOSED"})).await.data(200);
     resolve(&app, "READY", &transactions[0]).await.data(200);
     app.advance_days(1).await;

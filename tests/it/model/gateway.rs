@@ -84,10 +84,13 @@ impl World {
     fn charge(&mut self, order: &str) -> Outcome {
         *self.gateway.calls.entry(order.to_owned()).or_default() += 1;
         if self.fault(15) {
-            let hard = self.rng.u8(..) < 40;
-            let verdict = if hard { Verdict::Never } else { Verdict::RetryLater };
-            self.counters.count(if hard { "hard decline" } else { "soft decline" });
-            return Outcome::Declined { code: "9115".into(), message: String::new(), verdict };
+            let (verdict, name) = match self.rng.u8(..) {
+                ..40 => (Verdict::Never, "hard decline"),
+                40..60 => (Verdict::OurMistake, "refused for our mistake"),
+                _ => (Verdict::RetryLater, "soft decline"),
+            };
+            self.counters.count(name);
+            return Outcome::Declined { code: "2003".into(), message: String::new(), verdict };
         }
         let transaction = format!("t{}", self.gateway.charges.len());
         self.gateway.charges.push((order.to_owned(), transaction.clone(), 0));

@@ -89,11 +89,11 @@ async fn a_second_transaction_is_kept_beside_the_order_and_one_of_another_order_
 async fn a_failed_try_is_no_end_of_the_order() {
     let app = TestApp::start().await;
     prepare(&app, "O-1").await;
-    let failed = paid("O-1", "t1", 9900) + "&RESULTCODE=9115&ERRORMESSAGE=%C7%D1%B5%B5%C3%CA%B0%FA";
+    let failed = paid("O-1", "t1", 9900) + "&RESULTCODE=2003&ERRORMESSAGE=%C7%D1%B5%B5%C3%CA%B0%FA";
     answered(&tell(&app, &failed).await, 200);
     let order_now = status(&app, "O-1").await;
     assert_eq!(order_now["status"], "failed");
-    assert_eq!(order_now["failure"], json!({"code": "9115", "message": "한도초과"}));
+    assert_eq!(order_now["failure"], json!({"code": "2003", "message": "한도초과"}));
     prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 200);
     assert_eq!(status(&app, "O-1").await["status"], "paid");

@@ -45,7 +45,7 @@ fn every_payment_is_read_as_it_was_meant() {
     for (name, method, auth) in cases {
         assert_eq!(read(name), expected(method, Event::Paid { amount: 9900 }, auth, at), "{name}");
     }
-    let (code, message) = ("9115".into(), "한도초과".into());
+    let (code, message) = ("2003".into(), "한도초과".into());
     let failed = Event::Failed { code, message, amount: Some(9900) };
     let read = read("samsungpay-failed.query");
     assert_eq!(read, expected("SAMSUNGPAY", failed, None, at));

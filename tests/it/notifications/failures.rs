@@ -20,10 +20,10 @@ async fn a_failure_notice_settles_no_card_charge() {
     let transaction = app.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
     let right = paid(order, &transaction, 9900).replace("KAKAOPAY", "CARD");
     for failure in [
-        right.clone() + "&RESULTCODE=9115&ERRORMESSAGE=no",
+        right.clone() + "&RESULTCODE=2003&ERRORMESSAGE=no",
         paid(order, "t9", 1).replace("KAKAOPAY", "CARD") + "&RES_CD=00",
-        paid(order, "", 9900).replace("KAKAOPAY", "CARD") + "&RES_CD=9121",
-        right.clone() + "&RESULTCODE=9115&AUTHNO=12345678",
+        paid(order, "", 9900).replace("KAKAOPAY", "CARD") + "&RES_CD=1071",
+        right.clone() + "&RESULTCODE=2003&AUTHNO=12345678",
     ] {
         answered(&tell(&app, &failure).await, 200);
         assert_eq!(app.get(&path).await.data(200), unknown, "{failure}");
@@ -76,19 +76,19 @@ async fn a_failure_of_an_order_with_an_approval_number_or_another_amount_is_a_co
     prepare(&app, "O-1").await;
     let ready = status(&app, "O-1").await;
     for failure in [
-        paid("O-1", "t1", 9900) + "&RESULTCODE=9115&AUTHNO=12345678",
-        paid("O-1", "t1", 1) + "&RESULTCODE=9115",
+        paid("O-1", "t1", 9900) + "&RESULTCODE=2003&AUTHNO=12345678",
+        paid("O-1", "t1", 1) + "&RESULTCODE=2003",
     ] {
         answered(&tell(&app, &failure).await, 409);
         assert_eq!(status(&app, "O-1").await, ready, "{failure}");
     }
     // The amount decides nothing here.
-    let plain = paid("O-1", "t1", 9900).replace("&AMOUNT=9900", "") + "&RESULTCODE=9115";
+    let plain = paid("O-1", "t1", 9900).replace("&AMOUNT=9900", "") + "&RESULTCODE=2003";
     answered(&tell(&app, &plain).await, 200);
     assert_eq!(status(&app, "O-1").await["status"], "failed");
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 200);
     let before = status(&app, "O-1").await;
-    let late = paid("O-1", "t1", 1) + "&RESULTCODE=9115";
+    let late = paid("O-1", "t1", 1) + "&RESULTCODE=2003";
     answered(&tell(&app, &late).await, 409);
     assert_eq!(status(&app, "O-1").await, before);
 }

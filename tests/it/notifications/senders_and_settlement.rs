@@ -205,7 +205,7 @@ async fn a_first_charge_that_was_unknown_makes_the_subscription_active() {
 async fn a_declined_charge_that_was_made_after_all_is_approved() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
-    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115"})).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "2003"})).await;
     let mut body = one_off(&key);
     body["orderId"] = json!("C-1");
     app.post("/billing/pay", &body).await.fails(402, "payment_declined");
@@ -214,7 +214,7 @@ async fn a_declined_charge_that_was_made_after_all_is_approved() {
     let payment = app.get("/billing/payment/C-1").await.data(200);
     let seen = (&payment["status"], &payment["method"], &payment["failure"]);
     assert_eq!(seen, (&json!("approved"), &json!("CARD"), &Value::Null));
-    let failed = told.clone() + "&RESULTCODE=9115";
+    let failed = told.clone() + "&RESULTCODE=2003";
     answered(&tell(&app, &failed).await, 409);
     assert_eq!(app.get("/billing/payment/C-1").await.data(200), payment);
 }
@@ -226,11 +226,11 @@ async fn a_failed_try_told_after_the_payment_changes_nothing() {
     answered(&tell(&app, &paid("O-1", "t2", 9900)).await, 200);
     let before = status(&app, "O-1").await;
     for id in ["t1", ""] {
-        let failed = paid("O-1", id, 9900) + "&RESULTCODE=9115";
+        let failed = paid("O-1", id, 9900) + "&RESULTCODE=2003";
         answered(&tell(&app, &failed).await, 200);
     }
     assert_eq!(status(&app, "O-1").await, before);
-    let same = paid("O-1", "t2", 9900) + "&RESULTCODE=9115";
+    let same = paid("O-1", "t2", 9900) + "&RESULTCODE=2003";
     answered(&tell(&app, &same).await, 409);
     assert_eq!(status(&app, "O-1").await, before);
 }

@@ -197,7 +197,7 @@ async fn a_declined_attempt_that_was_made_after_all_pays_no_period_twice() {
     let app = TestApp::start().await;
     let key = app.register("4111111111111111").await;
     let subscription = app.subscribe(&key, 15).await;
-    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115"})).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "2003"})).await;
     app.advance_days(40).await;
     let id = subscription["id"].as_str().unwrap();
     let list = format!("/billing/payments?subscriptionId={id}");

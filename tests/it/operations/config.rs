@@ -204,6 +204,28 @@ fn the_gateway_s_address_is_https_but_to_this_machine_in_development() {
     assert_eq!(lonely, [expected]);
 }
 
+#[test]
+fn every_wrong_line_of_the_codes_file_is_named_by_its_number_and_never_shown() {
+    const LINE: &str = "KIWOOM_CODES_FILE is wrong: it takes a file with lines such as `1031 = later` \
+        (later, never, our_mistake or unknown)";
+    let path = std::env::temp_dir().join(format!("kb-{}", uuid::Uuid::now_v7().simple()));
+    let file = [("KIWOOM_CODES_FILE", path.to_str().unwrap())];
+    let unreadable = format!("{LINE}; it cannot be read (No such file or directory (os error 2))");
+    assert_eq!(problems(&file), [unreadable]);
+    let text = "# our list\n1031 = later\n1032 = maybe\n\ns3cret\n0000 = never\n1031 = never\n\
+        1 = later = never\n= later\n\"a = never\n";
+    std::fs::write(&path, text).unwrap();
+    let none = |line: usize| format!("{LINE}; line {line} is none of them");
+    let twice = format!("{LINE}; line 7 repeats a code");
+    assert_eq!(problems(&file), [none(3), none(5), none(6), twice, none(8), none(9)]);
+    std::fs::write(&path, "\u{feff}FAIL,FAIL = our_mistake\r\n\r\n 20xx=never \r\n-1 = unknown")
+        .unwrap();
+    let codes = read(&file).unwrap().kiwoom.codes;
+    std::fs::remove_file(&path).unwrap();
+    let names: Vec<_> = codes.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(names, ["FAIL,FAIL", "20xx", "-1"]);
+}
+
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[test]

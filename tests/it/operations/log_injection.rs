@@ -135,7 +135,7 @@ impl Talk {
         for (step, code) in [
             ("ready", code(&quoted(text))),
             ("process", code(&quoted(text))),
-            ("process", code(b"\"9115\"")),
+            ("process", code(b"\"2003\"")),
         ] {
             gateway.says(step, code);
             let status = self.post("/billing/pay", &one_off(key)).await;

@@ -4,6 +4,7 @@ mod cancel_methods;
 mod concurrent_requests;
 mod contracts;
 mod invalid_requests;
+mod merchant_settings;
 mod order_ids;
 mod pro_rata_refunds;
 mod proof;

@@ -62,11 +62,11 @@ async fn step_1_is_tried_again_by_itself_and_step_2_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_gateway_does_not_know_is_a_refusal_and_no_charge() {
+async fn a_token_that_the_gateway_does_not_know_declines_no_card() {
     let app = TestApp::start().await;
     let key = app.register(CARD).await;
     app.fault(json!({"on": "READY", "kind": "wrong_token"})).await;
-    app.pay(&key).await.fails(402, "payment_declined");
+    app.pay(&key).await.fails(502, "merchant_setting");
     assert_eq!(app.calls("CARD-BATCH").await, 1);
     assert!(app.ledger().await.is_empty());
 }

@@ -5,6 +5,7 @@ mod forecast;
 mod intervals;
 mod midnight_and_races;
 mod replacement_card;
+mod result_codes;
 mod retries;
 mod skewed_clock;
 mod unknown_periods;

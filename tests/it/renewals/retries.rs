@@ -34,7 +34,7 @@ async fn a_card_short_of_funds_is_past_due_and_pays_on_the_next_day() {
     let told = |n: usize| (payments[n]["status"].clone(), payments[n]["period"].clone());
     assert_eq!(told(0), (json!("approved"), late["currentPeriod"].clone()));
     assert_eq!(told(1), (json!("declined"), late["currentPeriod"].clone()));
-    let failure = json!({"code": "9115", "message": "한도초과 또는 잔액부족입니다."});
+    let failure = json!({"code": "2003", "message": "한도초과 또는 잔액부족입니다."});
     assert_eq!(payments[1]["failure"], failure);
     assert_eq!(payments.as_array().unwrap().len(), 2);
 }

@@ -95,7 +95,7 @@ async fn the_gateways_words_and_addresses_are_kept_without_card_numbers() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
     let message = "카드번호 4111-1111-1111-1111 승인 거절";
-    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115", "message": message}))
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "2003", "message": message}))
         .await;
     let error = app.pay(&key).await.error(402);
     assert_eq!(error["gateway"]["message"], "카드번호 4111-11**-****-1111 승인 거절");

@@ -41,7 +41,7 @@ async fn a_first_charge_that_is_declined_leaves_no_subscription_but_its_payment(
     let key = app.register(SHORT_AT_FIRST).await;
     let expected = json!({
         "code": "payment_declined", "message": "결제가 거절되었습니다.",
-        "gateway": {"resultCode": "9115", "message": "한도초과 또는 잔액부족입니다."},
+        "gateway": {"resultCode": "2003", "message": "한도초과 또는 잔액부족입니다."},
     });
     assert_eq!(app.post(SUBSCRIBE, &at_once(&key)).await.error(402), expected);
     let nothing = json!({"items": [], "nextCursor": null});

@@ -113,7 +113,7 @@ pub async fn month(stage: &Stage, marks: &Marks) -> Result<(), Failure> {
         client.post(url).json(&body).send().await?.error_for_status()
     };
     let message = format!("{} 한도 초과", marks.echoed_card);
-    let fault = json!({"on": "CARD-BATCH", "kind": "decline", "code": "9115", "times": 5,
+    let fault = json!({"on": "CARD-BATCH", "kind": "decline", "code": "2003", "times": 5,
         "message": message});
     post("/faults", fault).await?;
     post("/clock", json!({"advanceDays": 31})).await?;

@@ -21,7 +21,7 @@ impl Story<'_> {
             let order = text(&known["orderId"])?;
             let wrong = paid(&marks.stray_card, marks);
             let failed = format!(
-                "{}&RESULTCODE=9115&ERRORMESSAGE={}",
+                "{}&RESULTCODE=2003&ERRORMESSAGE={}",
                 paid(&order, marks),
                 marks.echoed_card
             );

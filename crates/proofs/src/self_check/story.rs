@@ -199,7 +199,7 @@ impl Story<'_> {
     async fn fault(&self, on: &str, kind: &str) -> Result<(), Failure> {
         let card = &self.marks.echoed_card;
         let fault = json!({
-            "on": on, "kind": kind, "code": "9115", "delayMs": DELAY_MS,
+            "on": on, "kind": kind, "code": "2003", "delayMs": DELAY_MS,
             "message": format!("카드번호 {card} 승인 거절"),
             "url": format!("https://gateway.example.com/pay/process?CARDNO={card}"),
         });

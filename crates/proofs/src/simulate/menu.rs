@@ -6,6 +6,7 @@ use crate::simulate::Failure;
 pub const GATEWAY: &[&str] = &[
     "decline",
     "decline_hard",
+    "decline_setting",
     "delay_before",
     "delay_after",
     "drop_before",

@@ -73,6 +73,25 @@ pub async fn insist(
     None
 }
 
+/// As [`insist`], for what needs the card: one that was ended for good is activated first, as its
+/// holder would bring another.
+async fn with_card(
+    reach: &Reach,
+    key: &str,
+    path: &str,
+    body: &Value,
+    notes: &mut Vec<Note>,
+) -> Option<(u16, Value)> {
+    let (status, answer) = insist(reach, Method::POST, path, body, notes).await?;
+    if answer["error"]["code"] != "billing_key_inactive" {
+        return Some((status, answer));
+    }
+    let activate = format!("/billing/key/{key}/activate");
+    let (activated, _) = insist(reach, Method::POST, &activate, &json!({}), notes).await?;
+    notes.push(Note::Count(format!("card activated again: {activated}")));
+    insist(reach, Method::POST, path, body, notes).await
+}
+
 /// A card and a subscription of it.
 pub async fn subscriber(
     reach: &Reach,
@@ -105,7 +124,7 @@ pub async fn subscribe(
         "billingKey": key, "customerId": customer, "planId": "monthly", "cycleDay": terms.day,
         "amount": terms.amount, "productName": "월간 구독",
     });
-    let answer = insist(reach, Method::POST, "/billing/subscribe", &body, notes).await;
+    let answer = with_card(reach, key, "/billing/subscribe", &body, notes).await;
     let (status, answer) = answer.ok_or("a subscription cannot be made")?;
     let made = &answer["data"];
     let id = made["id"].as_str().ok_or(format!("no subscription: {status} {answer}"))?;
@@ -128,7 +147,7 @@ pub async fn one_off(
     let body = json!({
         "billingKey": who.key, "customerId": who.customer, "amount": amount, "productName": name,
     });
-    let paid = insist(reach, Method::POST, "/billing/pay", &body, notes).await;
+    let paid = with_card(reach, &who.key, "/billing/pay", &body, notes).await;
     let Some((status, paid)) = paid else { return };
     notes.push(Note::Count(format!("one-off answered {status}")));
     let Some(id) = paid["data"]["id"].as_str() else { return };
@@ -194,7 +213,7 @@ pub async fn change(reach: &Reach, who: &Subscriber, terms: Terms, notes: &mut V
 /// Pays what is owed. After an unpaid period billing goes on at the next anchor day.
 pub async fn pay_open(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
     let body = json!({"subscriptionId": who.subscription.to_string()});
-    let answer = insist(reach, Method::POST, "/billing/pay", &body, notes).await;
+    let answer = with_card(reach, &who.key, "/billing/pay", &body, notes).await;
     let Some((status, paid)) = answer else { return };
     notes.push(Note::Count(format!("open period answered {status}")));
     let start = paid["data"]["period"]["start"].as_str().and_then(|date| date.parse().ok());

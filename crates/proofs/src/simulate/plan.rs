@@ -18,9 +18,10 @@ const FREEZES: [Duration; 3] =
 /// Longer than the pool lets a request wait for a connection.
 const STALLS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(7)];
-/// Codes for another day, and one of a stolen card (protocol section 4).
-const SOFT_DECLINE: &str = "9115";
-const HARD_DECLINE: &str = "9121";
+/// Codes for another day, of a stolen card, and of a wrong BILLTYPE (protocol section 2.4).
+const SOFT_DECLINE: &str = "2003";
+const HARD_DECLINE: &str = "1071";
+const SETTING_DECLINE: &str = "9103";
 
 /// What the merchant, a buyer or the operator does. `who` is the number of a subscriber.
 #[derive(Clone, Debug)]
@@ -134,10 +135,11 @@ fn gateway_fault(rng: &mut Rng, kinds: &[&'static str]) -> (&'static str, Value)
     let name = pick(rng, kinds);
     let (kind, code) = match name {
         "decline_hard" => ("decline", HARD_DECLINE),
+        "decline_setting" => ("decline", SETTING_DECLINE),
         other => (other, SOFT_DECLINE),
     };
     let on = match name {
-        "drop_after_notify" | "decline_hard" => "CARD-BATCH",
+        "drop_after_notify" | "decline_hard" | "decline_setting" => "CARD-BATCH",
         _ => pick(rng, &["CARD-BATCH", "CARD-BATCH", "CARD-BATCH", "CANCEL", "READY"]),
     };
     (name, json!({"on": on, "kind": kind, "delayMs": DELAY_MS, "code": code}))

@@ -42,7 +42,7 @@ pub async fn false_failures(reach: &Reach, notes: &mut Vec<Note>) -> Result<(), 
     for (order_no, amount) in unknown {
         let told = json!({
             "PAYMETHOD": "CARD", "CPID": CPID, "DAOUTRX": new_transaction(),
-            "ORDERNO": order_no, "AMOUNT": amount.to_string(), "RESULTCODE": "9115",
+            "ORDERNO": order_no, "AMOUNT": amount.to_string(), "RESULTCODE": "2003",
             "ERRORMESSAGE": "over the limit",
         });
         tell(reach, &told, "notice of a failure of an unknown charge", notes).await;

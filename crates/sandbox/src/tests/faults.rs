@@ -47,10 +47,10 @@ async fn answers_with_a_wrong_value_are_complete_answers() {
         ("wrong_amount", "AMOUNT", json!("99000")),
         ("wrong_order", "ORDERNO", json!("oX")),
         ("no_result_code", "RESULTCODE", json!(null)),
-        ("decline", "RESULTCODE", json!("9115")),
+        ("decline", "RESULTCODE", json!("2003")),
     ];
     for (kind, field, value) in cases {
-        at.fault(json!({ "on": "CARD-BATCH", "kind": kind, "code": "9115" })).await;
+        at.fault(json!({ "on": "CARD-BATCH", "kind": kind, "code": "2003" })).await;
         let answer = at.gateway().charge(&auto_key, "o").await.expect("an answer");
         assert_eq!(answer[field], value, "{kind}");
     }
@@ -61,6 +61,22 @@ async fn answers_with_a_wrong_value_are_complete_answers() {
     let body = cancel("CARD-BATCH", &done[0]["transactionId"], "100");
     let answer = at.gateway().exchange(&body).await.expect("an answer");
     assert_ne!(answer["TRXID"], done[0]["transactionId"]);
+}
+
+#[tokio::test]
+async fn any_refusal_can_be_scripted_for_one_order_alone() {
+    let at = TestSandbox::start().await;
+    let auto_key = at.gateway().register(APPROVED).await;
+    let fault = json!({ "on": "CARD-BATCH", "kind": "decline", "orderNo": "SUB2", "code": "9999",
+        "message": "", "authNo": "40091184" });
+    at.fault(fault.clone()).await;
+    assert_eq!(at.get("/faults").await["faults"][0]["orderNo"], "SUB2");
+    let other = at.gateway().charge(&auto_key, "SUB1-1").await.expect("an answer");
+    assert_eq!(other["RESULTCODE"], "0000");
+    let refused = at.gateway().charge(&auto_key, "SUB2-1").await.expect("an answer");
+    let told = ["RESULTCODE", "ERRORMESSAGE", "AUTHNO"].map(|name| refused[name].clone());
+    assert_eq!(told, [json!("9999"), json!(""), json!("40091184")]);
+    assert_eq!(at.get("/faults").await, json!({ "faults": [] }));
 }
 
 #[tokio::test]

@@ -65,11 +65,11 @@ async fn every_test_card_does_what_it_says() {
     let at = TestSandbox::start().await;
     let gateway = at.gateway();
     let refused = gateway.exchange(&keygen("4000000000000002")).await.expect("an answer");
-    assert_eq!(refused["RESULTCODE"], "9101");
+    assert_eq!(refused["RESULTCODE"], "2011");
     let cases = [
-        ("4000000000009995", ["9115", "0000", "9115", "0000"]),
-        ("4000000000000341", ["9115", "9115", "9115", "9115"]),
-        ("4000000000009979", ["9121", "9121", "9121", "9121"]),
+        ("4000000000009995", ["2003", "0000", "2003", "0000"]),
+        ("4000000000000341", ["2003", "2003", "2003", "2003"]),
+        ("4000000000009979", ["1071", "1071", "1071", "1071"]),
     ];
     for (number, codes) in cases {
         let auto_key = gateway.register(number).await;
@@ -92,8 +92,11 @@ async fn keys_ids_and_tokens_must_be_right() {
     let mut gateway = at.gateway();
     let code = |answer: Result<_, Value>| answer.expect_err("a refusal")["RESULTCODE"].clone();
     let ready = json!({ "CPID": CPID, "PAYMETHOD": "CARD-BATCH" });
-    for wrong in [json!({ "CPID": "CTOTHER" }), json!({ "PAYMETHOD": "CARDX" })] {
-        assert_eq!(code(gateway.ready(with(ready.clone(), wrong)).await), "FAIL");
+    for (wrong, expected) in [
+        (json!({ "CPID": "CTOTHER" }), codes::UNKNOWN_CPID),
+        (json!({ "PAYMETHOD": "CARDX" }), codes::FAIL),
+    ] {
+        assert_eq!(code(gateway.ready(with(ready.clone(), wrong)).await), expected);
     }
     gateway.key = AUTH_KEY.replace('5', "6");
     assert_eq!(code(gateway.ready(ready.clone()).await), "FAIL");
@@ -130,10 +133,10 @@ async fn wrong_fields_are_refused_with_their_code() {
         (charge.clone(), json!({ "AMOUNT": "12345678901" }), codes::TOO_LONG),
         (charge.clone(), json!({ "TAXFREEAMT": "101" }), codes::WRONG_FORM),
         (charge.clone(), json!({ "AUTOKEY": "C2026NOTHING" }), codes::UNKNOWN_AUTOKEY),
-        (keygen("4111111111111112"), json!({}), codes::CARD_REFUSED),
-        (keygen(APPROVED), json!({ "EXPIREDT": "3012" }), codes::CARD_REFUSED),
-        (keygen(APPROVED), json!({ "CARDAUTH": null }), codes::CARD_REFUSED),
-        (keygen(APPROVED), json!({ "CARDPASSWORD": "" }), codes::CARD_REFUSED),
+        (keygen("4111111111111112"), json!({}), codes::WRONG_NUMBER),
+        (keygen(APPROVED), json!({ "EXPIREDT": "3012" }), codes::WRONG_EXPIRY),
+        (keygen(APPROVED), json!({ "CARDAUTH": null }), codes::OTHER_HOLDER),
+        (keygen(APPROVED), json!({ "CARDPASSWORD": "" }), codes::WRONG_PIN),
         (keygen(APPROVED), json!({ "AMOUNT": "100" }), codes::WRONG_FORM),
         (cancel("CARD-BATCH", &json!("cMP0"), "1"), json!({}), codes::NO_TRANSACTION),
         (charge, json!({ "PRODUCTNAME": "가".repeat(25) }), codes::SUCCESS),

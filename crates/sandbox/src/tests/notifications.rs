@@ -102,7 +102,7 @@ async fn what_a_notification_says_can_differ() {
     let kinds = ["VACCOUNTISSUE 1000", "KAKAOPAY 1000", "KAKAOPAY 1000", "KAKAOPAY 1000"];
     assert_eq!(shop.heard(), [&kinds[..], &["KAKAOCANCEL -1000", "KAKAOCANCEL 1000"]].concat());
     let notices = shop.notices.lock().expect("not poisoned").clone();
-    assert_eq!(notices[1]["RESULTCODE"], "9115");
+    assert_eq!(notices[1]["RESULTCODE"], "2003");
     assert!(!notices[2].contains_key("SETTDATE"));
     let at =
         |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").expect("a date");

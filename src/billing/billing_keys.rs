@@ -1,0 +1,112 @@
+//! Billing keys that are there: listing, deleting, and activating one whose card was ended.
+
+use axum::extract::State;
+use serde_json::Value;
+
+use crate::billing::answers::BillingKeyBody;
+use crate::billing::cards::inactive;
+use crate::billing::store::{self, Deleted, KEY_STATUSES};
+use crate::context::AppState;
+use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
+use crate::http::description::{self, described};
+use crate::http::error::{ApiError, Code, ErrorBody};
+use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
+use crate::kiwoom::text::CustomerId;
+use crate::rules::ids::BillingKeyId;
+use crate::rules::text::Text;
+
+/// A status of billing keys, as a condition on their columns.
+struct StatusFilter(&'static str);
+
+described!(
+    StatusFilter as "BillingKeyStatus",
+    description::one_of(KEY_STATUSES.iter().map(|row| row.0))
+);
+
+impl FromField for StatusFilter {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        one_of(value, KEY_STATUSES).map(Self)
+    }
+}
+
+/// Which keys to list.
+pub struct ListRequest {
+    customer_id: Option<CustomerId>,
+    condition: &'static str,
+    paging: Paging,
+}
+
+impl FromFields for ListRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let customer_id = f.optional("customerId");
+        let status = f.optional::<StatusFilter>("status");
+        let condition = status.map_or(KEY_STATUSES[0].1, |status| status.0);
+        Some(Self { customer_id, condition, paging: Paging::from_fields(f)? })
+    }
+}
+
+/// The active billing keys, newest first; with `status=inactive` those whose card was ended.
+#[utoipa::path(
+    get, path = "/billing/keys", tag = "billing",
+    params(
+        ("customerId" = inline(Option<CustomerId>), Query),
+        ("status" = inline(Option<StatusFilter>), Query),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
+        ("cursor" = inline(Option<Cursor>), Query),
+    ),
+    responses(
+        (status = 200, description = "A page", body = Success<Page<BillingKeyBody>>),
+    )
+)]
+pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
+    let customer = request.customer_id.as_ref().map(CustomerId::as_str);
+    let rows = store::list_keys(&ctx.pool, customer, request.condition, request.paging).await?;
+    Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
+}
+
+/// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
+#[utoipa::path(
+    delete, path = "/billing/key/{billingKey}", tag = "billing",
+    params(("billingKey" = String, Path)),
+    responses(
+        (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),
+    )
+)]
+pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    let id = BillingKeyId::parse(&id);
+    let mut tx = ctx.begin().await?;
+    let deleted = store::delete_key(&mut tx, id, ctx.clock.now()).await?;
+    tx.commit().await?;
+    match deleted {
+        Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
+        Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
+        Deleted::InUse => {
+            let reason = Text::new(
+                "구독이 사용 중인 빌링키입니다.",
+                "A live subscription uses this billing key.",
+            );
+            Err(ApiError::from(Code::SubscriptionExists).with_detail("billingKey", reason))
+        }
+    }
+}
+
+/// Makes a billing key whose card was ended for good active again. A subscription that became unpaid
+/// by it is charged by `POST /billing/pay`.
+#[utoipa::path(
+    post, path = "/billing/key/{billingKey}/activate", tag = "billing",
+    params(("billingKey" = String, Path)),
+    responses(
+        (status = 200, description = "Active, or was already", body = Success<BillingKeyBody>),
+        (status = 409, description = "`billing_key_inactive`: it was deleted", body = ErrorBody),
+    )
+)]
+pub async fn activate(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    let mut tx = ctx.begin().await?;
+    let key = store::activate_key(&mut tx, BillingKeyId::parse(&id)).await?;
+    let key = key.ok_or(ApiError::from(Code::BillingKeyNotFound))?;
+    if !key.is_active() {
+        return Err(inactive(&key));
+    }
+    tx.commit().await?;
+    Ok(answer::ok(BillingKeyBody::from(key)))
+}
