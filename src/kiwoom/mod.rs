@@ -11,6 +11,7 @@
 
 mod answers;
 pub mod card;
+mod card_mistake;
 pub mod charset;
 mod client;
 pub mod codes;
@@ -21,6 +22,7 @@ pub mod fuzzing;
 pub mod notification;
 pub mod pace;
 mod receipt;
+pub mod tax;
 pub mod text;
 pub mod window;
 mod wire;
