@@ -29,6 +29,10 @@ pub struct OrderBody {
     transaction_id: Option<String>,
     #[schema(required)]
     receipt_url: Option<String>,
+    /// Where the cash receipt is, when the buyer asked for one. Only in production, and only of a bank
+    /// transfer or a deposit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cash_receipt_url: Option<String>,
     #[schema(required)]
     paid_at: Option<String>,
     #[schema(required)]
@@ -64,6 +68,7 @@ impl OrderBody {
         let canceled = refunds.iter().filter_map(|r| r.refunded_at).max();
         let canceled = canceled.or(order.settled_at.filter(|_| order.state == State::Closed));
         let method = order.method.clone();
+        let paid_by = method.as_deref().unwrap_or_default();
         let receipt = order.transaction_id.as_deref();
         Self {
             status: status(&order, refunds),
@@ -71,8 +76,10 @@ impl OrderBody {
             tax_free_amount: Some(order.tax_free_amount).filter(|part| *part > 0),
             paid_amount: if paid { order.amount.get() } else { 0 },
             canceled_amount: order.refunded_amount,
-            receipt_url: receipt
-                .map(|id| ctx.kiwoom.receipt_url(method.as_deref().unwrap_or_default(), id)),
+            receipt_url: receipt.map(|id| ctx.kiwoom.receipt_url(paid_by, id)),
+            cash_receipt_url: receipt
+                .filter(|_| ctx.config.is_production())
+                .and_then(|id| ctx.kiwoom.cash_receipt_url(paid_by, id)),
             method,
             paid_at: order.approved_at.map(rfc3339_kst),
             canceled_at: canceled.map(rfc3339_kst),
