@@ -117,6 +117,16 @@ pub fn no_period() -> Text {
     )
 }
 
+/// Why a mixed payment is not refunded in part.
+fn mixed_in_part() -> Text {
+    Text::new(
+        "면세 금액이 일부 포함된 카카오페이·페이코 결제는 키움페이에 환불할 면세 금액을 알릴 수 없어 \
+         전액만 환불할 수 있습니다. 키움페이에 보낸 요청은 없습니다.",
+        "A KakaoPay or Payco payment that is tax-free in part can only be refunded whole: KiwoomPay \
+         cannot be told the tax-free part. Nothing was sent.",
+    )
+}
+
 /// Why there is no refund, as the caller sees it.
 impl From<RefundError> for ApiError {
     fn from(error: RefundError) -> Self {
@@ -139,6 +149,9 @@ impl From<RefundError> for ApiError {
             RefundError::OutcomeUnknown => Code::OutcomeUnknown.into(),
             RefundError::ExceedsBalance => Code::RefundExceedsBalance.into(),
             RefundError::TaxFreeMisfit => Self::invalid_field("taxFreeAmount", TaxFree::misfit()),
+            RefundError::MixedInPart => {
+                Self::from(Code::RefundNotAllowed).with_text(mixed_in_part())
+            }
             RefundError::NoPeriod => Self::invalid_field("proRata", no_period()),
             RefundError::TakenOver => Code::RequestInProgress.into(),
             RefundError::Stopping => Code::ShuttingDown.into(),

@@ -118,6 +118,11 @@ pub async fn register(
     new: NewId,
     request: RegisterRequest,
 ) -> Answer {
+    if ctx.config.card_number_luhn
+        && let Some(mistake) = request.card_number.mistake()
+    {
+        return Err(ApiError::invalid_field("cardNumber", mistake));
+    }
     let id = BillingKeyId(new.id);
     if new.resumed
         && let Some(key) = store::find_key(&ctx.pool, id).await?

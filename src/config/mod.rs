@@ -63,13 +63,15 @@ pub struct Config {
     pub api_keys: Vec<SecretString>,
     /// `AUTH_FAILURES_PER_MINUTE`, `REGISTER_*_PER_HOUR`.
     pub limits: Limits,
+    /// `CARD_NUMBER_LUHN`: whether the check digit of a card number is checked before KiwoomPay is.
+    pub card_number_luhn: bool,
     /// `BILLING_KEY_SECRET`, or what `BILLING_KEY_SECRET_FILE` holds; development makes its own.
     pub billing_key_secret: Option<SecretString>,
     /// `BILLING_KEY_SECRET_OLD`, or `BILLING_KEY_SECRET_OLD_FILE`: read with, never written with.
     pub billing_key_secret_old: Option<SecretString>,
     /// The gateway settings (`KIWOOM_*`).
     pub kiwoom: KiwoomConfig,
-    /// `KAKAOPAY_ENABLED`, `NAVERPAY_ENABLED`, `SAMSUNGPAY_ENABLED`, `PAYCO_ENABLED`.
+    /// `KAKAOPAY_ENABLED` and the like: what the payment window offers, and how.
     pub easypay: EasyPayConfig,
     /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment. A list that begins with
     /// `+` adds to those.
@@ -156,9 +158,9 @@ impl Gateway {
     }
 }
 
-/// Which easy-pay methods the contract has.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the contract")]
+/// Which methods of the payment window the contract has.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "six independent switches of the contract")]
 pub struct EasyPayConfig {
     /// 카카오페이
     pub kakaopay: bool,
@@ -168,6 +170,12 @@ pub struct EasyPayConfig {
     pub samsungpay: bool,
     /// 페이코
     pub payco: bool,
+    /// 신용카드
+    pub card: bool,
+    /// 계좌이체
+    pub bank: bool,
+    /// `KIWOOM_METHODS_FIELD`: the field of the window that lists its methods (protocol section 3).
+    pub methods_field: String,
     /// `ORDER_EXPIRES_MINUTES`: an order that is not paid by then expires.
     pub expires_minutes: i64,
 }
@@ -231,6 +239,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
         api_keys: r.api_keys(),
         limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),
+        card_number_luhn: r.switch("CARD_NUMBER_LUHN", true),
         billing_key_secret: billing_key_secret::present(r, production),
         billing_key_secret_old: billing_key_secret::old(r),
         easypay: EasyPayConfig {
@@ -238,6 +247,9 @@ fn build(r: &mut Reader) -> Option<Config> {
             naverpay: r.switch("NAVERPAY_ENABLED", false),
             samsungpay: r.switch("SAMSUNGPAY_ENABLED", false),
             payco: r.switch("PAYCO_ENABLED", false),
+            card: r.switch("CARD_ENABLED", false),
+            bank: r.switch("BANK_ENABLED", false),
+            methods_field: r.wire_name("KIWOOM_METHODS_FIELD", "SVCCDIN"),
             expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
         },
         webhook_allowed_ips: r.webhook_allowed_ips(production),

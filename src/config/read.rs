@@ -178,6 +178,15 @@ impl<'a> Reader<'a> {
         Some(url)
     }
 
+    /// The name of a field as KiwoomPay writes it.
+    pub(super) fn wire_name(&mut self, name: &'static str, default: &str) -> String {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        if text.len() > 30 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            self.wrong::<()>(name, "the name of a field: at most 30 letters, digits and _");
+        }
+        text
+    }
+
     pub(super) fn networks(&mut self, name: &'static str) -> Option<Vec<IpNet>> {
         let text = self.text(name)?;
         let text = text.trim_start_matches('+');

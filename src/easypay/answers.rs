@@ -29,6 +29,10 @@ pub struct OrderBody {
     transaction_id: Option<String>,
     #[schema(required)]
     receipt_url: Option<String>,
+    /// Where the cash receipt is, when the buyer asked for one. Only in production, and only of a bank
+    /// transfer or a deposit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cash_receipt_url: Option<String>,
     #[schema(required)]
     paid_at: Option<String>,
     #[schema(required)]
@@ -64,6 +68,7 @@ impl OrderBody {
         let canceled = refunds.iter().filter_map(|r| r.refunded_at).max();
         let canceled = canceled.or(order.settled_at.filter(|_| order.state == State::Closed));
         let method = order.method.clone();
+        let paid_by = method.as_deref().unwrap_or_default();
         let receipt = order.transaction_id.as_deref();
         Self {
             status: status(&order, refunds),
@@ -73,8 +78,11 @@ impl OrderBody {
             canceled_amount: order.refunded_amount,
             receipt_url: receipt.map(|id| {
                 let cpid = ctx.kiwoom.cpid_of(order.cpid.as_deref());
-                ctx.kiwoom.receipt_url(cpid, method.as_deref().unwrap_or_default(), id)
+                ctx.kiwoom.receipt_url(cpid, paid_by, id)
             }),
+            cash_receipt_url: receipt
+                .filter(|_| ctx.config.is_production())
+                .and_then(|id| ctx.kiwoom.cash_receipt_url(paid_by, id)),
             method,
             paid_at: order.approved_at.map(rfc3339_kst),
             canceled_at: canceled.map(rfc3339_kst),

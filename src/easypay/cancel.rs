@@ -13,7 +13,7 @@ use crate::http::answer::{self, Answer, Success};
 use crate::http::description;
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
-use crate::http::fields::Reason;
+use crate::http::fields::{Reason, TaxFree};
 use crate::kiwoom::text::OrderNo;
 use crate::layers::idempotency::NewId;
 use crate::payments::checkout;
@@ -36,6 +36,9 @@ pub struct CancelRequest {
     /// Won; left out = all that is left.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
+    /// Tax-free part of the amount in won; left out, the taxable part goes back first.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
+    tax_free_amount: Option<i64>,
     reason: Option<Reason>,
 }
 
@@ -50,10 +53,12 @@ impl FromFields for CancelRequest {
                 ),
             );
         }
+        let amount = f.optional("amount");
         Some(Self {
             order_id: f.optional("orderId"),
             transaction_id: f.optional("transactionId"),
-            amount: f.optional("amount"),
+            amount,
+            tax_free_amount: TaxFree::of(f, amount),
             reason: f.optional("reason"),
         })
     }
@@ -83,7 +88,7 @@ pub struct Canceled {
 }
 
 /// 결제 취소: whole or in part. An order that was never paid is closed without calling KiwoomPay;
-/// with `amount` that is 409, and nothing changes. With the `transactionId` of unexpected money that
+/// with `amount` or `taxFreeAmount` that is 409, and nothing changes. With the `transactionId` of unexpected money that
 /// is given back, and the order stays as it is.
 #[utoipa::path(
     post, path = "/easypay/cancel", tag = "easypay", request_body = CancelRequest,
@@ -111,7 +116,7 @@ pub async fn cancel(
     match order.state {
         // Of what was not paid no part can be given back.
         OrderState::Ready | OrderState::Expired | OrderState::Declined | OrderState::Closed
-            if request.amount.is_some() =>
+            if request.amount.is_some() || request.tax_free_amount.is_some() =>
         {
             Err(Code::RefundNotAllowed.into())
         }
@@ -130,7 +135,7 @@ pub async fn cancel(
                 id,
                 payment: PaymentRef::Id(order.id),
                 wanted: request.amount.into(),
-                tax_free_amount: None,
+                tax_free_amount: request.tax_free_amount,
                 reason: request.reason.map(|r| r.0),
             };
             let (refund, payment) = refund::refund(&ctx, request).await?;

@@ -5,15 +5,14 @@ use chrono::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgExecutor;
-use url::Url;
-use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::SchemaFormat;
 
 use crate::api::errors::{not_sent, takes};
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::methods::{self, Method};
+use crate::easypay::options::{AppScheme, Installments, Options};
+use crate::easypay::return_url::ReturnUrl;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
@@ -25,7 +24,6 @@ use crate::layers::idempotency::NewId;
 use crate::payments::checkout::{self, Draft};
 use crate::payments::store::{self, Kind, Payment, PaymentRef};
 use crate::payments::unexpected;
-use crate::redact::cards::without_card;
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
 use crate::rules::text::Text;
@@ -55,6 +53,13 @@ pub struct PrepareRequest {
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: i64,
+    /// Where an app comes back to. Required when `device` is `W` and cards or bank transfers are
+    /// offered, and used there only.
+    app_scheme: Option<AppScheme>,
+    /// Whether the window offers a cash receipt (현금영수증): for `KAKAOPAY` or `BANK`.
+    cash_receipt: Option<bool>,
+    /// Months by which a card payment of 50,000 won or more may be paid off: 0 (at once), 2 to 12.
+    installments: Option<Installments>,
 }
 
 impl FromFields for PrepareRequest {
@@ -68,6 +73,9 @@ impl FromFields for PrepareRequest {
         let customer_name = f.required("customerName");
         let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         Some(Self {
+            app_scheme: f.optional("appScheme"),
+            cash_receipt: f.optional("cashReceipt"),
+            installments: f.optional("installments"),
             customer_id: f.optional("customerId"),
             customer_email: f.optional("customerEmail"),
             method: f.optional("method"),
@@ -84,35 +92,22 @@ impl FromFields for PrepareRequest {
     }
 }
 
+impl PrepareRequest {
+    fn options(&self) -> Options<'_> {
+        Options {
+            device: self.device,
+            app_scheme: self.app_scheme.as_ref(),
+            cash_receipt: self.cash_receipt,
+            installments: self.installments.as_ref(),
+        }
+    }
+}
+
 described!(Device, description::one_of(["P", "M", "W"]));
 
 impl FromField for Device {
     fn from_field(value: &Value) -> Result<Self, Text> {
         one_of(value, &[("P", Self::Pc), ("M", Self::Mobile), ("W", Self::WebView)])
-    }
-}
-
-/// An http or https URL of at most 255 characters, without what browsers and people read in
-/// different ways: user-info and backslashes.
-pub struct ReturnUrl(String);
-
-described!(
-    ReturnUrl,
-    description::matching("^[Hh][Tt][Tt][Pp][Ss]?:[!-{}~]+$")
-        .max_length(Some(255))
-        .format(Some(SchemaFormat::Custom("uri".to_owned())))
-);
-
-impl FromField for ReturnUrl {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let text = without_card(String::from_field(value)?)?;
-        let web = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
-        let without_user = |u: &Url| u.username().is_empty() && u.password().is_none();
-        let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"|\\".contains(&b));
-        if plain && Url::parse(&text).is_ok_and(|u| web(&u) && without_user(&u)) {
-            return Ok(Self(text));
-        }
-        Err(Text::new("http 또는 https 주소여야 합니다.", "Has to be an http or https URL."))
     }
 }
 
@@ -150,11 +145,10 @@ pub async fn prepare(
     new: NewId,
     Body(request): Body<PrepareRequest>,
 ) -> Answer {
-    if let Some(method) = request.method
-        && !method.is_offered(&ctx)
-    {
-        let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
-        return Err(ApiError::invalid_field("method", reason));
+    let codes = methods::shown(&ctx, request.method, request.tax_free_amount)?;
+    let misfits = request.options().misfits(request.amount, &codes);
+    if !misfits.is_empty() {
+        return Err(ApiError::invalid(misfits));
     }
     takes(&ctx.kiwoom.contracts().window, request.amount, request.tax_free_amount)?;
     let reference = PaymentRef::OrderNo(request.order_id.as_str().to_owned());
@@ -162,10 +156,6 @@ pub async fn prepare(
     if !checkout::may_open(found.as_ref(), request.amount) {
         return Err(Code::OrderExists.into());
     }
-    let codes: Vec<&'static str> = match request.method {
-        Some(method) => vec![method.code()],
-        None => methods::offered(&ctx).into_iter().map(|(code, _)| code).collect(),
-    };
     let sdk_data = window(&ctx, &request, &codes).await?;
     let draft = draft(&ctx, PaymentId(new.id), &request, &codes);
     let mut tx = ctx.begin().await?;
@@ -189,17 +179,15 @@ async fn window(
     request: &PrepareRequest,
     methods: &[&'static str],
 ) -> Result<Value, ApiError> {
-    // A plus sign in a query would be read as a space.
-    let order_id: String = byte_serialize(request.order_id.as_str().as_bytes()).collect();
-    let default = |result: &str| {
-        format!("{}/easypay/return?result={result}&orderId={order_id}", ctx.public_url)
-    };
+    let own = |result| ReturnUrl::own(&ctx.public_url, result, &request.order_id);
     let chosen = |url: &Option<ReturnUrl>, result| {
-        url.as_ref().map_or_else(|| default(result), |url| url.0.clone())
+        url.as_ref().map_or_else(|| own(result), |url| url.as_str().to_owned())
     };
     let home = chosen(&request.return_url, "paid");
     let fail = chosen(&request.fail_url, "failed");
     let close = chosen(&request.close_url, "closed");
+    let options = request.options();
+    let quota = options.quota();
     let order = WindowOrder {
         order_no: &request.order_id,
         amount: request.amount,
@@ -208,10 +196,13 @@ async fn window(
         customer_name: &request.customer_name,
         customer_id: request.customer_id.as_ref().map_or("", CustomerId::as_str),
         email: request.customer_email.as_ref().map_or("", Email::as_str),
-        method: request.method.map(Method::code),
         methods,
+        methods_field: &ctx.config.easypay.methods_field,
         device: request.device,
         urls: [&home, &fail, &close],
+        app_url: options.app_url(),
+        cash_receipt: options.cash_receipt(methods),
+        quota: quota.as_deref(),
     };
     let contract = &ctx.kiwoom.contracts().window;
     let turn = ctx.pace.unpaced(contract, request.method.map_or(TOTAL, Method::code))?;

@@ -10,7 +10,9 @@ use crate::config::EasyPayConfig;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Success};
 use crate::http::description::{self, described};
+use crate::http::error::ApiError;
 use crate::http::extract::{FromField, one_of};
+use crate::kiwoom::tax;
 use crate::rules::text::Text;
 
 /// A method of the hosted window.
@@ -24,9 +26,20 @@ pub enum Method {
     SamsungPay,
     /// 페이코
     Payco,
+    /// 신용카드
+    Card,
+    /// 계좌이체
+    Bank,
 }
 
-const ALL: [Method; 4] = [Method::KakaoPay, Method::NaverPay, Method::SamsungPay, Method::Payco];
+const ALL: [Method; 6] = [
+    Method::KakaoPay,
+    Method::NaverPay,
+    Method::SamsungPay,
+    Method::Payco,
+    Method::Card,
+    Method::Bank,
+];
 
 impl Method {
     /// PAYMETHOD.
@@ -36,6 +49,16 @@ impl Method {
             Self::NaverPay => "NAVERPAY",
             Self::SamsungPay => "SAMSUNGPAY",
             Self::Payco => "PAYCO",
+            Self::Card => "CARD",
+            Self::Bank => "BANK",
+        }
+    }
+
+    /// PAYMETHOD under the contract, which may have another one for cards.
+    fn code_of(self, ctx: &Context) -> &'static str {
+        match self {
+            Self::Card => ctx.config.kiwoom.card_method.code(),
+            _ => self.code(),
         }
     }
 
@@ -45,12 +68,9 @@ impl Method {
             Self::NaverPay => "네이버페이",
             Self::SamsungPay => "삼성페이",
             Self::Payco => "페이코",
+            Self::Card => "신용카드",
+            Self::Bank => "계좌이체",
         }
-    }
-
-    /// Whether the window offers it.
-    pub fn is_offered(self, ctx: &Context) -> bool {
-        offered(ctx).iter().any(|(code, _)| *code == self.code())
     }
 
     fn is_switched_on(self, config: &EasyPayConfig) -> bool {
@@ -59,6 +79,8 @@ impl Method {
             Self::NaverPay => config.naverpay,
             Self::SamsungPay => config.samsungpay,
             Self::Payco => config.payco,
+            Self::Card => config.card,
+            Self::Bank => config.bank,
         }
     }
 }
@@ -71,18 +93,41 @@ impl FromField for Method {
     }
 }
 
-/// PAYMETHOD and name of each method that the window offers: those that are switched on. With none
-/// of them switched on the sandbox offers all, and KiwoomPay cards, which every contract has.
-pub fn offered(ctx: &Context) -> Vec<(&'static str, &'static str)> {
-    let named = |method: Method| (method.code(), method.name());
+/// Each method that the window offers: those that are switched on. With none of them switched on the
+/// sandbox offers the easy payments, and KiwoomPay cards, which every contract has.
+fn offered(ctx: &Context) -> Vec<Method> {
     let config = &ctx.config.easypay;
-    let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(config)).map(named).collect();
+    let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(config)).collect();
     if !on.is_empty() {
         return on;
     }
     let sandbox = ctx.config.kiwoom.gateway.is_sandbox();
-    let cards = (ctx.config.kiwoom.card_method.code(), "신용카드");
-    if sandbox { ALL.map(named).to_vec() } else { vec![cards] }
+    if sandbox { ALL[..4].to_vec() } else { vec![Method::Card] }
+}
+
+/// PAYMETHOD of each method that the window shows for an order of which `tax_free_amount` won are
+/// tax-free: the one that was chosen, or all that are offered and can take it. The field that keeps it
+/// from being shown, and why.
+pub fn shown(
+    ctx: &Context,
+    chosen: Option<Method>,
+    tax_free_amount: i64,
+) -> Result<Vec<&'static str>, ApiError> {
+    let offered = offered(ctx);
+    if chosen.is_some_and(|method| !offered.contains(&method)) {
+        let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
+        return Err(ApiError::invalid_field("method", reason));
+    }
+    let codes =
+        chosen.map_or(offered, |method| vec![method]).into_iter().map(|method| method.code_of(ctx));
+    let codes: Vec<_> =
+        codes.filter(|code| tax_free_amount == 0 || tax::is_taken_by_method(code)).collect();
+    if codes.is_empty() {
+        let ko = "계좌이체는 전액 과세만 가능하여 면세 금액이 있는 주문을 결제할 수 없습니다.";
+        let en = "A bank transfer is taxed whole: it cannot pay an order with a tax-free part.";
+        return Err(ApiError::invalid_field("taxFreeAmount", Text::new(ko, en)));
+    }
+    Ok(codes)
 }
 
 /// The methods.
@@ -106,6 +151,7 @@ struct MethodBody {
     responses((status = 200, description = "The methods", body = Success<MethodsBody>))
 )]
 pub async fn list(State(ctx): State<AppState>) -> Response {
-    let body = |(code, name)| MethodBody { code, name, enabled: true };
+    let body =
+        |method: Method| MethodBody { code: method.code(), name: method.name(), enabled: true };
     answer::ok(MethodsBody { methods: offered(&ctx).into_iter().map(body).collect() })
 }

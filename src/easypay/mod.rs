@@ -5,7 +5,9 @@ pub(crate) mod cancel;
 pub(crate) mod checkout;
 mod example;
 mod methods;
+mod options;
 mod resolve;
+mod return_url;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -14,8 +14,9 @@ use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::exchange::{Exchange, Ticket};
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::set_up::SetUp;
+use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerId, OrderNo};
-use crate::kiwoom::wire::{self, Answer, Fields};
+use crate::kiwoom::wire::{Answer, Fields};
 use crate::rules::contract::{Contract, Contracts};
 use crate::rules::money::Won;
 
@@ -160,7 +161,13 @@ impl KiwoomClient {
             .with("QUOTA", "00")
             .with("TAXFREECD", "00")
             .with("DIRECT_YN", "N");
-        let answer = self.exchange.send(ticket, &fields).await;
+        let answer = self.exchange.send(ticket, &fields).await.map_err(|error| match error {
+            GatewayError::Refused { code, message, verdict, setting } => {
+                let message = card.card_number.masked_in(message);
+                GatewayError::Refused { code, message, verdict, setting }
+            }
+            other => other,
+        });
         self.set_up.answered(KEYGEN, &answer);
         answers::registered(&answer?)
     }
@@ -178,7 +185,7 @@ impl KiwoomClient {
         ticket: Ticket,
         order: ChargeOrder<'_>,
     ) -> Result<Approval, GatewayError> {
-        let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
+        let (tax_code, tax_free) = tax::code(order.tax_free_amount, order.amount);
         let contract = ticket.contract();
         let fields = Fields::new(&contract.cpid, ticket.method())
             .with("ORDERNO", order.order_no.as_str())
@@ -188,10 +195,9 @@ impl KiwoomClient {
             .with("PRODUCTNAME", order.product_name)
             .with("IPADDRESS", "127.0.0.1")
             .with("USERID", order.customer_id)
-            .with("PRODUCTCODE", "")
+            .with("PRODUCTCODE", tax_free.as_deref().unwrap_or_default())
             .with("QUOTA", "00")
             .with("TAXFREECD", tax_code)
-            .with_some("TAXFREEAMT", tax_free.as_deref())
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name);
         let answer = self.exchange.send(ticket, &fields).await;
@@ -215,7 +221,8 @@ impl KiwoomClient {
     ) -> Result<Cancellation, GatewayError> {
         let call = cancellation(ticket.method());
         let amount = order.amount.to_string();
-        let tax_free = (order.tax_free_amount > 0).then(|| order.tax_free_amount.to_string());
+        let told = order.tax_free_amount > 0 && tax::is_taken_by_cancellation(ticket.method());
+        let tax_free = told.then(|| order.tax_free_amount.to_string());
         let fields = Fields::new(&ticket.contract().cpid, ticket.method())
             .with("TRXID", order.transaction_id)
             .with("AMOUNT", &amount)

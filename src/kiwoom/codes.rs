@@ -175,6 +175,13 @@ const COMPANIES: &[(&str, &str)] = &[
     ("CJCF", "해외JCB"),
     ("CAMF", "해외아멕스"),
     ("CDIF", "해외다이너스"),
+    ("CCSG", "신세계한미"),
+    ("CCHM", "한미"),
+    ("CCAM", "국내아멕스"),
+    ("CCKW", "조흥"),
+    ("CCCH", "축협"),
+    ("CCHD", "현대증권"),
+    ("CNHS", "NH투자증권"),
 ];
 
 /// The card company's name; an unknown code stands for itself.
@@ -243,6 +250,7 @@ mod tests {
     #[test]
     fn companies_have_their_names() {
         assert_eq!(company("CCLG"), "신한");
+        assert_eq!(company("CNHS"), "NH투자증권");
         assert_eq!(company("XXXX"), "XXXX");
     }
 }

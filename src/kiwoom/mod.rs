@@ -11,6 +11,7 @@
 
 mod answers;
 pub mod card;
+mod card_mistake;
 pub mod charset;
 mod client;
 pub mod codes;
@@ -22,6 +23,7 @@ pub mod notification;
 pub mod pace;
 mod receipt;
 pub mod set_up;
+pub mod tax;
 pub mod text;
 pub mod window;
 mod wire;

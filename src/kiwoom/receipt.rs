@@ -1,4 +1,5 @@
-//! Receipts (전표) in KiwoomPay's merchant pages (protocol section 5).
+//! Receipts (전표) in KiwoomPay's merchant pages (protocol section 5). Those of the test and of the
+//! production pages cannot be seen in the other ones.
 
 use crate::kiwoom::client::KiwoomClient;
 
@@ -7,13 +8,26 @@ impl KiwoomClient {
     /// with.
     pub fn receipt_url(&self, cpid: &str, method: &str, transaction_id: &str) -> String {
         let (page, query) = match method {
-            "CARD" => ("PayInfoPrintDirectCard", "&STATUS=A"),
-            "KAKAOPAY" => ("PayInfoPrintKakaoPay", ""),
+            "CARD" | "CARD-BATCH" => ("PayInfoPrintDirectCard", "&STATUS=A"),
+            "CARDK" => ("PayInfoPrintCreditCard", "&STATUS=A"),
+            "BANK" => ("PayInfoPrintBank", "&STATUS=A"),
             "NAVERPAY" => ("PayInfoPrintNaverPay", "&STATUS=A"),
+            "KAKAOPAY" => ("PayInfoPrintKakaoPay", ""),
+            "VACCOUNT" => ("PayInfoPrintVaccount", ""),
             _ => ("PayInfoPrint", ""),
         };
-        let agent = self.agent_url.as_str().trim_end_matches('/');
         let cpid = if page == "PayInfoPrint" { format!("CPID={cpid}&") } else { String::new() };
-        format!("{agent}/common/{page}.jsp?{cpid}DAOUTRX={transaction_id}{query}")
+        self.merchant_page(page, &format!("{cpid}DAOUTRX={transaction_id}{query}"))
+    }
+
+    /// The page of the cash receipt (현금영수증) that the buyer may have asked for: of a payment by bank
+    /// transfer or into a virtual account. The production pages alone have any.
+    pub fn cash_receipt_url(&self, method: &str, transaction_id: &str) -> Option<String> {
+        matches!(method, "BANK" | "VACCOUNT")
+            .then(|| self.merchant_page("CashRecInfoPrint", &format!("DAOUTRX={transaction_id}")))
+    }
+
+    fn merchant_page(&self, page: &str, query: &str) -> String {
+        format!("{}/common/{page}.jsp?{query}", self.agent_url.as_str().trim_end_matches('/'))
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::kiwoom::client::KiwoomClient;
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::pace::Turn;
+use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerName, OrderNo, ProductName};
-use crate::kiwoom::wire::{self, Fields};
+use crate::kiwoom::wire::Fields;
 use crate::rules::money::Won;
 
 /// Where the window is shown.
@@ -47,14 +48,39 @@ pub struct WindowOrder<'a> {
     pub customer_id: &'a str,
     /// The buyer's address; may be empty.
     pub email: &'a str,
-    /// One method, or `None` for the window that shows several.
-    pub method: Option<&'static str>,
-    /// What the window that shows several is to show; empty = all of the contract.
+    /// What the window shows.
     pub methods: &'a [&'static str],
+    /// The field that says so: its name is not documented for sure.
+    pub methods_field: &'a str,
     /// Where it is shown.
     pub device: Device,
     /// Where the browser goes after success, failure, and when it was closed.
     pub urls: [&'a str; 3],
+    /// APPURL: where an app comes back to.
+    pub app_url: Option<&'a str>,
+    /// CASHRECEIPTFLAG, as [`cash_receipt`] gives it.
+    pub cash_receipt: Option<&'static str>,
+    /// CPQUOTA.
+    pub quota: Option<&'a str>,
+}
+
+/// Whether the window needs APPURL: in an app's web view, for cards and bank transfers, which leave it
+/// for the app of the card company or the bank.
+pub fn needs_app(device: Device, methods: &[&str]) -> bool {
+    device == Device::WebView && methods.iter().any(|m| matches!(*m, "CARD" | "CARDK" | "BANK"))
+}
+
+/// CASHRECEIPTFLAG for a window that shows `methods`, which has one word for 카카오페이 and another for
+/// bank transfers. `None` when the window shows neither or both.
+pub fn cash_receipt(methods: &[&str], wanted: bool) -> Option<&'static str> {
+    let shows = |methods: &[&str], code: &[&str]| methods.iter().any(|m| code.contains(m));
+    match (shows(methods, &["KAKAOPAY"]), shows(methods, &["BANK", "VACCOUNT"]), wanted) {
+        (true, false, true) => Some("Y"),
+        (true, false, false) => Some("N"),
+        (false, true, true) => Some("1"),
+        (false, true, false) => Some("0"),
+        _ => None,
+    }
 }
 
 /// PAYMETHOD of the window that shows several methods.
@@ -79,7 +105,7 @@ impl KiwoomClient {
         let answer = self.ask("/pay/hash", contract, &request).await?;
         let hash = answer.get("KIWOOM_ENC");
         let hash = hash.ok_or_else(|| GatewayError::NotSent("hash answered without it".into()))?;
-        let (tax_code, tax_free) = wire::tax_free(order.tax_free_amount, order.amount);
+        let (tax_code, tax_free) = tax::code(order.tax_free_amount, order.amount);
         let [home, fail, close] = order.urls;
         let mut fields = Map::new();
         for (name, value) in [
@@ -103,11 +129,20 @@ impl KiwoomClient {
         ] {
             fields.insert(name.to_owned(), json!(value));
         }
+        fields.insert(order.methods_field.to_owned(), json!(order.methods.join(",")));
         if let Some(part) = tax_free {
-            fields.insert("TAXFREEAMT".to_owned(), json!(part));
+            for name in tax::window_fields(order.methods) {
+                fields.insert(name.to_owned(), json!(part));
+            }
         }
-        if order.method.is_none() && !order.methods.is_empty() {
-            fields.insert("SVCCDIN".to_owned(), json!(order.methods.join(",")));
+        for (name, value) in [
+            ("APPURL", order.app_url),
+            ("CASHRECEIPTFLAG", order.cash_receipt),
+            ("CPQUOTA", order.quota),
+        ] {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), json!(value));
+            }
         }
         Ok(Value::Object(fields))
     }

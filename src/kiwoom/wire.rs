@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use crate::kiwoom::charset;
 use crate::kiwoom::error::GatewayError;
 use crate::redact::cards::mask_cards;
-use crate::rules::money::Won;
 use kiwoom_clock::kst_instant;
 
 /// A request body under construction. Wiped when dropped: it may hold a card number.
@@ -89,16 +88,6 @@ impl Answer {
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
     Some(kst_instant(local.date(), local.time()))
-}
-
-/// TAXFREECD of an amount with this tax-free part in won, and TAXFREEAMT when it is mixed (protocol
-/// section 2).
-pub(super) fn tax_free(part: i64, amount: Won) -> (&'static str, Option<String>) {
-    match part {
-        0 => ("00", None),
-        n if n == amount.get() => ("01", None),
-        n => ("02", Some(n.to_string())),
-    }
 }
 
 #[cfg(test)]

@@ -181,12 +181,15 @@ async fn write(
     money: &Money<'_>,
     reason: Reason,
 ) -> sqlx::Result<()> {
+    // Taken for the same order in the same amount, it is taxed as the order is.
+    let as_asked = payment.amount.get() == money.amount;
+    let tax_free = if as_asked { payment.tax_free_amount } else { 0 };
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, initiated_by, method, transaction_id, auth_number, created_at,
-            approved_at, settled_at, order_id, unexpected, cpid)
+            approved_at, settled_at, order_id, unexpected, cpid, tax_free_amount)
          values ($1, $2, 'unexpected', 'approved', $3, $4, $5, $6, 'buyer', $7, $8, $9, $10, $11,
-            $10, $12, $13, $14)
+            $10, $12, $13, $14, $15)
          returning ",
         payment_columns!()
     ));
@@ -205,6 +208,7 @@ async fn write(
         .bind(payment.id)
         .bind(reason)
         .bind(money.cpid)
+        .bind(tax_free)
         .fetch_one(&mut **tx)
         .await?;
     cancellation::waiting(ctx, tx, kept).await.map(drop)

@@ -7,4 +7,5 @@ pub mod payment_state;
 pub mod pro_rata;
 pub mod schedule;
 pub mod subscription_state;
+pub mod tax_free;
 pub mod text;

@@ -10,6 +10,9 @@ use kiwoom_clock::kst;
 /// Methods that can only be cancelled whole.
 const WHOLE_ONLY: [&str; 4] = ["BANK", "VACCOUNT", "MOBILE", "KT"];
 
+/// Methods whose cancellation takes no TAXFREEAMT.
+const WITHOUT_TAX_FREE: [&str; 2] = ["KAKAOPAY", "PAYCO"];
+
 /// CANCELREASON is limited in characters, not bytes.
 const MAX_REASON_CHARS: usize = 20;
 
@@ -41,7 +44,7 @@ pub fn cancel(
         let message = "CANCELREASON 항목에 사용할 수 없는 문자(^ [ ])가 있습니다.";
         return Err(Refusal::new(codes::FORBIDDEN_CHARACTER, message));
     }
-    fields::check_tax_free(request)?;
+    check_tax_free(request)?;
     let wanted = amount(request.get("AMOUNT")).unwrap_or_default();
     let transaction_id = request.get("TRXID").to_owned();
     let mut ledger = lock(&sandbox.ledger);
@@ -72,6 +75,18 @@ pub fn cancel(
         ],
     );
     Ok(Done::answered(answer))
+}
+
+/// Whether the tax-free part, when there is one, is within the amount, and taken by the method.
+fn check_tax_free(request: &Fields) -> Result<(), Refusal> {
+    if request.find("TAXFREEAMT").is_none() {
+        return Ok(());
+    }
+    let method = request.get("PAYMETHOD");
+    if WITHOUT_TAX_FREE.contains(&method) {
+        return fields::wrong(&format!("{method} 취소에는 TAXFREEAMT를 사용할 수 없습니다."));
+    }
+    fields::check_tax_free(request, "TAXFREEAMT")
 }
 
 /// What a cancellation of `amount` makes happen: itself, and its notification.

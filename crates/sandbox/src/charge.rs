@@ -14,7 +14,7 @@ use crate::wire::{self, Answer, Fields, Refusal};
 use crate::{Sandbox, codes, lock, ready};
 use kiwoom_clock::kst;
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 15] = [
     filled("ORDERNO", 50, Form::Text),
     filled("PRODUCTTYPE", 1, Form::OneOf(&["1", "2"])),
     filled("BILLTYPE", 2, Form::OneOf(&["14", "13", "18", "1", "2"])),
@@ -25,7 +25,6 @@ const RULES: [Rule; 16] = [
     present("PRODUCTCODE", 10),
     filled("QUOTA", 2, Form::Digits),
     filled("TAXFREECD", 2, Form::OneOf(&["00", "01", "02"])),
-    optional("TAXFREEAMT", 10, Form::Digits),
     filled("AUTOKEY", 20, Form::Text),
     optional("EMAIL", 100, Form::Text),
     optional("USERNAME", 50, Form::Text),
@@ -41,7 +40,11 @@ pub fn charge(
 ) -> Result<Done, Refusal> {
     fields::check(request, &RULES)?;
     ready::check_cpid(request)?.check(request)?;
-    fields::check_tax_free(request)?;
+    fields::check_no_tax_free_amount(request)?;
+    // The tax-free part of a mixed amount is in PRODUCTCODE, which is of another use otherwise.
+    if request.get("TAXFREECD") == "02" {
+        fields::check_tax_free(request, "PRODUCTCODE")?;
+    }
     let auto_key = request.get("AUTOKEY");
     let mut ledger = lock(&sandbox.ledger);
     // A billing key belongs to the contract that it was made under.

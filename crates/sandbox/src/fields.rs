@@ -62,13 +62,26 @@ pub fn check(fields: &Fields, rules: &[Rule]) -> Result<(), Refusal> {
     rules.iter().try_for_each(|rule| rule.check(fields))
 }
 
-/// Whether the tax-free part, when there is one, is within the amount.
-pub fn check_tax_free(fields: &Fields) -> Result<(), Refusal> {
-    let part = fields.get("TAXFREEAMT").parse().unwrap_or(0_u64);
-    if part <= amount(fields.get("AMOUNT")).unwrap_or_default() {
+/// Whether the tax-free part in the field `name` is a number of won within the amount.
+pub fn check_tax_free(fields: &Fields, name: &str) -> Result<(), Refusal> {
+    let part = fields.get(name);
+    let most = amount(fields.get("AMOUNT")).unwrap_or_default();
+    if !part.is_empty() && is_digits(part) && part.parse().is_ok_and(|part: u64| part <= most) {
         return Ok(());
     }
-    let message = "TAXFREEAMT 항목은 AMOUNT를 넘을 수 없습니다.";
+    wrong(&format!("{name} 항목은 AMOUNT를 넘지 않는 비과세 금액(숫자)이어야 합니다."))
+}
+
+/// Whether a charge or a window goes without TAXFREEAMT, which cancellations alone have.
+pub fn check_no_tax_free_amount(fields: &Fields) -> Result<(), Refusal> {
+    if fields.find("TAXFREEAMT").is_none() {
+        return Ok(());
+    }
+    wrong("TAXFREEAMT 항목은 취소 요청에만 사용할 수 있습니다.")
+}
+
+/// Refuses a value that does not fit.
+pub fn wrong<T>(message: &str) -> Result<T, Refusal> {
     Err(Refusal::new(codes::WRONG_FORM, message))
 }
 

@@ -37,6 +37,7 @@ mod reply;
 mod script;
 mod tokens;
 mod window;
+mod window_options;
 mod window_page;
 mod wire;
 

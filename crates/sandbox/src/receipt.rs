@@ -15,8 +15,11 @@ use crate::{Sandbox, lock, window};
 use kiwoom_clock::kst;
 
 /// The pages, and the methods each knows; the last one knows all but asks for the CPID.
-const PAGES: [(&str, &[&str]); 4] = [
+const PAGES: [(&str, &[&str]); 7] = [
     ("PayInfoPrintDirectCard.jsp", &["CARD", "CARD-BATCH"]),
+    ("PayInfoPrintCreditCard.jsp", &["CARDK"]),
+    ("PayInfoPrintBank.jsp", &["BANK"]),
+    ("PayInfoPrintVaccount.jsp", &["VACCOUNT"]),
     ("PayInfoPrintKakaoPay.jsp", &["KAKAOPAY"]),
     ("PayInfoPrintNaverPay.jsp", &["NAVERPAY"]),
     (ANY_METHOD, &[]),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::fields::{self, Form, Rule, filled, optional};
 use crate::wire::{Fields, Refusal};
-use crate::{Sandbox, codes, form, hash, lock, ready, window_page};
+use crate::{Sandbox, codes, form, hash, lock, ready, window_options, window_page};
 
 /// The methods of the window, in the order it shows them.
 pub const METHODS: [(&str, &str); 10] = [
@@ -34,7 +34,7 @@ const TOTAL: &str = "TOTAL";
 /// How many windows may be open; the oldest go first.
 const MAX_WINDOWS: usize = 1_000;
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 20] = [
     filled("KIWOOM_ENC", 200, Form::Text),
     filled("PRODUCTTYPE", 1, Form::OneOf(&["1", "2"])),
     filled("PRODUCTNAME", 50, Form::Text),
@@ -43,10 +43,14 @@ const RULES: [Rule; 16] = [
     optional("USERNAME", 50, Form::Text),
     optional("EMAIL", 100, Form::Text),
     optional("TAXFREECD", 2, Form::OneOf(&["00", "01", "02"])),
-    optional("TAXFREEAMT", 10, Form::Digits),
+    optional("TELNO2", 50, Form::Text),
+    optional("FREEAMT", 10, Form::Digits),
     filled("HOMEURL", 1_000, Form::Text),
     optional("FAILURL", 1_000, Form::Text),
     optional("CLOSEURL", 1_000, Form::Text),
+    optional("APPURL", 1_000, Form::Text),
+    optional("CPQUOTA", 50, Form::Text),
+    optional("CASHRECEIPTFLAG", 1, Form::OneOf(&["Y", "N", "1", "0"])),
     optional("DIRECTRESULTFLAG", 1, Form::OneOf(&["Y", "N"])),
     optional("RESERVEDINDEX1", 20, Form::Text),
     optional("RESERVEDINDEX2", 20, Form::Text),
@@ -119,7 +123,6 @@ pub async fn link(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response 
 fn admit(request: &Fields) -> Result<Vec<(&'static str, &'static str)>, Refusal> {
     fields::check(request, &hash::RULES)?;
     fields::check(request, &RULES)?;
-    fields::check_tax_free(request)?;
     let contract = ready::check_cpid(request)?;
     contract.check(request)?;
     if !hash::matches(contract, request) {
@@ -133,7 +136,10 @@ fn admit(request: &Fields) -> Result<Vec<(&'static str, &'static str)>, Refusal>
             return Err(Refusal::new(codes::WRONG_FORM, message));
         }
     }
-    methods(request)
+    let shown = methods(request)?;
+    let codes: Vec<_> = shown.iter().map(|(code, _)| *code).collect();
+    window_options::check(request, &codes)?;
+    Ok(shown)
 }
 
 /// Only web addresses: anything else in a link would run in the gateway's page.

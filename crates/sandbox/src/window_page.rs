@@ -9,6 +9,7 @@ use url::Url;
 use crate::fields::amount;
 use crate::html::{self, escape, won};
 use crate::window::Checkout;
+use crate::window_options;
 use crate::wire::Refusal;
 
 /// The page on which the buyer pays.
@@ -67,10 +68,14 @@ fn methods(checkout: &Checkout) -> String {
     let mut choices = String::new();
     for (index, (code, name)) in checkout.methods.iter().enumerate() {
         let checked = if index == 0 { " checked" } else { "" };
+        let note = match window_options::note(&checkout.request, code) {
+            "" => String::new(),
+            note => format!(" <small>({note})</small>"),
+        };
         let _ = write!(
             choices,
             "<label class=\"method\"><input type=\"radio\" name=\"METHOD\" value=\"{code}\"\
-             {checked}> {name}</label>"
+             {checked}> {name}{note}</label>"
         );
     }
     choices

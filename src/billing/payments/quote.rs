@@ -10,9 +10,10 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Fields, FromFields, InQuery, Query};
-use crate::payments::refund::check_state;
+use crate::payments::refund::{check_mixed, check_state};
 use crate::payments::store::{self, Payment, PaymentRef};
 use crate::rules::ids::PaymentId;
+use crate::rules::money::Won;
 use crate::rules::pro_rata::{self, Basis, Count, Quote, Uses};
 use crate::rules::text::Text;
 
@@ -66,6 +67,12 @@ pub struct QuoteBody {
     unused: i64,
     /// What `POST /billing/refund` would give back with the same `proRata`.
     quote: i64,
+    /// The taxable part of `quote`. This and the next only when part of the payment is tax-free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote_taxable_amount: Option<i64>,
+    /// The tax-free part of `quote`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote_tax_free_amount: Option<i64>,
     /// The last day that counts as used; `null` for uses.
     #[schema(required)]
     as_of: Option<NaiveDate>,
@@ -73,6 +80,7 @@ pub struct QuoteBody {
 
 impl QuoteBody {
     fn new(payment: &Payment, quote: Quote) -> Self {
+        let of_both = |part: i64| (payment.tax_free_amount > 0).then_some(part);
         Self {
             payment_id: payment.id.to_string(),
             amount: payment.amount.get(),
@@ -83,13 +91,15 @@ impl QuoteBody {
             used: quote.total - quote.unused,
             unused: quote.unused,
             quote: quote.won,
+            quote_taxable_amount: of_both(quote.won - quote.tax_free),
+            quote_tax_free_amount: of_both(quote.tax_free),
             as_of: quote.as_of,
         }
     }
 }
 
 /// 환불 예상 금액: the amount × unused ÷ total, rounded down, less what has gone back or is on its
-/// way back. Measured by the days of the paid period, of which `asOf` is the last one used, or by
+/// way back, and in proportion of its tax-free part. Measured by the days of the paid period, of which `asOf` is the last one used, or by
 /// `used` of `total` uses.
 #[utoipa::path(
     get, path = "/billing/refund-quote", tag = "billing",
@@ -108,7 +118,11 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<QuoteReques
     let found = store::find(&ctx.pool, &PaymentRef::Id(request.payment_id)).await?;
     let payment = found.ok_or(ApiError::from(Code::PaymentNotFound))?;
     check_state(&payment)?;
-    let quote = pro_rata::quote(payment.paid(), request.basis, ctx.clock.today());
+    let refunded = store::refunded_tax_free(&ctx.pool, payment.id).await?;
+    let quote = pro_rata::quote(payment.paid(refunded), request.basis, ctx.clock.today());
     let quote = quote.ok_or_else(|| ApiError::invalid_field("paymentId", no_period()))?;
+    if let Some(amount) = Won::new(quote.won) {
+        check_mixed(&payment, amount)?;
+    }
     Ok(answer::ok(QuoteBody::new(&payment, quote)))
 }

@@ -37,7 +37,8 @@ pub struct RefundRequest {
     /// In place of `amount`, what has not been used, as `GET /billing/refund-quote` tells it:
     /// `true` (by days, today), `{"asOf":"YYYY-MM-DD"}` or `{"used":N,"total":M}`.
     pro_rata: Option<Basis>,
-    /// Tax-free part of the amount in won; left out, the taxable part goes back first.
+    /// Tax-free part of the amount in won. Left out, with `proRata` both parts go back in proportion,
+    /// else the taxable part goes back first.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<i64>,
     reason: Option<Reason>,

@@ -103,7 +103,7 @@ impl FromField for Reference {
 
 /// Text, but for a card number that slipped into the wrong column.
 fn not_a_card(value: &Value, max: usize) -> Result<String, Text> {
-    if CardNumber::from_field(value).is_ok() {
+    if CardNumber::from_field(value).is_ok_and(|number| number.mistake().is_none()) {
         return Err(Text::new("카드번호를 사용할 수 없습니다.", "May not be a card number."));
     }
     text(value, max)

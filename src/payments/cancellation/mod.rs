@@ -172,11 +172,14 @@ async fn record(
     told: &Told,
 ) -> sqlx::Result<()> {
     let now = ctx.clock.now();
+    // Its tax-free part is not told: the taxable part went back first, as with a refund of ours.
+    let paid = payment.paid(store::refunded_tax_free(&mut **tx, payment.id).await?);
+    let tax_free = *paid.left.parts_of(told.amount).start();
     let query = sqlx::query(
         "with refund as (
             insert into refunds (id, payment_id, amount, state, reason, origin, transaction_id,
-                created_at, sent_at, refunded_at, confirmed_by)
-            values ($1, $2, $3, 'refunded', $4, 'gateway', $5, $6, now(), $7, $8))
+                created_at, sent_at, refunded_at, confirmed_by, tax_free_amount)
+            values ($1, $2, $3, 'refunded', $4, 'gateway', $5, $6, now(), $7, $8, $9))
          update payments set refunded_amount = refunded_amount + $3 where id = $2",
     );
     query
@@ -188,6 +191,7 @@ async fn record(
         .bind(now)
         .bind(told.occurred_at.unwrap_or(now))
         .bind(told.id)
+        .bind(tax_free)
         .execute(&mut **tx)
         .await
         .map(drop)

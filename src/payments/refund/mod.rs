@@ -11,7 +11,7 @@ use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use amount::parts_of;
-pub use amount::{Wanted, check_state};
+pub use amount::{Wanted, check_mixed, check_state};
 pub(super) use books::finish;
 use books::hold;
 pub use books::{decide, settle};
@@ -38,7 +38,8 @@ pub struct Request {
     pub payment: PaymentRef,
     /// How much.
     pub wanted: Wanted,
-    /// Tax-free part of the amount in won; `None` = the taxable part goes back first.
+    /// Tax-free part of the amount in won; `None` = in proportion for what has not been used, else the
+    /// taxable part goes back first.
     pub tax_free_amount: Option<i64>,
     /// Why.
     pub reason: Option<String>,
@@ -88,6 +89,9 @@ pub enum RefundError {
     /// The tax-free part does not fit: more than the amount or than what is left of it, or so
     /// little that more taxable money would go back than is left.
     TaxFreeMisfit,
+    /// Less than the whole of a payment that is taxed in part only, by a method for which KiwoomPay
+    /// cannot be told the tax-free part.
+    MixedInPart,
     /// Another process has taken the request over.
     TakenOver,
     /// The service was told to stop. Nothing was sent.

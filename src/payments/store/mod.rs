@@ -25,6 +25,7 @@ use crate::rules::money::Won;
 use crate::rules::payment_state::State;
 use crate::rules::pro_rata::Paid;
 use crate::rules::schedule::Period;
+use crate::rules::tax_free::Left;
 
 /// What a payment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
@@ -122,9 +123,20 @@ impl Payment {
         self.order_no.split('#').next().unwrap_or_default()
     }
 
-    /// What a pro-rata refund of it is measured by.
-    pub fn paid(&self) -> Paid {
-        Paid { amount: self.amount.get(), left: self.refundable(), period: self.period() }
+    /// What a refund of it is measured by, when `tax_free_refunded` won of its tax-free part have gone
+    /// back or are on their way back.
+    pub fn paid(&self, tax_free_refunded: i64) -> Paid {
+        Paid {
+            amount: self.amount.get(),
+            tax_free: self.tax_free_amount,
+            left: Left::new(self.refundable(), self.tax_free_amount - tax_free_refunded),
+            period: self.period(),
+        }
+    }
+
+    /// Whether one part of it is taxed and the other is not.
+    pub fn is_mixed(&self) -> bool {
+        (1..self.amount.get()).contains(&self.tax_free_amount)
     }
 
     /// The period it pays for, when it is a subscription's.
@@ -286,7 +298,7 @@ pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid, timeout: Duration) -> sqlx
 }
 
 /// How much of a payment's tax-free part has gone back, may have, or is about to, in won.
-pub async fn refunded_tax_free(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<i64> {
+pub async fn refunded_tax_free(db: impl PgExecutor<'_>, id: PaymentId) -> sqlx::Result<i64> {
     let query = sqlx::query_scalar(
         "select coalesce(sum(tax_free_amount), 0)::bigint from refunds
          where payment_id = $1 and state <> 'declined'",

@@ -134,7 +134,8 @@ async fn messages_are_english_for_who_asks_for_it() {
     }
     let luhn = card("4111111111111112");
     let reply = app.send(english("/billing/register", luhn, "en")).await;
-    let reason = "Is not a valid card number (Luhn check).";
+    let reason = "Is not a valid card number (Luhn check): one digit may be mistyped, or two \
+        neighbours exchanged.";
     assert_eq!(reply.error(400)["details"], json!([{"field": "cardNumber", "reason": reason}]));
     let nothing = json!({"subscriptionId": "sub_x"});
     let reply = app.send(english("/billing/pay", nothing.clone(), "en-GB")).await;

@@ -11,7 +11,12 @@ const REGISTER: &str = "/billing/register";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_is_refused_for_each_field_that_is_missing_or_wrong() {
     const NUMBER: &str = "카드번호는 숫자 13~19자리여야 합니다.";
-    const LUHN: &str = "카드번호가 올바르지 않습니다.";
+    const LUHN: &str = "카드번호가 올바르지 않습니다. 숫자 하나를 잘못 입력했거나 이웃한 두 숫자의 순서가 \
+        바뀌었을 수 있습니다.";
+    const SHORT: &str = "카드번호가 올바르지 않습니다. 숫자가 빠졌을 수 있습니다. 이 카드는 16자리인데 \
+        15자리를 입력했습니다.";
+    const MASKED: &str = "카드번호가 올바르지 않습니다. 가운데 숫자가 0으로 가려진 번호입니다. 카드의 전체 \
+        번호를 입력해 주세요.";
     const EXPIRY: &str = "유효기간은 YYMM 형식이어야 하며 월은 01~12입니다.";
     const PASSWORD: &str = "카드 비밀번호 앞 두 자리 숫자여야 합니다.";
     const BIRTH: &str = "생년월일 YYMMDD 또는 사업자등록번호 숫자 10자리여야 합니다.";
@@ -29,6 +34,8 @@ async fn a_card_is_refused_for_each_field_that_is_missing_or_wrong() {
         ("cardNumber", "\"４１１１１１１１１１１１１１１１\"", NUMBER),
         ("cardNumber", "\"4111111111111112\"", LUHN),
         ("cardNumber", "\"4111-1111-1111-1112\"", LUHN),
+        ("cardNumber", "\"4111-1111-1111-112\"", SHORT),
+        ("cardNumber", "\"9410120000001238\"", MASKED),
         ("expireDate", "2512", STRING),
         ("expireDate", "\"2513\"", EXPIRY),
         ("expireDate", "\"2500\"", EXPIRY),
@@ -49,6 +56,23 @@ async fn a_card_is_refused_for_each_field_that_is_missing_or_wrong() {
     app.refuses_each((Method::POST, REGISTER), &base, &cases).await;
     app.refuses_each((Method::POST, REGISTER), &base, &wire_text_cases("customerName")).await;
     app.refuses_each((Method::POST, REGISTER), &base, &wire_text_cases("customerId")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_check_switched_off_kiwoompay_judges_the_number() {
+    let app = TestApp::with(&[("CARD_NUMBER_LUHN", "false")]).await;
+    // The gateway may repeat what it was sent, as nobody would expect it to.
+    let said = json!({
+        "on": "CARD-KEYGEN", "kind": "decline", "code": "9101",
+        "message": "4111-1111-1111-1112 카드",
+    });
+    app.fault(said).await;
+    let reply = app.post(REGISTER, &card("4111111111111112")).await;
+    assert_eq!(reply.error(402)["gateway"]["message"], "4111-11**-****-1112 카드");
+    assert_eq!(app.requests("CARD-KEYGEN").await.len(), 1);
+    let short = app.post(REGISTER, &card("411111111111")).await;
+    short.fails(400, "invalid_request");
+    app.register("4111111111111111").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

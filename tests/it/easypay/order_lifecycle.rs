@@ -197,7 +197,11 @@ async fn bad_orders_are_refused_with_the_reason() {
         ("customerName", json!(""), "비어 있을 수 없습니다."),
         ("orderId", json!("주문 1"), "영문, 숫자, -_.:=@+만 사용할 수 있습니다."),
         ("method", json!("KAKAOPAY"), "사용하지 않는 결제수단입니다."),
-        ("method", json!("CASH"), "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO 중 하나여야 합니다."),
+        (
+            "method",
+            json!("CASH"),
+            "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO, CARD, BANK 중 하나여야 합니다.",
+        ),
         ("device", json!("X"), "P, M, W 중 하나여야 합니다."),
         ("returnUrl", json!("javascript:alert(1)"), url),
         ("failUrl", json!("https://a.example/?a|b"), url),

@@ -40,7 +40,7 @@ async fn each_method_is_switched_on_by_itself() {
                 let fields = reply.data(200)["sdkData"].clone();
                 assert_eq!(
                     (&fields["PAYMETHOD"], &fields["SVCCDIN"]),
-                    (&json!(code), &Value::Null)
+                    (&json!(code), &json!(code))
                 );
                 continue;
             }
@@ -83,9 +83,11 @@ async fn everything_the_caller_sends_reaches_the_window() {
             "EMAIL": "hong@example.com", "TAXFREECD": code,
             "HOMEURL": "https://shop.example/ok?a=1", "FAILURL": "http://shop.example/fail",
             "CLOSEURL": "https://shop.example/close#x", "DIRECTRESULTFLAG": "Y",
+            "SVCCDIN": "PAYCO",
         });
         if code == "02" {
-            expected["TAXFREEAMT"] = json!("4000");
+            expected["TELNO2"] = json!("4000");
+            expected["FREEAMT"] = json!("4000");
         }
         assert_eq!(fields, expected, "{device}");
     }

@@ -9,13 +9,28 @@ use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, monthly};
 
 const MISFIT: &str = "환불할 금액과 남은 면세·과세 금액에 맞아야 합니다.";
 
-/// TAXFREECD and TAXFREEAMT of each call of a kind.
-async fn told(app: &TestApp, what: &str) -> Vec<(Value, Value)> {
+/// TAXFREECD of each charge, and PRODUCTCODE, in which the tax-free part of a mixed one travels.
+async fn charged(app: &TestApp) -> Vec<(String, String)> {
+    let of = |call: &Value| {
+        let fields = fields(call);
+        assert!(!fields.contains_key("TAXFREEAMT"), "{fields:?}");
+        let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+        (text("TAXFREECD"), text("PRODUCTCODE"))
+    };
+    app.requests("CARD-BATCH").await.iter().map(of).collect()
+}
+
+/// AMOUNT and TAXFREEAMT of each cancellation.
+async fn canceled(app: &TestApp) -> Vec<(Value, Value)> {
     let of = |call: &Value| {
         let fields = Value::from(fields(call));
-        (fields["TAXFREECD"].clone(), fields["TAXFREEAMT"].clone())
+        (fields["AMOUNT"].clone(), fields["TAXFREEAMT"].clone())
     };
-    app.requests(what).await.iter().map(of).collect()
+    app.requests("CANCEL").await.iter().map(of).collect()
+}
+
+fn pair(code: &str, part: &str) -> (String, String) {
+    (code.to_owned(), part.to_owned())
 }
 
 async fn paid(app: &TestApp, tax_free: i64) -> Value {
@@ -33,9 +48,7 @@ async fn taxable_tax_free_and_mixed_charges_are_told_apart_on_the_wire() {
         (&shown[1]["taxFreeAmount"], &shown[2]["taxFreeAmount"]),
         (&json!(9900), &json!(2000))
     );
-    let expected =
-        [(json!("00"), Value::Null), (json!("01"), Value::Null), (json!("02"), json!("2000"))];
-    assert_eq!(told(&app, "CARD-BATCH").await, expected);
+    assert_eq!(charged(&app).await, [pair("00", ""), pair("01", ""), pair("02", "2000")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +73,8 @@ async fn a_subscription_keeps_its_tax_free_part_and_a_retry_the_one_of_its_first
     app.consent(&made["id"], 20_000).await.data(201);
     let now = app.subscription(&made["id"]).await;
     app.advance_to_charge(&now["nextBillingDate"]).await;
-    let mixed = |part: &str| (json!("02"), json!(part));
-    assert_eq!(told(&app, "CARD-BATCH").await, [mixed("900"), mixed("900"), mixed("1000")]);
+    let mixed = |part| pair("02", part);
+    assert_eq!(charged(&app).await, [mixed("900"), mixed("900"), mixed("1000")]);
 
     let whole = app.change(&made["id"], &json!({"amount": 5000, "taxFreeAmount": 5000})).await;
     assert_eq!(whole.data(200)["taxFreeAmount"], 5000);
@@ -92,6 +105,53 @@ async fn a_refund_gives_the_taxable_part_back_first_and_never_too_much_of_either
         (&json!(4900), &json!(1500))
     );
     assert_eq!(rest["payment"]["status"], "refunded");
-    let parts: Vec<_> = told(&app, "CANCEL").await.into_iter().map(|call| call.1).collect();
+    let parts: Vec<_> = canceled(&app).await.into_iter().map(|call| call.1).collect();
     assert_eq!(parts, [Value::Null, json!("500"), json!("1500")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_used_of_a_mixed_sale_goes_back_in_proportion() {
+    let app = TestApp::start().await;
+    let mut body = one_off(&app.register(APPROVED).await);
+    (body["amount"], body["taxFreeAmount"]) = (json!(11_000), json!(3000));
+    let id = app.post("/billing/pay", &body).await.data(200)["id"].clone();
+    let quote = async |used: i64, total: i64| {
+        let id = id.as_str().unwrap();
+        let path = format!("/billing/refund-quote?paymentId={id}&used={used}&total={total}");
+        let quote = app.get(&path).await.data(200);
+        ["quote", "quoteTaxableAmount", "quoteTaxFreeAmount"].map(|name| quote[name].clone())
+    };
+    let refund = async |used: i64, total: i64| {
+        let basis = json!({"used": used, "total": total});
+        let body = json!({"paymentId": id, "proRata": basis});
+        let refund = app.post("/billing/refund", &body).await.data(200)["refund"].clone();
+        (refund["amount"].clone(), refund["taxFreeAmount"].clone())
+    };
+    assert_eq!(quote(1, 2).await, [5500, 4000, 1500]);
+    assert_eq!(refund(1, 2).await, (json!(5500), json!(1500)));
+    assert_eq!(quote(1, 2).await, [0, 0, 0]);
+    // Rounded down, each time, and the last refund gives back the rest of both parts.
+    assert_eq!(refund(1, 3).await, (json!(1833), json!(500)));
+    assert_eq!(refund(0, 3).await, (json!(3667), json!(1000)));
+    let pair = |amount: &str, part: &str| (json!(amount), json!(part));
+    let sent = [pair("5500", "1500"), pair("1833", "500"), pair("3667", "1000")];
+    assert_eq!(canceled(&app).await, sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_cancellation_made_elsewhere_the_taxable_part_went_back_first() {
+    let app = TestApp::start().await;
+    let payment = paid(&app, 2000).await;
+    let id = payment["transactionId"].as_str().unwrap();
+    let elsewhere = json!({"transactionId": id, "amount": 8000});
+    assert_eq!(app.post("/sandbox/admin/cancel", &elsewhere).await.status, 200);
+    app.advance_secs(1).await;
+    let refunds = app.get("/billing/refunds").await.data(200);
+    assert_eq!(refunds["items"][0]["taxFreeAmount"], 100);
+    let rest = json!({"paymentId": payment["id"]});
+    let rest = app.post("/billing/refund", &rest).await.data(200);
+    assert_eq!(
+        (&rest["refund"]["amount"], &rest["refund"]["taxFreeAmount"]),
+        (&json!(1900), &json!(1900))
+    );
 }

@@ -54,11 +54,20 @@ pub async fn post_form(url: &str, fields: &Value) -> reqwest::Response {
 
 /// Opens the window and does one thing in it; where the browser is sent.
 pub async fn in_window(app: &TestApp, prepared: &Value, action: &str) -> String {
+    click(app, prepared, action, "KAKAOPAY").await
+}
+
+/// Opens the window and pays in it by one method.
+pub async fn pay_by(app: &TestApp, prepared: &Value, method: &str) {
+    click(app, prepared, "pay", method).await;
+}
+
+async fn click(app: &TestApp, prepared: &Value, action: &str, method: &str) -> String {
     let form_action = prepared["formAction"].as_str().unwrap();
     let page = post_form(form_action, &prepared["sdkData"]).await.text().await.unwrap();
     let (_, rest) = page.split_once("action=\"").unwrap_or_else(|| panic!("{page}"));
     let path = rest.split('"').next().unwrap();
-    let fields = json!({"action": action, "METHOD": "KAKAOPAY"});
+    let fields = json!({"action": action, "METHOD": method});
     let done = post_form(&format!("{}{path}", app.base), &fields).await;
     done.headers()["location"].to_str().unwrap().to_owned()
 }

@@ -70,6 +70,29 @@ async fn a_changed_value_does_not_match_the_hash() {
 }
 
 #[tokio::test]
+async fn a_window_that_no_contract_opens_is_refused() {
+    let shop = Merchant::open().await;
+    let fields = shop.fields("w-1", "15000").await;
+    for change in [
+        json!({ "TAXFREEAMT": "1000" }),
+        json!({ "TAXFREECD": "01" }),
+        json!({ "TAXFREECD": "02", "SVCCDIN": "CARD", "TELNO2": "15001" }),
+        json!({ "TAXFREECD": "02", "SVCCDIN": "KAKAOPAY", "TELNO2": "1000" }),
+        json!({ "CASHRECEIPTFLAG": "Y" }),
+        json!({ "CPQUOTA": "0:2" }),
+    ] {
+        let answer = shop.post("/pay/linkEnc", &with(fields.clone(), change.clone())).await;
+        let page = answer.text().await.expect("a page");
+        assert!(page.contains("9014") && !page.contains("action="), "{change}");
+    }
+    let mixed = json!({ "TAXFREECD": "02", "SVCCDIN": "KAKAOPAY", "FREEAMT": "1000" });
+    shop.window(&with(fields.clone(), mixed)).await;
+    let shown = with(fields, json!({ "SVCCDIN": "PAYCO,KAKAOPAY" }));
+    let page = shop.post("/pay/linkEnc", &shown).await.text().await.expect("a page");
+    assert_eq!(page.matches("TYPE=M").count(), 1, "{page}");
+}
+
+#[tokio::test]
 async fn failing_and_closing_lead_elsewhere_and_pay_nothing() {
     let shop = Merchant::open().await;
     for (action, address) in [("fail", "fail"), ("close", "closed")] {
@@ -99,12 +122,14 @@ async fn window_payments_are_cancelled_by_their_own_method() {
     let shop = Merchant::open().await;
     let kakao = json!(shop.pay("w-1", "15000", "KAKAOPAY").await);
     let bank = json!(shop.pay("w-2", "15000", "BANK").await);
+    let with_part = |body| with(body, json!({ "TAXFREEAMT": "1000" }));
     let gateway = shop.at.gateway();
     let account = json!({ "BANKCODE": "20", "ACCOUNTNO": "11012345678901" });
     for (body, code) in [
         (cancel("KAKAOPAY", &kakao, "5000"), "0000"),
         (cancel("KAKAOPAY", &kakao, "10001"), "9201"),
         (cancel("CARD", &kakao, "5000"), "9203"),
+        (with_part(cancel("KAKAOPAY", &kakao, "5000")), "9014"),
         (with(cancel("BANK", &bank, "5000"), account.clone()), "9204"),
         (with(cancel("BANK", &bank, "15000"), account), "0000"),
     ] {
@@ -137,6 +162,11 @@ async fn a_receipt_shows_the_payment_and_its_cancellation() {
         assert!(receipt.contains(text), "{text}: {receipt}");
     }
     assert!(!receipt.contains("취소"), "{receipt}");
+
+    let bank = shop.pay("w-2", "15000", "BANK").await;
+    let receipt = format!("/common/PayInfoPrintBank.jsp?DAOUTRX={bank}&STATUS=A");
+    let receipt = shop.at.get(&receipt).await;
+    assert!(receipt.as_str().is_some_and(|page| page.contains("계좌이체")), "{receipt}");
 
     let gateway = shop.at.gateway();
     let answer = gateway.exchange(&cancel("KAKAOPAY", &json!(id), "5000")).await;
