@@ -186,6 +186,23 @@ fn refused(error: GatewayError) -> ApiError {
     }
 }
 
+/// Raises the alert when there are cards that the contract of charges did not register.
+pub async fn tell_of_cards_elsewhere(ctx: &Context) -> sqlx::Result<()> {
+    let chargeable = ctx.kiwoom.contracts().cpids_of_cards();
+    let unnamed = ctx.kiwoom.cpid_of(None);
+    let cards = store::count_keys_elsewhere(&ctx.pool, &chargeable, unnamed).await?;
+    if cards > 0 {
+        tracing::error!(
+            alert = true,
+            cards,
+            cpid = chargeable[0],
+            "cards of other contracts are not charged, and their renewals wait: register them again, \
+             or when KiwoomPay has moved them set KIWOOM_BILLING_CARDS_OF"
+        );
+    }
+    Ok(())
+}
+
 /// Which keys to list.
 pub struct ListRequest {
     customer_id: Option<CustomerId>,

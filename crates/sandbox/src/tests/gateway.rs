@@ -92,8 +92,10 @@ async fn keys_ids_and_tokens_must_be_right() {
     let mut gateway = at.gateway();
     let code = |answer: Result<_, Value>| answer.expect_err("a refusal")["RESULTCODE"].clone();
     let ready = json!({ "CPID": CPID, "PAYMETHOD": "CARD-BATCH" });
-    for wrong in [json!({ "CPID": "CTOTHER" }), json!({ "PAYMETHOD": "CARDX" })] {
-        assert_eq!(code(gateway.ready(with(ready.clone(), wrong)).await), "FAIL");
+    for (wrong, expected) in
+        [(json!({ "CPID": "CTOTHER" }), "9101"), (json!({ "PAYMETHOD": "CARDX" }), "FAIL")]
+    {
+        assert_eq!(code(gateway.ready(with(ready.clone(), wrong)).await), expected);
     }
     gateway.key = AUTH_KEY.replace('5', "6");
     assert_eq!(code(gateway.ready(ready.clone()).await), "FAIL");
