@@ -17,7 +17,7 @@ comment on column billing_keys.cpid is
     'The CPID that the card was registered under; null = environment.unnamed_cpid.';
 
 alter table notifications add column cpid text;
-comment on column notifications.cpid is 'Whose it is, as it says; null in rows from before.';
+comment on column notifications.cpid is 'The CPID that it names, when it is one of ours; null in rows from before.';
 
 alter table environment add column unnamed_cpid text;
 comment on column environment.unnamed_cpid is

@@ -202,6 +202,23 @@ fn wrong_for_the_issuer() -> Text {
     Text::new("카드사에 등록된 값과 다릅니다.", "Is not what the card's issuer knows.")
 }
 
+/// Raises the alert when there are cards that the contract of charges did not register.
+pub async fn tell_of_cards_elsewhere(ctx: &Context) -> sqlx::Result<()> {
+    let chargeable = ctx.kiwoom.contracts().cpids_of_cards();
+    let unnamed = ctx.kiwoom.cpid_of(None);
+    let cards = store::count_keys_elsewhere(&ctx.pool, &chargeable, unnamed).await?;
+    if cards > 0 {
+        tracing::error!(
+            alert = true,
+            cards,
+            cpid = chargeable[0],
+            "cards of other contracts are not charged, and their renewals wait: register them again, \
+             or when KiwoomPay has moved them set KIWOOM_BILLING_CARDS_OF"
+        );
+    }
+    Ok(())
+}
+
 /// The customer's active key: `billing_key_not_found` when it is somebody else's, and
 /// `billing_key_inactive` when it was deleted or its card was ended for good.
 pub async fn find_active_key(

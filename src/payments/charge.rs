@@ -123,7 +123,8 @@ impl Ready {
     /// A turn, KiwoomPay's token, and the beginning of the intent to charge `card`. No money moves.
     pub async fn new(ctx: &Context, waiting: Waiting, card: &Card) -> Result<Self, NotCharged> {
         let registered_under = ctx.kiwoom.cpid_of(card.cpid.as_deref());
-        if !ctx.kiwoom.contracts().may_charge_card_of(registered_under) {
+        let chargeable = ctx.kiwoom.contracts().cpids_of_cards();
+        if !chargeable.iter().any(|cpid| cpid == registered_under) {
             return Err(NotCharged::OtherContract(registered_under.to_owned()));
         }
         let turn = turn(ctx, waiting).await?;

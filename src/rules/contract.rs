@@ -90,7 +90,7 @@ pub struct Contracts {
     pub window: Arc<Contract>,
     /// Take no new payments: what was paid under them is refunded, and notified.
     pub retired: Vec<Arc<Contract>>,
-    /// The CPIDs whose registered cards the billing contract may charge besides its own.
+    /// The CPIDs besides its own whose registered cards the billing contract may charge.
     pub cards_of: Vec<String>,
 }
 
@@ -110,9 +110,9 @@ impl Contracts {
         cpids
     }
 
-    /// Whether the billing contract may charge a card that was registered under `cpid`.
-    pub fn may_charge_card_of(&self, cpid: &str) -> bool {
-        self.billing.cpid == cpid || self.cards_of.iter().any(|other| other == cpid)
+    /// The CPIDs whose registered cards the billing contract may charge.
+    pub fn cpids_of_cards(&self) -> Vec<String> {
+        [std::slice::from_ref(&self.billing.cpid), &self.cards_of].concat()
     }
 }
 

@@ -34,6 +34,7 @@ use url::Url;
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
 use crate::access::failed_keys::Failures;
+use crate::billing::cards::tell_of_cards_elsewhere;
 use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
@@ -175,6 +176,7 @@ impl Service {
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
         }
         payments::recovery::recover(&ctx).await?;
+        tell_of_cards_elsewhere(&ctx).await?;
         // The first start on a new database confirms it; a restored one is told of at once.
         ctx.guard.may_charge(&ctx.pool).await?;
         tokio::spawn(watch::run(ctx.clone()));

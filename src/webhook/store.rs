@@ -28,6 +28,8 @@ pub struct Kept {
 
 /// Counts another copy, or keeps the first one.
 pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Kept> {
+    // What strangers write there is not known to be a CPID.
+    let about_us = entry.told.filter(|_| entry.verdict != Verdict::Merchant);
     let query = sqlx::query_as(
         "insert into notifications (id, fingerprint, kind, verdict, order_no, transaction_id,
             amount, occurred_at, raw, first_at, last_at, cpid)
@@ -47,7 +49,7 @@ pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Ke
         .bind(entry.told.and_then(|t| t.occurred_at))
         .bind(entry.raw)
         .bind(entry.now)
-        .bind(entry.told.map(|t| &t.cpid))
+        .bind(about_us.map(|t| &t.cpid))
         .fetch_one(db)
         .await
 }

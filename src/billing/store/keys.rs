@@ -89,6 +89,20 @@ pub async fn insert_key(db: &mut PgConnection, key: &BillingKey) -> sqlx::Result
         .map(drop)
 }
 
+/// How many active keys were registered under none of `cpids`; `unnamed` is the CPID of rows that name
+/// none.
+pub async fn count_keys_elsewhere(
+    pool: &PgPool,
+    cpids: &[String],
+    unnamed: &str,
+) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(
+        "select count(*) from billing_keys
+         where status = 'active' and coalesce(cpid, $2) <> all($1)",
+    );
+    query.bind(cpids).bind(unnamed).fetch_one(pool).await
+}
+
 pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
     let query = sqlx::query_as(concat!(
         "select ",

@@ -75,7 +75,7 @@ async fn the_books_of_production_are_for_no_other_environment_merchant_or_host()
     assert!(both.terminate().success());
     adopt(&second, &["--cpid", MERCHANT, "--retire"]).unwrap();
     assert!(first.terminate().success());
-    assert!(refused(&settings).contains("CPID MERCHANT2)"));
+    assert!(refused(&settings).contains("CPID MERCHANT2, WINDOW1)"));
     durable.stop().await;
 }
 

@@ -247,9 +247,17 @@ async fn card_numbers_are_not_kept() {
     );
     let expected = json!({
         "kind": "payment", "verdict": "applied", "order_no": "O-1", "transaction_id": "t1",
-        "amount": 9900, "occurred_at": "2026-11-25T01:10:10+00:00", "raw": raw, "copies": 1,
+        "cpid": CPID, "amount": 9900, "occurred_at": "2026-11-25T01:10:10+00:00", "raw": raw, "copies": 1,
     });
     assert_eq!(row, expected);
+    // In the place of a CPID, which is kept only when it is ours.
+    answered(&tell(&app, &told.replace(CPID, "4111111111111111")).await, 400);
+    let kept: Vec<String> =
+        sqlx::query_scalar("select to_jsonb(n)::text from notifications n order by id")
+            .fetch_all(&app.service.ctx.pool)
+            .await
+            .unwrap();
+    assert!(kept.len() == 2 && !kept[1].contains("4111111111111111"), "{kept:?}");
     // A body that is no notification at all.
     let request = app.request(reqwest::Method::POST, "/webhook/noti").body("4111111111111111");
     answered(&app.send(request).await, 400);

@@ -186,6 +186,7 @@ async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
     let app = TestApp::start().await;
     let billing_key = app.register("4111111111111111").await;
     let charged = app.pay(&billing_key).await.data(200);
+    let subscription = app.subscribe(&billing_key, 15).await;
     prepare(&app, "O-1").await;
     let mut owner = app.owner().await;
     let rewritten = sqlx::query("update payments set cpid = null").execute(&mut owner).await;
@@ -209,6 +210,12 @@ async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
     answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
     app.post("/easypay/cancel", &json!({"orderId": "O-1"})).await.error(409);
     assert_eq!(cpids(&app, "CANCEL").await, [OLD, OLD]);
+    // The renewal of a card from there waits.
+    let day = subscription["nextBillingDate"].as_str().unwrap();
+    app.advance_to(&format!("{day}T12:00:00+09:00")).await;
+    let path = format!("/billing/subscription/{}", subscription["id"].as_str().unwrap());
+    assert_eq!(app.get(&path).await.data(200)["status"], "active");
+    assert_eq!(app.calls("CARD-BATCH").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
