@@ -12,9 +12,6 @@ alter table payments add column merchant_setting text;
 comment on column payments.merchant_setting is
     'Of an attempt that KiwoomPay refused because of the merchant''s set-up: what has to be mended. Its
 state is declined, as nothing was taken; the customer''s card was not asked.';
--- Serves /health/ready: the periods that wait for it.
-create index payments_refused on payments (subscription_id, period_start)
-    where merchant_setting is not null;
 
 create or replace function payment_event(old jsonb, new jsonb) returns text
 language plpgsql immutable as $$

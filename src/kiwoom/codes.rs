@@ -88,9 +88,6 @@ pub fn typed_wrong(code: &str) -> Option<&'static str> {
     TYPED_WRONG.iter().find(|row| row.0 == code).map(|row| row.1)
 }
 
-/// What the merchant's own file calls our mistake is for the merchant to mend.
-const BY_FILE: &str = "KIWOOM_CODES_FILE";
-
 /// What a refusal says beside its code.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal<'a> {
@@ -133,7 +130,7 @@ impl Codes {
             let built_in = TABLE.iter().find(|row| row.0 == name);
             let setting = built_in.map(|row| row.2).filter(|setting| !setting.is_empty());
             let meaning = self.0.get(&name).copied().or(built_in.map(|row| row.1))?;
-            Some((name, meaning, setting.unwrap_or(BY_FILE)))
+            Some((name, meaning, setting.unwrap_or(CONTRACT)))
         })
     }
 }
@@ -243,7 +240,7 @@ mod tests {
         {
             assert_eq!(meaning(&codes, code, false), expected, "{code}");
         }
-        assert_eq!(codes.setting("3100"), Some(BY_FILE));
+        assert_eq!(codes.setting("3100"), Some(CONTRACT));
         assert_eq!(codes.setting("9103"), Some("KIWOOM_BILL_TYPE"));
     }
 

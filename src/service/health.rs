@@ -70,7 +70,7 @@ struct MerchantSetting {
     setting: String,
     /// RESULTCODE of the refusals.
     result_code: String,
-    /// Subscriptions whose charge waits for it.
+    /// Subscriptions whose charge waits for it, of the 1,000 that are due first.
     waiting_subscriptions: i64,
 }
 

@@ -11,9 +11,10 @@ use crate::support::process::migrate;
 const CHANGING: [(&str, &str); 5] = [
     (
         "payments",
-        "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids expires_at \
-         failure_code failure_message late method methods product_name refunded_amount refunding_amount resolve_reason \
-         sender settled_at state tax_free_amount transaction_id",
+        "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
+         expires_at failure_code failure_message late merchant_setting method methods product_name \
+         refunded_amount refunding_amount resolve_reason sender settled_at state tax_free_amount \
+         transaction_id",
     ),
     (
         "refunds",

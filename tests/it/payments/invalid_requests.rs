@@ -185,8 +185,9 @@ async fn lists_refuse_limits_cursors_and_filters_that_mean_nothing() {
     const LIMIT: &str = "1 이상 100 이하의 정수여야 합니다.";
     const CURSOR: &str = "nextCursor로 받은 값이어야 합니다.";
     const SUBSCRIPTION: &str = "active, past_due, paused, unpaid, canceled 중 하나여야 합니다.";
-    const PAYMENT: &str = "pending, approved, declined, unknown, partially_refunded, refunded \
+    const PAYMENT: &str = "pending, approved, declined, refused, unknown, partially_refunded, refunded \
         중 하나여야 합니다.";
+    const KEY: &str = "active, inactive 중 하나여야 합니다.";
     const REFUNDS: &str = "pending, refunded, declined, unknown 중 하나여야 합니다.";
     const INSTANT: &str = "RFC 3339 시각이어야 합니다.";
     let everywhere: Vec<Case> = vec![
@@ -204,7 +205,7 @@ async fn lists_refuse_limits_cursors_and_filters_that_mean_nothing() {
         ("Limit", "2", UNKNOWN_FIELD),
     ];
     let of_each: [(&str, Vec<Case>); 4] = [
-        ("keys", vec![("customerId", "a%7Cb", PIPE), ("status", "x", UNKNOWN_FIELD)]),
+        ("keys", vec![("customerId", "a%7Cb", PIPE), ("status", "x", KEY)]),
         ("subscriptions", vec![("status", "nope", SUBSCRIPTION), ("status", "", SUBSCRIPTION)]),
         (
             "payments",

@@ -86,11 +86,11 @@ async fn a_refund_that_the_gateway_refuses_frees_its_amount() {
     let key = app.register("4111111111111111").await;
     let paid = app.pay(&key).await.data(200);
     let all = json!({"paymentId": paid["id"]});
-    let no = json!({"on": "CANCEL", "kind": "decline", "code": "9199", "message": "취소 불가"});
+    let no = json!({"on": "CANCEL", "kind": "decline", "code": "9204", "message": "취소 불가"});
     app.fault(no).await;
     let refused = app.post("/billing/refund", &all).await.error(409);
     assert_eq!(refused["code"], "refund_not_allowed");
-    assert_eq!(refused["gateway"], json!({"resultCode": "9199", "message": "취소 불가"}));
+    assert_eq!(refused["gateway"], json!({"resultCode": "9204", "message": "취소 불가"}));
     assert_eq!(app.ledger().await[0]["canceledAmount"], 0);
     app.post("/billing/refund", &all).await.data(200);
     assert_eq!(app.ledger().await[0]["canceledAmount"], 9900);
