@@ -80,6 +80,7 @@ fn the_process_ends_with_2_and_says_so_on_standard_error() {
 #[test]
 fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     const SWITCH: &str = "true or false";
+    const FIELD: &str = "another spelling of SVCCDIN: at most 30 letters and digits";
     const URL: &str = "an http or https URL";
     const KEYS: &str = "keys of at least 24 visible ASCII characters, separated by commas";
     const SECRET: &str = "64 hexadecimal digits, as `openssl rand -hex 32` prints them";
@@ -116,6 +117,11 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("NAVERPAY_ENABLED", "2", SWITCH),
         ("SAMSUNGPAY_ENABLED", "on", SWITCH),
         ("PAYCO_ENABLED", "켜기", SWITCH),
+        ("CARD_ENABLED", "s3cret", SWITCH),
+        ("BANK_ENABLED", "s3cret", SWITCH),
+        ("CARD_NUMBER_LUHN", "s3cret", SWITCH),
+        ("KIWOOM_METHODS_FIELD", "AMOUNT", FIELD),
+        ("KIWOOM_METHODS_FIELD", "SVC s3cret", FIELD),
         ("ORDER_EXPIRES_MINUTES", "0", "a whole number from 1 to 43200"),
         ("WEBHOOK_ALLOWED_IPS", "s3cret", NETS),
         ("WEBHOOK_ALLOWED_IPS", "10.0.0.0/33", NETS),
