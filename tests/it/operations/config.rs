@@ -80,7 +80,6 @@ fn the_process_ends_with_2_and_says_so_on_standard_error() {
 #[test]
 fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     const SWITCH: &str = "true or false";
-    const FIELD: &str = "another spelling of SVCCDIN: at most 30 letters and digits";
     const URL: &str = "an http or https URL";
     const KEYS: &str = "keys of at least 24 visible ASCII characters, separated by commas";
     const SECRET: &str = "64 hexadecimal digits, as `openssl rand -hex 32` prints them";
@@ -117,11 +116,6 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("NAVERPAY_ENABLED", "2", SWITCH),
         ("SAMSUNGPAY_ENABLED", "on", SWITCH),
         ("PAYCO_ENABLED", "켜기", SWITCH),
-        ("CARD_ENABLED", "s3cret", SWITCH),
-        ("BANK_ENABLED", "s3cret", SWITCH),
-        ("CARD_NUMBER_LUHN", "s3cret", SWITCH),
-        ("KIWOOM_METHODS_FIELD", "AMOUNT", FIELD),
-        ("KIWOOM_METHODS_FIELD", "SVC s3cret", FIELD),
         ("ORDER_EXPIRES_MINUTES", "0", "a whole number from 1 to 43200"),
         ("WEBHOOK_ALLOWED_IPS", "s3cret", NETS),
         ("WEBHOOK_ALLOWED_IPS", "10.0.0.0/33", NETS),
@@ -153,6 +147,22 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     let found: BTreeSet<_> =
         read(&everything).expect_err("all wrong").iter().map(|p| p.name).collect();
     assert_eq!(found, named);
+}
+
+#[test]
+fn the_methods_of_the_window_are_switches_and_their_field_is_no_other_one() {
+    for name in ["CARD_ENABLED", "BANK_ENABLED", "CARD_NUMBER_LUHN"] {
+        let accepted = format!("{name} is wrong: it takes true or false");
+        assert_eq!(problems(&[(name, "s3cret")]), [accepted]);
+    }
+    let field = "KIWOOM_METHODS_FIELD is wrong: it takes another spelling of SVCCDIN: at most 30 \
+        letters and digits";
+    for wrong in ["AMOUNT", "SVC s3cret", "SVC|DIN"] {
+        assert_eq!(problems(&[("KIWOOM_METHODS_FIELD", wrong)]), [field], "{wrong}");
+    }
+    let read = |settings: &[(&str, &str)]| read(settings).unwrap().easypay.methods_field;
+    assert_eq!(read(&[]), "SVCCDIN");
+    assert_eq!(read(&[("KIWOOM_METHODS_FIELD", "svcCdIn")]), "svcCdIn");
 }
 
 #[test]
