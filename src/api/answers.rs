@@ -91,7 +91,7 @@ impl PaymentBody {
             refundable_amount: payment.refundable(),
             receipt_url: receipt.map(|id| {
                 let cpid = ctx.kiwoom.cpid_of(payment.cpid.as_deref());
-                ctx.kiwoom.receipt_url(cpid, &method, id)
+                ctx.kiwoom.receipt_url(cpid, receipt_method(ctx, &payment), id)
             }),
             period: payment.period().map(PeriodBody::from),
             id: payment.id.to_string(),
@@ -120,6 +120,15 @@ impl PaymentBody {
 /// PAYMETHOD; a charge of a registered card is one of a card.
 pub fn payment_method(payment: &Payment) -> &str {
     payment.method.as_deref().unwrap_or("CARD")
+}
+
+/// What its receipt is of. A card payment of the window is told of as one whatever the contract for
+/// cards is, and has the receipt of that contract.
+pub fn receipt_method<'a>(ctx: &Context, payment: &'a Payment) -> &'a str {
+    match payment_method(payment) {
+        "CARD" if payment.billing_key_id.is_none() => ctx.config.kiwoom.card_method.code(),
+        other => other,
+    }
 }
 
 /// The status of the API; see [`PaymentBody`].

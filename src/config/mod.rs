@@ -249,7 +249,7 @@ fn build(r: &mut Reader) -> Option<Config> {
             payco: r.switch("PAYCO_ENABLED", false),
             card: r.switch("CARD_ENABLED", false),
             bank: r.switch("BANK_ENABLED", false),
-            methods_field: r.wire_name("KIWOOM_METHODS_FIELD", "SVCCDIN"),
+            methods_field: r.methods_field(),
             expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
         },
         webhook_allowed_ips: r.webhook_allowed_ips(production),

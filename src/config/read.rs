@@ -178,11 +178,13 @@ impl<'a> Reader<'a> {
         Some(url)
     }
 
-    /// The name of a field as KiwoomPay writes it.
-    pub(super) fn wire_name(&mut self, name: &'static str, default: &str) -> String {
-        let text = self.text(name).unwrap_or_else(|| default.to_owned());
-        if text.len() > 30 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            self.wrong::<()>(name, "the name of a field: at most 30 letters, digits and _");
+    /// The field that lists the window's methods: none that holds something else already.
+    pub(super) fn methods_field(&mut self) -> String {
+        let name = "KIWOOM_METHODS_FIELD";
+        let text = self.text(name).unwrap_or_else(|| "SVCCDIN".to_owned());
+        let plain = text.len() <= 30 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !plain || !text.to_ascii_uppercase().starts_with("SVC") {
+            self.wrong::<()>(name, "another spelling of SVCCDIN: at most 30 letters and digits");
         }
         text
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::answers::PaymentBody;
+use crate::api::answers::{PaymentBody, receipt_method};
 use crate::context::Context;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
@@ -67,8 +67,7 @@ impl OrderBody {
         let paid = order.state == State::Approved;
         let canceled = refunds.iter().filter_map(|r| r.refunded_at).max();
         let canceled = canceled.or(order.settled_at.filter(|_| order.state == State::Closed));
-        let method = order.method.clone();
-        let paid_by = method.as_deref().unwrap_or_default();
+        let paid_by = receipt_method(ctx, &order);
         let receipt = order.transaction_id.as_deref();
         Self {
             status: status(&order, refunds),
@@ -83,7 +82,7 @@ impl OrderBody {
             cash_receipt_url: receipt
                 .filter(|_| ctx.config.is_production())
                 .and_then(|id| ctx.kiwoom.cash_receipt_url(paid_by, id)),
-            method,
+            method: order.method.clone(),
             paid_at: order.approved_at.map(rfc3339_kst),
             canceled_at: canceled.map(rfc3339_kst),
             created_at: rfc3339_kst(order.created_at),

@@ -205,7 +205,11 @@ async fn window(
         quota: quota.as_deref(),
     };
     let contract = &ctx.kiwoom.contracts().window;
-    let turn = ctx.pace.unpaced(contract, request.method.map_or(TOTAL, Method::code))?;
+    let method = match (request.method, methods) {
+        (Some(_), [only]) => only,
+        _ => TOTAL,
+    };
+    let turn = ctx.pace.unpaced(contract, method)?;
     ctx.kiwoom.window(turn, &order).await.map_err(not_sent)
 }
 

@@ -16,9 +16,9 @@ pub(super) fn code(part: i64, amount: Won) -> (&'static str, Option<String>) {
 /// Where the window reads the tax-free part of a mixed amount: TELNO2 for cards, FREEAMT for 카카오페이.
 /// For the other easy payments neither is documented. They get both, and each holds the same number.
 pub(super) fn window_fields(methods: &[&str]) -> impl Iterator<Item = &'static str> {
-    let fields = [("TELNO2", "KAKAOPAY"), ("FREEAMT", "CARD")];
-    let read = |other: &str| methods.iter().any(|method| *method != other);
-    fields.into_iter().filter(move |(_, other)| read(other)).map(|(field, _)| field)
+    let others = [("TELNO2", &["KAKAOPAY"][..]), ("FREEAMT", &["CARD", "CARDK"])];
+    let read = |others: &[&str]| methods.iter().any(|method| !others.contains(method));
+    others.into_iter().filter(move |(_, others)| read(others)).map(|(field, _)| field)
 }
 
 /// Whether a cancellation of this PAYMETHOD takes TAXFREEAMT.
@@ -40,6 +40,7 @@ mod tests {
     fn a_method_is_told_of_the_part_where_it_reads_it() {
         let fields = |methods: &[&str]| window_fields(methods).collect::<Vec<_>>();
         assert_eq!(fields(&["CARD"]), ["TELNO2"]);
+        assert_eq!(fields(&["CARDK"]), ["TELNO2"]);
         assert_eq!(fields(&["KAKAOPAY"]), ["FREEAMT"]);
         for methods in [&["PAYCO"][..], &["CARD", "KAKAOPAY"], &["KAKAOPAY", "NAVERPAY"]] {
             assert_eq!(fields(methods), ["TELNO2", "FREEAMT"], "{methods:?}");

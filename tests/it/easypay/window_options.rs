@@ -177,6 +177,26 @@ async fn each_kind_of_money_has_its_own_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_window_of_card_contract_k_is_opened_and_has_its_receipt_by_that_name() {
+    let app = TestApp::with(&[("CARD_ENABLED", "true"), ("KIWOOM_CARD_METHOD", "CARDK")]).await;
+    let mut body = order(&json!({"method": "CARD", "taxFreeAmount": 3000}));
+    let prepared = app.post("/easypay/prepare", &body).await.data(200);
+    let data = &prepared["sdkData"];
+    assert_eq!((&data["PAYMETHOD"], &data["SVCCDIN"]), (&json!("CARDK"), &json!("CARDK")));
+    assert_eq!((&data["TELNO2"], data.get("FREEAMT")), (&json!("3000"), None));
+    body["device"] = json!("W");
+    let reply = app.post("/easypay/prepare", &body).await;
+    assert_eq!(reply.error(400), invalid(&[("appScheme", APP_REQUIRED)]));
+    pay_by(&app, &prepared, "CARDK").await;
+    let order = status(&app, "ORDER-20260205-001").await;
+    assert_eq!((&order["status"], &order["method"]), (&json!("paid"), &json!("CARD")));
+    let receipt = order["receiptUrl"].as_str().unwrap();
+    assert!(receipt.contains("PayInfoPrintCreditCard.jsp?DAOUTRX="), "{receipt}");
+    let path = receipt.strip_prefix(&app.service.ctx.public_url).unwrap();
+    assert_eq!(app.get(path).await.status, 200, "{receipt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_to_return_to_is_short() {
     let app = TestApp::start().await;
     let url = |length: usize| format!("https://shop.example/{}", "a".repeat(length - 21));

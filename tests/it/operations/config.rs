@@ -150,6 +150,22 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
 }
 
 #[test]
+fn the_methods_of_the_window_are_switches_and_their_field_is_no_other_one() {
+    for name in ["CARD_ENABLED", "BANK_ENABLED", "CARD_NUMBER_LUHN"] {
+        let accepted = format!("{name} is wrong: it takes true or false");
+        assert_eq!(problems(&[(name, "s3cret")]), [accepted]);
+    }
+    let field = "KIWOOM_METHODS_FIELD is wrong: it takes another spelling of SVCCDIN: at most 30 \
+        letters and digits";
+    for wrong in ["AMOUNT", "SVC s3cret", "SVC|DIN"] {
+        assert_eq!(problems(&[("KIWOOM_METHODS_FIELD", wrong)]), [field], "{wrong}");
+    }
+    let read = |settings: &[(&str, &str)]| read(settings).unwrap().easypay.methods_field;
+    assert_eq!(read(&[]), "SVCCDIN");
+    assert_eq!(read(&[("KIWOOM_METHODS_FIELD", "svcCdIn")]), "svcCdIn");
+}
+
+#[test]
 fn limits_are_whole_numbers_and_those_of_registrations_are_off_with_a_sandbox() {
     for (name, value) in [
         ("AUTH_FAILURES_PER_MINUTE", "-1"),
