@@ -23,6 +23,7 @@ pub mod notification;
 pub mod pace;
 mod receipt;
 pub mod set_up;
+mod spelling;
 pub mod tax;
 pub mod text;
 pub mod window;
