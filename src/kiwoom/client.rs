@@ -29,7 +29,7 @@ const MAX_CANCEL_REASON_CHARS: usize = 20;
 
 /// KiwoomPay for one merchant with all its contracts.
 pub struct KiwoomClient {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     contracts: Contracts,
     unnamed_cpid: String,
     codes: Arc<Codes>,

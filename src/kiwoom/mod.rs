@@ -21,6 +21,7 @@ mod exchange;
 pub mod fuzzing;
 pub mod notification;
 pub mod pace;
+mod probe;
 mod receipt;
 pub mod set_up;
 mod spelling;

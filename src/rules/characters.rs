@@ -23,10 +23,10 @@ pub fn composed_len(text: &str) -> usize {
 pub fn refuse(text: &str, wrong: impl Fn(char) -> bool, reason: Text) -> Result<(), Text> {
     let Some((place, c)) = (1..).zip(text.chars()).find(|(_, c)| wrong(*c)) else { return Ok(()) };
     let (shown, code) = (c.escape_debug(), u32::from(c));
-    Err(Text::new(
-        format!("{} {place}번째 문자: '{shown}'(U+{code:04X})", reason.ko),
-        format!("{} Character {place}: '{shown}' (U+{code:04X})", reason.en),
-    ))
+    Err(Text {
+        ko: reason.ko + &format!(" {place}번째 문자: '{shown}'(U+{code:04X})"),
+        en: reason.en + &format!(" Character {place}: '{shown}' (U+{code:04X})"),
+    })
 }
 
 #[cfg(test)]
