@@ -9,7 +9,8 @@
 #     from it cannot go back.
 # Hurts: names that come back with other bytes than they went with: look-ups, signatures and hashes
 #     over CP949 no longer fit, and a text in CP949 is refused for "a character that CP949 lacks".
-# This project: text goes to the gateway as it came.
+# This project: text is kept as it came. For the gateway it is composed, but what CP949 has keeps its
+#     own code point. Ids are compared in NFC.
 set -euo pipefail
 
 dir=$(mktemp -d)

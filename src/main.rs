@@ -1,5 +1,5 @@
 //! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | keys |
-//! sandbox | health]`
+//! sandbox | check | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +69,8 @@ enum Command {
         #[arg(long, default_value_t = 4000)]
         port: u16,
     },
+    /// Say what of the set-up works, without moving money; exit code 1 when something does not
+    Check,
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
 }
@@ -105,6 +107,7 @@ async fn main() -> ExitCode {
         Command::Import { dry_run, file } => commands::import::run(config, &file, dry_run).await,
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Sandbox { port } => commands::sandbox::run(config, port).await,
+        Command::Check => commands::check::run(config).await,
         Command::Health => commands::health::run(config).await,
     };
     match done {

@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and what they share.
 
 pub mod adopt;
+pub mod check;
 pub mod health;
 pub mod import;
 pub mod keys;

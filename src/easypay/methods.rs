@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::config::EasyPayConfig;
+use crate::config::{Config, EasyPayConfig};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Success};
 use crate::http::description::{self, described};
@@ -55,9 +55,9 @@ impl Method {
     }
 
     /// PAYMETHOD under the contract, which may have another one for cards.
-    fn code_of(self, ctx: &Context) -> &'static str {
+    fn code_of(self, config: &Config) -> &'static str {
         match self {
-            Self::Card => ctx.config.kiwoom.card_method.code(),
+            Self::Card => config.kiwoom.card_method.code(),
             _ => self.code(),
         }
     }
@@ -95,14 +95,18 @@ impl FromField for Method {
 
 /// Each method that the window offers: those that are switched on. With none of them switched on the
 /// sandbox offers the easy payments, and KiwoomPay cards, which every contract has.
-fn offered(ctx: &Context) -> Vec<Method> {
-    let config = &ctx.config.easypay;
-    let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(config)).collect();
+fn offered(config: &Config) -> Vec<Method> {
+    let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(&config.easypay)).collect();
     if !on.is_empty() {
         return on;
     }
-    let sandbox = ctx.config.kiwoom.gateway.is_sandbox();
+    let sandbox = config.kiwoom.gateway.is_sandbox();
     if sandbox { ALL[..4].to_vec() } else { vec![Method::Card] }
+}
+
+/// PAYMETHOD of each method that is offered.
+pub fn codes(config: &Config) -> Vec<&'static str> {
+    offered(config).into_iter().map(|method| method.code_of(config)).collect()
 }
 
 /// PAYMETHOD of each method that the window shows for an order of which `tax_free_amount` won are
@@ -113,13 +117,15 @@ pub fn shown(
     chosen: Option<Method>,
     tax_free_amount: i64,
 ) -> Result<Vec<&'static str>, ApiError> {
-    let offered = offered(ctx);
+    let offered = offered(&ctx.config);
     if chosen.is_some_and(|method| !offered.contains(&method)) {
         let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
         return Err(ApiError::invalid_field("method", reason));
     }
-    let codes =
-        chosen.map_or(offered, |method| vec![method]).into_iter().map(|method| method.code_of(ctx));
+    let codes = chosen
+        .map_or(offered, |method| vec![method])
+        .into_iter()
+        .map(|method| method.code_of(&ctx.config));
     let codes: Vec<_> =
         codes.filter(|code| tax_free_amount == 0 || tax::is_taken_by_method(code)).collect();
     if codes.is_empty() {
@@ -153,5 +159,5 @@ struct MethodBody {
 pub async fn list(State(ctx): State<AppState>) -> Response {
     let body =
         |method: Method| MethodBody { code: method.code(), name: method.name(), enabled: true };
-    answer::ok(MethodsBody { methods: offered(&ctx).into_iter().map(body).collect() })
+    answer::ok(MethodsBody { methods: offered(&ctx.config).into_iter().map(body).collect() })
 }

@@ -4,7 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod cancel;
 pub(crate) mod checkout;
 mod example;
-mod methods;
+pub mod methods;
 mod options;
 mod resolve;
 mod return_url;

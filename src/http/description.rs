@@ -14,12 +14,31 @@ pub fn text(max: usize) -> ObjectBuilder {
     text_without("", max)
 }
 
-/// Text that travels to KiwoomPay: without `|`, and `max` is in bytes of CP949, which no keyword
-/// can say.
+/// Text that travels to KiwoomPay: `max` is in bytes of CP949, which no keyword can say.
 pub fn wire_text(max: usize) -> ObjectBuilder {
-    let bytes = format!("At most {max} bytes in CP949 (EUC-KR)");
+    in_cp949(text(max), max)
+}
+
+/// The merchant's own id of something: without `|`.
+pub fn merchants_id(max: usize) -> ObjectBuilder {
+    text_without("|", max)
+}
+
+/// As [`merchants_id`], of something that KiwoomPay is told of.
+pub fn wire_id(max: usize) -> ObjectBuilder {
+    in_cp949(merchants_id(max), max)
+}
+
+fn in_cp949(text: ObjectBuilder, max: usize) -> ObjectBuilder {
+    let bytes = format!("At most {max} bytes in CP949 (EUC-KR), as KiwoomPay is told it");
     let format = SchemaFormat::Custom("cp949".to_owned());
-    text_without("|", max).format(Some(format)).description(Some(bytes))
+    text.format(Some(format)).description(Some(bytes))
+}
+
+/// An e-mail address, in any script.
+pub fn email(max: usize) -> ObjectBuilder {
+    let any = format!("[^{CONTROL}{BLANK}|@]");
+    matching(&format!("^{any}+@{any}*[.]{any}*$")).max_length(Some(max))
 }
 
 fn text_without(other: &str, max: usize) -> ObjectBuilder {

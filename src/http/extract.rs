@@ -6,12 +6,13 @@ use std::mem;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
 use crate::http::error::{ApiError, Code, Detail};
+use crate::http::json;
 use crate::redact::paths::shown_name;
+use crate::rules::characters::{composed_len, refuse};
 use crate::rules::money::{MAX_WON, Won};
 use crate::rules::text::Text;
 
@@ -139,13 +140,12 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
+        if !json::is_named(request.headers()) {
             return Err(Code::UnsupportedMediaType.into());
         }
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|_| ApiError::from(Code::InvalidJson))?;
-        let value: Result<Map<String, Value>, _> = serde_json::from_slice(&bytes);
-        Fields::read(value.map_err(|_| ApiError::from(Code::InvalidJson))?).map(Self)
+        Fields::read(json::object(&bytes)?).map(Self)
     }
 }
 
@@ -190,30 +190,26 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let essence = content_type.and_then(|v| v.split(';').next());
-    essence.is_some_and(|v| v.trim().eq_ignore_ascii_case("application/json"))
-}
-
-/// Text of 1 to `max` characters with no control characters.
+/// Text of 1 to `max` characters, counted composed, with no control characters.
 pub fn text(value: &Value, max: usize) -> Result<String, Text> {
     let text =
         value.as_str().ok_or_else(|| Text::new("문자열이어야 합니다.", "Has to be a string."))?;
     if text.trim().is_empty() {
         return Err(Text::new("비어 있을 수 없습니다.", "May not be empty."));
     }
-    if text.chars().count() > max {
+    if composed_len(text) > max {
         return Err(Text::new(
             format!("{max}자를 넘을 수 없습니다."),
             format!("May not exceed {max} characters."),
         ));
     }
-    if text.chars().any(char::is_control) {
-        let ko = "제어 문자를 사용할 수 없습니다.";
-        return Err(Text::new(ko, "May not contain control characters."));
-    }
+    refuse(text, char::is_control, no_control())?;
     Ok(text.to_owned())
+}
+
+/// Why a text is refused for a control character.
+pub fn no_control() -> Text {
+    Text::new("제어 문자를 사용할 수 없습니다.", "May not contain control characters.")
 }
 
 /// The value that one of these words stands for.

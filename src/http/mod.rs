@@ -5,3 +5,4 @@ pub mod description;
 pub mod error;
 pub mod extract;
 pub mod fields;
+pub mod json;

@@ -8,12 +8,12 @@ use url::Url;
 
 use crate::kiwoom::answers::{self, Approval, Cancellation, Registered};
 use crate::kiwoom::card::{BirthDate, CardNumber, CardPassword, ExpireDate};
-use crate::kiwoom::charset;
 use crate::kiwoom::codes::{Codes, SUCCESS};
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::exchange::{Exchange, Ticket};
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::set_up::SetUp;
+use crate::kiwoom::spelling;
 use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::kiwoom::wire::{Answer, Fields};
@@ -29,7 +29,7 @@ const MAX_CANCEL_REASON_CHARS: usize = 20;
 
 /// KiwoomPay for one merchant with all its contracts.
 pub struct KiwoomClient {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     contracts: Contracts,
     unnamed_cpid: String,
     codes: Arc<Codes>,
@@ -81,7 +81,7 @@ pub struct ChargeOrder<'a> {
     pub product_name: &'a str,
     /// The merchant's customer.
     pub customer_id: &'a str,
-    /// Name of the customer.
+    /// Name of the customer. It is left out when nothing of it can be read there.
     pub customer_name: Option<&'a str>,
 }
 
@@ -152,7 +152,7 @@ impl KiwoomClient {
             .with("AMOUNT", "0")
             .with("PRODUCTNAME", "카드 등록")
             .with("IPADDRESS", "127.0.0.1")
-            .with("USERID", card.customer_id.as_str())
+            .with_text("USERID", card.customer_id.as_str())
             .with("PRODUCTCODE", "")
             .with("CARDNO", card.card_number.expose())
             .with("EXPIREDT", &card.expire_date.expose_yyyymm())
@@ -192,14 +192,14 @@ impl KiwoomClient {
             .with("PRODUCTTYPE", contract.product_type.code())
             .with("BILLTYPE", &contract.bill_type)
             .with("AMOUNT", &order.amount.to_string())
-            .with("PRODUCTNAME", order.product_name)
+            .with_text("PRODUCTNAME", order.product_name)
             .with("IPADDRESS", "127.0.0.1")
-            .with("USERID", order.customer_id)
+            .with_text("USERID", order.customer_id)
             .with("PRODUCTCODE", tax_free.as_deref().unwrap_or_default())
             .with("QUOTA", "00")
             .with("TAXFREECD", tax_code)
             .with("AUTOKEY", order.autokey.expose_secret())
-            .with_some("USERNAME", order.customer_name);
+            .with_some("USERNAME", order.customer_name.and_then(spelling::name).as_deref());
         let answer = self.exchange.send(ticket, &fields).await;
         self.set_up.answered(BATCH, &answer);
         answers::approval(&answer?, &order.amount.to_string(), order.order_no.as_str())
@@ -269,17 +269,16 @@ fn cancellation(method: &str) -> String {
     format!("cancellation of {method}")
 }
 
-/// At most 20 characters, without those that are commands there (protocol section 1), and `?` for what
-/// CP949 does not have: the full reason is in our own records.
+/// At most 20 characters, without those that are commands there (protocol section 1): the full reason
+/// is in our own records.
 fn cancel_reason(reason: &str) -> String {
-    let fits = |c: char| match c {
+    let plain = |c: char| match c {
         '[' => '(',
         ']' => ')',
-        '^' | '|' => '/',
-        c if charset::encode(&c.to_string()).is_none() => '?',
+        '^' => '/',
         c => c,
     };
-    reason.chars().map(fits).take(MAX_CANCEL_REASON_CHARS).collect()
+    spelling::on_wire(reason).chars().map(plain).take(MAX_CANCEL_REASON_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -288,8 +287,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_made_to_fit() {
-        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심 ? a/b");
         assert_eq!(cancel_reason("[STOPREQ] 변심^[3]"), "(STOPREQ) 변심/(3)");
+        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심  a｜b");
+        assert_eq!(cancel_reason("🎉"), "?");
         assert_eq!(cancel_reason(&"가".repeat(30)).chars().count(), 20);
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::kiwoom::client::KiwoomClient;
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::pace::Turn;
+use crate::kiwoom::spelling;
 use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerName, OrderNo, ProductName};
 use crate::kiwoom::wire::Fields;
@@ -116,11 +117,11 @@ impl KiwoomClient {
             ("AMOUNT", &amount),
             ("KIWOOM_ENC", &hash),
             ("PRODUCTTYPE", contract.product_type.code()),
-            ("PRODUCTNAME", order.product_name.as_str()),
+            ("PRODUCTNAME", &spelling::on_wire(order.product_name.as_str())),
             ("PRODUCTCODE", ""),
-            ("USERID", order.customer_id),
-            ("USERNAME", order.customer_name.as_str()),
-            ("EMAIL", order.email),
+            ("USERID", &spelling::on_wire(order.customer_id)),
+            ("USERNAME", &spelling::name(order.customer_name.as_str()).unwrap_or_default()),
+            ("EMAIL", &spelling::address(order.email).unwrap_or_default()),
             ("TAXFREECD", tax_code),
             ("HOMEURL", home),
             ("FAILURL", fail),

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::kiwoom::charset;
 use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::spelling;
 use crate::redact::cards::mask_cards;
 use kiwoom_clock::kst_instant;
 
@@ -20,6 +21,11 @@ impl Fields {
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.0.push((name, Zeroizing::new(value.to_owned())));
         self
+    }
+
+    /// A text that people wrote, as KiwoomPay can read it.
+    pub(super) fn with_text(self, name: &'static str, text: &str) -> Self {
+        self.with(name, &spelling::on_wire(text))
     }
 
     pub(super) fn with_some(self, name: &'static str, value: Option<&str>) -> Self {

@@ -1,5 +1,6 @@
 //! The rules, pure: values in, values out. No async, no I/O, nothing of the service.
 
+pub mod characters;
 pub mod contract;
 pub mod ids;
 pub mod money;

@@ -143,9 +143,7 @@ impl Service {
         let clock = clock(&config)?;
         let guard = Guard::open(&config.data_dir, clock.clone());
         let public_url = public_url(&config, address);
-        let endpoints = endpoints(&config, address, &public_url)?;
-        let contracts = config.kiwoom.contracts.clone();
-        let kiwoom = KiwoomClient::new(endpoints, contracts, books.unnamed_cpid)?;
+        let kiwoom = gateway(&config, address, books.unnamed_cpid)?;
         let pace = Pace::new(&pool, config.kiwoom.rate_per_sec);
         let ctx = Arc::new(Context {
             kiwoom,
@@ -242,6 +240,16 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
         advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
     };
     kiwoom_sandbox::open(options).map_err(StartError::DataDir)
+}
+
+/// The gateway, as a service at this address calls it; `unnamed_cpid` as in [`KiwoomClient::new`].
+pub(crate) fn gateway(
+    config: &Config,
+    address: SocketAddr,
+    unnamed_cpid: String,
+) -> Result<KiwoomClient, StartError> {
+    let endpoints = endpoints(config, address, &public_url(config, address))?;
+    Ok(KiwoomClient::new(endpoints, config.kiwoom.contracts.clone(), unnamed_cpid)?)
 }
 
 fn endpoints(

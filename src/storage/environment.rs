@@ -91,9 +91,18 @@ pub async fn check(pool: &PgPool, settings: &Settings) -> Result<Books, Environm
     );
     let query = query.bind(settings.environment).bind(&settings.gateway_host).bind(&settings.cpids);
     query.execute(pool).await?;
-    let books = books(pool).await?.ok_or(sqlx::Error::RowNotFound)?;
+    may_use(pool, settings).await?.ok_or(sqlx::Error::RowNotFound.into())
+}
+
+/// Refuses books of another environment, and writes nothing. Gives what they say; `None` before the
+/// first start.
+pub async fn may_use(
+    pool: &PgPool,
+    settings: &Settings,
+) -> Result<Option<Books>, EnvironmentError> {
+    let Some(books) = books(pool).await? else { return Ok(None) };
     if books.is_place_of(settings) && books.lacking(settings).next().is_none() {
-        return Ok(books);
+        return Ok(Some(books));
     }
     Err(EnvironmentError::Other { books: Box::new(books), settings: Box::new(settings.clone()) })
 }

@@ -1,9 +1,11 @@
-//! Ids in requests.
+//! Ids in requests: our own, and those of the merchant.
 
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::extract::FromField;
+use crate::http::extract::{FromField, text};
+use crate::redact::cards::without_card;
+use crate::rules::characters::{normal_id, refuse};
 use crate::rules::ids::{BillingKeyId, ConsentId, EventId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::text::Text;
 
@@ -22,6 +24,18 @@ macro_rules! read {
             }
         )*
     };
+}
+
+/// An id that the merchant gave, of at most `max` characters, as ids are compared.
+pub fn merchants_id(value: &Value, max: usize) -> Result<String, Text> {
+    let id = without_card(text(value, max)?)?;
+    refuse(&id, |c| c == '|', no_bar())?;
+    Ok(normal_id(&id))
+}
+
+/// Why an id or an address is refused for the character that KiwoomPay forbids.
+pub fn no_bar() -> Text {
+    Text::new("'|' 문자를 사용할 수 없습니다.", "May not contain '|'.")
 }
 
 read!(BillingKeyId SubscriptionId PaymentId RefundId EventId ConsentId);

@@ -1,6 +1,6 @@
 //! Fields that requests about money share.
 
-mod ids;
+pub mod ids;
 mod pro_rata;
 pub mod schedule;
 

@@ -87,7 +87,17 @@ impl Exchange {
 
     /// Step 1. Retried, because it moves no money.
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
-        let answer = self.ask("/pay/ready", &turn.contract().auth_key, fields).await?;
+        let (return_url, token) = self.begin(&turn.contract().auth_key, fields).await?;
+        Ok(Ticket { return_url, token, turn })
+    }
+
+    /// Step 1 without a step 2: RETURNURL and TOKEN.
+    pub(super) async fn begin(
+        &self,
+        key: &SecretString,
+        fields: &Fields,
+    ) -> Result<(Url, String), GatewayError> {
+        let answer = self.ask("/pay/ready", key, fields).await?;
         match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
             (_, _, Some((code, message))) if code != SUCCESS => {
                 let setting = self.codes.setting(&code);
@@ -98,10 +108,20 @@ impl Exchange {
                     tracing::error!("ready answered with a RETURNURL on a foreign host");
                     GatewayError::NotSent("RETURNURL is not KiwoomPay's".into())
                 })?;
-                Ok(Ticket { return_url, token, turn })
+                Ok((return_url, token))
             }
             _ => Err(GatewayError::NotSent("ready answered without RETURNURL or TOKEN".into())),
         }
+    }
+
+    /// Where the gateway is.
+    pub(super) fn base_url(&self) -> &Url {
+        &self.base_url
+    }
+
+    /// A look at the gateway's host, without the key.
+    pub(super) async fn reach(&self) -> reqwest::Result<Response> {
+        self.ready_client.get(self.base_url.clone()).timeout(CONNECT_TIMEOUT * 2).send().await
     }
 
     /// A call that moves no money, tried up to [`READY_TRIES`] times within one time-out.

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode;
 
 use super::{Fields, json};
 use crate::redact::cards::{mask_all_digits, mask_cards};
+use crate::rules::characters::BYTE_ORDER_MARK;
 
 /// A longer name is none of KiwoomPay's.
 const MAX_NAME_BYTES: usize = 40;
@@ -13,6 +14,7 @@ const MAX_NAME_BYTES: usize = 40;
 /// message as a whole is UTF-8 or CP949, whichever leaves less unreadable. A field that is neither
 /// does not spoil the others: U+FFFD stands for what cannot be read.
 pub fn decode(query: &[u8], body: &[u8]) -> Fields {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let mut pairs = split(query);
     if body.trim_ascii_start().first() == Some(&b'{') {
         let mut fields = texts(&pairs);

@@ -20,7 +20,7 @@ use tracing::log::LevelFilter;
 
 use crate::config::Config;
 use private::{DATABASE, PrivateServer, PrivateServerError, StartOptions};
-pub use schema::is_own;
+pub use schema::{is_own, is_up_to_date};
 
 /// The migrations, embedded.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -107,6 +107,18 @@ pub async fn check_existing(config: &Config) -> Result<(), DatabaseError> {
 /// Connects to `DATABASE_URL`, or to a private server, which is made when there is none, and brings
 /// the schema up to date.
 pub async fn open(config: &Config) -> Result<Opened, DatabaseError> {
+    let (pool, private) = reach(config).await?;
+    schema::bring_up_to_date(&pool).await?;
+    Ok((pool, private))
+}
+
+/// The same as [`open_existing`], and its schema stays as it is.
+pub async fn look_at_existing(config: &Config) -> Result<Opened, DatabaseError> {
+    check_existing(config).await?;
+    reach(config).await
+}
+
+async fn reach(config: &Config) -> Result<Opened, DatabaseError> {
     let (options, private) = match &config.database_url {
         Some(url) => {
             let options = PgConnectOptions::from_str(url.expose_secret())?;
@@ -122,9 +134,7 @@ pub async fn open(config: &Config) -> Result<Opened, DatabaseError> {
             (server.options(DATABASE), Some(server))
         }
     };
-    let pool = connect(options, config.database_max_connections).await?;
-    schema::bring_up_to_date(&pool).await?;
-    Ok((pool, private))
+    Ok((connect(options, config.database_max_connections).await?, private))
 }
 
 /// Whether the database is fit for the service: one in which an outcome could not be recorded is

@@ -49,8 +49,9 @@ pub async fn is_own(pool: &PgPool) -> sqlx::Result<bool> {
     sqlx::query_scalar(query).fetch_one(pool).await
 }
 
-/// As sqlx's own run looks at it, but without trying to create anything.
-async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
+/// Whether nothing is to be migrated, as sqlx's own run looks at it but without trying to create
+/// anything; an error when a later version has migrated it.
+pub async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
     let query = "select version, checksum, success from _sqlx_migrations order by version";
     let applied: Vec<(i64, Vec<u8>, bool)> = match sqlx::query_as(query).fetch_all(pool).await {
         // No table yet, or nothing granted yet.

@@ -28,6 +28,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 pub use charging::{Charging, Why};
 pub use outside::Pause;
 use outside::{Files, Known, Mark};
+pub use skew::Comparison;
 
 /// What this process knows of it.
 #[derive(Debug)]

@@ -46,12 +46,52 @@ async fn a_body_that_is_no_json_object_is_refused_everywhere() {
         for body in bodies {
             let reply = app.send_raw(Method::POST, path, body).await;
             let shown = String::from_utf8_lossy(body);
-            assert_eq!(reply.error(400), expected, "{path} {shown}");
+            assert_eq!(without_place(reply.error(400)), expected, "{path} {shown}");
         }
     }
     let reply = app.send_raw(Method::PATCH, "/billing/subscription/x", "[]").await;
-    assert_eq!(reply.error(400), expected);
+    assert_eq!(without_place(reply.error(400)), expected);
     assert_eq!(app.everything().await, before);
+}
+
+/// The error without the place at which the body is no JSON, which it has to tell.
+fn without_place(mut error: Value) -> Value {
+    let details = error.as_object_mut().unwrap().remove("details").unwrap();
+    assert_eq!(details[0]["field"], "body");
+    assert!(details[0]["reason"].as_str().unwrap().contains("행 "), "{details}");
+    error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_no_json_is_refused_with_line_and_column() {
+    let app = TestApp::start().await;
+    let half = "unexpected end of hex escape";
+    for (body, place) in [
+        ("{\"a\":\"\\ud83d\"}".to_owned(), format!("Line 1, column 13: {half}")),
+        (
+            "\u{feff}{\n  \"이름\": \"홍\",\n  \"나\": \"가\\ud83d\"}".to_owned(),
+            format!("Line 3, column 16: {half}"),
+        ),
+        ("{\"a\":1".to_owned(), "Line 1, column 6: EOF while parsing an object".to_owned()),
+        ("\"4111111111111111\"".to_owned(), "Line 1, column 18".to_owned()),
+        (String::new(), "Line 1, column 1: EOF while parsing a value".to_owned()),
+    ] {
+        let request =
+            app.request(Method::POST, "/billing/pay").header("content-type", "application/json");
+        let reply = app.send(request.header("accept-language", "en").body(body.clone())).await;
+        reply.fails(400, "invalid_json");
+        let expected = json!([{"field": "body", "reason": place}]);
+        assert_eq!(reply.error(400)["details"], expected, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_order_mark_before_the_body_is_skipped() {
+    let app = TestApp::start().await;
+    let body = format!("\u{feff}{}", card("4111111111111111"));
+    app.send_raw(Method::POST, "/billing/register", body).await.data(201);
+    let twice = format!("\u{feff}\u{feff}{}", card("4111111111111111"));
+    app.send_raw(Method::POST, "/billing/register", twice).await.fails(400, "invalid_json");
 }
 
 #[tokio::test(flavor = "multi_thread")]

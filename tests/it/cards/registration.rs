@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::app::{TestApp, card};
-use crate::support::refusals::{CONTROL, EMPTY, PIPE, STRING, UNKNOWN_FIELD, wire_text_cases};
+use crate::support::refusals::{
+    CONTROL, EMPTY, PIPE, STRING, UNKNOWN_FIELD, wire_id_cases, wire_text_cases,
+};
 
 const REGISTER: &str = "/billing/register";
 
@@ -55,7 +57,7 @@ async fn a_card_is_refused_for_each_field_that_is_missing_or_wrong() {
     ];
     app.refuses_each((Method::POST, REGISTER), &base, &cases).await;
     app.refuses_each((Method::POST, REGISTER), &base, &wire_text_cases("customerName")).await;
-    app.refuses_each((Method::POST, REGISTER), &base, &wire_text_cases("customerId")).await;
+    app.refuses_each((Method::POST, REGISTER), &base, &wire_id_cases("customerId")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +83,7 @@ async fn an_address_that_is_no_e_mail_and_a_field_nobody_knows_are_refused() {
         ("customerEmail", "\"@example.com\"", EMAIL),
         ("customerEmail", "\"hong@example\"", EMAIL),
         ("customerEmail", "\"hong gil@example.com\"", EMAIL),
-        ("customerEmail", "\"홍@example.com\"", EMAIL),
+        ("customerEmail", "\"홍\\u00a0@example.com\"", EMAIL),
         ("customerEmail", "\"a@b.c\\r\\nBcc: x@y.z\"", CONTROL),
         ("customerEmail", "\"a|b@example.com\"", PIPE),
         ("cvc", "\"123\"", UNKNOWN_FIELD),

@@ -1,6 +1,7 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
 mod environment;
+mod ids_in_one_form;
 mod least_privilege;
 mod migrate_and_start;
 mod restored_database;

@@ -175,11 +175,9 @@ async fn a_lost_answer_to_a_cancellation_is_settled_by_its_notification() {
 
 #[track_caller]
 fn refused(reply: &Reply, field: &str, reason: &str) {
-    let expected = json!({
-        "code": "invalid_request", "message": "요청 값이 올바르지 않습니다.",
-        "details": [{"field": field, "reason": reason}],
-    });
-    assert_eq!(reply.error(400), expected);
+    reply.fails(400, "invalid_request");
+    let expected = json!([{"field": field, "reason": reason}]);
+    assert_eq!(reply.json()["error"]["details"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,15 +185,20 @@ async fn bad_orders_are_refused_with_the_reason() {
     let app = TestApp::with(&[("PAYCO_ENABLED", "true")]).await;
     let url = "http 또는 https 주소여야 합니다.";
     let amount = "1 이상 9999999999 이하의 정수(원)여야 합니다.";
-    let emoji = "EUC-KR(CP949)로 표현할 수 없는 문자(이모지 등)가 있습니다.";
+    let unreadable =
+        "KiwoomPay에 표시할 수 있는 문자(CP949)가 하나도 없습니다. 1번째 문자: '🎉'(U+1F389)";
     let cases = [
         ("amount", json!(0), amount),
         ("amount", json!("9900"), amount),
         ("amount", json!(9900.5), amount),
-        ("productName", json!("구독 🎉"), emoji),
-        ("productName", json!("a|b"), "'|' 문자를 사용할 수 없습니다."),
+        ("productName", json!("🎉 🎉"), unreadable),
+        ("customerId", json!("a|b"), "'|' 문자를 사용할 수 없습니다. 2번째 문자: '|'(U+007C)"),
         ("customerName", json!(""), "비어 있을 수 없습니다."),
-        ("orderId", json!("주문 1"), "영문, 숫자, -_.:=@+만 사용할 수 있습니다."),
+        (
+            "orderId",
+            json!("주문 1"),
+            "영문, 숫자, -_.:=@+만 사용할 수 있습니다. 1번째 문자: '주'(U+C8FC)",
+        ),
         ("method", json!("KAKAOPAY"), "사용하지 않는 결제수단입니다."),
         (
             "method",

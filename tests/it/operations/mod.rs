@@ -1,5 +1,6 @@
 //! What an operator sets, builds, runs and reads.
 
+mod check;
 mod config;
 mod container;
 mod contracts;

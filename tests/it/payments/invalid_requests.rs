@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off};
 use crate::support::refusals::{
-    CONTROL, Case, EMPTY, PIPE, REQUIRED, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
+    CONTROL, Case, EMPTY, PIPE, REQUIRED, STRING, UNKNOWN_FIELD, invalid, product_cases,
+    wire_id_cases,
 };
 use crate::support::sandbox::lose;
 
@@ -23,8 +24,8 @@ async fn a_payment_is_refused_for_each_field_that_is_missing_or_wrong() {
     let post = || (Method::POST, PAY);
     app.misses_each(PAY, &base, &["billingKey", "customerId", "amount", "productName"]).await;
     app.refuses_no_amounts(post(), &base).await;
-    app.refuses_each(post(), &base, &wire_text_cases("customerId")).await;
-    app.refuses_each(post(), &base, &wire_text_cases("productName")).await;
+    app.refuses_each(post(), &base, &wire_id_cases("customerId")).await;
+    app.refuses_each(post(), &base, &product_cases("productName")).await;
     let cases = [
         ("billingKey", "[]", STRING),
         ("orderId", "1", STRING),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off};
 use crate::support::refusals::{
-    BOOLEAN, CONTROL, Case, EMPTY, STRING, UNKNOWN_FIELD, invalid, wire_text_cases,
+    BOOLEAN, CONTROL, Case, EMPTY, PIPE, STRING, UNKNOWN_FIELD, invalid, product_cases,
+    wire_id_cases,
 };
 
 const SUBSCRIBE: &str = "/billing/subscribe";
@@ -48,10 +49,11 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
     app.refuses_each(post(), &base, &days).await;
     let retries: Vec<Case> = NO_RETRY_DAYS.iter().map(|r| ("retryDays", *r, RETRY_DAYS)).collect();
     app.refuses_each(post(), &base, &retries).await;
-    app.refuses_each(post(), &base, &wire_text_cases("customerId")).await;
-    app.refuses_each(post(), &base, &wire_text_cases("productName")).await;
+    app.refuses_each(post(), &base, &wire_id_cases("customerId")).await;
+    app.refuses_each(post(), &base, &product_cases("productName")).await;
     app.refuses_each(post(), &base, &own_text_cases("planId")).await;
     let cases = [
+        ("planId", "\"a|b\"", PIPE),
         ("billingKey", "7", STRING),
         ("startDate", "20260101", DATE),
         ("startDate", "\"2026-02-30\"", DATE),
@@ -120,7 +122,7 @@ async fn a_change_is_refused_for_each_wrong_field() {
     app.refuses_each(change(), &base, &days).await;
     let retries: Vec<Case> = NO_RETRY_DAYS.iter().map(|r| ("retryDays", *r, RETRY_DAYS)).collect();
     app.refuses_each(change(), &base, &retries).await;
-    app.refuses_each(change(), &base, &wire_text_cases("productName")).await;
+    app.refuses_each(change(), &base, &product_cases("productName")).await;
     app.refuses_each(change(), &base, &own_text_cases("planId")).await;
     let cases = [
         ("billingKey", "1", STRING),

@@ -47,7 +47,8 @@ impl Reply {
         self.json()["data"].clone()
     }
 
-    /// The error body without the request id, after checking that it is the header's.
+    /// The error body without the request id, after checking that it is the header's, and without the
+    /// places of wrong characters, which `wire/names.rs` looks at.
     #[track_caller]
     pub fn error(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -55,6 +56,15 @@ impl Reply {
         let id = body["error"].as_object_mut().unwrap().remove("requestId").unwrap();
         assert_eq!(id.as_str().unwrap(), self.headers["x-request-id"].to_str().unwrap());
         assert_eq!(body["success"], false);
+        let details = body["error"].get_mut("details").and_then(Value::as_array_mut);
+        for detail in details.into_iter().flatten() {
+            let reason = detail["reason"].as_str().unwrap();
+            let sentence =
+                reason.split_once("번째 문자: ").and_then(|(text, _)| text.rsplit_once(' '));
+            if let Some((sentence, _)) = sentence {
+                detail["reason"] = json!(sentence);
+            }
+        }
         body["error"].clone()
     }
 

@@ -82,7 +82,7 @@ async fn a_refund_sends_the_transaction_the_amount_and_a_reason_that_fits() {
     assert_eq!(sent.len(), 1);
     let expected = json!({
         "CPID": "CTSANDBOX", "PAYMETHOD": "CARD-BATCH", "TRXID": payment["transactionId"],
-        "AMOUNT": "4000", "CANCELREASON": "고객 변심 ?", "CANCELREQ": "Y", "TAXFREEAMT": "1000",
+        "AMOUNT": "4000", "CANCELREASON": "고객 변심 ", "CANCELREQ": "Y", "TAXFREEAMT": "1000",
     });
     assert_eq!(Value::from(fields(&sent[0])), expected);
 }

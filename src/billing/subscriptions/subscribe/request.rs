@@ -9,11 +9,13 @@ use crate::billing::subscriptions::trial_and_end::{
     FreeCycles, TotalCycles, TrialDays, check_limit, check_trial,
 };
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, FromFields, text};
+use crate::http::extract::{Fields, FromField, FromFields, no_control};
 use crate::http::fields::TaxFree;
+use crate::http::fields::ids::merchants_id;
 use crate::http::fields::schedule::cadence;
 use crate::kiwoom::text::{CustomerId, ProductName};
-use crate::redact::cards::{self, json_holds_card, without_card};
+use crate::redact::cards::{self, json_holds_card};
+use crate::rules::characters::refuse;
 use crate::rules::ids::BillingKeyId;
 use crate::rules::money::Won;
 use crate::rules::schedule::{AnchorDay, Cadence, Interval, RetryDays};
@@ -117,11 +119,11 @@ impl SubscribeRequest {
 /// The merchant's id of its plan, at most 100 characters.
 pub struct PlanId(pub String);
 
-described!(PlanId, description::text(100).examples(["monthly"]));
+described!(PlanId, description::merchants_id(100).examples(["monthly"]));
 
 impl FromField for PlanId {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 100).and_then(without_card).map(Self)
+        merchants_id(value, 100).map(Self)
     }
 }
 
@@ -136,10 +138,7 @@ impl FromField for Metadata {
         if value.to_string().len() > 4096 {
             return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
         }
-        if has_nul(value) {
-            let ko = "제어 문자를 사용할 수 없습니다.";
-            return Err(Text::new(ko, "May not contain control characters."));
-        }
+        refuse_nul(value)?;
         if json_holds_card(value) {
             return Err(cards::refusal());
         }
@@ -147,12 +146,15 @@ impl FromField for Metadata {
     }
 }
 
-/// Whether the character U+0000, which PostgreSQL's JSON cannot hold, is anywhere in it.
-fn has_nul(value: &Value) -> bool {
+/// PostgreSQL's JSON cannot hold the character U+0000, wherever it is.
+fn refuse_nul(value: &Value) -> Result<(), Text> {
+    let text = |text: &str| refuse(text, |c| c == '\0', no_control());
     match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(value) => text(value),
+        Value::Array(items) => items.iter().try_for_each(refuse_nul),
+        Value::Object(fields) => {
+            fields.iter().try_for_each(|(name, v)| text(name).and_then(|()| refuse_nul(v)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
