@@ -3,8 +3,8 @@
 //! The rooms from the top down. Each may use those below it, and no others
 //! (`tests/it/operations/directions.rs` holds them to it):
 //!
-//! commands → service → features (billing, easypay, webhook; events, which may read every
-//! feature's answers) → api, layers → payments → context, access → config, kiwoom, storage → http →
+//! commands → service → features (billing, easypay, webhook, reconciliation; events, which may read
+//! every feature's answers) → api, layers → payments → context, access → config, kiwoom, storage → http →
 //! redact → rules.
 
 // The program: its subcommands, and the running service.
@@ -15,6 +15,7 @@ pub mod service;
 pub mod billing;
 pub mod easypay;
 pub mod events;
+pub mod reconciliation;
 pub mod webhook;
 
 // What the features share of the HTTP API, and what every request passes through.

@@ -1,5 +1,5 @@
-//! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | keys |
-//! sandbox | check | health]`
+//! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | reconcile |
+//! keys | sandbox | check | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +58,9 @@ enum Command {
         /// Billing keys or subscriptions; its first line says which
         file: PathBuf,
     },
+    /// Compare the books with KiwoomPay's: with its list of a day, or a file of the merchant pages;
+    /// exit code 3 when differences remain
+    Reconcile(commands::reconcile::Arguments),
     /// Make, list and revoke API keys of the callers; encrypt the billing keys anew
     Keys {
         #[command(subcommand)]
@@ -74,6 +77,9 @@ enum Command {
     /// Ask the running service whether it is ready; exit code 0 when it is
     Health,
 }
+
+/// Exit code of a comparison that leaves differences.
+const DIFFERENCES: u8 = 3;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -105,6 +111,11 @@ async fn main() -> ExitCode {
             commands::resume_charging::run(config, reason.as_deref()).await
         }
         Command::Import { dry_run, file } => commands::import::run(config, &file, dry_run).await,
+        Command::Reconcile(asked) => match commands::reconcile::run(config, asked).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(DIFFERENCES),
+            Err(error) => Err(error),
+        },
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Sandbox { port } => commands::sandbox::run(config, port).await,
         Command::Check => commands::check::run(config).await,

@@ -42,6 +42,11 @@ impl Actor {
         Self { name: "import".to_owned(), request: String::new() }
     }
 
+    /// `kiwoom-billing reconcile`.
+    pub fn reconcile() -> Self {
+        Self { name: "reconcile".to_owned(), request: String::new() }
+    }
+
     /// Who acts in this task; the scheduler when nobody said so.
     pub fn present() -> Self {
         ACTOR.try_with(Self::clone).unwrap_or_else(|_| Self::scheduler())

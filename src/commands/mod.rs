@@ -7,6 +7,7 @@ pub mod import;
 pub mod keys;
 pub mod migrate;
 pub mod pause_charging;
+pub mod reconcile;
 pub mod resume_charging;
 mod rotate;
 pub mod sandbox;

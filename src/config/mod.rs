@@ -5,6 +5,7 @@
 mod billing_key_secret;
 mod codes_file;
 mod contracts;
+mod daily_list;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+pub use daily_list::DailyList;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use price_rise::PriceRiseFallback;
@@ -71,6 +73,8 @@ pub struct Config {
     pub billing_key_secret_old: Option<SecretString>,
     /// The gateway settings (`KIWOOM_*`).
     pub kiwoom: KiwoomConfig,
+    /// `KIWOOM_DAILY_LIST_*`: KiwoomPay's list of a day, to compare the books with.
+    pub daily_list: Option<DailyList>,
     /// `KAKAOPAY_ENABLED` and the like: what the payment window offers, and how.
     pub easypay: EasyPayConfig,
     /// `WEBHOOK_ALLOWED_IPS`, else KiwoomPay's addresses of the environment. A list that begins with
@@ -242,6 +246,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         card_number_luhn: r.switch("CARD_NUMBER_LUHN", true),
         billing_key_secret: billing_key_secret::present(r, production),
         billing_key_secret_old: billing_key_secret::old(r),
+        daily_list: DailyList::read(r, production),
         easypay: EasyPayConfig {
             kakaopay: r.switch("KAKAOPAY_ENABLED", false),
             naverpay: r.switch("NAVERPAY_ENABLED", false),

@@ -158,7 +158,12 @@ impl<'a> Reader<'a> {
 
     /// Plain http only to this machine and only in development: the key is sent to it.
     pub(super) fn base_url(&mut self, production: bool) -> Option<Url> {
-        let mut url = self.url("KIWOOM_BASE_URL")?;
+        self.gateway_url("KIWOOM_BASE_URL", production)
+    }
+
+    /// An address that a secret is sent to, without a slash at its end.
+    pub(super) fn gateway_url(&mut self, name: &'static str, production: bool) -> Option<Url> {
+        let mut url = self.url(name)?;
         let loopback = match url.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -168,10 +173,8 @@ impl<'a> Reader<'a> {
         let plain = url.scheme() == "http";
         let named_user = !url.username().is_empty() || url.password().is_some();
         if named_user || url.query().is_some() || plain && (production || !loopback) {
-            return self.wrong(
-                "KIWOOM_BASE_URL",
-                "an https URL (http only to this machine and only in development)",
-            );
+            return self
+                .wrong(name, "an https URL (http only to this machine and only in development)");
         }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);

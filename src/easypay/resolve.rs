@@ -74,7 +74,7 @@ impl FromFields for ResolveRequest {
 }
 
 /// 주문 수동 확정: an order that waits, failed, expired, was cancelled unpaid or is in dispute is paid,
-/// as KiwoomPay's merchant pages show. Money that was told of for the order under this transaction id
+/// as KiwoomPay's merchant pages show; one that is paid and whose method is not known gets it. Money that was told of for the order under this transaction id
 /// becomes its payment.
 #[utoipa::path(
     post, path = "/easypay/order/{orderId}/resolve", tag = "easypay",
@@ -90,12 +90,15 @@ pub async fn resolve(
     Body(request): Body<ResolveRequest>,
 ) -> Answer {
     let order = find_order(&ctx.pool, &PaymentRef::parse(&order_id)).await?;
-    if order.state == OrderState::Approved {
+    let TransactionId(transaction_id) = request.transaction_id;
+    // A list of KiwoomPay's need not say which method was chosen.
+    let lacks_method =
+        order.method.is_none() && order.transaction_id.as_deref() == Some(&transaction_id);
+    if order.state == OrderState::Approved && !lacks_method {
         return Err(Code::NotUnknown.into());
     }
-    let TransactionId(transaction_id) = request.transaction_id;
     let told = find(&ctx.pool, &PaymentRef::Transaction(transaction_id.clone())).await?;
-    let told = match told {
+    let told = match told.filter(|_| !lacks_method) {
         Some(money) if money.order_id != Some(order.id) => return Err(taken()),
         Some(money) if money.refundable() < money.amount.get() => return Err(given_back()),
         told => told,

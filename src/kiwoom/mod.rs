@@ -15,6 +15,7 @@ mod card_mistake;
 pub mod charset;
 mod client;
 pub mod codes;
+pub mod daily_list;
 mod error;
 mod exchange;
 #[doc(hidden)]

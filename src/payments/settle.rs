@@ -51,7 +51,11 @@ pub async fn settle(
     let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
     let change = decide(payment.state, payment.transaction_id.as_deref(), outcome)?;
     let settled = match change {
-        Change::Nothing => return Ok(Some(payment)),
+        Change::Nothing => {
+            let payment = learn_method(&mut tx, payment, outcome).await?;
+            tx.commit().await?;
+            return Ok(Some(payment));
+        }
         Change::To(state) => {
             if let Outcome::Approved { transaction_id, .. } = outcome {
                 unexpected::release(&mut tx, id, transaction_id).await?;
@@ -81,6 +85,24 @@ pub async fn settle(
     };
     tx.commit().await?;
     Ok(settled)
+}
+
+/// A list of KiwoomPay's may have proven a payment without the method that it was paid with; what tells
+/// of it later adds that.
+async fn learn_method(
+    db: &mut PgConnection,
+    payment: Payment,
+    outcome: &Outcome,
+) -> sqlx::Result<Payment> {
+    let Outcome::Approved { method: Some(method), .. } = outcome else { return Ok(payment) };
+    if payment.method.is_some() {
+        return Ok(payment);
+    }
+    let query = sqlx::query_as(concat!(
+        "update payments set method = $2 where id = $1 returning ",
+        payment_columns!()
+    ));
+    query.bind(payment.id).bind(method).fetch_one(db).await
 }
 
 async fn write(

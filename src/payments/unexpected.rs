@@ -41,18 +41,18 @@ impl Reason {
     }
 }
 
-/// What a notification says was taken.
+/// What KiwoomPay says was taken.
 pub struct Money<'a> {
     /// DAOUTRX.
     pub transaction_id: &'a str,
     /// Won.
     pub amount: i64,
-    /// PAYMETHOD.
-    pub method: &'a str,
+    /// PAYMETHOD; a list need not say it.
+    pub method: Option<&'a str>,
     /// AUTHNO.
     pub auth_number: Option<&'a str>,
-    /// CPID.
-    pub cpid: &'a str,
+    /// CPID; a list need not say it.
+    pub cpid: Option<&'a str>,
     /// SETTDATE.
     pub approved_at: DateTime<Utc>,
 }
@@ -163,7 +163,8 @@ async fn why(
         return Ok(None);
     }
     let offered = methods(db, payment.id).await?;
-    let is_offered = offered.is_none_or(|codes| kinds::is_offered(&codes, money.method));
+    let is_offered =
+        offered.zip(money.method).is_none_or(|(codes, method)| kinds::is_offered(&codes, method));
     Ok((!is_offered).then_some(Reason::MethodNotOffered))
 }
 
@@ -207,7 +208,7 @@ async fn write(
         .bind(money.approved_at)
         .bind(payment.id)
         .bind(reason)
-        .bind(money.cpid)
+        .bind(money.cpid.or(payment.cpid.as_deref()))
         .bind(tax_free)
         .fetch_one(&mut **tx)
         .await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 macro_rules! id {
     ($name:ident, $prefix:literal, $what:literal) => {
         #[doc = concat!("The id of ", $what, ": `", $prefix, "` and a UUID.")]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
         #[sqlx(transparent)]
         pub struct $name(pub Uuid);
 

@@ -6,6 +6,7 @@ pub mod ids;
 pub mod money;
 pub mod payment_state;
 pub mod pro_rata;
+pub mod renewal_no;
 pub mod schedule;
 pub mod subscription_state;
 pub mod tax_free;

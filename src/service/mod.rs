@@ -121,54 +121,20 @@ impl Service {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         telemetry::metrics();
         let (pool, private) = database::open(&config).await?;
-        database::check(&pool, config.is_production()).await?;
-        let books = environment::check(&pool, &environment::Settings::of(&config)).await?;
-        let vault = vault(&config, &pool).await?;
+        let (vault, unnamed_cpid) = check(&config, &pool).await?;
         let wanted = SocketAddr::new(config.host, config.port);
         let listener = listen(wanted)?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(wanted, e))?;
 
-        let api_keys = ApiKeys::open(&pool, &config).await?;
-        if config.is_production() && !api_keys.has_usable() {
-            return Err(StartError::NoApiKey);
-        }
-        let stop = CancellationToken::new();
         // Not `stop`: the calls that shutdown waits for are still this process's.
         let ended = CancellationToken::new();
         let alive = ended.clone().drop_guard();
-        let instance = Instance::register(&pool, &config.data_dir, ended).await?;
-        let journal = OutcomeJournal::open(&config.data_dir, instance.number());
-        let sandboxed = matches!(config.kiwoom.gateway, Gateway::Sandbox);
-        let sandbox_dir = config.data_dir.join("sandbox");
-        let clock = clock(&config)?;
-        let guard = Guard::open(&config.data_dir, clock.clone());
-        let public_url = public_url(&config, address);
-        let kiwoom = gateway(&config, address, books.unnamed_cpid)?;
-        let pace = Pace::new(&pool, config.kiwoom.rate_per_sec);
-        let ctx = Arc::new(Context {
-            kiwoom,
-            pace,
-            api_keys,
-            auth_failures: Failures::new(config.limits.auth_failures_per_minute),
-            registrations: Registrations::new(config.limits),
-            sdk_url: sdk_url(&config, &public_url),
-            public_url,
-            vault,
-            pool,
-            clock,
-            instance,
-            requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
-            journal,
-            guard,
-            rights: Rights::default(),
-            tasks: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            stop,
-            wake: Arc::default(),
-            strangers: Mutex::new(()),
-            pass: Mutex::new(()),
-            config,
-        });
+        let ctx = Arc::new(context(config, (pool, vault, unnamed_cpid), address, ended).await?);
+        if ctx.config.is_production() && !ctx.api_keys.has_usable() {
+            return Err(StartError::NoApiKey);
+        }
+        let sandboxed = matches!(ctx.config.kiwoom.gateway, Gateway::Sandbox);
+        let sandbox_dir = ctx.config.data_dir.join("sandbox");
         if is_stand_alone_sandbox(&ctx.config) {
             let (clock, wake) = (ctx.clock.clone(), ctx.wake.clone());
             tokio::spawn(clock_file::follow(sandbox_dir, clock, wake, ctx.stop.clone()));
@@ -213,6 +179,52 @@ impl Service {
             private.stop().await;
         }
     }
+}
+
+/// Whether the database is fit for these settings. What its billing keys are encrypted with, and the
+/// CPID of the payments of which it names none.
+pub(crate) async fn check(config: &Config, pool: &PgPool) -> Result<(Vault, String), StartError> {
+    database::check(pool, config.is_production()).await?;
+    let books = environment::check(pool, &environment::Settings::of(config)).await?;
+    Ok((vault(config, pool).await?, books.unnamed_cpid))
+}
+
+/// What everything is handed, in a service that listens on `address`. Other processes see this one as
+/// alive until `ended` is cancelled.
+pub(crate) async fn context(
+    config: Config,
+    (pool, vault, unnamed_cpid): (PgPool, Vault, String),
+    address: SocketAddr,
+    ended: CancellationToken,
+) -> Result<Context, StartError> {
+    let api_keys = ApiKeys::open(&pool, &config).await?;
+    let instance = Instance::register(&pool, &config.data_dir, ended).await?;
+    let clock = clock(&config)?;
+    let public_url = public_url(&config, address);
+    Ok(Context {
+        kiwoom: gateway(&config, address, unnamed_cpid)?,
+        pace: Pace::new(&pool, config.kiwoom.rate_per_sec),
+        api_keys,
+        auth_failures: Failures::new(config.limits.auth_failures_per_minute),
+        registrations: Registrations::new(config.limits),
+        sdk_url: sdk_url(&config, &public_url),
+        public_url,
+        vault,
+        pool,
+        journal: OutcomeJournal::open(&config.data_dir, instance.number()),
+        guard: Guard::open(&config.data_dir, clock.clone()),
+        clock,
+        instance,
+        requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),
+        rights: Rights::default(),
+        tasks: TaskTracker::new(),
+        draining: CancellationToken::new(),
+        stop: CancellationToken::new(),
+        wake: Arc::default(),
+        strangers: Mutex::new(()),
+        pass: Mutex::new(()),
+        config,
+    })
 }
 
 /// The time: as the sandbox's clock was left, and else the system's.

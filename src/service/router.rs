@@ -19,7 +19,7 @@ use crate::context::AppState;
 use crate::http::error::{ApiError, Code};
 use crate::layers::{auth, envelope, headers, idempotency};
 use crate::redact::paths::shown_path;
-use crate::{billing, easypay, events, webhook};
+use crate::{billing, easypay, events, reconciliation, webhook};
 
 /// What the documentation page may load: its own files, and the one style that its script writes,
 /// by its hash. Another version of the page has another one: the browser test would tell.
@@ -35,6 +35,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let (keyed, keyed_doc) = OpenApiRouter::new()
         .merge(billing::routes())
         .merge(easypay::routes())
+        .merge(reconciliation::routes())
         .merge(events::routes())
         .merge(health::keyed_routes())
         .split_for_parts();

@@ -3,9 +3,10 @@
 use crate::context::Context;
 use crate::kiwoom::notification::{Event, Notification};
 use crate::payments::cancellation::{self, Learnt, Told};
-use crate::payments::settle::{self, SettleError};
+use crate::payments::settle;
 use crate::payments::store::{Kind, Payment, PaymentRef, find};
-use crate::payments::unexpected::{self, Judged, Money, Reason};
+use crate::payments::told::{self, Settled, Taken, settled};
+use crate::payments::unexpected::Money;
 use crate::rules::payment_state::{self, Outcome, State};
 use crate::webhook::ingest::Verdict;
 use crate::webhook::store::Kept;
@@ -53,85 +54,20 @@ async fn paid(
     told: &Notification,
     amount: i64,
 ) -> sqlx::Result<Verdict> {
-    let order_no = &payment.order_no;
-    if amount == 0 {
-        return Ok(Verdict::Contradiction);
-    }
-    // The charge's own answer, or a person, says what it came to.
-    let is_open = matches!(payment.state, State::Sending | State::Unknown);
-    if amount != payment.amount.get() && is_open {
-        let asked = payment.amount.get();
-        tracing::error!(
-            alert = true,
-            order_no,
-            asked,
-            told = amount,
-            "notification names another amount"
-        );
-        return Ok(Verdict::Amount);
-    }
     let money = Money {
         transaction_id: &told.transaction_id,
         amount,
-        method: &told.method,
+        method: Some(&told.method),
         auth_number: told.auth_number.as_deref(),
-        cpid: &told.cpid,
+        cpid: Some(&told.cpid),
         approved_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
     };
-    match unexpected::judge(ctx, payment.id, &money).await? {
-        Judged::AsAsked => {}
-        Judged::Unexpected(reason) => return unasked(ctx, payment, &money, reason).await,
-        Judged::Contradiction => return Ok(Verdict::Contradiction),
-    }
-    let outcome = Outcome::Approved {
-        transaction_id: told.transaction_id.clone(),
-        auth_number: told.auth_number.clone(),
-        approved_at: money.approved_at,
-        // A registered card stays a card, whatever the notification calls it.
-        method: (payment.kind == Kind::Checkout).then(|| told.method.clone()),
-        cpid: Some(told.cpid.clone()),
-    };
-    match settled(settle::settle(ctx, payment.id, &outcome, None).await)? {
-        // In this moment another transaction paid it, or another attempt its period: this one was
-        // taken all the same.
-        Settled::Contradiction | Settled::PeriodPaid => {
-            if unexpected::keep(ctx, payment.id, &money, Reason::AlreadyPaid).await? {
-                unasked(ctx, payment, &money, Reason::AlreadyPaid).await
-            } else {
-                Ok(Verdict::Contradiction)
-            }
-        }
-        Settled::Done => {
-            if matches!(payment.state, State::Expired | State::Closed | State::Mismatch) {
-                tracing::error!(alert = true, order_no, "paid late: the order had ended");
-            }
-            Ok(Verdict::Applied)
-        }
-        Settled::OtherPayment => Ok(Verdict::Contradiction),
-    }
-}
-
-/// The money is kept. Another amount leaves an order that waited in dispute.
-async fn unasked(
-    ctx: &Context,
-    payment: &Payment,
-    money: &Money<'_>,
-    reason: Reason,
-) -> sqlx::Result<Verdict> {
-    let Money { transaction_id, amount, .. } = money;
-    tracing::error!(
-        alert = true,
-        order_no = payment.order_no,
-        transaction_id,
-        amount,
-        ?reason,
-        "KiwoomPay took money that was not asked for so: it is kept, to be given back by its \
-         transaction id"
-    );
-    if reason == Reason::OtherAmount {
-        settled(settle::settle(ctx, payment.id, &Outcome::Mismatch(*amount), None).await)?;
-    }
-    Ok(Verdict::Unexpected)
+    Ok(match told::paid(ctx, payment, &money, None).await? {
+        Taken::AsAsked => Verdict::Applied,
+        Taken::Unexpected => Verdict::Unexpected,
+        Taken::OtherAmount => Verdict::Amount,
+        Taken::Contradiction => Verdict::Contradiction,
+    })
 }
 
 async fn failed(
@@ -218,29 +154,4 @@ async fn canceled(
             Verdict::Contradiction
         }
     })
-}
-
-enum Settled {
-    Done,
-    /// What is stored says otherwise.
-    Contradiction,
-    /// The period was paid by another attempt.
-    PeriodPaid,
-    /// The transaction is another payment's.
-    OtherPayment,
-}
-
-fn settled<T>(result: Result<T, SettleError>) -> sqlx::Result<Settled> {
-    match result {
-        Ok(_) => Ok(Settled::Done),
-        Err(SettleError::Contradiction | SettleError::NotFound) => Ok(Settled::Contradiction),
-        Err(SettleError::Database(error)) => {
-            let forbidden = error.as_database_error().and_then(|e| e.constraint());
-            match forbidden {
-                Some("payments_transaction") => Ok(Settled::OtherPayment),
-                Some("payments_one_per_period") => Ok(Settled::PeriodPaid),
-                _ => Err(error),
-            }
-        }
-    }
 }

@@ -14,6 +14,7 @@ mod model;
 mod notifications;
 mod operations;
 mod payments;
+mod reconciliation;
 mod renewals;
 mod secrets;
 mod subscriptions;

@@ -74,6 +74,17 @@ pub struct Transaction {
     pub echo: BTreeMap<String, String>,
 }
 
+/// A cancellation of a payment, or of a part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancellation {
+    /// Which transaction, by its place.
+    pub transaction: usize,
+    /// AMOUNT in won.
+    pub amount: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
 /// Something that happened, as the journal keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", rename_all_fields = "camelCase")]
@@ -145,6 +156,7 @@ pub struct Ledger {
     journal: Journal,
     keys: HashMap<String, Key>,
     transactions: Vec<Transaction>,
+    cancellations: Vec<Cancellation>,
     by_id: HashMap<String, usize>,
     by_order: HashMap<String, Order>,
     outbox: Outbox,
@@ -185,6 +197,11 @@ impl Ledger {
         &self.transactions
     }
 
+    /// All cancellations, oldest first.
+    pub fn cancellations(&self) -> &[Cancellation] {
+        &self.cancellations
+    }
+
     /// The transactions of one order, oldest first.
     pub fn of_order(&self, order_no: &str) -> impl Iterator<Item = &Transaction> {
         let indexes = self.by_order.get(order_no).map(|order| order.transactions.as_slice());
@@ -222,6 +239,7 @@ impl Ledger {
                     let paid = &mut self.transactions[index];
                     paid.canceled_amount += amount;
                     paid.canceled_at = Some(at);
+                    self.cancellations.push(Cancellation { transaction: index, amount, at });
                 }
             }
             Event::NotificationQueued(notice) => self.outbox.put(notice),

@@ -16,6 +16,7 @@ mod clock;
 pub mod codes;
 mod contracts;
 mod courier;
+mod daily_list;
 mod deliver;
 mod exchange;
 mod fault;
@@ -63,6 +64,9 @@ pub const CPID: &str = CONTRACTS[0].cpid;
 
 /// The authentication key of the sandbox's first contract.
 pub const AUTH_KEY: &str = CONTRACTS[0].auth_key;
+
+/// The password of the sandbox merchant's pages, for the list of a day: as public as the key.
+pub const DAILY_LIST_PASSWORD: &str = "sandbox";
 
 /// The largest request body read, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -144,6 +148,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/pay/window/{name}", post(checkout::act))
         .route("/sdk.js", get(page::sdk))
         .route("/common/{page}", get(receipt::show))
+        .route("/DailyTransactionDownLoad.jsp", get(daily_list::answer))
         .route("/window.js", get(page::window_script))
         .route("/admin/cancel", post(admin::cancel))
         .route(

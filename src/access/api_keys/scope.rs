@@ -69,6 +69,7 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("GET", "/events/{id}", Scope::Read),
     ("POST", "/events/{id}/redeliver", Scope::Admin),
     ("GET", "/audit", Scope::Admin),
+    ("POST", "/reconciliations", Scope::Admin),
     ("GET", "/metrics", Scope::Read),
 ];
 

@@ -13,6 +13,7 @@ use crate::payments::charge::{self, Draft, Ready, Waiting};
 use crate::payments::store::{InitiatedBy, Payment, attempts, subscription_state};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::{Obstacle, Outcome, Verdict, obstacle};
+use crate::rules::renewal_no::RenewalNo;
 use crate::rules::schedule::Period;
 use crate::rules::subscription_state::{Attempt, Due, Status};
 use crate::storage::vault::VaultError;
@@ -107,11 +108,10 @@ impl From<NotCharged> for ApiError {
     }
 }
 
-/// Order number of an attempt: the subscription, the first day of the period and which attempt.
-/// Made of what it is for, it is one more thing that cannot exist twice.
+/// Order number of an attempt.
 pub fn order_no(id: SubscriptionId, period: Period, attempt: usize) -> OrderNo {
-    let day = period.start.format("%Y%m%d");
-    OrderNo::made(format!("SUB{}-{day}-{attempt}", id.0.simple()))
+    let number = RenewalNo { subscription: id, period_start: period.start, attempt };
+    OrderNo::made(number.to_string())
 }
 
 /// Charges the period that `by` may charge now.

@@ -8,24 +8,25 @@
 //! When a process dies in the middle, the next request with the key finds by that id what was
 //! done, and answers from it instead of doing it again.
 
+mod body;
 mod end;
 mod scope;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sqlx::PgPool;
 use tracing::Instrument;
 use uuid::Uuid;
 
+pub use body::{MAX_BODY_BYTES, discard as discard_body};
 use end::{End, finish};
 use scope::Scope;
 
@@ -35,12 +36,9 @@ use crate::http::error::{ApiError, BeginsAnew, Code};
 use crate::payments::recovery;
 use crate::storage::live_processes;
 
-/// Largest request body in bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Writing requests at once: twice what may wait for the gateway, so that a gateway that hangs
 /// leaves room for requests that do not need it.
 pub const MAX_REQUESTS: usize = 128;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
 /// Says that an answer is that of an earlier request with the key.
@@ -90,7 +88,7 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
         discard_body(body).await;
         return ApiError::from(Code::RateLimited).into_response();
     };
-    let body = match read_body(body).await {
+    let body = match body::read(body, body::limit(&parts)).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
@@ -248,24 +246,4 @@ fn stored_response(status: StatusCode, body: Vec<u8>) -> Response {
     let json = HeaderValue::from_static("application/json");
     let replayed = HeaderValue::from_static("true");
     (status, [(header::CONTENT_TYPE, json), (REPLAYED, replayed)], body).into_response()
-}
-
-/// Reads a body that nobody wants, keeping none of it: left unread, it would close the connection
-/// under the caller's next request.
-pub async fn discard_body(body: Body) {
-    let mut body = Limited::new(body, MAX_BODY_BYTES);
-    let read = async { while let Some(Ok(_)) = body.frame().await {} };
-    drop(tokio::time::timeout(BODY_TIMEOUT, read).await);
-}
-
-/// The whole body, within a time and a size.
-async fn read_body(body: Body) -> Result<Bytes, ApiError> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
-    let read = read.map_err(|_| ApiError::from(Code::RequestTimeout))?;
-    read.map_err(|error| {
-        let too_large = std::error::Error::source(&error)
-            .and_then(|e| e.downcast_ref::<LengthLimitError>())
-            .is_some();
-        if too_large { Code::PayloadTooLarge.into() } else { Code::InvalidJson.into() }
-    })
 }

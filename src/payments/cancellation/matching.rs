@@ -9,14 +9,14 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use crate::payments::store::RefundState;
 
 /// Between our asking for a refund and the gateway's making it, at most.
-const LONGEST_CALL: Duration = Duration::minutes(10);
+pub(super) const LONGEST_CALL: Duration = Duration::minutes(10);
 /// A notification is sent again ten times, every three minutes or somewhat more (protocol section 4).
 const LAST_RESEND: Duration = Duration::minutes(40);
 /// How far two clocks may be apart.
 const SKEW: Duration = Duration::minutes(1);
 
 /// A refund of ours that no notification has told of yet.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 pub(super) struct Candidate {
     pub amount: i64,
     pub state: RefundState,

@@ -2,6 +2,7 @@
 //! merchant's pages. One that comes before its payment waits, and is put into the books together
 //! with the payment, whoever tells of that: a notification, the gateway's own answer, a person.
 
+pub mod listed;
 mod matching;
 
 use chrono::{DateTime, Utc};
@@ -43,12 +44,24 @@ pub enum Learnt {
     Contradiction,
 }
 
-#[derive(sqlx::FromRow)]
-struct Known {
+/// A refund in the books.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Known {
     id: RefundId,
     #[sqlx(flatten)]
     refund: Candidate,
     confirmed_by: Option<Uuid>,
+}
+
+/// A cancellation that was made elsewhere, as it is to be recorded.
+struct Recorded<'a> {
+    transaction_id: &'a str,
+    amount: i64,
+    at: DateTime<Utc>,
+    /// The notification that told of it.
+    confirmed_by: Option<Uuid>,
+    /// The operator's, when it was no notification.
+    resolve_reason: Option<&'a str>,
 }
 
 /// Puts the cancellation into the books, once.
@@ -143,7 +156,16 @@ async fn apply(
         None if told.amount == 0 || told.amount > payment.refundable() => {
             return Ok(Learnt::Contradiction);
         }
-        None => record(ctx, tx, payment, told).await?,
+        None => {
+            let canceled = Recorded {
+                transaction_id: &told.transaction_id,
+                amount: told.amount,
+                at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
+                confirmed_by: Some(told.id),
+                resolve_reason: None,
+            };
+            record(ctx, tx, payment, &canceled).await?;
+        }
     }
     Ok(Learnt::Applied)
 }
@@ -169,29 +191,29 @@ async fn record(
     ctx: &Context,
     tx: &mut PgTransaction<'_>,
     payment: &Payment,
-    told: &Told,
+    canceled: &Recorded<'_>,
 ) -> sqlx::Result<()> {
-    let now = ctx.clock.now();
     // Its tax-free part is not told: the taxable part went back first, as with a refund of ours.
     let paid = payment.paid(store::refunded_tax_free(&mut **tx, payment.id).await?);
-    let tax_free = *paid.left.parts_of(told.amount).start();
+    let tax_free = *paid.left.parts_of(canceled.amount).start();
     let query = sqlx::query(
         "with refund as (
             insert into refunds (id, payment_id, amount, state, reason, origin, transaction_id,
-                created_at, sent_at, refunded_at, confirmed_by, tax_free_amount)
-            values ($1, $2, $3, 'refunded', $4, 'gateway', $5, $6, now(), $7, $8, $9))
+                created_at, sent_at, refunded_at, confirmed_by, tax_free_amount, resolve_reason)
+            values ($1, $2, $3, 'refunded', $4, 'gateway', $5, $6, now(), $7, $8, $9, $10))
          update payments set refunded_amount = refunded_amount + $3 where id = $2",
     );
     query
         .bind(RefundId::new())
         .bind(payment.id)
-        .bind(told.amount)
+        .bind(canceled.amount)
         .bind("키움페이 가맹점 관리자에서 취소")
-        .bind(&told.transaction_id)
-        .bind(now)
-        .bind(told.occurred_at.unwrap_or(now))
-        .bind(told.id)
+        .bind(canceled.transaction_id)
+        .bind(ctx.clock.now())
+        .bind(canceled.at)
+        .bind(canceled.confirmed_by)
         .bind(tax_free)
+        .bind(canceled.resolve_reason)
         .execute(&mut **tx)
         .await
         .map(drop)

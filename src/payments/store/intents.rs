@@ -1,11 +1,26 @@
 //! Intents that a failover of the database lost are written again: money may have moved.
 
+use sqlx::postgres::PgConnection;
+
 use super::{Payment, Refund};
 use crate::context::Context;
 
 /// Writes the row of a charge again, as it was intended. `false` when its order number is another
 /// one's by now.
 pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx::Result<bool> {
+    let mut tx = ctx.begin().await?;
+    let written = write_again(&mut tx, payment, ctx.instance.number()).await?;
+    tx.commit().await?;
+    Ok(written)
+}
+
+/// As [`write_charge_again`], in the transaction of `db` and for the process `sender`; `false` also when
+/// another attempt has the period.
+pub(crate) async fn write_again(
+    db: &mut PgConnection,
+    payment: &Payment,
+    sender: i32,
+) -> sqlx::Result<bool> {
     let query = sqlx::query(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, subscription_id, period_start, period_end, initiated_by, sender, method,
@@ -14,7 +29,6 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
             $16)
          on conflict do nothing",
     );
-    let mut tx = ctx.begin().await?;
     let written = query
         .bind(payment.id)
         .bind(&payment.order_no)
@@ -27,14 +41,13 @@ pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx
         .bind(payment.period_start)
         .bind(payment.period_end)
         .bind(payment.initiated_by)
-        .bind(ctx.instance.number())
+        .bind(sender)
         .bind(&payment.method)
         .bind(payment.created_at)
         .bind(payment.tax_free_amount)
         .bind(&payment.cpid)
-        .execute(&mut *tx)
+        .execute(db)
         .await?;
-    tx.commit().await?;
     Ok(written.rows_affected() > 0)
 }
 

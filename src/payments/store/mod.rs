@@ -3,6 +3,7 @@
 pub(crate) mod columns;
 pub(crate) mod intents;
 mod lists;
+pub mod many;
 pub mod merchant_settings;
 pub mod subscription_state;
 pub mod terms;

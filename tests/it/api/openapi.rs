@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 40] = [
+const ROUTES: [(&str, &[&str]); 41] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -40,6 +40,7 @@ const ROUTES: [(&str, &[&str]); 40] = [
     ("/events/{id}", &["get"]),
     ("/events/{id}/redeliver", &["post"]),
     ("/audit", &["get"]),
+    ("/reconciliations", &["post"]),
     ("/metrics", &["get"]),
     ("/easypay/sdk-example", &["get"]),
     ("/easypay/return", &["get"]),
@@ -91,7 +92,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 33 { Value::Null } else { json!([{}]) };
+        let own = if n < 34 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }

@@ -112,6 +112,8 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("KIWOOM_BILL_TYPE", "15", "one of 1, 2, 13, 14, 18"),
         ("KIWOOM_TIMEOUT_SECS", "0", "a whole number from 1 to 300"),
         ("KIWOOM_RATE_PER_SEC", "-1", "a whole number from 0 to 1000"),
+        ("KIWOOM_DAILY_LIST_URL", "s3cret", URL),
+        ("KIWOOM_DAILY_LIST_METHODS", "CC,s3cret!", "METHOD words, comma-separated, such as CC,B"),
         ("KAKAOPAY_ENABLED", "s3cret", SWITCH),
         ("NAVERPAY_ENABLED", "2", SWITCH),
         ("SAMSUNGPAY_ENABLED", "on", SWITCH),
@@ -258,13 +260,33 @@ fn deliveries_need_a_secret_and_https_in_production() {
 }
 
 #[test]
+fn the_daily_list_needs_its_password_and_https() {
+    const LIST: &str = "https://agent.kiwoompay.co.kr/DailyTransactionDownLoad.jsp";
+    let url = |url: &'static str| ("KIWOOM_DAILY_LIST_URL", url);
+    let password = ("KIWOOM_DAILY_LIST_PASSWORD", "s3cret");
+    assert!(read(&[]).unwrap().daily_list.is_none(), "off by default");
+    let missing =
+        "KIWOOM_DAILY_LIST_PASSWORD is missing: it takes the password of the merchant pages";
+    assert_eq!(problems(&[url(LIST)]), [missing]);
+    let both = [production(), vec![url(LIST), password]].concat();
+    assert_eq!(read(&both).unwrap().daily_list.unwrap().methods, ["CC"]);
+    let plain = [production(), vec![url("http://127.0.0.1/list"), password]].concat();
+    let accepted = "KIWOOM_DAILY_LIST_URL is wrong: it takes an https URL (http only to this machine \
+        and only in development)";
+    assert_eq!(problems(&plain), [accepted]);
+    assert!(read(&[url("http://127.0.0.1/list"), password]).is_ok());
+}
+
+#[test]
 fn settings_do_not_print_their_secrets() {
     let mut settings = production();
+    settings.push(("KIWOOM_DAILY_LIST_URL", "https://agent.kiwoompay.co.kr/list"));
+    settings.push(("KIWOOM_DAILY_LIST_PASSWORD", "password-of-the-pages"));
     settings.push(("BILLING_KEY_SECRET_OLD", HEX));
     settings.push(("MERCHANT_WEBHOOK_URL", "https://shop.example.com/events"));
     settings.push(("MERCHANT_WEBHOOK_SECRET", SIGNING));
     let shown = format!("{:?}", read(&settings).unwrap());
-    for secret in [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING] {
+    for secret in [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING, "password-of-the-pages"] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &str)] = &[
     (
         "service",
-        "billing easypay webhook events api layers payments context access config kiwoom storage \
-         http redact rules",
+        "billing easypay webhook events reconciliation api layers payments context access config \
+         kiwoom storage http redact rules",
     ),
     (
         "events",
@@ -19,6 +19,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("billing", "api layers payments context access config kiwoom storage http redact rules"),
     ("easypay", "api layers payments context access config kiwoom storage http redact rules"),
     ("webhook", "api layers payments context access config kiwoom storage http redact rules"),
+    (
+        "reconciliation",
+        "api layers payments context access config kiwoom storage http redact rules",
+    ),
     ("api", "payments context kiwoom storage http redact rules"),
     ("layers", "payments context access config kiwoom storage http redact rules"),
     ("payments", "context kiwoom storage redact rules"),

@@ -3,6 +3,7 @@
 mod api;
 mod contracts;
 mod controls;
+mod daily_list;
 mod faults;
 mod gateway;
 mod merchant;

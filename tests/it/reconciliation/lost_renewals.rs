@@ -1,0 +1,193 @@
+//! Renewals that the books have lost, as after a restore of the database.
+
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+use super::of_kind;
+use crate::support::app::TestApp;
+use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST};
+
+/// The rows of a backup.
+struct Backup {
+    subscriptions: Vec<Value>,
+    payments: Vec<Value>,
+}
+
+async fn rows(db: &mut PgConnection, query: &'static str) -> Vec<Value> {
+    sqlx::query_scalar(query).fetch_all(db).await.unwrap()
+}
+
+impl Backup {
+    async fn take(app: &TestApp) -> Self {
+        let mut db = app.owner().await;
+        let subscriptions = "select to_jsonb(subscriptions) from subscriptions";
+        let payments = "select to_jsonb(payments) from payments";
+        Self {
+            subscriptions: rows(&mut db, subscriptions).await,
+            payments: rows(&mut db, payments).await,
+        }
+    }
+
+    /// Puts the tables back as they were.
+    async fn restore(&self, app: &TestApp) {
+        let mut db = app.owner().await;
+        let mut tx = db.begin().await.unwrap();
+        for sql in [
+            "alter table payments disable trigger user",
+            "alter table subscriptions disable trigger user",
+            "delete from payments",
+        ] {
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        }
+        let query = "update subscriptions set (status, period_start, next_billing_date, \
+            retry_attempt, retry_base, retry_at, next_attempt_at, amount, cycles_left) = \
+            (r.status, r.period_start, r.next_billing_date, r.retry_attempt, r.retry_base, r.retry_at, \
+            r.next_attempt_at, r.amount, r.cycles_left) \
+            from jsonb_populate_record(null::subscriptions, $1) r where subscriptions.id = r.id";
+        for row in &self.subscriptions {
+            sqlx::query(query).bind(row).execute(&mut *tx).await.unwrap();
+        }
+        let query = "insert into payments select * from jsonb_populate_record(null::payments, $1)";
+        for row in &self.payments {
+            sqlx::query(query).bind(row).execute(&mut *tx).await.unwrap();
+        }
+        for sql in [
+            "alter table payments enable trigger user",
+            "alter table subscriptions enable trigger user",
+        ] {
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
+/// A service whose schedule moves only with the clock.
+async fn start() -> TestApp {
+    TestApp::with(&[("SCHEDULER_INTERVAL_SECS", "3600")]).await
+}
+
+async fn subscribe(app: &TestApp, card: &str) -> Value {
+    let key = app.register(card).await;
+    app.subscribe(&key, 15).await
+}
+
+/// The charges that the ledger holds.
+async fn charges(app: &TestApp) -> usize {
+    app.ledger().await.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_only_the_gateway_knows_is_paid_for_its_period_and_not_charged_again() {
+    let app = start().await;
+    let made = subscribe(&app, APPROVED).await;
+    let first = made["nextBillingDate"].clone();
+    let backup = Backup::take(&app).await;
+    app.advance_to_charge(&first).await;
+    assert_eq!(charges(&app).await, 1);
+    let before = app.subscription(&made["id"]).await;
+    backup.restore(&app).await;
+
+    let dry = app.command(&["--date", first.as_str().unwrap(), "--json"]).await.report(3);
+    assert_eq!(of_kind(&dry, "only_at_kiwoompay")[0]["provable"], true, "{dry}");
+    assert_eq!(app.books().await.len(), 0, "nothing is recorded");
+    let today = ["--date", first.as_str().unwrap(), "--settle", "--json", "--reason", "복원"];
+    let done = app.command(&today).await.report(0);
+    assert_eq!(of_kind(&done, "only_at_kiwoompay")[0]["settled"], true, "{done}");
+    let again = app.command(&today).await.report(0);
+    assert_eq!((&again["matching"], &again["differences"]), (&json!(1), &json!([])));
+
+    let after = app.subscription(&made["id"]).await;
+    assert_eq!(after, before, "as it was before the restore");
+    let payments = app.get("/billing/payments").await.data(200)["items"].clone();
+    assert_eq!(payments.as_array().unwrap().len(), 1);
+    assert_eq!(payments[0]["status"], "approved");
+    assert_eq!(payments[0]["period"], before["currentPeriod"]);
+    assert_eq!(payments[0]["transactionId"], app.ledger().await[0]["transactionId"]);
+    app.until_published().await;
+    let trail = app.get("/audit?actor=reconcile").await.data(200)["items"].clone();
+    let paid = trail.as_array().unwrap().iter().find(|e| e["action"] == "payment.approved");
+    assert_eq!(paid.unwrap()["reason"], "복원", "{trail}");
+
+    app.advance_days(3).await;
+    assert_eq!(charges(&app).await, 1, "not charged again");
+    app.advance_to_charge(&after["nextBillingDate"]).await;
+    assert_eq!(charges(&app).await, 2, "the next period is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_and_the_periods_that_were_lost_together_are_each_recorded() {
+    let app = start().await;
+    let made = subscribe(&app, SHORT_AT_FIRST).await;
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    assert_eq!(app.status(&made["id"]).await, "past_due");
+    let backup = Backup::take(&app).await;
+    // The retry is approved; the next period is declined, and its retry approved.
+    app.advance_days(40).await;
+    let before = app.subscription(&made["id"]).await;
+    let ledger = app.ledger().await;
+    assert_eq!((ledger.len(), &before["status"]), (2, &json!("active")));
+    backup.restore(&app).await;
+    let mut list = "transactionId,orderNo,amount,at\n".to_owned();
+    for paid in ledger.iter().rev() {
+        let text = |name: &str| paid[name].as_str().unwrap().to_owned();
+        let at = text("approvedAt")[..19].replace('T', " ");
+        list += &format!("{},{},9900,{at}\n", text("transactionId"), text("orderNo"));
+    }
+    assert!(list.contains("-2,9900"), "a second attempt: {list}");
+    let done = app.reconcile("?settle=true", list.clone()).await.data(200);
+    assert_eq!(done["remaining"], json!({}), "{done}");
+    assert_eq!(app.subscription(&made["id"]).await, before);
+    let again = app.reconcile("?settle=true", list).await.data(200);
+    assert_eq!((&again["matching"], &again["differences"]), (&json!(2), &json!([])));
+    app.advance_days(1).await;
+    assert_eq!(charges(&app).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_subscription_does_not_prove_is_listed_and_says_why() {
+    let app = start().await;
+    let made = subscribe(&app, APPROVED).await;
+    let day = made["nextBillingDate"].as_str().unwrap().to_owned();
+    let backup = Backup::take(&app).await;
+    app.advance_to(&format!("{day}T10:00:00+09:00")).await;
+    let paid = app.ledger().await[0].clone();
+    backup.restore(&app).await;
+    let id = paid["transactionId"].as_str().unwrap();
+    let order = paid["orderNo"].as_str().unwrap();
+    let start = day.replace('-', "");
+    let line = |order: &str, amount: i64, at: &str| {
+        format!("transactionId,orderNo,amount,at\n{id},{order},{amount},{at}\n")
+    };
+    let at = format!("{start}100000");
+    let given_back = line(order, 9900, &at) + &format!("{id},{order},-9900,{start}110000\n");
+    for (list, why) in [
+        (line(order, 9901, &at), "other_amount"),
+        (line(order, 9900, "20200101100000"), "other_period"),
+        (line(&order.replace(&start, &format!("{}16", &start[..6])), 9900, &at), "other_period"),
+        (line("SUB01a210f67c5a7d0fa1b2c3d4e5f60718-20261215-1", 9900, &at), "no_subscription"),
+        (given_back, "given_back"),
+    ] {
+        let books = app.books().await;
+        let report = app.reconcile("?settle=true", list).await.data(200);
+        let found = &of_kind(&report, "only_at_kiwoompay")[0];
+        assert_eq!((&found["why"], &found["provable"]), (&json!(why), &json!(false)), "{report}");
+        assert_eq!(app.books().await, books, "{why}");
+    }
+    // A pending rise says nothing about what was charged.
+    app.raise(&made["id"], 19_900).await;
+    let report = app.reconcile("?settle=true", line(order, 9900, &at)).await.data(200);
+    assert_eq!(of_kind(&report, "only_at_kiwoompay")[0]["why"], "other_amount");
+    // Charged again meanwhile, under the same number: the lost charge is one too many.
+    app.change(&made["id"], &json!({"amount": 9900})).await.data(200);
+    app.pay_period(&made["id"]).await.data(200);
+    let second = app.ledger().await[1]["transactionId"].as_str().unwrap().to_owned();
+    let list = line(order, 9900, &at) + &format!("{second},{order},9900,{at}\n");
+    let books = app.books().await;
+    let report = app.reconcile("?settle=true", list).await.data(200);
+    assert_eq!(report["matching"], 1, "{report}");
+    assert_eq!(of_kind(&report, "other_transaction")[0]["transactionId"], id, "{report}");
+    let other = line(&order.replace("-1", "-9"), 9900, &at);
+    let report = app.reconcile("?settle=true", other).await.data(200);
+    assert_eq!(of_kind(&report, "only_at_kiwoompay")[0]["why"], "period_taken", "{report}");
+    assert_eq!(app.books().await, books);
+}
