@@ -275,7 +275,7 @@ fn cancel_reason(reason: &str) -> String {
     let plain = |c: char| match c {
         '[' => '(',
         ']' => ')',
-        '^' => '/',
+        '^' | '｜' => '/',
         c => c,
     };
     spelling::on_wire(reason).chars().map(plain).take(MAX_CANCEL_REASON_CHARS).collect()
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_reason_is_made_to_fit() {
         assert_eq!(cancel_reason("[STOPREQ] 변심^[3]"), "(STOPREQ) 변심/(3)");
-        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심  a｜b");
+        assert_eq!(cancel_reason("고객 변심 🎉 a|b"), "고객 변심  a/b");
         assert_eq!(cancel_reason("🎉"), "?");
         assert_eq!(cancel_reason(&"가".repeat(30)).chars().count(), 20);
     }

@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use kiwoom_sandbox::{CONTRACTS, Contract};
 use reqwest::Method;
 use sqlx::{Connection, PgConnection};
 
@@ -91,6 +92,35 @@ async fn beside_a_sandbox_everything_that_has_a_meaning_is_ok() {
     }
     assert!(!told.contains(KEY), "{told}");
     assert!(told.contains("\n6 ok, 12 failed, 3 skipped\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_contract_is_asked_for_what_it_is_there_for() {
+    let world = World::start().await;
+    let gateway = format!("{}/sandbox", world.sandbox.base);
+    let [_, cards, window, _] = &CONTRACTS;
+    let check = |billing: &Contract, window: &Contract| {
+        run(
+            &["check"],
+            &[
+                ("DATABASE_URL", &world.database_url),
+                ("KIWOOM_BASE_URL", &gateway),
+                ("KIWOOM_BILLING_CPID", billing.cpid),
+                ("KIWOOM_BILLING_AUTH_KEY", billing.auth_key),
+                ("KIWOOM_WINDOW_CPID", window.cpid),
+                ("KIWOOM_WINDOW_AUTH_KEY", window.auth_key),
+                ("CARD_ENABLED", "true"),
+                ("BANK_ENABLED", "true"),
+            ],
+        )
+    };
+    let told = check(cards, window).unwrap();
+    assert!(line(&told, "ok", "CARD-BATCH").contains("CTSANDBOXCARD"), "{told}");
+    assert!(line(&told, "ok", "BANK hash").contains("CTSANDBOXWINDOW"), "{told}");
+    assert!(!told.contains("BANK cancel"), "{told}");
+    let told = check(window, cards).unwrap_err();
+    assert!(line(&told, "failed", "CARD-KEYGEN").contains("CTSANDBOXWINDOW"), "{told}");
+    line(&told, "failed", "CARD cancel");
 }
 
 #[tokio::test(flavor = "multi_thread")]
