@@ -18,7 +18,7 @@ const NEVER: Meaning = Refused(Never);
 const OURS: Meaning = Refused(OurMistake);
 
 const CPID: &str = "KIWOOM_CPID";
-const CONTRACT: &str = "KIWOOM_CPID, KIWOOM_BILL_TYPE";
+const CONTRACT: &str = "KIWOOM_BILL_TYPE, KIWOOM_PRODUCT_TYPE, KIWOOM_TAX_TYPE, KIWOOM_CPID";
 const KEY: &str = "KIWOOM_CPID, KIWOOM_TEST_AUTH_KEY, KIWOOM_PROD_AUTH_KEY";
 const REQUEST: &str = "productName, customerId, customerName";
 
