@@ -1,6 +1,7 @@
 //! Differences of every kind against the sandbox's own ledger: exactly the provable ones are settled.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -143,7 +144,7 @@ fn csv(script: &Script, listed: &[String]) -> String {
         text += &format!("{line},{}\n", kiwoom_sandbox::CPID).repeat(copies);
         if n % 10 == 0 {
             let id = line.split(',').nth(2).unwrap();
-            text += &format!("\n,,,,,\nS,{day}120000,{id},OTHER-{n},5000,CTOTHER\n");
+            writeln!(text, "\n,,,,,\nS,{day}120000,{id},OTHER-{n},5000,CTOTHER").unwrap();
         }
     }
     text + "합계,,,,123456,\n"

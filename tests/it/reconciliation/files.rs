@@ -1,5 +1,6 @@
 //! Files of the merchant pages: CSV in either charset and XLSX, and what is no list.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use encoding_rs::EUC_KR;
@@ -96,7 +97,7 @@ async fn a_list_larger_than_other_bodies_is_taken_and_a_card_number_in_it_is_not
     let app = prepared().await;
     let mut list = "transactionId,orderNo,amount,at\n".to_owned();
     for n in 0..2500 {
-        list += &format!("cMP261129101500{n:05},4111111111111111,9900,20261129101500\n");
+        writeln!(list, "cMP261129101500{n:05},4111111111111111,9900,20261129101500").unwrap();
     }
     assert!(list.len() > 100 * 1024);
     let reply = app.reconcile("", list).await;

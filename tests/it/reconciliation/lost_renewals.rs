@@ -1,5 +1,7 @@
 //! Renewals that the books have lost, as after a restore of the database.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -131,7 +133,7 @@ async fn a_retry_and_the_periods_that_were_lost_together_are_each_recorded() {
     for paid in ledger.iter().rev() {
         let text = |name: &str| paid[name].as_str().unwrap().to_owned();
         let at = text("approvedAt")[..19].replace('T', " ");
-        list += &format!("{},{},9900,{at}\n", text("transactionId"), text("orderNo"));
+        writeln!(list, "{},{},9900,{at}", text("transactionId"), text("orderNo")).unwrap();
     }
     assert!(list.contains("-2,9900"), "a second attempt: {list}");
     let done = app.reconcile("?settle=true", list.clone()).await.data(200);
