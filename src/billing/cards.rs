@@ -67,7 +67,8 @@ impl FromFields for RegisterRequest {
 
 /// 빌링키 등록: registers a card at KiwoomPay.
 #[utoipa::path(
-    post, path = "/billing/register", tag = "billing", request_body = RegisterRequest,
+    post, path = "/billing/register", operation_id = "registerBillingKey",
+    tag = "billing", request_body = RegisterRequest,
     responses(
         (status = 201, description = "Registered", body = Success<BillingKeyBody>),
         (status = 402, description = "`card_refused`", body = ErrorBody),
@@ -165,7 +166,7 @@ impl FromFields for ListRequest {
 
 /// The active billing keys, newest first.
 #[utoipa::path(
-    get, path = "/billing/keys", tag = "billing",
+    get, path = "/billing/keys", operation_id = "listBillingKeys", tag = "billing",
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
@@ -183,7 +184,7 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 
 /// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
 #[utoipa::path(
-    delete, path = "/billing/key/{billingKey}", tag = "billing",
+    delete, path = "/billing/key/{billingKey}", operation_id = "deleteBillingKey", tag = "billing",
     params(("billingKey" = String, Path)),
     responses(
         (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),

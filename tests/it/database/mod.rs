@@ -2,6 +2,7 @@
 
 mod environment;
 mod least_privilege;
+mod mark_object;
 mod migrate_and_start;
 mod restored_database;
 mod rights;
