@@ -47,7 +47,7 @@ impl FromFields for ListRequest {
 
 /// The active billing keys, newest first; with `status=inactive` those whose card was ended.
 #[utoipa::path(
-    get, path = "/billing/keys", tag = "billing",
+    get, path = "/billing/keys", operation_id = "listBillingKeys", tag = "billing",
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("status" = inline(Option<StatusFilter>), Query),
@@ -66,7 +66,8 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 
 /// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
 #[utoipa::path(
-    delete, path = "/billing/key/{billingKey}", tag = "billing",
+    delete, path = "/billing/key/{billingKey}", operation_id = "deleteBillingKey",
+    tag = "billing",
     params(("billingKey" = String, Path)),
     responses(
         (status = 200, description = "Deleted, or was already", body = Success<BillingKeyBody>),
@@ -93,7 +94,8 @@ pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
 /// Makes a billing key whose card was ended for good active again. A subscription that became unpaid
 /// by it is charged by `POST /billing/pay`.
 #[utoipa::path(
-    post, path = "/billing/key/{billingKey}/activate", tag = "billing",
+    post, path = "/billing/key/{billingKey}/activate", operation_id = "activateBillingKey",
+    tag = "billing",
     params(("billingKey" = String, Path)),
     responses(
         (status = 200, description = "Active, or was already", body = Success<BillingKeyBody>),

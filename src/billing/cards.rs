@@ -102,7 +102,8 @@ impl FromRequest<AppState> for RegisterRequest {
 
 /// 빌링키 등록: registers a card at KiwoomPay.
 #[utoipa::path(
-    post, path = "/billing/register", tag = "billing", request_body = RegisterRequest,
+    post, path = "/billing/register", operation_id = "registerBillingKey",
+    tag = "billing", request_body = RegisterRequest,
     responses(
         (status = 201, description = "Registered", body = Success<BillingKeyBody>),
         (status = 402, description = "`card_refused`", body = ErrorBody),

@@ -8,24 +8,25 @@ use crate::storage::failover_guard::Guard;
 use kiwoom_clock::Clock;
 
 /// Pauses scheduled charging in every process, until `resume-charging`: before the database is
-/// restored or moved. The pause is kept in `DATA_DIR` also when the database cannot be reached, and in
-/// the database also when `DATA_DIR` takes nothing; an error when it is not kept in both.
+/// restored or moved. The pause is kept in `DATA_DIR` (and at `HIGH_WATER_MARK_URL`) also when the
+/// database cannot be reached, and in the database also when those take nothing; an error when it is
+/// not kept everywhere.
 pub async fn run(config: Config, reason: &str) -> Done {
     telemetry::init(&config);
     check_reason(reason)?;
     database::check_existing(&config).await?;
-    let guard = Guard::open(&config.data_dir, Clock::system());
-    let dir = config.data_dir.display();
-    let held = guard.hold(reason);
-    match &held {
-        Ok(()) => println!(
-            "DATA_DIR({dir})에 기록했습니다. 복원해도 남습니다 (kept in DATA_DIR, {dir}, which a restore \
-             does not wipe)."
-        ),
-        Err(error) => eprintln!(
-            "DATA_DIR({dir})에 기록하지 못했습니다. 복원하면 사라집니다 (not kept in DATA_DIR, {dir}: a \
-             restore wipes it): {error}"
-        ),
+    let guard = Guard::open(&config, Clock::system())?;
+    let held = guard.hold(reason).await;
+    for (place, held) in &held {
+        match held {
+            Ok(()) => println!(
+                "{place}에 기록했습니다. 복원해도 남습니다 (kept in {place}, which a restore does not wipe)."
+            ),
+            Err(error) => eprintln!(
+                "{place}에 기록하지 못했습니다. 복원하면 사라집니다 (not kept in {place}: a restore wipes it): \
+                 {error}"
+            ),
+        }
     }
     let (pool, private) = database::open_existing(&config).await?;
     guard.pause(&pool, reason).await?;
@@ -34,5 +35,6 @@ pub async fn run(config: Config, reason: &str) -> Done {
          process follows within seconds)."
     );
     close(&pool, private).await;
-    Ok(held?)
+    held.into_iter().try_for_each(|(_, held)| held)?;
+    Ok(())
 }

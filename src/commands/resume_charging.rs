@@ -15,11 +15,11 @@ pub async fn run(config: Config, reason: Option<&str>) -> Done {
     telemetry::init(&config);
     reason.map_or(Ok(()), check_reason)?;
     let (pool, private) = database::open_existing(&config).await?;
-    let guard = Guard::open(&config.data_dir, Clock::system());
+    let guard = Guard::open(&config, Clock::system())?;
     let resumed = guard.resume(&pool, reason).await.map_err(for_the_owner)?;
     match &resumed {
         None => println!("중단된 정기 청구가 없습니다 (nothing was paused)."),
-        Some(why @ Why::Clock(_)) => println!("{why}"),
+        Some(why @ (Why::Clock(_) | Why::Unread)) => println!("{why}"),
         Some(Why::Replaced { confirmed, present }) => {
             println!("{RESUMED}");
             println!("  전 (before): {confirmed}");

@@ -59,6 +59,8 @@ pub struct Config {
     pub database_max_connections: u32,
     /// `DATA_DIR`: the private database, the sandbox's ledger, the development secret.
     pub data_dir: PathBuf,
+    /// `HIGH_WATER_MARK_URL`: an object of an S3-compatible store, for what a restore must not take back.
+    pub high_water_mark_url: Option<Url>,
     /// `PG_BIN_DIR`: where the private server's programs are, when they are not found by themselves.
     pub pg_bin_dir: Option<PathBuf>,
     /// `API_KEYS`: those of the database (`kiwoom-billing keys`) come beside them.
@@ -240,6 +242,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         database_url: r.database_url(production),
         database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
+        high_water_mark_url: r.object("HIGH_WATER_MARK_URL"),
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
         api_keys: r.api_keys(),
         limits: Limits::read(r, kiwoom.as_ref().is_none_or(|k| k.gateway.is_sandbox())),

@@ -109,6 +109,13 @@ impl<'a> Reader<'a> {
         url.filter(usable).or_else(|| self.wrong(name, "an http or https URL"))
     }
 
+    pub(super) fn object(&mut self, name: &'static str) -> Option<Url> {
+        let text = self.text(name)?;
+        let url = Url::parse(&text).ok();
+        let usable = |u: &Url| u.scheme() == "s3" && u.has_host() && u.path().len() > 1;
+        url.filter(usable).or_else(|| self.wrong(name, "s3://bucket/key"))
+    }
+
     pub(super) fn database_url(&mut self, required: bool) -> Option<SecretString> {
         const ACCEPTED: &str = "postgres://user:password@host:5432/database";
         match self.text("DATABASE_URL") {

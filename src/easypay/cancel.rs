@@ -91,7 +91,8 @@ pub struct Canceled {
 /// with `amount` or `taxFreeAmount` that is 409, and nothing changes. With the `transactionId` of unexpected money that
 /// is given back, and the order stays as it is.
 #[utoipa::path(
-    post, path = "/easypay/cancel", tag = "easypay", request_body = CancelRequest,
+    post, path = "/easypay/cancel", operation_id = "cancelOrder",
+    tag = "easypay", request_body = CancelRequest,
     responses(
         (status = 200, description = "Cancelled", body = Success<Canceled>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",

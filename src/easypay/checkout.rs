@@ -133,7 +133,8 @@ pub struct Prepared {
 /// 간편결제 준비: opens an order and gives what the browser needs. Preparing it again with the same
 /// amount gives a fresh hash; another amount, or a paid order, is 409.
 #[utoipa::path(
-    post, path = "/easypay/prepare", tag = "easypay", request_body = PrepareRequest,
+    post, path = "/easypay/prepare", operation_id = "prepareOrder",
+    tag = "easypay", request_body = PrepareRequest,
     responses(
         (status = 200, description = "Prepared", body = Success<Prepared>),
         (status = 409, description = "`order_exists`", body = ErrorBody),
@@ -240,7 +241,8 @@ fn draft<'a>(
 
 /// 결제 상태 조회.
 #[utoipa::path(
-    get, path = "/easypay/status/{orderId}", tag = "easypay", params(("orderId" = String, Path)),
+    get, path = "/easypay/status/{orderId}", operation_id = "getOrder",
+    tag = "easypay", params(("orderId" = String, Path)),
     responses(
         (status = 200, description = "The order", body = Success<OrderBody>),
     )

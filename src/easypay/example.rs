@@ -12,7 +12,7 @@ const RETURNED: &str = include_str!("returned.html");
 
 /// SDK 연동 예제: prepares an order, opens the window and shows the status as it changes.
 #[utoipa::path(
-    get, path = "/easypay/sdk-example", tag = "easypay",
+    get, path = "/easypay/sdk-example", operation_id = "showSdkExample", tag = "easypay",
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
 )]
 pub async fn show(State(ctx): State<AppState>) -> Response {
@@ -22,7 +22,7 @@ pub async fn show(State(ctx): State<AppState>) -> Response {
 /// Where the window goes when the merchant named no page of its own. It proves nothing: it only
 /// tells the page that opened the window to look at the order's status.
 #[utoipa::path(
-    get, path = "/easypay/return", tag = "easypay",
+    get, path = "/easypay/return", operation_id = "showReturnPage", tag = "easypay",
     params(("result" = Option<String>, Query), ("orderId" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
 )]

@@ -153,7 +153,7 @@ struct MethodBody {
 
 /// 활성화된 결제수단 조회.
 #[utoipa::path(
-    get, path = "/easypay/methods", tag = "easypay",
+    get, path = "/easypay/methods", operation_id = "listEasyPayMethods", tag = "easypay",
     responses((status = 200, description = "The methods", body = Success<MethodsBody>))
 )]
 pub async fn list(State(ctx): State<AppState>) -> Response {

@@ -77,7 +77,7 @@ impl FromFields for ResolveRequest {
 /// as KiwoomPay's merchant pages show; one that is paid and whose method is not known gets it. Money that was told of for the order under this transaction id
 /// becomes its payment.
 #[utoipa::path(
-    post, path = "/easypay/order/{orderId}/resolve", tag = "easypay",
+    post, path = "/easypay/order/{orderId}/resolve", operation_id = "resolveOrder", tag = "easypay",
     request_body = ResolveRequest, params(("orderId" = String, Path)),
     responses(
         (status = 200, description = "Paid", body = Success<OrderBody>),

@@ -143,7 +143,7 @@ impl FromField for ActorName {
 
 /// 감사 기록: every change, newest first. It can be added to, never altered.
 #[utoipa::path(
-    get, path = "/audit", tag = "events",
+    get, path = "/audit", operation_id = "listAuditEntries", tag = "events",
     params(
         ("objectId" = inline(Option<ObjectId>), Query),
         ("actor" = inline(Option<ActorName>), Query),

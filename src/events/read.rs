@@ -107,7 +107,7 @@ impl FromField for Position {
 /// 이벤트 조회: oldest first. Keep `nextCursor` and go on from it: nothing is missed, nothing comes
 /// twice.
 #[utoipa::path(
-    get, path = "/events", tag = "events",
+    get, path = "/events", operation_id = "listEvents", tag = "events",
     params(
         ("cursor" = inline(Option<Position>), Query),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
@@ -184,7 +184,8 @@ impl DeliveryBody {
 
 /// An event and its delivery log.
 #[utoipa::path(
-    get, path = "/events/{id}", tag = "events", params(("id" = String, Path)),
+    get, path = "/events/{id}", operation_id = "getEvent",
+    tag = "events", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The event", body = Success<EventDetail>),
     )
@@ -204,7 +205,8 @@ async fn detail(ctx: &AppState, id: EventId) -> Answer {
 
 /// Delivers an event again, with the same id.
 #[utoipa::path(
-    post, path = "/events/{id}/redeliver", tag = "events", params(("id" = String, Path)),
+    post, path = "/events/{id}/redeliver", operation_id = "redeliverEvent",
+    tag = "events", params(("id" = String, Path)),
     responses(
         (status = 200, description = "It will be delivered", body = Success<EventDetail>),
     )

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::refund::{self, RefundOutcome};
 use super::settle::{self, SettleError};
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
+use super::unexpected::{self, Money, Reason};
 use crate::context::Context;
+use crate::kiwoom::client::BATCH;
 use crate::rules::payment_state::{Change, Outcome, State, decide};
 use crate::storage::database::errors::is_database_down;
 
@@ -55,9 +57,10 @@ impl Journaled {
             Self::Charge { payment, outcome } => {
                 let found = store::find(&ctx.pool, &PaymentRef::Id(payment.id)).await?;
                 match found.as_ref().map(|found| found.state) {
-                    None => {
-                        intents::write_charge_again(ctx, payment).await?;
+                    None if !intents::write_charge_again(ctx, payment).await? => {
+                        return keep_beside(ctx, payment, outcome).await;
                     }
+                    None => {}
                     Some(State::Sending | State::Unknown) => {}
                     Some(state) => {
                         let transaction = found.and_then(|found| found.transaction_id);
@@ -87,6 +90,29 @@ impl Journaled {
             }
         }
     }
+}
+
+/// A charge whose row is lost, and whose order number or period another payment has by now: what was
+/// taken is unexpected money of that one.
+async fn keep_beside(
+    ctx: &Context,
+    payment: &Payment,
+    outcome: &Outcome,
+) -> Result<(), SettleError> {
+    let Outcome::Approved { transaction_id, auth_number, approved_at, .. } = outcome else {
+        return Err(SettleError::NotFound);
+    };
+    let other = intents::in_the_place_of(&ctx.pool, payment).await?.ok_or(SettleError::NotFound)?;
+    let money = Money {
+        transaction_id,
+        amount: payment.amount.get(),
+        method: Some(BATCH),
+        auth_number: auth_number.as_deref(),
+        cpid: payment.cpid.as_deref(),
+        approved_at: *approved_at,
+    };
+    let kept = unexpected::keep(ctx, other, &money, Reason::AlreadyPaid).await?;
+    kept.then_some(()).ok_or(SettleError::Contradiction)
 }
 
 /// Records what processes other than the `living` could not, and what this one has given up. A file

@@ -61,7 +61,7 @@ impl FromFields for ReconcileRequest {
 /// 거래내역 대조: compares the books with KiwoomPay's list of a day (`<DATA>`), CSV or XLSX of the
 /// merchant pages, told apart by what they begin with. Without `settle=true` nothing is changed.
 #[utoipa::path(
-    post, path = "/reconciliations", tag = "billing",
+    post, path = "/reconciliations", operation_id = "createReconciliation", tag = "billing",
     params(
         ("settle" = Option<bool>, Query, description = "Record what the list proves"),
         ("columns" = inline(Option<Columns>), Query,

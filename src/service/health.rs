@@ -76,7 +76,7 @@ struct MerchantSetting {
 
 /// Whether the process runs.
 #[utoipa::path(
-    get, path = "/health/live", tag = "operations",
+    get, path = "/health/live", operation_id = "getLiveness", tag = "operations",
     responses((status = 200, description = "It does", body = Success<Live>))
 )]
 async fn live() -> Response {
@@ -85,7 +85,7 @@ async fn live() -> Response {
 
 /// Whether the service can take payments: the database answers and the service is not stopping.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "operations",
+    get, path = "/health/ready", operation_id = "getReadiness", tag = "operations",
     responses(
         (status = 200, description = "It can", body = Success<Ready>),
         (status = 503, description = "Not now", body = ErrorBody),
@@ -151,7 +151,7 @@ async fn scheduled_charging(ctx: &Context) -> sqlx::Result<(&'static str, Option
 
 /// Counters in Prometheus's text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations",
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operations",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
 )]
 async fn metrics(State(ctx): State<AppState>) -> Answer {

@@ -93,6 +93,9 @@ pub enum StartError {
     /// `DATA_DIR`.
     #[error("DATA_DIR: {0}")]
     DataDir(io::Error),
+    /// `HIGH_WATER_MARK_URL` and what belongs to it.
+    #[error("HIGH_WATER_MARK_URL: {0}")]
+    HighWaterMark(io::Error),
     /// `PUBLIC_URL`.
     #[error("PUBLIC_URL: {0}")]
     Url(#[from] url::ParseError),
@@ -144,6 +147,7 @@ impl Service {
         // The first start on a new database confirms it; a restored one is told of at once.
         ctx.guard.may_charge(&ctx.pool).await?;
         tokio::spawn(watch::run(ctx.clone()));
+        tokio::spawn(watch::keep_high_water_mark(ctx.clone()));
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = router::router(ctx.clone(), sandbox);
         let server =
@@ -167,6 +171,7 @@ impl Service {
             self.ctx.tasks.close();
             self.ctx.tasks.wait().await;
             drop(self.server.await);
+            self.ctx.guard.close(&self.ctx.pool).await;
         };
         if tokio::time::timeout(limit, orderly).await.is_err() {
             self.ctx.stop.cancel();
@@ -212,7 +217,7 @@ pub(crate) async fn context(
         vault,
         pool,
         journal: OutcomeJournal::open(&config.data_dir, instance.number()),
-        guard: Guard::open(&config.data_dir, clock.clone()),
+        guard: Guard::open(&config, clock.clone()).map_err(StartError::HighWaterMark)?,
         clock,
         instance,
         requests: Arc::new(Semaphore::new(idempotency::MAX_REQUESTS)),

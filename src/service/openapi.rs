@@ -57,6 +57,7 @@ pub fn describe(
     let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
     doc.security = Some(vec![requirement("bearer"), requirement("apiKey")]);
     doc.merge(open);
+    doc.paths.paths.values_mut().for_each(tell_methods_apart);
     for (_, operation) in doc.paths.paths.values_mut().flat_map(operations) {
         left_out_is_not_null(operation);
         document_failures(operation);
@@ -72,6 +73,15 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
         (Method::DELETE, &mut item.delete),
     ];
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// A handler of GET and POST is two operations, and each has an id of its own.
+fn tell_methods_apart(item: &mut PathItem) {
+    if let (Some(get), Some(post)) = (&mut item.get, &item.post)
+        && get.operation_id == post.operation_id
+    {
+        get.operation_id = get.operation_id.as_ref().map(|id| format!("{id}ByQuery"));
+    }
 }
 
 fn idempotency_key() -> Parameter {

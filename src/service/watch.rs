@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::context::AppState;
 
 const INTERVAL: Duration = Duration::from_secs(2);
+/// A request to the object store costs money.
+const KEEPING: Duration = Duration::from_secs(30);
 
 /// Runs until the service is told to stop. A database that is away is reported by others.
 pub async fn run(ctx: AppState) {
@@ -20,6 +22,17 @@ pub async fn run(ctx: AppState) {
         ctx.journal.check();
         if let Err(error) = ctx.guard.may_charge(&ctx.pool).await {
             tracing::debug!(%error, "the database was not looked at");
+        }
+    }
+}
+
+/// Keeps what is known of the database at `HIGH_WATER_MARK_URL`, until the service is told to stop.
+pub async fn keep_high_water_mark(ctx: AppState) {
+    loop {
+        ctx.guard.keep().await;
+        tokio::select! {
+            () = ctx.stop.cancelled() => return,
+            () = tokio::time::sleep(KEEPING) => {}
         }
     }
 }

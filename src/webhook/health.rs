@@ -32,7 +32,7 @@ pub struct WebhookHealth {
 
 /// 웹훅 상태 확인.
 #[utoipa::path(
-    get, path = "/webhook/health", tag = "webhook",
+    get, path = "/webhook/health", operation_id = "getWebhookHealth", tag = "webhook",
     responses(
         (status = 200, description = "The state", body = Success<WebhookHealth>),
         (status = 503, description = "The database is gone", body = Success<WebhookHealth>),

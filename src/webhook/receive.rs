@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// 웹훅 수신: a notification in the query, as a form or as JSON.
 #[utoipa::path(
-    method(get, post), path = "/webhook/kiwoom", tag = "webhook",
+    method(get, post), path = "/webhook/kiwoom", operation_id = "receiveNotification",
+    tag = "webhook",
     responses(
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
             so too, which is kept beside the books", body = String,
@@ -44,7 +45,8 @@ pub async fn kiwoom(
 
 /// 통지전문 수신: the same as `/webhook/kiwoom`.
 #[utoipa::path(
-    method(get, post), path = "/webhook/noti", tag = "webhook",
+    method(get, post), path = "/webhook/noti", operation_id = "receiveNotificationAtNoti",
+    tag = "webhook",
     responses(
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
             so too, which is kept beside the books", body = String,

@@ -50,7 +50,7 @@ const COLUMNS: [&str; 17] = [
 /// instants are Korean time, `periodEnd` is the day after the last. A text that a spreadsheet would
 /// take for a formula begins with `'`.
 #[utoipa::path(
-    get, path = "/billing/payments.csv", tag = "billing",
+    get, path = "/billing/payments.csv", operation_id = "exportPayments", tag = "billing",
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),

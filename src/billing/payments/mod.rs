@@ -31,7 +31,8 @@ use crate::rules::text::Text;
 
 /// A payment, by its id or its order id.
 #[utoipa::path(
-    get, path = "/billing/payment/{id}", tag = "billing", params(("id" = String, Path)),
+    get, path = "/billing/payment/{id}", operation_id = "getPayment",
+    tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The payment", body = Success<PaymentBody>),
     )
@@ -104,7 +105,7 @@ impl FromFields for ListRequest {
 
 /// Payments, newest first. `from` is included, `to` is not; both take a date or an instant.
 #[utoipa::path(
-    get, path = "/billing/payments", tag = "billing",
+    get, path = "/billing/payments", operation_id = "listPayments", tag = "billing",
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
@@ -188,7 +189,8 @@ impl FromFields for ResolveRequest {
 
 /// Settles an unknown payment by hand, after looking it up in KiwoomPay's merchant pages.
 #[utoipa::path(
-    post, path = "/billing/payment/{id}/resolve", tag = "billing", request_body = ResolveRequest,
+    post, path = "/billing/payment/{id}/resolve", operation_id = "resolvePayment",
+    tag = "billing", request_body = ResolveRequest,
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Settled", body = Success<PaymentBody>),

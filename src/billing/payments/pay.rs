@@ -101,7 +101,8 @@ impl FromFields for PayRequest {
 
 /// 결제 실행: charges a card now.
 #[utoipa::path(
-    post, path = "/billing/pay", tag = "billing", request_body = PayRequest,
+    post, path = "/billing/pay", operation_id = "createPayment",
+    tag = "billing", request_body = PayRequest,
     responses(
         (status = 200, description = "Approved", body = Success<PaymentBody>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",

@@ -81,7 +81,8 @@ const fn rule(code: &'static str, message: &'static str) -> RuleBody {
 /// The proof that a payment was charged at most once: the attempts for its order or period, their
 /// results, and the rule that allowed or forbids another one. Takes the payment's id or order id.
 #[utoipa::path(
-    get, path = "/billing/payment/{id}/proof", tag = "billing", params(("id" = String, Path)),
+    get, path = "/billing/payment/{id}/proof", operation_id = "getPaymentProof",
+    tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The proof", body = Success<ProofBody>),
     )

@@ -102,7 +102,7 @@ impl QuoteBody {
 /// way back, and in proportion of its tax-free part. Measured by the days of the paid period, of which `asOf` is the last one used, or by
 /// `used` of `total` uses.
 #[utoipa::path(
-    get, path = "/billing/refund-quote", tag = "billing",
+    get, path = "/billing/refund-quote", operation_id = "quoteRefund", tag = "billing",
     params(
         ("paymentId" = inline(PaymentId), Query),
         ("asOf" = Option<NaiveDate>, Query, description = "YYYY-MM-DD; left out = today in Korea"),

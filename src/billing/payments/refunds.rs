@@ -88,7 +88,8 @@ impl RefundRequest {
 
 /// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it.
 #[utoipa::path(
-    post, path = "/billing/refund", tag = "billing", request_body = RefundRequest,
+    post, path = "/billing/refund", operation_id = "createRefund",
+    tag = "billing", request_body = RefundRequest,
     responses(
         (status = 200, description = "Refunded", body = Success<RefundAnswer>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
@@ -152,7 +153,7 @@ impl FromFields for ListRequest {
 
 /// Refunds, newest first.
 #[utoipa::path(
-    get, path = "/billing/refunds", tag = "billing",
+    get, path = "/billing/refunds", operation_id = "listRefunds", tag = "billing",
     params(
         ("paymentId" = inline(Option<PaymentId>), Query),
         ("status" = inline(Option<StatusFilter>), Query),
@@ -206,7 +207,8 @@ impl FromFields for ResolveRequest {
 
 /// Settles an unknown refund by hand, after looking it up in KiwoomPay's merchant pages.
 #[utoipa::path(
-    post, path = "/billing/refund/{id}/resolve", tag = "billing", request_body = ResolveRequest,
+    post, path = "/billing/refund/{id}/resolve", operation_id = "resolveRefund",
+    tag = "billing", request_body = ResolveRequest,
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Settled", body = Success<RefundAnswer>),

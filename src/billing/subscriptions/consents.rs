@@ -153,7 +153,8 @@ impl From<Consent> for ConsentBody {
 /// time, with what proves it. It holds when it was given within the 30 days before that day
 /// (전자상거래법 제13조 제6항).
 #[utoipa::path(
-    post, path = "/billing/subscription/{id}/consent", tag = "billing",
+    post, path = "/billing/subscription/{id}/consent", operation_id = "recordPriceConsent",
+    tag = "billing",
     request_body = ConsentRequest, params(("id" = String, Path)),
     responses(
         (status = 201, description = "Recorded", body = Success<ConsentBody>),
@@ -228,7 +229,8 @@ pub fn not_awaited() -> ApiError {
 
 /// The consents to price rises and to a first charge of a subscription, newest first.
 #[utoipa::path(
-    get, path = "/billing/subscription/{id}/consents", tag = "billing",
+    get, path = "/billing/subscription/{id}/consents", operation_id = "listPriceConsents",
+    tag = "billing",
     params(
         ("id" = String, Path),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),

@@ -72,7 +72,7 @@ struct ChargeBody {
 /// The date and amount of every charge until `until` (inclusive, at most three years ahead), by
 /// subscription, newest first. It takes each charge to be approved and nothing to be changed.
 #[utoipa::path(
-    get, path = "/billing/forecast", tag = "billing",
+    get, path = "/billing/forecast", operation_id = "forecastCharges", tag = "billing",
     params(
         ("until" = NaiveDate, Query, description = "YYYY-MM-DD"),
         ("customerId" = inline(Option<CustomerId>), Query),

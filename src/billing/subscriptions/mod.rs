@@ -33,7 +33,8 @@ use crate::rules::text::Text;
 
 /// 구독 정보 조회.
 #[utoipa::path(
-    get, path = "/billing/subscription/{id}", tag = "billing", params(("id" = String, Path)),
+    get, path = "/billing/subscription/{id}", operation_id = "getSubscription",
+    tag = "billing", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The subscription", body = Success<SubscriptionBody>),
     )
@@ -82,7 +83,7 @@ impl FromFields for ListRequest {
 
 /// 구독 목록 조회, newest first.
 #[utoipa::path(
-    get, path = "/billing/subscriptions", tag = "billing",
+    get, path = "/billing/subscriptions", operation_id = "listSubscriptions", tag = "billing",
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("planId" = inline(Option<PlanId>), Query),
@@ -131,7 +132,8 @@ impl FromFields for CancelRequest {
 /// 구독 취소: at once, or with `atPeriodEnd` when the period has run out. Planned charges and
 /// retries are void. Cancelling twice answers the same.
 #[utoipa::path(
-    post, path = "/billing/cancel", tag = "billing", request_body = CancelRequest,
+    post, path = "/billing/cancel", operation_id = "cancelSubscription",
+    tag = "billing", request_body = CancelRequest,
     responses(
         (status = 200, description = "Cancelled", body = Success<SubscriptionBody>),
     )
@@ -169,7 +171,8 @@ impl FromFields for PauseRequest {
 /// Stops billing until it is resumed, or until a date. Only an active subscription can be paused;
 /// pausing again sets another date.
 #[utoipa::path(
-    post, path = "/billing/subscription/{id}/pause", tag = "billing",
+    post, path = "/billing/subscription/{id}/pause", operation_id = "pauseSubscription",
+    tag = "billing",
     request_body = Option<PauseRequest>,
     params(("id" = String, Path)),
     responses(
@@ -203,7 +206,8 @@ pub async fn pause(
 
 /// Goes on with billing, on the next anchor day from today. The time between is not billed.
 #[utoipa::path(
-    post, path = "/billing/subscription/{id}/resume", tag = "billing",
+    post, path = "/billing/subscription/{id}/resume", operation_id = "resumeSubscription",
+    tag = "billing",
     params(("id" = String, Path)),
     responses(
         (status = 200, description = "Active, or was already", body = Success<SubscriptionBody>),

@@ -100,7 +100,8 @@ impl FromFields for PreviewRequest {
 /// settles a period that is past due or unpaid at once; `status` tells whether it could be charged.
 /// With `preview=true` nothing is changed or charged: the answer is the subscription as it would be.
 #[utoipa::path(
-    patch, path = "/billing/subscription/{id}", tag = "billing", request_body = UpdateRequest,
+    patch, path = "/billing/subscription/{id}", operation_id = "updateSubscription",
+    tag = "billing", request_body = UpdateRequest,
     params(("id" = String, Path), ("preview" = Option<bool>, Query)),
     responses(
         (status = 200, description = "Changed", body = Success<SubscriptionBody>),

@@ -1,9 +1,11 @@
 //! Intents that a failover of the database lost are written again: money may have moved.
 
+use sqlx::PgExecutor;
 use sqlx::postgres::PgConnection;
 
 use super::{Payment, Refund};
 use crate::context::Context;
+use crate::rules::ids::PaymentId;
 
 /// Writes the row of a charge again, as it was intended. `false` when its order number is another
 /// one's by now.
@@ -49,6 +51,21 @@ pub(crate) async fn write_again(
         .execute(db)
         .await?;
     Ok(written.rows_affected() > 0)
+}
+
+/// The approved payment that has the order number of `lost`, or has paid its period.
+pub(crate) async fn in_the_place_of(
+    db: impl PgExecutor<'_>,
+    lost: &Payment,
+) -> sqlx::Result<Option<PaymentId>> {
+    let query = sqlx::query_scalar(
+        "select id from payments
+         where state = 'approved'
+            and (order_no = $1 or (kind = 'subscription' and (subscription_id, period_start) = ($2, $3)))
+         order by order_no = $1 desc limit 1",
+    );
+    let query = query.bind(&lost.order_no).bind(lost.subscription_id).bind(lost.period_start);
+    query.fetch_optional(db).await
 }
 
 /// Writes the row of a refund again, as it was intended, and holds its amount on the payment. `false`

@@ -88,4 +88,9 @@ grant update (seen_at, ended_at) on processes to :"role";
 -- Which migrations have been applied.
 grant select on _sqlx_migrations to :"role";
 
+-- What the triggers call as the service, and the identity of the database.
+grant execute on function new_event_id, event_setting, payment_event, subscription_event,
+    refund_event, billing_key_event, money_tables
+    to :"role";
+
 grant usage on sequence instance_number, data_keys_id_seq to :"role";

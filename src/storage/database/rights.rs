@@ -62,6 +62,8 @@ pub async fn lacking(pool: &PgPool) -> sqlx::Result<Vec<String>> {
          from unnest($1::text[], $2::text[], $3::text[]) as needed (privilege, object, \"column\")
             left join pg_class on pg_class.oid = to_regclass(quote_ident(object))
          where not coalesce(case
+            when privilege = 'execute'
+                then has_function_privilege(to_regproc(quote_ident(object)), privilege)
             when relkind = 'S' then has_sequence_privilege(pg_class.oid, privilege)
             when needed.column is null then has_table_privilege(pg_class.oid, privilege)
             else (select has_column_privilege(attrelid, attnum, privilege) from pg_attribute
@@ -72,7 +74,7 @@ pub async fn lacking(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     query.bind(privileges).bind(objects).bind(columns).fetch_all(pool).await
 }
 
-/// What `grants.sql` grants on tables and sequences.
+/// What `grants.sql` grants on tables, sequences and functions.
 fn needed() -> Vec<Right> {
     let lines = GRANTS.lines().filter(|line| !line.starts_with("--"));
     let text = lines.collect::<Vec<_>>().join(" ");
@@ -86,7 +88,8 @@ fn grant(statement: &str) -> Option<Vec<Right>> {
     if objects.starts_with("schema ") || objects.starts_with("database ") {
         return None;
     }
-    let objects = objects.strip_prefix("sequence ").unwrap_or(objects);
+    let kinds = ["sequence ", "function "];
+    let objects = kinds.iter().find_map(|kind| objects.strip_prefix(kind)).unwrap_or(objects);
     let mut rights = Vec::new();
     for object in objects.split(',').map(str::trim) {
         let right = |privilege: &str, column: Option<&str>| Right {

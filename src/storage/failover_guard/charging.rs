@@ -30,6 +30,8 @@ pub enum Why {
     },
     /// An operator said so, or the database lacks what was seen in it.
     Paused(Pause),
+    /// What the object at `HIGH_WATER_MARK_URL` holds is not known yet.
+    Unread,
     /// This machine's clock is that far ahead of the database's, or behind it when negative.
     Clock(Duration),
 }
@@ -40,6 +42,7 @@ impl Why {
         match self {
             Self::Replaced { .. } => "replaced",
             Self::Paused(_) => "paused",
+            Self::Unread => "unread",
             Self::Clock(_) => "clock",
         }
     }
@@ -59,6 +62,10 @@ impl fmt::Display for Why {
                 f,
                 "{}부터 정기 청구가 중단되어 있습니다 (scheduled charging is paused): {reason}. {resume}",
                 kiwoom_clock::rfc3339_kst(*at)
+            ),
+            Self::Unread => f.write_str(
+                "HIGH_WATER_MARK_URL의 객체를 읽을 때까지 정기 청구를 하지 않습니다 (nothing scheduled is \
+                 charged until the object at HIGH_WATER_MARK_URL was read)",
             ),
             Self::Clock(ahead) => {
                 let is_ahead = *ahead > Duration::zero();

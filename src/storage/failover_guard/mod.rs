@@ -13,11 +13,12 @@
 
 mod charging;
 mod identity;
+mod object;
 mod outside;
 mod pauses;
 mod skew;
 
-use std::path::Path;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -27,14 +28,18 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 pub use charging::{Charging, Why};
 pub use outside::Pause;
+use object::Object;
 use outside::{Files, Known, Mark};
 pub use skew::Comparison;
+
+use crate::config::Config;
 
 /// What this process knows of it.
 #[derive(Debug)]
 pub struct Guard {
     clock: Clock,
     files: Files,
+    object: Option<Object>,
     known: Mutex<Known>,
     /// One look at a time.
     looking: tokio::sync::Mutex<()>,
@@ -43,25 +48,33 @@ pub struct Guard {
     told: Mutex<Option<&'static str>>,
     /// Whether it has been said that `DATA_DIR` takes nothing.
     unkept: AtomicBool,
+    /// Whether it has been said that the object cannot be read or written.
+    objected: AtomicBool,
 }
 
 impl Guard {
-    /// With what is kept in `data_dir`. `clock`: to compare this machine's with the database's.
-    pub fn open(data_dir: &Path, clock: Clock) -> Self {
-        let files = Files::new(data_dir);
-        Self {
+    /// With what is kept in `DATA_DIR`, and at `HIGH_WATER_MARK_URL`. `clock`: to compare this
+    /// machine's with the database's. An error when the object store's settings cannot be right.
+    pub fn open(config: &Config, clock: Clock) -> io::Result<Self> {
+        let files = Files::new(&config.data_dir);
+        let object = config.high_water_mark_url.as_ref().map(Object::open).transpose()?;
+        Ok(Self {
             known: Mutex::new(files.read()),
             clock,
             files,
+            object,
             looking: tokio::sync::Mutex::default(),
             unguarded: AtomicBool::new(false),
             told: Mutex::default(),
             unkept: AtomicBool::new(false),
-        }
+            objected: AtomicBool::new(false),
+        })
     }
 
     /// Whether the schedule may charge now. Raises the alert once for each pause.
     pub async fn may_charge(&self, pool: &PgPool) -> sqlx::Result<bool> {
+        let recalled = self.recall(pool).await;
+        self.objects(recalled.err().as_ref());
         let charging = self.look(pool).await?;
         let unguarded = charging == Charging::Unguarded;
         if !self.unguarded.swap(unguarded, Ordering::SeqCst) && unguarded {
@@ -91,7 +104,7 @@ impl Guard {
     /// failover between a look and the intent is seen here.
     pub async fn may_commit(&self, db: &mut PgConnection) -> sqlx::Result<bool> {
         let known = lock(&self.known).clone();
-        if known.pause.is_some() {
+        if known.pause.is_some() || self.is_unread() {
             return Ok(false);
         }
         let skew = skew::Comparison::make(&self.clock, &mut *db).await?.skew();
@@ -124,10 +137,61 @@ impl Guard {
         if let Some(pause) = pause {
             return Ok(Charging::Paused(Why::Paused(pause)));
         }
+        if self.is_unread() {
+            return Ok(Charging::Paused(Why::Unread));
+        }
         if let Some(skew) = skew::Comparison::make(&self.clock, pool).await?.skew() {
             return Ok(Charging::Paused(Why::Clock(skew)));
         }
         Ok(if unguarded { Charging::Unguarded } else { Charging::On })
+    }
+
+    fn is_unread(&self) -> bool {
+        self.object.as_ref().is_some_and(Object::is_unread)
+    }
+
+    /// Compares what the object holds with the database, once: what is missing pauses every process.
+    async fn recall(&self, pool: &PgPool) -> sqlx::Result<()> {
+        let Some(object) = self.object.as_ref().filter(|object| object.is_unread()) else {
+            return Ok(());
+        };
+        let held = object.read().await?;
+        let found = pauses::look(pool, held.mark.as_ref()).await?;
+        let stands = |at| found.resumed_at.is_none_or(|resumed_at| at > resumed_at);
+        let pause = held.pause.as_ref().filter(|pause| stands(pause.at));
+        let mark = held.mark.as_ref().filter(|mark| stands(mark.seen_at) && !found.holds_mark);
+        let reason = pause.map(|pause| pause.reason.clone()).or_else(|| mark.map(behind));
+        if let Some(reason) = reason.filter(|_| found.pause().is_none()) {
+            pauses::pause(pool, reason).await?;
+        }
+        object.remember(held);
+        Ok(())
+    }
+
+    /// Writes what is known into the object, where there is one that was read.
+    pub async fn keep(&self) {
+        let Some(object) = self.object.as_ref().filter(|object| !object.is_unread()) else {
+            return;
+        };
+        let known = lock(&self.known).clone();
+        let kept = object.write(known).await;
+        self.objects(kept.err().map(sqlx::Error::Io).as_ref());
+    }
+
+    /// Keeps the newest event for the next start, when nothing is written any more.
+    pub async fn close(&self, pool: &PgPool) {
+        if let Err(error) = self.look(pool).await {
+            tracing::debug!(%error, "the database was not looked at");
+        }
+        self.keep().await;
+    }
+
+    fn objects(&self, error: Option<&sqlx::Error>) {
+        if !self.objected.swap(error.is_some(), Ordering::SeqCst)
+            && let Some(error) = error
+        {
+            tracing::warn!(%error, "the object at HIGH_WATER_MARK_URL cannot be read or written");
+        }
     }
 
     /// Compares what is known outside the database with what is in it: a pause on either side holds
@@ -175,11 +239,14 @@ impl Guard {
     /// The operator's word that nothing is missing, or that what was is settled. Gives why it was
     /// paused.
     pub async fn resume(&self, pool: &PgPool, reason: Option<&str>) -> sqlx::Result<Option<Why>> {
+        self.recall(pool).await?;
         let Charging::Paused(why) = self.look(pool).await? else { return Ok(None) };
         if let Why::Clock(_) = why {
             return Ok(Some(why));
         }
-        let held = lock(&self.known).pause.as_ref().map(|pause| pause.at);
+        let outside = self.object.as_ref().and_then(Object::pause);
+        let held = lock(&self.known).pause.clone().into_iter().chain(outside);
+        let held = held.map(|pause| pause.at).max();
         let mut tx = pool.begin().await?;
         if let Why::Replaced { present, .. } = &why {
             identity::confirm(&mut *tx, present, reason).await?;
@@ -191,11 +258,21 @@ impl Guard {
         Ok(Some(why))
     }
 
-    /// The operator's pause, first outside the database: it holds although that is away.
-    pub fn hold(&self, reason: &str) -> std::io::Result<()> {
-        let pause = Pause { at: self.clock.host_now(), reason: reason.to_owned() };
+    /// The operator's pause, first outside the database: it holds although that is away. Gives each
+    /// place, and whether it took it.
+    pub async fn hold(&self, reason: &str) -> Vec<(String, io::Result<()>)> {
+        let pause = Some(Pause { at: self.clock.host_now(), reason: reason.to_owned() });
         let before = lock(&self.known).clone();
-        self.files.write(&before, &Known { pause: Some(pause), ..before.clone() })
+        let now = Known { pause: pause.clone(), ..before.clone() };
+        let mut places = vec![(self.files.to_string(), self.files.write(&before, &now))];
+        if let Some(object) = &self.object {
+            let held = match object.read().await {
+                Ok(held) => object.write(Known { pause, ..held }).await,
+                Err(error) => Err(error),
+            };
+            places.push(("HIGH_WATER_MARK_URL".to_owned(), held));
+        }
+        places
     }
 
     /// Then in the database, where every process sees it within seconds.

@@ -1,6 +1,7 @@
 //! What is known of the database outside it, in memory and in `DATA_DIR`: a restore takes back the
 //! database, and not this.
 
+use std::fmt;
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -36,12 +37,23 @@ pub struct Mark {
 }
 
 /// What this process knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// The pause, when there is one.
     pub pause: Option<Pause>,
     /// `None` before the first event.
     pub mark: Option<Mark>,
+}
+
+impl Known {
+    fn event(&self) -> Option<Uuid> {
+        self.mark.as_ref().map(|mark| mark.id)
+    }
+
+    /// Whenever the event was seen.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.pause == other.pause && self.event() == other.event()
+    }
 }
 
 /// The files in `DATA_DIR`.
@@ -78,8 +90,7 @@ impl Files {
         if before.pause != now.pause {
             self.set(PAUSE_FILE, now.pause.as_ref())?;
         }
-        let event = |known: &Known| known.mark.as_ref().map(|mark| mark.id);
-        if event(before) != event(now) {
+        if before.event() != now.event() {
             self.set(MARK_FILE, now.mark.as_ref())?;
         }
         Ok(())
@@ -115,6 +126,12 @@ impl Files {
             return Ok(());
         }
         std::os::unix::fs::chown(draft, Some(folder.uid()), Some(folder.gid()))
+    }
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DATA_DIR({})", self.0.display())
     }
 }
 

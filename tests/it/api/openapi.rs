@@ -71,6 +71,31 @@ async fn every_route_of_the_contract_is_described_with_its_methods() {
     assert_eq!(described, expected);
 }
 
+/// Generators name methods and files by it: a repeated one is refused, or a call is lost in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_operation_has_an_id_of_its_own() {
+    let doc = TestApp::start().await.get("/openapi.json").await.json();
+    let operations = doc["paths"].as_object().unwrap().values();
+    let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
+    let ids = operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned());
+    let ids: Vec<String> = ids.collect();
+    let verbs = ["get", "list", "create", "update", "delete", "cancel", "resolve", "export", "quote",
+        "receive", "show", "pause", "resume", "forecast", "record", "register", "redeliver",
+        "prepare", "activate", "reconcile"];
+    let mut names: BTreeSet<String> = doc["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|name| name.to_lowercase())
+        .collect();
+    for id in &ids {
+        let is_verb = verbs.iter().any(|verb| id.starts_with(verb));
+        assert!(is_verb && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
+        assert!(names.insert(id.to_lowercase()), "{id} is there twice, or the name of a schema");
+    }
+    assert!(ids.len() > 40, "{ids:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_described_is_served() {
     let app = TestApp::start().await;

@@ -140,6 +140,29 @@ async fn a_row_that_a_failover_lost_is_written_again_with_its_outcome() {
     assert!(service.output().contains("written again"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_a_lost_row_whose_order_number_was_used_again_can_be_given_back() {
+    let (world, service, mut owner, _) = charged_unrecorded(&[]).await;
+    service.signal("KILL");
+    refuse(&mut owner, false).await;
+    // The intent is lost, and the caller has paid under its number since.
+    let again = "update payments set id = gen_random_uuid(), state = 'approved', method = 'CARD-BATCH',
+        transaction_id = 'AAA26112912000000001', approved_at = now(), settled_at = now()
+        where order_no = 'KEPT-1'";
+    assert_eq!(owner.execute(again).await.unwrap().rows_affected(), 1);
+
+    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let taken = world.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
+    let ask = || service.get("/billing/payments?kind=unexpected");
+    let kept = service.until(ask, |reply| reply.text.contains(&taken)).await.data(200);
+    assert_eq!((&kept[0]["unexpected"], &kept[0]["amount"]), (&json!("already_paid"), &json!(9900)));
+    let refund = json!({"transactionId": taken, "reason": "두 번 결제"});
+    service.post("/billing/refund", &refund).await.data(200);
+    let ledger = world.ledger().await;
+    assert_eq!(ledger[0]["cancelled"], 9900, "{ledger:?}");
+    assert_eq!(payment(&service, "KEPT-1").await["refundedAmount"], 0);
+}
+
 /// How many payments of this status the list holds, and how many outcomes health says are unknown.
 async fn listed(service: &Process, status: &str) -> (usize, Value) {
     let list = service.get(&format!("/billing/payments?status={status}")).await.data(200);

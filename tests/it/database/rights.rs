@@ -10,12 +10,13 @@ use crate::support::app::one_off;
 use crate::support::postgres::{SERVICE, as_owner, new_database};
 use crate::support::process::{World, migrate, run};
 
-/// Rights of each kind: a column, a whole table, a sequence, a column that is not there.
-const LOST: [(&str, &str); 5] = [
+/// Rights of each kind: a column, a whole table, a sequence, a function, a column that is not there.
+const LOST: [(&str, &str); 6] = [
     ("revoke update (auth_number) on payments from", "update (auth_number) on payments"),
     ("revoke update (state) on refunds from", "update (state) on refunds"),
     ("revoke insert on refunds from", "insert on refunds"),
     ("revoke usage on sequence instance_number from", "usage on instance_number"),
+    ("revoke execute on function new_event_id from public,", "execute on new_event_id"),
     (
         "alter table notifications rename copies to times; grant select on notifications to",
         "update (copies) on notifications",
@@ -38,11 +39,16 @@ async fn a_role_that_lacks_a_right_does_not_start_and_says_what_to_run() {
         assert!(told.contains(&advice), "{sql}: {told}");
     }
     // What one statement can mend is mended, and nothing else is named.
-    let sql = "alter table notifications rename times to copies";
+    let sql = "alter table notifications rename times to copies;
+        revoke execute on all functions in schema public from public";
     sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
     migrate(&as_owner(&database), &["--grant-to", SERVICE]).unwrap();
     let world = World { database_url: database, ..World::start().await };
-    world.service("service", &[]).await;
+    let service = world.service("service", &[]).await;
+    let key = service.register().await;
+    let paid = service.post("/billing/pay", &one_off(&key)).await.data(200);
+    service.post("/billing/refund", &json!({"paymentId": paid["id"]})).await.data(200);
+    service.delete(&format!("/billing/key/{key}")).await.data(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

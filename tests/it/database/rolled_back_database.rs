@@ -62,21 +62,21 @@ fn command(arguments: &[&str], database: &str, data_dir: &Path) -> Result<String
 }
 
 /// From another machine, which has nothing of the service's `DATA_DIR`.
-fn resume(server: &PrivateServer) -> String {
+pub fn resume(server: &PrivateServer) -> String {
     let dir = Folder::new();
     let arguments = ["resume-charging", "--reason", "결제 기록 대조 완료"];
     command(&arguments, &server.url(DATABASE), &dir).unwrap()
 }
 
 /// A server whose data can be rolled back while it stands still.
-struct Volume {
+pub struct Volume {
     dir: Folder,
     data: PathBuf,
     copy: Folder,
 }
 
 impl Volume {
-    async fn start() -> (Self, PrivateServer) {
+    pub async fn start() -> (Self, PrivateServer) {
         let dir = Folder::new();
         let server = start(&dir).await;
         let pool = PgPool::connect_with(server.options(DATABASE)).await.unwrap();
@@ -86,7 +86,7 @@ impl Volume {
         (Self { dir, data: data.into(), copy: Folder::new() }, server)
     }
 
-    async fn snapshot(&self, server: PrivateServer) -> PrivateServer {
+    pub async fn snapshot(&self, server: PrivateServer) -> PrivateServer {
         server.stop().await;
         bash(&format!("cp -a '{}' '{}/data'", self.data.display(), self.copy.display()));
         let server = start(&self.dir).await;
@@ -95,10 +95,15 @@ impl Volume {
         server
     }
 
-    async fn roll_back(&self, server: PrivateServer) -> PrivateServer {
+    pub async fn roll_back(&self, server: PrivateServer) -> PrivateServer {
         server.stop().await;
         let (data, copy) = (self.data.display(), self.copy.display());
         bash(&format!("rm -rf '{data}' && cp -a '{copy}/data' '{data}'"));
+        self.start_again().await
+    }
+
+    /// After a stop.
+    pub async fn start_again(&self) -> PrivateServer {
         start(&self.dir).await
     }
 }
@@ -206,7 +211,7 @@ async fn an_operators_pause_survives_the_restore_that_wipes_it() {
     server.stop().await;
     let told = pause(&app.data_dir).unwrap_err();
     assert!(told.contains("kept in DATA_DIR") && told.contains("cannot be reached"), "{told}");
-    let server = start(&volume.dir).await;
+    let server = volume.start_again().await;
     assert_paused(&app, "paused").await;
     let replica = app.replica(&[]).await;
     assert_paused(&replica, "paused").await;

@@ -37,7 +37,8 @@ const ONE_LIVE: &str = "subscriptions_one_live";
 
 /// 정기결제 등록: a card, an amount and a day of the month.
 #[utoipa::path(
-    post, path = "/billing/subscribe", tag = "billing", request_body = SubscribeRequest,
+    post, path = "/billing/subscribe", operation_id = "createSubscription",
+    tag = "billing", request_body = SubscribeRequest,
     responses(
         (status = 201, description = "Made", body = Success<SubscriptionBody>),
         (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
