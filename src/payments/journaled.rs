@@ -9,7 +9,7 @@ use super::settle::{self, SettleError};
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
 use super::unexpected::{self, Money, Reason};
 use crate::context::Context;
-use crate::kiwoom::client::BATCH;
+use crate::kiwoom::BATCH;
 use crate::rules::payment_state::{Change, Outcome, State, decide};
 use crate::storage::database::errors::is_database_down;
 

@@ -27,8 +27,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, PgPool};
 
 pub use charging::{Charging, Why};
-pub use outside::Pause;
 use object::Object;
+pub use outside::Pause;
 use outside::{Files, Known, Mark};
 pub use skew::Comparison;
 

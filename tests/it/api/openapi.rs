@@ -79,9 +79,28 @@ async fn each_operation_has_an_id_of_its_own() {
     let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
     let ids = operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned());
     let ids: Vec<String> = ids.collect();
-    let verbs = ["get", "list", "create", "update", "delete", "cancel", "resolve", "export", "quote",
-        "receive", "show", "pause", "resume", "forecast", "record", "register", "redeliver",
-        "prepare", "activate", "reconcile"];
+    let verbs = [
+        "get",
+        "list",
+        "create",
+        "update",
+        "delete",
+        "cancel",
+        "resolve",
+        "export",
+        "quote",
+        "receive",
+        "show",
+        "pause",
+        "resume",
+        "forecast",
+        "record",
+        "register",
+        "redeliver",
+        "prepare",
+        "activate",
+        "reconcile",
+    ];
     let mut names: BTreeSet<String> = doc["components"]["schemas"]
         .as_object()
         .unwrap()

@@ -146,7 +146,8 @@ async fn money_of_a_lost_row_whose_order_number_was_used_again_can_be_given_back
     service.signal("KILL");
     refuse(&mut owner, false).await;
     // The intent is lost, and the caller has paid under its number since.
-    let again = "update payments set id = gen_random_uuid(), state = 'approved', method = 'CARD-BATCH',
+    let again =
+        "update payments set id = gen_random_uuid(), state = 'approved', method = 'CARD-BATCH',
         transaction_id = 'AAA26112912000000001', approved_at = now(), settled_at = now()
         where order_no = 'KEPT-1'";
     assert_eq!(owner.execute(again).await.unwrap().rows_affected(), 1);
@@ -155,7 +156,10 @@ async fn money_of_a_lost_row_whose_order_number_was_used_again_can_be_given_back
     let taken = world.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
     let ask = || service.get("/billing/payments?kind=unexpected");
     let kept = service.until(ask, |reply| reply.text.contains(&taken)).await.data(200);
-    assert_eq!((&kept[0]["unexpected"], &kept[0]["amount"]), (&json!("already_paid"), &json!(9900)));
+    assert_eq!(
+        (&kept[0]["unexpected"], &kept[0]["amount"]),
+        (&json!("already_paid"), &json!(9900))
+    );
     let refund = json!({"transactionId": taken, "reason": "두 번 결제"});
     service.post("/billing/refund", &refund).await.data(200);
     let ledger = world.ledger().await;

@@ -58,7 +58,8 @@ async fn serve(
         return [(ETAG, "\"1\"")].into_response();
     }
     let described = [(ETAG, "\"1\""), (LAST_MODIFIED, "Sun, 29 Nov 2026 00:00:00 GMT")];
-    held.clone().map_or_else(|| StatusCode::NOT_FOUND.into_response(), |b| (described, b).into_response())
+    held.clone()
+        .map_or_else(|| StatusCode::NOT_FOUND.into_response(), |b| (described, b).into_response())
 }
 
 /// What every machine is given.
@@ -143,7 +144,10 @@ async fn a_pause_is_kept_in_the_object_and_nothing_is_charged_before_that_was_re
     let url = server.url(DATABASE);
     server.stop().await;
     let told = pause(&url, port, &Folder::new()).unwrap_err();
-    assert!(told.contains("kept in HIGH_WATER_MARK_URL") && told.contains("cannot be reached"), "{told}");
+    assert!(
+        told.contains("kept in HIGH_WATER_MARK_URL") && told.contains("cannot be reached"),
+        "{told}"
+    );
     assert!(store.text().contains(r#""reason":"restore""#), "{}", store.text());
     let server = volume.start_again().await;
     let (_dir, late) = machine(&server, port).await;
