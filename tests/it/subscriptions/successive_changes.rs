@@ -71,7 +71,9 @@ async fn a_debt_that_is_cancelled_is_not_collected_and_the_plan_is_free() {
         let made = app.post("/billing/subscribe", &monthly(&key)).await.data(201);
         app.advance_to_charge(&made["nextBillingDate"]).await;
         let owed = app.subscription(&made["id"]).await;
-        app.post("/billing/subscribe", &monthly(&key)).await.fails(409, "subscription_exists");
+        // A card that was declined for good starts no other subscription.
+        let good = app.register(APPROVED).await;
+        app.post("/billing/subscribe", &monthly(&good)).await.fails(409, "subscription_exists");
         let calls = app.calls("CARD-BATCH").await;
         let canceled = app.post(CANCEL, &json!({"subscriptionId": made["id"]})).await.data(200);
         let mut expected = owed.clone();
@@ -82,7 +84,7 @@ async fn a_debt_that_is_cancelled_is_not_collected_and_the_plan_is_free() {
         expected["canceledAt"] = canceled["canceledAt"].clone();
         assert_eq!(canceled, expected);
         app.pay_period(&made["id"]).await.fails(409, "subscription_not_active");
-        let free = app.post("/billing/subscribe", &monthly(&key)).await.data(201);
+        let free = app.post("/billing/subscribe", &monthly(&good)).await.data(201);
         app.post(CANCEL, &json!({"subscriptionId": free["id"]})).await.data(200);
         app.advance_days(40).await;
         assert_eq!(app.calls("CARD-BATCH").await, calls);
