@@ -53,7 +53,8 @@ struct Ready {
     scheduled_charging: &'static str,
     /// Why it is paused. `replaced`: the database was restored or failed over; `paused`: an operator
     /// paused it, or the database went back in time; both until `kiwoom-billing resume-charging`.
-    /// `clock`: this machine's clock and the database's differ, until they agree.
+    /// `clock`: this machine's clock and the database's differ, until they agree. `unread`: the object
+    /// at `HIGH_WATER_MARK_URL` has not been read yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_because: Option<&'static str>,
     /// `unwritable` while `DATA_DIR` takes nothing: an outcome that the database does not take would be
