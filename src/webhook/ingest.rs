@@ -56,7 +56,7 @@ pub enum Verdict {
     Source,
     /// Not a notification.
     Unreadable,
-    /// Another merchant's: none of our contracts has its CPID.
+    /// Another merchant's: none of our contracts has its CPID, and its order was not opened under it.
     Merchant,
     /// It tells of no money.
     UnknownKind,
@@ -114,7 +114,8 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
         Event::Canceled { .. } => (Kind::Cancellation, Verdict::Waiting),
         Event::Other { .. } => (Kind::Other, Verdict::UnknownKind),
     };
-    let is_ours = ctx.kiwoom.contracts().find(&told.cpid).is_some();
+    let is_ours =
+        ctx.kiwoom.contracts().find(&told.cpid).is_some() || was_asked_under(ctx, told).await?;
     let entry = Entry {
         fingerprint: &told.fingerprint(),
         kind,
@@ -156,6 +157,13 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
     let verdict = judge::judge(ctx, &kept, told).await?;
     store::set_verdict(&ctx.pool, kept.id, verdict).await?;
     Ok(verdict)
+}
+
+/// Whether the order it names was opened under its CPID, of which the key is not set any more.
+async fn was_asked_under(ctx: &Context, told: &Notification) -> sqlx::Result<bool> {
+    let Some(order_no) = told.order_no.clone() else { return Ok(false) };
+    let order = find(&ctx.pool, &PaymentRef::OrderNo(order_no)).await?;
+    Ok(order.is_some_and(|order| order.cpid.is_some() && order.is_under(&told.cpid)))
 }
 
 /// A card number in the place of an order number or a transaction id is masked, unless an order of

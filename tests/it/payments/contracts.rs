@@ -181,6 +181,22 @@ async fn what_was_paid_under_a_retired_cpid_is_told_of_and_refunded_under_it() {
     assert_eq!(cpids(&app, "CARD-BATCH").await, [CARDS]);
 }
 
+/// The buyer pays in a window that was opened before the change: the order is paid, whether or not the
+/// old key was kept. A refund needs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_window_is_paid_under_a_cpid_whose_key_was_forgotten() {
+    let app = TestApp::start().await;
+    prepare(&app, "O-1").await;
+    let app = under_new_contracts(app, &[]).await;
+    answered(&tell(&app, &paid("O-1", "t1", 9900).replace(OLD, "CTOTHER")).await, 400);
+    answered(&tell(&app, &paid("O-2", "t2", 9900)).await, 400);
+    answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
+    assert_eq!(status(&app, "O-1").await["status"], "paid");
+    let (code, message) = refused(&app, "/easypay/cancel", &json!({"orderId": "O-1"})).await;
+    assert_eq!(code, "refund_not_allowed");
+    assert!(message.contains("KIWOOM_RETIRED_CONTRACTS"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
     let app = TestApp::start().await;
