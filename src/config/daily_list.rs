@@ -31,8 +31,9 @@ impl DailyList {
                 "METHOD words, comma-separated, such as CC,B",
             );
         }
+        let password = r.text("KIWOOM_DAILY_LIST_PASSWORD");
         let url = url?;
-        match r.text("KIWOOM_DAILY_LIST_PASSWORD") {
+        match password {
             Some(password) => Some(Self { url, password: password.into(), methods }),
             None => r.missing("KIWOOM_DAILY_LIST_PASSWORD", "the password of the merchant pages"),
         }
