@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStoreExt, PutPayload, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStoreExt, PutPayload, RetryConfig};
 use url::Url;
 
 use crate::storage::failover_guard::lock;
@@ -28,10 +28,12 @@ impl Object {
     /// `url`: `s3://bucket/key`. The account is that of the `AWS_*` variables.
     pub fn open(url: &Url) -> io::Result<Self> {
         let retries = RetryConfig { max_retries: 1, retry_timeout: TIMEOUT, ..Default::default() };
-        let timeouts = ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(TIMEOUT);
+        // What `AWS_*` says of the client stands.
+        let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
         let builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retries);
+        let builder = builder.with_config(timeout, format!("{} seconds", TIMEOUT.as_secs()));
         Ok(Self {
-            store: builder.with_client_options(timeouts).build()?,
+            store: builder.build()?,
             path: Path::from_url_path(url.path()).map_err(io::Error::other)?,
             held: Mutex::default(),
         })

@@ -199,7 +199,7 @@ async fn an_order_is_refused_for_each_field_that_is_missing_or_wrong() {
         ("returnUrl", &long, "255자를 넘을 수 없습니다."),
         ("taxFreeAmount", "\"0\"", "0 이상의 정수(원)여야 합니다."),
         ("taxFreeAmount", "9901", "amount를 넘을 수 없습니다."),
-        ("method", "[]", "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO 중 하나여야 합니다."),
+        ("method", "[]", "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO, CARD, BANK 중 하나여야 합니다."),
         ("device", "1", "P, M, W 중 하나여야 합니다."),
     ];
     app.refuses_each((Method::POST, PREPARE), &base, &cases).await;

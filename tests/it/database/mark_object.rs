@@ -66,7 +66,7 @@ async fn serve(
 fn settings(database: &str, port: u16) -> Vec<(&'static str, String)> {
     vec![
         ("DATABASE_URL", database.to_owned()),
-        ("BILLING_KEY_SECRET", "s3-object-test-secret-of-forty-characters".to_owned()),
+        ("BILLING_KEY_SECRET", "5a".repeat(32)),
         ("HIGH_WATER_MARK_URL", "s3://shop/kiwoom/mark".to_owned()),
         ("AWS_ENDPOINT", format!("http://127.0.0.1:{port}")),
         ("AWS_ALLOW_HTTP", "true".to_owned()),
