@@ -14,6 +14,9 @@ use crate::support::app::{Reply, one_off};
 use crate::support::postgres::SERVICE;
 use crate::support::process::{ONCE, Process, World};
 
+/// A start that comes before PostgreSQL has seen the death records in one of its first passes.
+const AGAIN: [(&str, &str); 2] = [("SCHEDULER_ENABLED", "false"), ("SCHEDULER_INTERVAL_SECS", "1")];
+
 /// What the database refuses while this holds: the outcome of a charge and of a refund.
 async fn refuse(owner: &mut PgConnection, refused: bool) {
     let (word, whom) = if refused { ("revoke", "from") } else { ("grant", "to") };
@@ -71,7 +74,7 @@ async fn an_outcome_that_was_refused_until_the_process_died_is_recorded_by_the_n
     service.signal("KILL");
     refuse(&mut owner, false).await;
 
-    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let service = world.service("again", &AGAIN).await;
     let approved = |reply: &Reply| reply.data(200)["status"] == "approved";
     let ask = || service.get("/billing/payment/KEPT-1");
     let approved = service.until(ask, approved).await.data(200);
@@ -96,7 +99,7 @@ async fn a_refund_too() {
     service.signal("KILL");
     refuse(&mut owner, false).await;
 
-    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let service = world.service("again", &AGAIN).await;
     let refunded = |reply: &Reply| reply.data(200)["items"][0]["status"] == "refunded";
     service.until(|| service.get("/billing/refunds"), refunded).await;
     assert_eq!(payment(&service, "KEPT-1").await["refundableAmount"], 6900);
@@ -114,7 +117,7 @@ async fn what_a_person_has_settled_since_stands() {
         .await
         .unwrap();
     refuse(&mut owner, false).await;
-    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let service = world.service("again", &AGAIN).await;
     assert_eq!(payment(&service, "KEPT-1").await["status"], "declined");
     // Money was taken all the same: a person has to know.
     let transaction = world.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
@@ -152,7 +155,7 @@ async fn money_of_a_lost_row_whose_order_number_was_used_again_can_be_given_back
         where order_no = 'KEPT-1'";
     assert_eq!(owner.execute(again).await.unwrap().rows_affected(), 1);
 
-    let service = world.service("again", &[("SCHEDULER_ENABLED", "false")]).await;
+    let service = world.service("again", &AGAIN).await;
     let taken = world.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
     let ask = || service.get("/billing/payments");
     let kept = service.until(ask, |reply| reply.text.contains(&taken)).await.data(200);
