@@ -32,9 +32,14 @@ pub fn read(bytes: Vec<u8>, columns: &Columns, is_ours: IsOurs<'_>) -> Result<Li
     let mut table = Table::new(columns, is_ours);
     let reader =
         ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    // A record's position may stand before the line ends above it, and its own line number with it.
+    let (mut line, mut counted) = (1, text);
     for record in reader.into_records() {
         let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let from = record.position().map_or(0, |position| position.byte() as usize);
+        let rest = text[from..].trim_start_matches(['\r', '\n']);
+        line += counted[..counted.len() - rest.len()].matches('\n').count() as u64;
+        counted = rest;
         table.row(line, &record.iter().collect::<Vec<_>>())?;
     }
     table.end()
