@@ -36,7 +36,8 @@ pub fn read(bytes: Vec<u8>, columns: &Columns, is_ours: IsOurs<'_>) -> Result<Li
     let (mut line, mut counted) = (1, text);
     for record in reader.into_records() {
         let record = record?;
-        let from = record.position().map_or(0, |position| position.byte() as usize);
+        let from = record.position().map_or(0, csv::Position::byte);
+        let from = usize::try_from(from).unwrap_or(text.len());
         let rest = text[from..].trim_start_matches(['\r', '\n']);
         line += counted[..counted.len() - rest.len()].matches('\n').count() as u64;
         counted = rest;

@@ -79,7 +79,7 @@ pub fn cancel(
 
 /// Whether the tax-free part, when there is one, is within the amount, and taken by the method.
 fn check_tax_free(request: &Fields) -> Result<(), Refusal> {
-    if request.find("TAXFREEAMT").is_none() {
+    if request.get("TAXFREEAMT").is_empty() {
         return Ok(());
     }
     let method = request.get("PAYMETHOD");

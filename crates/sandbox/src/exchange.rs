@@ -58,7 +58,7 @@ pub fn keep(ledger: &mut Ledger, events: Vec<Event>) -> Result<(), Refusal> {
 
 async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Response {
     let seen = wire::peek(body);
-    let step = step_of(&seen);
+    let step = step_of(sandbox, wire::header_text(headers, "token"), &seen);
     note(sandbox, step, headers, body);
     let fault = lock(&sandbox.faults).take(step, seen.get("ORDERNO"));
     if let Some(answer) = deliver::before(fault.as_ref(), step).await {
@@ -95,10 +95,13 @@ fn notify_of(sandbox: &Sandbox, charged: &str) {
     let _ = keep(&mut ledger, queued);
 }
 
-/// Which step the body asks for, before it is judged.
-fn step_of(seen: &Fields) -> Step {
-    match (seen.get("CANCELREQ"), seen.get("PAYMETHOD")) {
-        ("Y", _) => Step::Cancel,
+/// Which step the token is for; where that is not known, which the body says.
+fn step_of(sandbox: &Sandbox, token: &str, seen: &Fields) -> Step {
+    let tokens = lock(&sandbox.tokens);
+    let said = (seen.get("CANCELREQ") == "Y", seen.get("PAYMETHOD"));
+    let purpose = tokens.purpose(token).map(|p| (p.cancel, p.pay_method.as_str()));
+    match purpose.unwrap_or(said) {
+        (true, _) => Step::Cancel,
         (_, "CARD-KEYGEN") => Step::Keygen,
         (_, "CARD-BATCH") => Step::Batch,
         _ => Step::Other,
@@ -145,10 +148,10 @@ fn admit(
     // Seen once is used: a token whose request was refused does not serve another.
     let purpose = lock(&sandbox.tokens).redeem(wire::header_text(headers, "token"))?;
     ready::check_pair(contract, &request)?;
-    let asked = (contract.cpid, request.get("PAYMETHOD"), request.get("CANCELREQ") == "Y");
-    if asked != (purpose.contract.cpid, purpose.pay_method.as_str(), purpose.cancel) {
+    if contract.cpid != purpose.contract.cpid {
         let message = "다른 요청에 발급된 토큰(TOKEN)입니다.";
         return Err(Refusal::new(codes::OTHER_TOKEN, message));
     }
+    let request = request.with("PAYMETHOD", &purpose.pay_method);
     Ok((purpose, request))
 }

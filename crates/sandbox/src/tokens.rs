@@ -1,4 +1,5 @@
-//! The tokens `/pay/ready` gives out. Each serves one request, of the kind it was asked for.
+//! The tokens `/pay/ready` gives out. Each serves one request, and decides which kind that is
+//! (protocol section 2.2).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -41,6 +42,11 @@ impl Tokens {
         self.purposes.insert(token.clone(), Some(purpose));
         self.oldest_first.push_back(token.clone());
         token
+    }
+
+    /// What a token that was not used yet is for.
+    pub fn purpose(&self, token: &str) -> Option<&Purpose> {
+        self.purposes.get(token)?.as_ref()
     }
 
     /// Takes a token back: what it was for, once.

@@ -48,6 +48,12 @@ impl Fields {
         self.0.get(name).and_then(Value::as_str)
     }
 
+    /// With another value of `name`.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// All names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))

@@ -61,7 +61,7 @@ async fn a_key_opens_its_own_cpid_and_a_contract_what_it_has() {
             "CTSANDBOXGOODS",
             json!({ "CPID": "CTSANDBOXGOODS", "BILLTYPE": "13", "PRODUCTTYPE": "2",
                 "CARDAUTH": "" }),
-            "9101",
+            "2044",
         ),
     ];
     for (cpid, changes, expected) in cases {

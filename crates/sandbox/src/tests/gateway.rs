@@ -114,8 +114,29 @@ async fn keys_ids_and_tokens_must_be_right() {
     assert_eq!(unknown["RESULTCODE"], "9301");
     let (_, token) = gateway.ready(ready).await.expect("a token");
     let other = gateway.send(&url, &token, &keygen(APPROVED)).await.expect("an answer");
-    assert_eq!(other["RESULTCODE"], "9303");
+    assert_eq!(other["RESULTCODE"], codes::WRONG_FORM);
     assert_eq!(at.transactions().await.len(), 1);
+}
+
+/// What step 2 does is what its token is for, whatever PAYMETHOD and CANCELREQ its body has.
+#[tokio::test]
+async fn step_2_is_steered_by_its_token() {
+    let at = TestSandbox::start().await;
+    let gateway = at.gateway();
+    let auto_key = gateway.register(APPROVED).await;
+    let ready = json!({ "CPID": CPID, "PAYMETHOD": "CARD-BATCH" });
+    let (url, token) = gateway.ready(ready.clone()).await.expect("a token");
+    let odd = with(batch(&auto_key, "o", "100"), json!({ "PAYMETHOD": "CARD-KEYGEN" }));
+    let paid = gateway.send(&url, &token, &odd).await.expect("an answer");
+    assert_eq!(paid["RESULTCODE"], "0000");
+
+    let ready = with(ready, json!({ "CANCELREQ": "Y" }));
+    let (url, token) = gateway.ready(ready).await.expect("a token");
+    let bare = json!({ "PAYMETHOD": null, "CANCELREQ": null, "TAXFREEAMT": "" });
+    let bare = with(cancel("CARD-BATCH", &paid["DAOUTRX"], "100"), bare);
+    let canceled = gateway.send(&url, &token, &bare).await.expect("an answer");
+    assert_eq!(canceled["RESULTCODE"], "0000");
+    assert_eq!(at.transactions().await[0]["canceledAmount"], 100);
 }
 
 #[tokio::test]
