@@ -32,7 +32,15 @@ pub struct ReconcileRequest {
     reason: Option<Reason>,
 }
 
-described!(Columns as "ReconciliationColumns", description::text(1000));
+described!(
+    Columns as "ReconciliationColumns",
+    description::matching(
+        "^ *(transactionId|orderNo|amount|at|type|cpid|method) *=[^,]*[^, ][^,]*\
+        (, *(transactionId|orderNo|amount|at|type|cpid|method) *=[^,]*[^, ][^,]*)*$"
+    )
+    .max_length(Some(1000))
+    .examples(["transactionId=거래번호,orderNo=주문번호,amount=금액,at=거래일시"])
+);
 
 impl FromField for Columns {
     fn from_field(value: &Value) -> Result<Self, Text> {

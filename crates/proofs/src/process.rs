@@ -112,7 +112,10 @@ fn launch(recipe: &Recipe) -> Result<Child, Failure> {
     Ok(command.spawn()?)
 }
 
-/// A port that is free.
+/// A port that is free, and below those that outgoing connections take on Linux: one of these may come
+/// before the process that is to listen.
 pub fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut tried = (0..100).map(|_| fastrand::u16(10_000..32_000));
+    tried.find(is_free).ok_or_else(|| "no port is free".into())
 }

@@ -265,9 +265,10 @@ async fn reply(response: reqwest::Response) -> reqwest::Result<Reply> {
     Ok(Reply { status, headers, text: response.text().await? })
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, below those that outgoing connections take on Linux.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..100).map(|_| fastrand::u16(10_000..32_000)).find(is_free).unwrap()
 }
 
 /// Runs a subcommand to its end; what it printed, an error when it failed.
