@@ -15,6 +15,8 @@ use kiwoom_clock::Clock;
 
 const CUSTOMER: &str = "customer-1";
 pub(super) const AMOUNT: i64 = 9900;
+/// A day of KiwoomPay's, with a sale that is not ours.
+const LIST: &str = "<DATA>\nS|20261129101500|cMP26112910150000000|NOT-OURS|9900\n</DATA>\n";
 /// Longer than the services wait for the gateway.
 const DELAY_MS: u64 = 2200;
 /// On a machine that is busy an answer may be late by itself.
@@ -87,6 +89,10 @@ impl Story<'_> {
             if operation.path.starts_with("/webhook/") && operation.path != "/webhook/health" {
                 let order = text(&known["orderId"])?;
                 asks[0].target = format!("{}?{}", operation.path, paid(&order, self.marks));
+            }
+            if operation.path == "/reconciliations" {
+                asks[0].target.clone_from(&operation.path);
+                asks[0].body = Some(("text/csv".to_owned(), LIST.into()));
             }
             for ask in asks {
                 self.caller.ask(ask).await;
