@@ -72,6 +72,9 @@ fn repeats(said: Option<&Map<String, Value>>, name: &str, sent: &str) {
 
 /// The answer, read apart from the service's own reader.
 fn read(body: &[u8], charset: Option<&str>) -> Option<Map<String, Value>> {
+    if let Some(text) = body.strip_prefix(b"\xef\xbb\xbf") {
+        return serde_json::from_slice(text).ok();
+    }
     let strictly = |encoding: &'static Encoding| {
         encoding.decode_without_bom_handling_and_without_replacement(body)
     };
