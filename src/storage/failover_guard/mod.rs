@@ -157,9 +157,9 @@ impl Guard {
         };
         let held = object.read().await?;
         let found = pauses::look(pool, held.mark.as_ref()).await?;
-        let stands = |at| found.resumed_at.is_none_or(|resumed_at| at > resumed_at);
-        let pause = held.pause.as_ref().filter(|pause| stands(pause.at));
-        let mark = held.mark.as_ref().filter(|mark| stands(mark.seen_at) && !found.holds_mark);
+        let pause = held.pause.as_ref().filter(|pause| found.stands(pause.at));
+        let mark =
+            held.mark.as_ref().filter(|mark| found.stands(mark.seen_at) && !found.holds_mark);
         let reason = pause.map(|pause| pause.reason.clone()).or_else(|| mark.map(behind));
         if let Some(reason) = reason.filter(|_| found.pause().is_none()) {
             pauses::pause(pool, reason).await?;
@@ -205,9 +205,8 @@ impl Guard {
         }
         let mut now = Known { pause: before.pause.clone().or(known.pause), mark: known.mark };
         let found = pauses::look(pool, now.mark.as_ref()).await?;
-        let stands = |at| found.resumed_at.is_none_or(|resumed_at| at > resumed_at);
-        now.pause = now.pause.filter(|pause| stands(pause.at));
-        now.mark = now.mark.filter(|mark| stands(mark.seen_at));
+        now.pause = now.pause.filter(|pause| found.stands(pause.at));
+        now.mark = now.mark.filter(|mark| found.stands(mark.seen_at));
         if now.mark.is_none() {
             before.mark = None;
         }

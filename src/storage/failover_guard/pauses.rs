@@ -14,8 +14,7 @@ pub const IS_PAUSED: &str = "exists (select from charging_pauses where paused_at
 #[derive(Debug, sqlx::FromRow)]
 pub struct Look {
     looked_at: DateTime<Utc>,
-    /// The last resumption.
-    pub resumed_at: Option<DateTime<Utc>>,
+    resumed_at: Option<DateTime<Utc>>,
     paused_at: Option<DateTime<Utc>>,
     reason: Option<String>,
     seq: Option<i64>,
@@ -28,6 +27,11 @@ impl Look {
     /// The pause that nobody has resumed from.
     pub fn pause(&self) -> Option<Pause> {
         Some(Pause { at: self.paused_at?, reason: self.reason.clone()? })
+    }
+
+    /// Whether what was paused or seen then counts yet: nobody has resumed since.
+    pub fn stands(&self, at: DateTime<Utc>) -> bool {
+        self.resumed_at.is_none_or(|resumed_at| at > resumed_at)
     }
 
     /// The newest event.
