@@ -1,0 +1,154 @@
+//! What the outcome of a charge does.
+
+use chrono::NaiveDate;
+
+use crate::segment::{ChargeState, Kind, Reason, Segment};
+use crate::subscription::{Refused, Status, Subscription};
+
+/// How a charge ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money was taken.
+    Approved,
+    /// Declined; `retry`: it is to be tried again on a later day.
+    Declined {
+        /// Whether a retry is left.
+        retry: bool,
+    },
+    /// The answer was lost. Never failed by the passing of time.
+    Unknown,
+    /// It is certain that the gateway was not asked.
+    NotSent,
+}
+
+impl Subscription {
+    /// Takes in how charge `id` ended on `today`; also of one that was unknown until now. Charges
+    /// that have ended do not change.
+    pub fn settle(&mut self, id: u32, outcome: Outcome, today: NaiveDate) {
+        let Some(charge) = self.charge_mut(id) else { return };
+        if !matches!(charge.state, ChargeState::UnderWay | ChargeState::Unknown) {
+            return;
+        }
+        match outcome {
+            Outcome::Unknown => charge.state = ChargeState::Unknown,
+            Outcome::Approved => self.approve(id),
+            Outcome::NotSent => self.take_back(id, today),
+            Outcome::Declined { retry } => self.decline(id, retry, today),
+        }
+    }
+
+    /// Tries a declined charge again: it is under way.
+    pub fn retry(&mut self, id: u32) -> bool {
+        let again = self.charge_mut(id).filter(|c| c.state == ChargeState::Retrying);
+        again.is_some_and(|charge| {
+            charge.state = ChargeState::UnderWay;
+            true
+        })
+    }
+
+    /// The customer pays after `unpaid`: what was left is given back, and a charge for a segment
+    /// from `today` on is begun when nothing was. Time without service is not charged for.
+    pub fn come_back(&mut self, today: NaiveDate) -> Result<Option<u32>, Refused> {
+        if self.status != Status::Unpaid {
+            return Err(Refused::Status(self.status));
+        }
+        self.go_on(today);
+        let charge = self.due(today);
+        if let Some(charge) = charge.and_then(|id| self.charge_mut(id)) {
+            charge.comeback = true;
+        }
+        Ok(charge)
+    }
+
+    pub(crate) fn approve(&mut self, id: u32) {
+        for segment in self.rows_of(id) {
+            if segment.kind == Kind::Open {
+                segment.kind = Kind::Paid;
+            }
+        }
+        if let Some(charge) = self.charge_mut(id) {
+            charge.state = ChargeState::Approved;
+        }
+        let owes = self.charges.iter().any(|c| c.state == ChargeState::Retrying);
+        if self.status == Status::PastDue && !owes {
+            self.status = Status::Active;
+        }
+        self.undo = self.undo.take().filter(|undo| undo.charge != id);
+    }
+
+    fn decline(&mut self, id: u32, retry: bool, today: NaiveDate) {
+        if self.undo_change(id) {
+            return;
+        }
+        let serving = matches!(self.status, Status::Active | Status::PastDue);
+        let open = self.rows_of(id).last().map(|s| s.period);
+        let is_last = self.last_charged() == Some(id);
+        let lasts = open.is_some_and(|p| p.start <= today && today < p.end);
+        let comeback = self.charges.iter().any(|c| c.id == id && c.comeback);
+        if serving && is_last && lasts && retry && !comeback {
+            if let Some(charge) = self.charge_mut(id) {
+                charge.state = ChargeState::Retrying;
+            }
+            self.status = Status::PastDue;
+            return;
+        }
+        let over = open.is_none_or(|p| p.end <= today);
+        self.give_up(id, today);
+        if serving && is_last && !over {
+            self.stop(today, Status::Unpaid);
+        }
+    }
+
+    /// Declined for good: what it took of credit and carried won is given back. Days that were open
+    /// while it was tried again stay so up to `today`; the others become `none`.
+    pub(crate) fn give_up(&mut self, id: u32, today: NaiveDate) {
+        let Some(charge) = self.charge_mut(id) else { return };
+        let had_access = charge.state != ChargeState::Unknown;
+        charge.state = ChargeState::Declined;
+        self.give_back(id);
+        self.kept.retain(|s| s.charge != Some(id));
+        for segment in self.rows_of(id) {
+            segment.price = crate::Money::ZERO;
+            segment.cycle = false;
+            if segment.kind == Kind::Open && (!had_access && segment.period.end <= today) {
+                segment.kind = Kind::None;
+            }
+            segment.reason = Reason::Declined;
+        }
+    }
+
+    /// Was not sent: as if it had not been begun, and due again when it is the last one.
+    fn take_back(&mut self, id: u32, today: NaiveDate) {
+        let is_last = self.segments.last().is_some_and(|s| s.charge == Some(id));
+        if self.undo_change(id) {
+            self.charges.retain(|c| c.id != id);
+            return;
+        }
+        self.give_up(id, today);
+        self.charges.retain(|c| c.id != id);
+        if is_last {
+            while self.segments.last().is_some_and(|s| s.charge == Some(id)) {
+                self.segments.pop();
+            }
+            return;
+        }
+        for segment in self.rows_of(id) {
+            segment.kind = Kind::None;
+            segment.reason = Reason::Missed;
+        }
+    }
+
+    pub(crate) fn give_back(&mut self, id: u32) {
+        let Some(charge) = self.charge_mut(id).map(|c| *c) else { return };
+        self.credit += charge.credit;
+        self.carried += charge.carried_in;
+    }
+
+    pub(crate) fn last_charged(&self) -> Option<u32> {
+        self.segments.iter().rev().find_map(|s| s.charge)
+    }
+
+    fn rows_of(&mut self, id: u32) -> impl DoubleEndedIterator<Item = &mut Segment> {
+        self.segments.iter_mut().chain(&mut self.kept).filter(move |s| s.charge == Some(id))
+    }
+}
