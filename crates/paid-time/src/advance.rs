@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::cadence::Period;
 use crate::money::Money;
 use crate::next::{Next, Planning};
-use crate::segment::{Charge, ChargeState, Kind, Reason, Segment};
+use crate::segment::{Charge, ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{FirstPeriod, Start, Status, Subscription};
 
 impl Subscription {
@@ -75,7 +75,7 @@ impl Subscription {
         self.terms = next.terms;
         let first_full = self.segments.is_empty()
             && matches!(self.start, Start::Now(_, FirstPeriod::Full));
-        let charge = (next.kind == Kind::Open).then(|| self.charge(next.price, today));
+        let charge = (next.kind == Kind::Open).then(|| self.charge(next.price, today, Counts::Always));
         self.push(Segment {
             id: 0,
             period: next.period,
@@ -100,7 +100,7 @@ impl Subscription {
 
     /// A charge of `price` with what is carried, less the credit balance. An amount below the
     /// minimum is carried to the next charge.
-    pub(crate) fn charge(&mut self, price: Money, today: NaiveDate) -> u32 {
+    pub(crate) fn charge(&mut self, price: Money, today: NaiveDate, counts: Counts) -> u32 {
         let due = price + self.carried;
         let credit = self.credit.up_to(due);
         let rest = due.less(credit);
@@ -118,7 +118,7 @@ impl Subscription {
             credited: Money::ZERO,
             refunded: 0,
             state: ChargeState::UnderWay,
-            comeback: false,
+            counts,
         });
         self.credit = self.credit.less(credit);
         self.carried = carried_out;

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::cadence::Cadence;
 use crate::money::Money;
 use crate::next::{Planning, bounds};
-use crate::segment::{Kind, Reason, Segment};
+use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Phase, Refused, Status, Subscription, Terms};
 
 /// What is to be different; `None` = as it is.
@@ -169,7 +169,8 @@ impl Subscription {
         let (credited, left) = self.credit_from(today);
         let mut parts = self.parts(&left, moves, today);
         let due = parts.iter().fold(Money::ZERO, |sum, s| sum + s.price);
-        let id = self.charge(due, today);
+        let counts = if moves { Counts::UnlessDeclined } else { Counts::Never };
+        let id = self.charge(due, today, counts);
         for part in &mut parts {
             part.charge = part.charge.or((part.kind == Kind::Open).then_some(id));
             self.push(*part);
@@ -243,7 +244,9 @@ impl Subscription {
                 charge.credited = charge.credited.less(credit);
             }
         }
-        self.charges.retain(|c| c.id != id);
+        if let Some(charge) = self.charge_mut(id) {
+            charge.state = ChargeState::Declined;
+        }
         (self.terms, self.pending, self.segments) = (undo.terms, undo.pending, undo.segments);
         true
     }

@@ -31,6 +31,6 @@ pub use forecast::Planned;
 pub use money::Money;
 pub use next::{Next, Planning};
 pub use quote::Quote;
-pub use segment::{Charge, ChargeState, Kind, Rate, Reason, Segment};
+pub use segment::{Charge, ChargeState, Counts, Kind, Rate, Reason, Segment};
 pub use settle::Outcome;
 pub use subscription::{FirstPeriod, Phase, Proration, Refused, Start, Status, Subscription, Terms};

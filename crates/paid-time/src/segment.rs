@@ -135,6 +135,18 @@ pub enum ChargeState {
     Declined,
 }
 
+/// Whether a charge counts towards `totalCycles`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// However it ends: for the period that was due.
+    Always,
+    /// When it is not declined: a try to come back after `unpaid`, a new interval that was to begin
+    /// at once.
+    UnlessDeclined,
+    /// For the rest of a period at another price.
+    Never,
+}
+
 /// What is asked of the card for one or more segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
@@ -156,8 +168,8 @@ pub struct Charge {
     pub refunded: i64,
     /// Where it stands.
     pub state: ChargeState,
-    /// A try to come back after `unpaid`: declined, it counts as no cycle.
-    pub comeback: bool,
+    /// Whether it counts towards `totalCycles`.
+    pub counts: Counts,
 }
 
 impl Charge {

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::segment::{ChargeState, Kind, Reason, Segment};
+use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Refused, Status, Subscription};
 
 /// How a charge ended.
@@ -55,7 +55,7 @@ impl Subscription {
         self.go_on(today);
         let charge = self.due(today);
         if let Some(charge) = charge.and_then(|id| self.charge_mut(id)) {
-            charge.comeback = true;
+            charge.counts = Counts::UnlessDeclined;
         }
         Ok(charge)
     }
@@ -84,8 +84,8 @@ impl Subscription {
         let open = self.rows_of(id).last().map(|s| s.period);
         let is_last = self.last_charged() == Some(id);
         let lasts = open.is_some_and(|p| p.start <= today && today < p.end);
-        let comeback = self.charges.iter().any(|c| c.id == id && c.comeback);
-        if serving && is_last && lasts && retry && !comeback {
+        let once = self.charges.iter().any(|c| c.id == id && c.counts != Counts::Always);
+        if serving && is_last && lasts && retry && !once {
             if let Some(charge) = self.charge_mut(id) {
                 charge.state = ChargeState::Retrying;
             }

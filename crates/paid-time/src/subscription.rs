@@ -6,7 +6,7 @@ use crate::cadence::{Cadence, Period};
 use crate::change::{Change, Undo};
 use crate::consent::Consent;
 use crate::money::Money;
-use crate::segment::{Charge, ChargeState, Kind, Rate, Reason, Segment};
+use crate::segment::{Charge, Counts, Kind, Rate, Reason, Segment};
 
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,8 +221,12 @@ impl Subscription {
     /// How many charges have ended or will: approved or finally declined, or still open. Free time
     /// and a declined try to come back do not count.
     pub fn cycles(&self) -> usize {
-        let lost = |c: &&Charge| c.state == ChargeState::Declined && c.comeback;
-        self.charges.iter().filter(|c| !lost(c)).count()
+        let counts = |c: &&Charge| match c.counts {
+            Counts::Always => true,
+            Counts::UnlessDeclined => c.holds(),
+            Counts::Never => false,
+        };
+        self.charges.iter().filter(counts).count()
     }
 
     /// What covers `day`.
