@@ -149,13 +149,15 @@ impl Subscription {
     fn until_end_date(&self, next: Next) -> Next {
         let Some(end) = self.end_date.filter(|end| *end < next.period.end) else { return next };
         let period = Period { end, ..next.period };
-        let reason = if next.kind == Kind::Open { Reason::Stub } else { next.reason };
+        if next.kind == Kind::Free {
+            return Next { period, ..next };
+        }
         let price = if next.price == next.rate.price {
             next.price.share(period.days(), next.period.days())
         } else {
             next.rate.price.share(period.days(), next.of_days)
         };
-        Next { period, reason, price, ..next }
+        Next { period, reason: Reason::Stub, price, ..next }
     }
 }
 
