@@ -119,6 +119,7 @@ impl Subscription {
             refunded: 0,
             state: ChargeState::UnderWay,
             counts,
+            is_retry: false,
         });
         self.credit = self.credit.less(credit);
         self.carried = carried_out;

@@ -41,8 +41,10 @@ pub struct Undo {
     pub terms: Terms,
     /// The pending change before.
     pub pending: Option<Change>,
-    /// The segments before.
-    pub segments: Vec<Segment>,
+    /// The segments that the change has divided or replaced, as they were.
+    pub replaced: Vec<Segment>,
+    /// Number of the first segment of the change.
+    pub first_segment: u32,
     /// Number of the next segment after the change: another one means that time went on.
     pub next_segment: u32,
     /// Credit that was given for days, and the charge that had paid for them.
@@ -152,7 +154,8 @@ impl Subscription {
         if moves || change.price.is_some() {
             terms.phases = vec![Phase { cycles: None, price }];
         }
-        if terms.rate(0).is_above(current.rate) && !consented && terms.phases != self.terms.phases {
+        let rises = |s: &Segment| s.kind == Kind::Paid && terms.rate(0).is_above(s.rate);
+        if !consented && (moves || change.price.is_some()) && ahead().any(rises) {
             return Err(Refused::ConsentNeeded);
         }
         let pending = self.pending.map(|p| Change {
@@ -160,7 +163,8 @@ impl Subscription {
             price: p.price.filter(|_| change.price.is_none()),
             cadence: p.cadence.filter(|_| change.cadence.is_none()),
         });
-        let before = (self.terms.clone(), self.pending, self.segments.clone());
+        let replaced: Vec<_> = ahead().copied().collect();
+        let before = (self.terms.clone(), self.pending, self.next_segment);
         self.pending = pending.filter(|p| *p != Change::default());
         self.terms = terms;
         if !moves && change.price.is_none() {
@@ -175,9 +179,11 @@ impl Subscription {
             part.charge = part.charge.or((part.kind == Kind::Open).then_some(id));
             self.push(*part);
         }
-        let (terms, pending, segments) = before;
+        let (terms, pending, first_segment) = before;
         let next_segment = self.next_segment;
-        self.undo = Some(Undo { charge: id, terms, pending, segments, next_segment, credited });
+        let charge = id;
+        self.undo =
+            Some(Undo { charge, terms, pending, replaced, first_segment, next_segment, credited });
         Ok(self.ask(id))
     }
 
@@ -247,7 +253,12 @@ impl Subscription {
         if let Some(charge) = self.charge_mut(id) {
             charge.state = ChargeState::Declined;
         }
-        (self.terms, self.pending, self.segments) = (undo.terms, undo.pending, undo.segments);
+        let is_changed = |s: &Segment| {
+            s.id >= undo.first_segment || undo.replaced.iter().any(|old| old.id == s.id)
+        };
+        self.segments.retain(|s| !is_changed(s));
+        self.segments.extend(undo.replaced);
+        (self.terms, self.pending) = (undo.terms, undo.pending);
         true
     }
 }

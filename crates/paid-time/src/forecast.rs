@@ -56,8 +56,12 @@ impl Subscription {
 
     fn ahead(&self, today: NaiveDate, until: NaiveDate) -> Self {
         let mut ahead = self.clone();
-        let open = ahead.charges.iter().filter(|c| {
-            matches!(c.state, ChargeState::UnderWay | ChargeState::Retrying)
+        // What is to be tried again lapses when the next period begins.
+        let lapses = ahead.due_on().is_some_and(|day| day <= today);
+        let open = ahead.charges.iter().filter(|c| match c.state {
+            ChargeState::UnderWay => true,
+            ChargeState::Retrying => !lapses,
+            _ => false,
         });
         for id in open.map(|c| c.id).collect::<Vec<_>>() {
             ahead.approve(id);

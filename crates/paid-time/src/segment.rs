@@ -170,6 +170,8 @@ pub struct Charge {
     pub state: ChargeState,
     /// Whether it counts towards `totalCycles`.
     pub counts: Counts,
+    /// Whether it was declined and is tried again.
+    pub is_retry: bool,
 }
 
 impl Charge {

@@ -32,6 +32,7 @@ impl Subscription {
         match outcome {
             Outcome::Unknown => charge.state = ChargeState::Unknown,
             Outcome::Approved => self.approve(id),
+            Outcome::NotSent if charge.is_retry => self.decline(id, true, today),
             Outcome::NotSent => self.take_back(id, today),
             Outcome::Declined { retry } => self.decline(id, retry, today),
         }
@@ -88,6 +89,7 @@ impl Subscription {
         if serving && is_last && lasts && retry && !once {
             if let Some(charge) = self.charge_mut(id) {
                 charge.state = ChargeState::Retrying;
+                charge.is_retry = true;
             }
             self.status = Status::PastDue;
             return;
@@ -127,10 +129,7 @@ impl Subscription {
         self.give_up(id, today);
         self.charges.retain(|c| c.id != id);
         if is_last {
-            while self.segments.last().is_some_and(|s| s.charge == Some(id)) {
-                self.segments.pop();
-            }
-            return;
+            self.segments.pop();
         }
         for segment in self.rows_of(id) {
             segment.kind = Kind::None;

@@ -1,7 +1,7 @@
 //! A random history: calls, answers, faults and days that pass. What the world remembers by itself
 //! (consents, promises, cycles, days bought) is what the rules are checked against.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
 
@@ -48,6 +48,8 @@ pub struct World {
     pub promised: i64,
     /// Days that each approved charge bought.
     pub bought: HashMap<u32, i64>,
+    /// Charges of which days were exchanged for credit.
+    pub exchanged: HashSet<u32>,
     /// Charges that ended and count, by the world's own book.
     pub counted: Vec<u32>,
     /// Consents that were taken.
@@ -83,6 +85,7 @@ impl World {
             today,
             promised,
             bought: HashMap::new(),
+            exchanged: HashSet::new(),
             counted: Vec::new(),
             consents: Vec::new(),
             paid_out: 0,
@@ -162,6 +165,8 @@ impl World {
                 self.count("0 won");
             }
         }
+        super::rules::rises_have_consents(self, before)?;
+        super::rules::today_is_covered(self)?;
         if let Some(id) = asked {
             super::rules::is_as_told(self, told, id)?;
             self.corrupt(id);
@@ -277,11 +282,16 @@ impl World {
             Err(_) => assert_eq!(self.sub, before, "a refused call changes nothing"),
             Ok(asked) => {
                 self.count("change now");
-                if consented {
-                    let rate = self.sub.terms.rate(0);
+                // Without one it is no rise over what was paid for.
+                let rate = self.sub.terms.rate(0);
+                let was = before.on(self.today).map(|s| s.rate);
+                if consented || was.is_some_and(|was| !rate.is_above(was)) {
                     let (given, rise_on) = (self.today, self.today);
                     self.consents.push(Consent { given, rise_on, rate });
                 }
+                let has = |id: &u32| super::rules::days_of(&self.sub, *id);
+                let less = self.bought.iter().filter(|(id, days)| has(id) < **days);
+                self.exchanged.extend(less.map(|(id, _)| *id));
                 for id in first..self.sub.next_charge {
                     self.ended(id);
                 }
