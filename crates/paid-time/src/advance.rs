@@ -25,7 +25,7 @@ impl Subscription {
                 Planning::Pause(day) => self.stop(day, Status::Paused),
                 Planning::Segment(next) => {
                     if next.kind == Kind::Open && next.period.end <= today {
-                        self.miss(next);
+                        self.miss(next.period.end);
                     } else if let Some(charge) = self.begin(next, today) {
                         return Some(charge);
                     }
@@ -58,11 +58,11 @@ impl Subscription {
         self.status = Status::Active;
     }
 
-    fn miss(&mut self, next: Next) {
+    fn miss(&mut self, end: NaiveDate) {
         if self.segments.is_empty() {
-            self.start = Start::OnAnchor(next.period.end);
+            self.start = Start::OnAnchor(end);
         } else {
-            self.push_none(next.period.end, Reason::Missed);
+            self.push_none(end, Reason::Missed);
         }
     }
 
@@ -73,9 +73,10 @@ impl Subscription {
             self.pending = None;
         }
         self.terms = next.terms;
-        let first_full = self.segments.is_empty()
-            && matches!(self.start, Start::Now(_, FirstPeriod::Full));
-        let charge = (next.kind == Kind::Open).then(|| self.charge(next.price, today, Counts::Always));
+        let first_full =
+            self.segments.is_empty() && matches!(self.start, Start::Now(_, FirstPeriod::Full));
+        let charge =
+            (next.kind == Kind::Open).then(|| self.charge(next.price, today, Counts::Always));
         self.push(Segment {
             id: 0,
             period: next.period,
@@ -93,6 +94,9 @@ impl Subscription {
             let end = self.end_date.map_or(end, |last| end.min(last));
             if next.period.end < end {
                 self.push_free(Period { start: next.period.end, end }, Reason::BeforeAnchor);
+                if let Some(free) = self.segments.last_mut() {
+                    free.charge = charge;
+                }
             }
         }
         self.ask(charge?)
@@ -105,7 +109,8 @@ impl Subscription {
         let credit = self.credit.up_to(due);
         let rest = due.less(credit);
         let too_small = rest.won < self.minimum;
-        let (amount, carried_out) = if too_small { (Money::ZERO, rest) } else { (rest, Money::ZERO) };
+        let (amount, carried_out) =
+            if too_small { (Money::ZERO, rest) } else { (rest, Money::ZERO) };
         let id = self.next_charge;
         self.next_charge += 1;
         self.charges.push(Charge {

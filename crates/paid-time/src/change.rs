@@ -103,14 +103,14 @@ impl Subscription {
         let charge = after.change(change, when, today)?;
         let made = after.charges.get(before.1);
         let total = made.filter(|c| Some(c.id) == charge).map_or(Money::ZERO, |c| c.amount);
-        let price = |c: &crate::Charge| -> Money {
+        let worth = |c: &crate::Charge| -> Money {
             let rows = after.segments.iter().filter(|s| s.charge == Some(c.id));
             rows.fold(Money::ZERO, |sum, s| sum + s.price)
         };
-        let credited = |of: &Self| of.charges.iter().fold(Money::ZERO, |sum, c| sum + c.credited);
+        let given = |of: &Self| of.charges.iter().fold(Money::ZERO, |sum, c| sum + c.credited);
         Ok(Preview {
-            credit: credited(&after).less(credited(self)),
-            charge: made.map_or(Money::ZERO, price),
+            credit: given(&after).less(given(self)),
+            charge: made.map_or(Money::ZERO, worth),
             total,
             next: after.next(),
         })
@@ -171,11 +171,11 @@ impl Subscription {
             return Ok(None);
         }
         let (credited, left) = self.credit_from(today);
-        let mut parts = self.parts(&left, moves, today);
-        let due = parts.iter().fold(Money::ZERO, |sum, s| sum + s.price);
+        let mut new = self.parts(&left, moves, today);
+        let due = new.iter().fold(Money::ZERO, |sum, s| sum + s.price);
         let counts = if moves { Counts::UnlessDeclined } else { Counts::Never };
         let id = self.charge(due, today, counts);
-        for part in &mut parts {
+        for part in &mut new {
             part.charge = part.charge.or((part.kind == Kind::Open).then_some(id));
             self.push(*part);
         }

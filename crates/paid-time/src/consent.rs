@@ -75,7 +75,7 @@ impl Subscription {
             }
             Kind::None => false,
         };
-        let of_all = self.segments.iter().chain(&self.kept);
-        of_all.filter(told).next_back().map(|s| s.rate)
+        let mut of_all = self.segments.iter().chain(&self.kept);
+        of_all.rfind(told).map(|s| s.rate)
     }
 }

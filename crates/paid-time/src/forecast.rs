@@ -26,7 +26,8 @@ impl Subscription {
     pub fn forecast(&self, today: NaiveDate, until: NaiveDate) -> Vec<Planned> {
         let ahead = self.ahead(today, until);
         let planned = |segment: &Segment| {
-            let id = segment.charge.filter(|id| *id >= self.next_charge)?;
+            let open = |id: &u32| *id >= self.next_charge && segment.kind != Kind::Free;
+            let id = segment.charge.filter(open)?;
             let charge = ahead.charges.iter().find(|c| c.id == id)?;
             let (period, reason) = (segment.period, segment.reason);
             Some(Planned { on: charge.on, amount: charge.amount, period, reason })

@@ -33,4 +33,6 @@ pub use next::{Next, Planning};
 pub use quote::Quote;
 pub use segment::{Charge, ChargeState, Counts, Kind, Rate, Reason, Segment};
 pub use settle::Outcome;
-pub use subscription::{FirstPeriod, Phase, Proration, Refused, Start, Status, Subscription, Terms};
+pub use subscription::{
+    FirstPeriod, Phase, Proration, Refused, Start, Status, Subscription, Terms,
+};

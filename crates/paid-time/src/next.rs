@@ -57,12 +57,12 @@ impl Subscription {
         let phase = self.phase().min(wanted.phases.len() - 1);
         let rate = wanted.rate(phase);
         let next = if !self.needs_consent(rate) {
-            self.segment(start, wanted, rate, phase, self.pending.is_some())
+            Next { applies: self.pending.is_some(), ..self.segment(wanted, rate, phase) }
         } else if self.end_without_consent {
             return Planning::End(start);
         } else {
             let rate = self.last_rate().unwrap_or(rate);
-            let mut kept = self.segment(start, self.terms.clone(), rate, self.last_phase(), false);
+            let mut kept = self.segment(self.terms.clone(), rate, self.last_phase());
             if rate.price.won == 0 {
                 kept.period.end = self.terms.cadence.after(start);
                 kept.reason = Reason::NoConsent;
@@ -94,14 +94,8 @@ impl Subscription {
             || self.total_cycles.is_some_and(|total| self.cycles() >= total)
     }
 
-    fn segment(
-        &self,
-        start: NaiveDate,
-        terms: Terms,
-        rate: Rate,
-        phase: usize,
-        applies: bool,
-    ) -> Next {
+    fn segment(&self, terms: Terms, rate: Rate, phase: usize) -> Next {
+        let start = self.covered_to();
         let cadence = terms.cadence;
         let first = match self.start {
             Start::Now(_, first) if self.segments.is_empty() => Some(first),
@@ -133,7 +127,7 @@ impl Subscription {
             }
         };
         let cycle = free || whole;
-        Next { period, kind, reason, price, rate, of_days, phase, cycle, terms, applies }
+        Next { period, kind, reason, price, rate, of_days, phase, cycle, terms, applies: false }
     }
 
     /// A free period ends to the day: the n-th of them is counted from where the first began.

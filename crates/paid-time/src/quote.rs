@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 
 use crate::money::Money;
-use crate::segment::Segment;
+use crate::segment::{Kind, Segment};
 use crate::subscription::Subscription;
 
 /// What would be given back of one charge.
@@ -22,7 +22,7 @@ impl Subscription {
     /// of its segments: price − floor(price × used days / days).
     pub fn quote(&self, id: u32, as_of: NaiveDate) -> Option<Quote> {
         let charge = self.charges.iter().find(|c| c.id == id)?;
-        let of_it = |s: &&Segment| s.charge == Some(id);
+        let of_it = |s: &&Segment| s.charge == Some(id) && s.kind != Kind::Free;
         let laid: Vec<_> = self.segments.iter().filter(of_it).collect();
         let kept: Vec<_> = self.kept.iter().filter(of_it).copied().collect();
         let tomorrow = as_of + Days::new(1);

@@ -1,7 +1,8 @@
 //! What the outcome of a charge does.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
+use crate::cadence::Period;
 use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Refused, Status, Subscription};
 
@@ -82,7 +83,7 @@ impl Subscription {
             return;
         }
         let serving = matches!(self.status, Status::Active | Status::PastDue);
-        let open = self.rows_of(id).last().map(|s| s.period);
+        let open = self.rows_of(id).rfind(|s| s.kind == Kind::Open).map(|s| s.period);
         let is_last = self.last_charged() == Some(id);
         let lasts = open.is_some_and(|p| p.start <= today && today < p.end);
         let once = self.charges.iter().any(|c| c.id == id && c.counts != Counts::Always);
@@ -112,24 +113,38 @@ impl Subscription {
         for segment in self.rows_of(id) {
             segment.price = crate::Money::ZERO;
             segment.cycle = false;
-            if segment.kind == Kind::Open && (!had_access && segment.period.end <= today) {
+            let unserved = !had_access && segment.period.end <= today;
+            if segment.kind == Kind::Free || unserved {
                 segment.kind = Kind::None;
             }
             segment.reason = Reason::Declined;
         }
     }
 
-    /// Was not sent: as if it had not been begun, and due again when it is the last one.
+    /// Was not sent: as if it had not been begun, and due again while its period lasts. Free days
+    /// that were given after it come before it then.
     fn take_back(&mut self, id: u32, today: NaiveDate) {
-        let is_last = self.segments.last().is_some_and(|s| s.charge == Some(id));
         if self.undo_change(id) {
             self.charges.retain(|c| c.id != id);
             return;
         }
+        let serving = matches!(self.status, Status::Active | Status::PastDue);
+        let open = |s: &Segment| s.charge == Some(id) && s.kind == Kind::Open;
+        let last = self.segments.iter().rposition(open);
+        let again = last.filter(|at| {
+            let lasts = today < self.segments[*at].period.end;
+            serving && lasts && self.last_charged() == Some(id)
+        });
         self.give_up(id, today);
         self.charges.retain(|c| c.id != id);
-        if is_last {
-            self.segments.pop();
+        if let Some(at) = again {
+            let tail = self.segments.split_off(at);
+            let mut start = tail[0].period.start;
+            for free in tail.into_iter().filter(|s| s.charge != Some(id)) {
+                let end = start + Days::new(free.period.days().unsigned_abs());
+                self.segments.push(Segment { period: Period { start, end }, ..free });
+                start = end;
+            }
         }
         for segment in self.rows_of(id) {
             segment.kind = Kind::None;

@@ -46,7 +46,8 @@ impl Subscription {
     /// paid or promised already.
     pub fn set_end_date(&mut self, end: Option<NaiveDate>) -> Result<(), Refused> {
         let covered = self.covered_to();
-        let too_early = |day: NaiveDate| day < covered || day == covered && self.segments.is_empty();
+        let too_early =
+            |day: NaiveDate| day < covered || day == covered && self.segments.is_empty();
         if end.is_some_and(too_early) {
             return Err(Refused::PaidThrough(covered));
         }
@@ -99,8 +100,7 @@ impl Subscription {
 
     /// Service goes on from `day`: the time without it is `none`, what was kept follows.
     pub(crate) fn go_on(&mut self, day: NaiveDate) {
-        let reason =
-            if self.status == Status::Paused { Reason::Paused } else { Reason::Unpaid };
+        let reason = if self.status == Status::Paused { Reason::Paused } else { Reason::Unpaid };
         self.push_none(day, reason);
         let mut start = day.max(self.segments.last().map_or(day, |s| s.period.end));
         if self.segments.is_empty() && self.kept.is_empty() {

@@ -1,8 +1,8 @@
 //! Random histories.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::world::{Sabotage, World};
 

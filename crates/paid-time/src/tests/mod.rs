@@ -6,6 +6,7 @@
 //! PAID_TIME_SEED=4711 cargo test -p kiwoom-paid-time histories -- --nocapture   one, step by step
 //! ```
 
+mod acts;
 mod calls;
 mod histories;
 mod rules;
@@ -51,7 +52,14 @@ fn live(sub: &mut Subscription, from: &str, to: &str) -> Vec<(String, i64, Strin
 fn since(sub: &Subscription, first: u32) -> Vec<(String, i64, String)> {
     let new = sub.charges.iter().filter(|c| c.id >= first);
     let row = |c: &Charge| {
-        let end = sub.segments.iter().rev().find(|s| s.charge == Some(c.id)).unwrap().period.end;
+        let end = sub
+            .segments
+            .iter()
+            .rev()
+            .find(|s| s.charge == Some(c.id) && s.kind != Kind::Free)
+            .unwrap()
+            .period
+            .end;
         (c.on.to_string(), c.amount.won, end.to_string())
     };
     new.map(row).collect()

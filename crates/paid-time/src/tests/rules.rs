@@ -88,14 +88,19 @@ fn prices_are_shares(world: &World) -> Result<(), String> {
     let sub = &world.sub;
     for segment in sub.segments.iter().filter(|s| s.kind == Kind::Paid) {
         let (price, full) = (segment.price, segment.rate.price);
-        if segment.cycle && segment.reason == Reason::Whole && segment.period.days() == segment.of_days {
+        if segment.cycle
+            && segment.reason == Reason::Whole
+            && segment.period.days() == segment.of_days
+        {
             check(price == full, || format!("rule 4: a whole period: {segment:?}"))?;
         }
         let stub = segment.reason == Reason::Stub && sub.proration == Proration::Prorated;
         let share = full.won * segment.period.days() / segment.of_days;
         // The parts of a stub that was divided share the won that rounding leaves.
         let parts = sub.segments.iter().chain(&sub.kept).filter(|s| s.charge == segment.charge);
-        let most = if parts.count() > 1 { 1 } else { 0 };
+        let divided =
+            parts.count() > 1 || segment.charge.is_some_and(|id| world.exchanged.contains(&id));
+        let most = i64::from(divided);
         let off = price.won - share;
         check(!stub || off.abs() <= most, || format!("rule 4: a stub: {segment:?}"))?;
     }
@@ -110,9 +115,8 @@ pub fn rises_have_consents(world: &World, first: u32) -> Result<(), String> {
         let charged = matches!(segment.kind, Kind::Paid | Kind::Open);
         let is_new = charged && segment.charge.is_some_and(|id| id >= first);
         if is_new && last.is_some_and(|last| segment.rate.is_above(last)) {
-            let held = |c: &&Consent| {
-                c.rate == segment.rate && (c.rise_on - c.given).num_days() <= 30
-            };
+            let held =
+                |c: &&Consent| c.rate == segment.rate && (c.rise_on - c.given).num_days() <= 30;
             let consent = world.consents.iter().find(held);
             check(consent.is_some(), || format!("rule 5: no consent to {segment:?}"))?;
         }
@@ -139,7 +143,8 @@ fn cycles_are_counted(world: &World) -> Result<(), String> {
 /// When what is due has been done, an active subscription is covered today.
 pub fn today_is_covered(world: &World) -> Result<(), String> {
     let sub = &world.sub;
-    let serves = matches!(sub.status, Status::Active | Status::PastDue) && sub.covered_to() > world.today;
+    let serves =
+        matches!(sub.status, Status::Active | Status::PastDue) && sub.covered_to() > world.today;
     let begun = sub.segments.first().is_some_and(|s| s.period.start <= world.today);
     let covered = sub.on(world.today).is_some_and(Segment::is_covered);
     check(!serves || !begun || covered, || format!("rule 2: {} is not covered", world.today))?;

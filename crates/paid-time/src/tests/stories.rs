@@ -20,8 +20,7 @@ fn a_year_that_begins_at_once_is_charged_once_a_year() {
     let start = Start::Now(day("2027-03-10"), FirstPeriod::Prorated);
     let mut sub = subscribe(terms(every(1, Interval::Year, 10), 99_000), start);
     let charged = live(&mut sub, "2027-03-10", "2028-12-31");
-    let expected =
-        [("2027-03-10", 99_000, "2028-03-10"), ("2028-03-10", 99_000, "2029-03-10")];
+    let expected = [("2027-03-10", 99_000, "2028-03-10"), ("2028-03-10", 99_000, "2029-03-10")];
     assert_eq!(charged, rows(&expected));
 }
 

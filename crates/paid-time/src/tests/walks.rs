@@ -56,7 +56,10 @@ fn a_first_period_in_full_is_followed_by_the_free_days_to_the_anchor() {
     let charged = live(&mut sub, "2027-01-31", "2027-03-15");
     let expected = [("2027-01-31", 9_900, "2027-02-28"), ("2027-03-15", 9_900, "2027-04-15")];
     assert_eq!(charged, rows(&expected));
-    assert_eq!(sub.on(day("2027-03-14")).map(|s| (s.kind, s.reason)), Some((Kind::Free, Reason::BeforeAnchor)));
+    assert_eq!(
+        sub.on(day("2027-03-14")).map(|s| (s.kind, s.reason)),
+        Some((Kind::Free, Reason::BeforeAnchor))
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
 
+use super::acts::{cadence, phases};
 use super::*;
 
 /// One rule that is broken on purpose.
@@ -96,20 +97,19 @@ impl World {
 
     pub fn live(&mut self) -> Result<(), String> {
         for step in 0..30 {
-
             let told = self.step().and_then(|()| super::rules::hold(self));
             if self.log {
                 println!("{} {:?} {:#?}", self.today, self.sub.status, self.sub.segments.last());
             }
             told.map_err(|broken| format!("{} ({})", broken, say_day(step, self.today)))?;
-            if self.sub.status == Status::Canceled && !self.sub.charges.iter().any(|c| is_open(c)) {
+            if self.sub.status == Status::Canceled && !self.sub.charges.iter().any(is_open) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn count(&mut self, name: &'static str) {
+    pub fn count(&mut self, name: &'static str) {
         *self.reached.entry(name).or_default() += 1;
     }
 
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, id: u32) {
+    pub fn answer(&mut self, id: u32) {
         let retry = self.rng.bool();
         let outcome = match self.rng.u8(0..20) {
             0 | 1 => Outcome::Unknown,
@@ -209,7 +209,7 @@ impl World {
         self.settle(id, outcome);
     }
 
-    fn settle(&mut self, id: u32, outcome: Outcome) {
+    pub fn settle(&mut self, id: u32, outcome: Outcome) {
         self.sub.settle(id, outcome, self.today);
         self.ended(id);
         if self.sabotage == Sabotage::CycleLost {
@@ -218,13 +218,13 @@ impl World {
     }
 
     /// Writes down what a charge that has ended bought, and that it counts.
-    fn ended(&mut self, id: u32) {
+    pub fn ended(&mut self, id: u32) {
         let Some(charge) = self.sub.charges.iter().find(|c| c.id == id).copied() else { return };
-        let counts = match (charge.state, charge.counts) {
+        let counts = matches!(
+            (charge.state, charge.counts),
             (ChargeState::Approved, Counts::Always | Counts::UnlessDeclined)
-            | (ChargeState::Declined, Counts::Always) => true,
-            _ => false,
-        };
+                | (ChargeState::Declined, Counts::Always)
+        );
         if counts && !self.counted.contains(&id) {
             self.counted.push(id);
         }
@@ -255,162 +255,6 @@ impl World {
         let outcome = outcomes[self.rng.usize(0..5)];
         self.settle(id, outcome);
     }
-
-    fn change(&mut self) -> Change {
-        let won = self.rng.i64(1..40) * 500 + 1;
-        let price = Money { won, tax_free: self.rng.i64(0..=won) };
-        Change {
-            plan: self.rng.bool().then(|| self.rng.u32(1..5)),
-            price: self.rng.bool().then_some(price),
-            cadence: (self.rng.u8(0..3) == 0).then(|| cadence(&mut self.rng)),
-        }
-    }
-
-    fn change_later(&mut self) {
-        let change = self.change();
-        if self.sub.change(change, When::NextPeriod, self.today).is_ok() {
-            self.count("change later");
-        }
-    }
-
-    fn change_now(&mut self) {
-        let change = self.change();
-        let consented = self.rng.u8(0..4) > 0;
-        let before = self.sub.clone();
-        let first = before.next_charge;
-        match self.sub.change(change, When::Now { consented }, self.today) {
-            Err(_) => assert_eq!(self.sub, before, "a refused call changes nothing"),
-            Ok(asked) => {
-                self.count("change now");
-                // Without one it is no rise over what was paid for.
-                let rate = self.sub.terms.rate(0);
-                let was = before.on(self.today).map(|s| s.rate);
-                if consented || was.is_some_and(|was| !rate.is_above(was)) {
-                    let (given, rise_on) = (self.today, self.today);
-                    self.consents.push(Consent { given, rise_on, rate });
-                }
-                let has = |id: &u32| super::rules::days_of(&self.sub, *id);
-                let less = self.bought.iter().filter(|(id, days)| has(id) < **days);
-                self.exchanged.extend(less.map(|(id, _)| *id));
-                for id in first..self.sub.next_charge {
-                    self.ended(id);
-                }
-                if let Some(id) = asked {
-                    self.answer(id);
-                }
-            }
-        }
-    }
-
-    fn there_and_back(&mut self) -> Result<(), String> {
-        if self.sub.pending.is_some() || self.sub.consent.is_some() {
-            return Ok(());
-        }
-        let mut back = self.sub.clone();
-        for _ in 0..3 {
-            let change = self.change();
-            let _ = back.change(change, When::NextPeriod, self.today);
-        }
-        let shown = self.sub.terms.rate(self.sub.last_phase()).price;
-        let change = Change {
-            plan: Some(self.sub.terms.plan),
-            price: (self.sabotage != Sabotage::NotForgotten).then_some(shown),
-            cadence: Some(self.sub.terms.cadence),
-        };
-        let _ = back.change(change, When::NextPeriod, self.today);
-        self.count("there and back");
-        if back == self.sub { Ok(()) } else { Err("rule 3: there and back is something".into()) }
-    }
-
-    fn pause(&mut self) {
-        let days = chrono::Days::new(self.rng.u64(1..60));
-        let until = self.rng.bool().then(|| self.today + days);
-        if self.rng.u8(0..3) == 0 {
-            self.sub.pause_at_period_end = self.sub.status == Status::Active;
-            return;
-        }
-        let retrying = self.sub.charges.iter().filter(|c| c.state == ChargeState::Retrying);
-        let retrying: Vec<_> = retrying.map(|c| c.id).collect();
-        if self.sub.pause(self.today, until).is_ok() {
-            self.count("pause");
-            retrying.into_iter().for_each(|id| self.ended(id));
-        }
-    }
-
-    fn consent(&mut self) -> Result<(), String> {
-        let given = self.today;
-        match self.sub.give_consent(given) {
-            Ok(()) => {
-                self.consents.extend(self.sub.consent);
-                self.count("consent");
-            }
-            Err(Refused::ConsentFrom(first)) if self.sabotage == Sabotage::EarlyConsent => {
-                let (rise_on, rate) = self.sub.rise().unwrap();
-                self.sub.consent = Some(Consent { given, rise_on, rate });
-                assert!(first > given);
-            }
-            Err(Refused::ConsentFrom(first)) => {
-                let mut later = self.sub.clone();
-                if first <= given || later.give_consent(first).is_err() {
-                    return Err(format!("rule 5: {first} is not the first day"));
-                }
-                self.count("consent too early");
-            }
-            Err(_) => {}
-        }
-        Ok(())
-    }
-
-    fn small_calls(&mut self) {
-        let days = self.rng.u32(1..20);
-        match self.rng.u8(0..7) {
-            0 => {
-                if self.sub.extend(days).is_ok() {
-                    self.promised += i64::from(days);
-                    self.count("extended");
-                }
-            }
-            1 => {
-                let end = self.today + chrono::Days::new(self.rng.u64(0..300));
-                if self.sub.set_end_date(Some(end)).is_ok() {
-                    self.count("end date");
-                }
-            }
-            2 => {
-                let _ = self.sub.set_end_date(None);
-            }
-            3 if self.sub.status == Status::Active => {
-                self.sub.cancel_at_period_end(self.today);
-            }
-            4 => self.sub.cancel_at_period_end = false,
-            5 => {
-                let won = self.rng.i64(1..3_000);
-                if self.sub.take_credit(won) {
-                    self.paid_out += won;
-                }
-            }
-            _ => {
-                let id = self.rng.u32(1..self.sub.next_charge + 1);
-                let before = self.sub.segments.clone();
-                if self.sub.refund(id, self.rng.i64(1..9_000)) {
-                    self.count("refund");
-                }
-                assert_eq!(before, self.sub.segments, "a refund changes no segment");
-            }
-        }
-    }
-
-    fn corrupt(&mut self, id: u32) {
-        match self.sabotage {
-            Sabotage::DayTwice => {
-                if let Some(segment) = self.sub.segments.last_mut() {
-                    segment.period.start = segment.period.start - chrono::Days::new(1);
-                }
-            }
-            Sabotage::WonTooMuch => self.sub.charge_mut(id).unwrap().amount.won += 1,
-            _ => {}
-        }
-    }
 }
 
 fn say_day(step: i32, today: NaiveDate) -> String {
@@ -419,24 +263,4 @@ fn say_day(step: i32, today: NaiveDate) -> String {
 
 fn is_open(charge: &Charge) -> bool {
     matches!(charge.state, ChargeState::Unknown | ChargeState::UnderWay)
-}
-
-fn cadence(rng: &mut Rng) -> Cadence {
-    match rng.u8(0..6) {
-        0 => every(rng.u32(1..5), Interval::Week, rng.u32(1..8)),
-        1 => every(1, Interval::Year, rng.u32(1..32)),
-        2 => every(rng.u32(2..7), Interval::Month, rng.u32(1..32)),
-        _ => every(1, Interval::Month, rng.u32(1..32)),
-    }
-}
-
-fn phases(rng: &mut Rng) -> Vec<Phase> {
-    let won = rng.i64(1..40) * 500 + 1;
-    let last = Phase { cycles: None, price: Money { won, tax_free: rng.i64(0..=won) } };
-    let step = |rng: &mut Rng, won| Phase { cycles: Some(rng.u32(1..4)), price: Money::taxed(won) };
-    match rng.u8(0..4) {
-        0 => vec![step(rng, 0), last],
-        1 => vec![step(rng, 100), step(rng, won / 2), last],
-        _ => vec![last],
-    }
 }
