@@ -37,6 +37,7 @@ impl Subscription {
             Outcome::NotSent => self.take_back(id, today),
             Outcome::Declined { retry } => self.decline(id, retry, today),
         }
+        self.drop_nothing_ahead(today);
     }
 
     /// Tries a declined charge again: it is under way.
@@ -149,6 +150,13 @@ impl Subscription {
         for segment in self.rows_of(id) {
             segment.kind = Kind::None;
             segment.reason = Reason::Missed;
+        }
+    }
+
+    /// What is `none` is so up to `today`: what comes next begins then.
+    fn drop_nothing_ahead(&mut self, today: NaiveDate) {
+        while let Some(last) = self.segments.pop_if(|s| !s.is_covered() && s.period.end > today) {
+            self.segments.extend(last.divide(today).0);
         }
     }
 

@@ -94,7 +94,7 @@ fn prices_are_shares(world: &World) -> Result<(), String> {
         {
             check(price == full, || format!("rule 4: a whole period: {segment:?}"))?;
         }
-        let stub = segment.reason == Reason::Stub && sub.proration == Proration::Prorated;
+        let is_part = segment.reason == Reason::Stub && sub.proration == Proration::Prorated;
         let share = full.won * segment.period.days() / segment.of_days;
         // The parts of a stub that was divided share the won that rounding leaves.
         let parts = sub.segments.iter().chain(&sub.kept).filter(|s| s.charge == segment.charge);
@@ -102,7 +102,7 @@ fn prices_are_shares(world: &World) -> Result<(), String> {
             parts.count() > 1 || segment.charge.is_some_and(|id| world.exchanged.contains(&id));
         let most = i64::from(divided);
         let off = price.won - share;
-        check(!stub || off.abs() <= most, || format!("rule 4: a stub: {segment:?}"))?;
+        check(!is_part || off.abs() <= most, || format!("rule 4: a stub: {segment:?}"))?;
     }
     Ok(())
 }

@@ -99,7 +99,13 @@ impl World {
         for step in 0..30 {
             let told = self.step().and_then(|()| super::rules::hold(self));
             if self.log {
-                println!("{} {:?} {:#?}", self.today, self.sub.status, self.sub.segments.last());
+                println!("{} {:?}", self.today, self.sub.status);
+                for s in &self.sub.segments {
+                    println!(
+                        "    {} {} {:?} {:?} {:?}",
+                        s.period.start, s.period.end, s.kind, s.reason, s.charge
+                    );
+                }
             }
             told.map_err(|broken| format!("{} ({})", broken, say_day(step, self.today)))?;
             if self.sub.status == Status::Canceled && !self.sub.charges.iter().any(is_open) {
