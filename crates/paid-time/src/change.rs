@@ -99,10 +99,8 @@ impl Subscription {
         today: NaiveDate,
     ) -> Result<Preview, Refused> {
         let mut after = self.clone();
-        let before = (after.credit, after.charges.len());
-        let charge = after.change(change, when, today)?;
-        let made = after.charges.get(before.1);
-        let total = made.filter(|c| Some(c.id) == charge).map_or(Money::ZERO, |c| c.amount);
+        after.change(change, when, today)?;
+        let made = after.charges.get(self.charges.len());
         let worth = |c: &crate::Charge| -> Money {
             let rows = after.segments.iter().filter(|s| s.charge == Some(c.id));
             rows.fold(Money::ZERO, |sum, s| sum + s.price)
@@ -111,7 +109,7 @@ impl Subscription {
         Ok(Preview {
             credit: given(&after).less(given(self)),
             charge: made.map_or(Money::ZERO, worth),
-            total,
+            total: made.map_or(Money::ZERO, |c| c.amount),
             next: after.next(),
         })
     }
@@ -181,9 +179,15 @@ impl Subscription {
         }
         let (terms, pending, first_segment) = before;
         let next_segment = self.next_segment;
-        let charge = id;
-        self.undo =
-            Some(Undo { charge, terms, pending, replaced, first_segment, next_segment, credited });
+        self.undo = Some(Undo {
+            charge: id,
+            terms,
+            pending,
+            replaced,
+            first_segment,
+            next_segment,
+            credited,
+        });
         Ok(self.ask(id))
     }
 
