@@ -32,6 +32,9 @@ impl Subscription {
                 }
             }
         }
+        if let Some(day) = self.ends_waiting().filter(|day| *day <= today) {
+            self.cancel(day);
+        }
         None
     }
 
@@ -39,9 +42,15 @@ impl Subscription {
     pub fn due_on(&self) -> Option<NaiveDate> {
         match self.status {
             Status::Active | Status::PastDue if self.may_charge() => Some(self.covered_to()),
-            Status::Paused => self.resume_on,
-            _ => None,
+            Status::Paused => self.resume_on.into_iter().chain(self.ends_waiting()).min(),
+            _ => self.ends_waiting(),
         }
+    }
+
+    /// The end date, while it is paused or unpaid with nothing left to give back.
+    fn ends_waiting(&self) -> Option<NaiveDate> {
+        let waits = matches!(self.status, Status::Paused | Status::Unpaid) && self.kept.is_empty();
+        self.end_date.filter(|_| waits)
     }
 
     fn may_charge(&self) -> bool {

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 
 use crate::cadence::Period;
+use crate::next::Planning;
 use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Refused, Status, Subscription};
 
@@ -61,6 +62,20 @@ impl Subscription {
             charge.counts = Counts::UnlessDeclined;
         }
         Ok(charge)
+    }
+
+    /// Records that the segment which comes next was paid for, when the gateway has taken its money
+    /// and the books have lost it. Refused when it begins on another day than `start`.
+    pub fn record_paid(&mut self, start: NaiveDate, today: NaiveDate) -> Result<u32, Refused> {
+        match self.next() {
+            Planning::Segment(next) if next.kind == Kind::Open && next.period.start == start => {
+                let id = self.next_charge;
+                self.begin(next, today);
+                self.approve(id);
+                Ok(id)
+            }
+            _ => Err(Refused::PaidThrough(self.covered_to())),
+        }
     }
 
     pub(crate) fn approve(&mut self, id: u32) {

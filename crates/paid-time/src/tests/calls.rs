@@ -131,3 +131,29 @@ fn it_pauses_when_what_is_paid_is_used_up() {
     let charged = live(&mut sub, "2027-04-20", "2027-04-20");
     assert_eq!(charged, rows(&[("2027-04-20", 8_250, "2027-05-15")]), "25 of 30 days");
 }
+
+#[test]
+fn a_lost_period_is_recorded_and_not_charged_again() {
+    let mut sub = at_once(9_900);
+    let wrong = sub.record_paid(day("2027-04-14"), day("2027-04-20"));
+    assert_eq!(wrong, Err(Refused::PaidThrough(day("2027-04-15"))));
+    sub.record_paid(day("2027-04-15"), day("2027-04-20")).unwrap();
+    let next = live(&mut sub, "2027-04-20", "2027-05-15");
+    assert_eq!(next, rows(&[("2027-05-15", 9_900, "2027-06-15")]));
+}
+
+#[test]
+fn the_end_date_passes_while_it_is_unpaid_and_waits_for_days_that_are_left() {
+    let mut unpaid = at_once(9_900);
+    unpaid.set_end_date(Some(day("2027-06-01"))).unwrap();
+    let mut paused = unpaid.clone();
+    let id = unpaid.due(day("2027-04-15")).unwrap();
+    unpaid.settle(id, Outcome::Declined { retry: false }, day("2027-04-15"));
+    assert_eq!(live(&mut unpaid, "2027-04-15", "2027-06-02"), []);
+    assert_eq!(unpaid.canceled_on, Some(day("2027-06-01")));
+    paused.pause(day("2027-03-20"), None).unwrap();
+    assert_eq!(live(&mut paused, "2027-03-20", "2027-07-01"), []);
+    paused.resume(day("2027-07-01"));
+    assert_eq!(live(&mut paused, "2027-07-01", "2027-08-01"), []);
+    assert_eq!(paused.canceled_on, Some(day("2027-07-27")), "26 days were left");
+}
