@@ -155,12 +155,8 @@ impl Subscription {
         self.charges.retain(|c| c.id != id);
         if let Some(at) = again {
             let tail = self.segments.split_off(at);
-            let mut start = tail[0].period.start;
-            for free in tail.into_iter().filter(|s| s.charge != Some(id)) {
-                let end = start + Days::new(free.period.days().unsigned_abs());
-                self.segments.push(Segment { period: Period { start, end }, ..free });
-                start = end;
-            }
+            let start = tail[0].period.start;
+            self.slide(tail.into_iter().filter(|s| s.charge != Some(id)), start);
         }
         for segment in self.rows_of(id) {
             segment.kind = Kind::None;
@@ -168,10 +164,23 @@ impl Subscription {
         }
     }
 
-    /// What is `none` is so up to `today`: what comes next begins then.
+    /// What is `none` is so up to `today`: free days that were to follow it begin then.
     fn drop_nothing_ahead(&mut self, today: NaiveDate) {
-        while let Some(last) = self.segments.pop_if(|s| !s.is_covered() && s.period.end > today) {
-            self.segments.extend(last.divide(today).0);
+        let ahead = |s: &Segment| !s.is_covered() && s.period.end > today;
+        let Some(at) = self.segments.iter().position(ahead) else { return };
+        let tail = self.segments.split_off(at);
+        self.segments.extend(tail[0].divide(today).0);
+        self.slide(tail.into_iter().filter(Segment::is_covered), today);
+    }
+
+    /// Lays `segments` one after the other from where the last one ends; from `start` when there is
+    /// none.
+    pub(crate) fn slide(&mut self, segments: impl Iterator<Item = Segment>, start: NaiveDate) {
+        let mut start = self.segments.last().map_or(start, |s| s.period.end);
+        for segment in segments {
+            let end = start + Days::new(segment.period.days().unsigned_abs());
+            self.segments.push(Segment { period: Period { start, end }, ..segment });
+            start = end;
         }
     }
 

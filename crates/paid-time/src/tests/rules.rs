@@ -98,9 +98,9 @@ fn prices_are_shares(world: &World) -> Result<(), String> {
         let share = full.won * segment.period.days() / segment.of_days;
         // The parts of a stub that was divided share the won that rounding leaves.
         let parts = sub.segments.iter().chain(&sub.kept).filter(|s| s.charge == segment.charge);
-        let divided =
-            parts.count() > 1 || segment.charge.is_some_and(|id| world.exchanged.contains(&id));
-        let most = i64::from(divided);
+        let parts = i64::try_from(parts.count()).unwrap();
+        let exchanged = segment.charge.is_some_and(|id| world.exchanged.contains(&id));
+        let most = if parts > 1 || exchanged { parts } else { 0 };
         let off = price.won - share;
         check(!is_part || off.abs() <= most, || format!("rule 4: a stub: {segment:?}"))?;
     }
