@@ -1,0 +1,268 @@
+//! Changes of plan, price, interval and day.
+
+use chrono::NaiveDate;
+
+use crate::cadence::Cadence;
+use crate::money::Money;
+use crate::next::{Planning, bounds};
+use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
+use crate::subscription::{Phase, Refused, Status, Subscription, Terms};
+
+/// What is to be different; `None` = as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Another plan.
+    pub plan: Option<u32>,
+    /// Another price of a whole period. Ends the phases.
+    pub price: Option<Money>,
+    /// Another interval, count or anchor.
+    pub cadence: Option<Cadence>,
+}
+
+/// From when on a change holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// From the next segment on.
+    NextPeriod,
+    /// From this day on; the customer has agreed to pay more, or has not.
+    Now {
+        /// Whether there is a consent to a higher price.
+        consented: bool,
+    },
+}
+
+/// What was before a change at once whose charge has not ended: declined, it is as if the change
+/// had not been asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// The charge of the change.
+    pub charge: u32,
+    /// The terms before.
+    pub terms: Terms,
+    /// The pending change before.
+    pub pending: Option<Change>,
+    /// The segments that the change has divided or replaced, as they were.
+    pub replaced: Vec<Segment>,
+    /// Number of the first segment of the change.
+    pub first_segment: u32,
+    /// Number of the next segment after the change: another one means that time went on.
+    pub next_segment: u32,
+    /// Credit that was given for days, and the charge that had paid for them.
+    pub credited: Vec<(u32, Money)>,
+}
+
+/// The lines of a change that has not been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Given for days that are paid and not used.
+    pub credit: Money,
+    /// Price of the new segments.
+    pub charge: Money,
+    /// What the card pays now; 0 when credit covers it or the change waits.
+    pub total: Money,
+    /// What comes next.
+    pub next: Planning,
+}
+
+impl Subscription {
+    /// Changes what is charged. With [`When::Now`] the answer is the charge that has to be made, if
+    /// any. A change that is changed back before the next charge is none.
+    pub fn change(
+        &mut self,
+        change: Change,
+        when: When,
+        today: NaiveDate,
+    ) -> Result<Option<u32>, Refused> {
+        if self.status == Status::Canceled {
+            return Err(Refused::Status(self.status));
+        }
+        if change.cadence.is_some_and(|cadence| !cadence.is_valid()) {
+            return Err(Refused::Anchor);
+        }
+        if change.price.is_some_and(|price| price.tax_free > price.won) {
+            return Err(Refused::TaxFree);
+        }
+        match when {
+            When::NextPeriod => {
+                self.change_later(change);
+                Ok(None)
+            }
+            When::Now { consented } => self.change_now(change, consented, today),
+        }
+    }
+
+    /// What [`Self::change`] would do.
+    pub fn preview(
+        &self,
+        change: Change,
+        when: When,
+        today: NaiveDate,
+    ) -> Result<Preview, Refused> {
+        let mut after = self.clone();
+        after.change(change, when, today)?;
+        let made = after.charges.get(self.charges.len());
+        let worth = |c: &crate::Charge| -> Money {
+            let rows = after.segments.iter().filter(|s| s.charge == Some(c.id));
+            rows.fold(Money::ZERO, |sum, s| sum + s.price)
+        };
+        let given = |of: &Self| of.charges.iter().fold(Money::ZERO, |sum, c| sum + c.credited);
+        Ok(Preview {
+            credit: given(&after).less(given(self)),
+            charge: made.map_or(Money::ZERO, worth),
+            total: made.map_or(Money::ZERO, |c| c.amount),
+            next: after.next(),
+        })
+    }
+
+    fn change_later(&mut self, change: Change) {
+        let rise = self.rise();
+        let shown = self.terms.rate(self.last_phase()).price;
+        let pending = self.pending.unwrap_or_default();
+        let merged = Change {
+            plan: change.plan.or(pending.plan).filter(|plan| *plan != self.terms.plan),
+            price: change.price.or(pending.price).filter(|price| *price != shown),
+            cadence: change.cadence.or(pending.cadence).filter(|c| *c != self.terms.cadence),
+        };
+        self.pending = Some(merged).filter(|change| *change != Change::default());
+        if self.rise() != rise {
+            self.consent = None;
+        }
+    }
+
+    fn change_now(
+        &mut self,
+        change: Change,
+        consented: bool,
+        today: NaiveDate,
+    ) -> Result<Option<u32>, Refused> {
+        if self.status != Status::Active {
+            return Err(Refused::Status(self.status));
+        }
+        let ahead = || self.segments.iter().filter(|s| s.period.end > today);
+        if ahead().any(|s| s.kind == Kind::Open) {
+            return Err(Refused::ChargeOpen);
+        }
+        let current = *self.on(today).ok_or(Refused::NothingPaid)?;
+        if current.kind != Kind::Paid {
+            return Err(Refused::NothingPaid);
+        }
+        let price = change.price.unwrap_or(current.rate.price);
+        let mut terms = self.terms.with(Some(change));
+        let moves = terms.cadence != self.terms.cadence;
+        if moves || change.price.is_some() {
+            terms.phases = vec![Phase { cycles: None, price }];
+        }
+        let rises = |s: &Segment| s.kind == Kind::Paid && terms.rate(0).is_above(s.rate);
+        if !consented && (moves || change.price.is_some()) && ahead().any(rises) {
+            return Err(Refused::ConsentNeeded);
+        }
+        let pending = self.pending.map(|p| Change {
+            plan: p.plan.filter(|_| change.plan.is_none()),
+            price: p.price.filter(|_| change.price.is_none()),
+            cadence: p.cadence.filter(|_| change.cadence.is_none()),
+        });
+        let replaced: Vec<_> = ahead().copied().collect();
+        let before = (self.terms.clone(), self.pending, self.next_segment);
+        self.pending = pending.filter(|p| *p != Change::default());
+        self.terms = terms;
+        if !moves && change.price.is_none() {
+            return Ok(None);
+        }
+        let (credited, left) = self.credit_from(today);
+        let mut new = self.parts(&left, moves, today);
+        let due = new.iter().fold(Money::ZERO, |sum, s| sum + s.price);
+        let counts = if moves { Counts::UnlessDeclined } else { Counts::Never };
+        let id = self.charge(due, today, counts);
+        for part in &mut new {
+            part.charge = part.charge.or((part.kind == Kind::Open).then_some(id));
+            self.push(*part);
+        }
+        let (terms, pending, first_segment) = before;
+        let next_segment = self.next_segment;
+        self.undo = Some(Undo {
+            charge: id,
+            terms,
+            pending,
+            replaced,
+            first_segment,
+            next_segment,
+            credited,
+        });
+        Ok(self.ask(id))
+    }
+
+    /// Divides what is covered from `today` on from the rest and gives credit for what is paid of
+    /// it: paid − floor(paid × used days / days).
+    fn credit_from(&mut self, today: NaiveDate) -> (Vec<(u32, Money)>, Vec<Segment>) {
+        let (mut credited, mut ahead) = (Vec::new(), Vec::new());
+        for segment in std::mem::take(&mut self.segments) {
+            let (had, left) = segment.divide(today);
+            self.segments.extend(had);
+            ahead.extend(left);
+        }
+        for segment in ahead.iter().filter(|s| s.kind == Kind::Paid) {
+            self.credit += segment.price;
+            if let Some(charge) = segment.charge.and_then(|id| self.charge_mut(id)) {
+                charge.credited += segment.price;
+                credited.push((charge.id, segment.price));
+            }
+        }
+        (credited, ahead)
+    }
+
+    /// The segments in place of `left`. With another price each paid one keeps its days; with
+    /// another cadence one segment begins today, and free days follow it.
+    fn parts(&self, left: &[Segment], moves: bool, today: NaiveDate) -> Vec<Segment> {
+        let rate = self.terms.rate(0);
+        let priced = |s: &Segment| Segment {
+            kind: Kind::Open,
+            reason: Reason::Changed,
+            charge: None,
+            price: rate.price.share(s.period.days(), s.of_days),
+            rate,
+            phase: 0,
+            ..*s
+        };
+        if !moves {
+            let part = |s: &Segment| if s.kind == Kind::Paid { priced(s) } else { *s };
+            return left.iter().map(part).collect();
+        }
+        let (period, of_days) = bounds(self.terms.cadence, today);
+        let first = left.iter().find(|s| s.kind == Kind::Paid);
+        let begun = first.map(|s| priced(&Segment { period, of_days, cycle: true, ..*s }));
+        let mut parts: Vec<_> = begun.into_iter().collect();
+        for free in left.iter().filter(|s| s.kind == Kind::Free) {
+            let start = parts.last().map_or(today, |s| s.period.end);
+            let end = start + chrono::Duration::days(free.period.days());
+            parts.push(Segment { period: crate::Period { start, end }, ..*free });
+        }
+        parts
+    }
+
+    /// The charge of a change at once was declined: what was before holds again. When time has gone
+    /// on since, the credit stays in the balance instead and the answer is `false`.
+    pub(crate) fn undo_change(&mut self, id: u32) -> bool {
+        let Some(undo) = self.undo.take_if(|undo| undo.charge == id) else { return false };
+        let untouched = self.status == Status::Active && self.next_segment == undo.next_segment;
+        if !untouched {
+            return false;
+        }
+        self.give_back(id);
+        for (paid_by, credit) in undo.credited {
+            self.credit = self.credit.less(credit);
+            if let Some(charge) = self.charge_mut(paid_by) {
+                charge.credited = charge.credited.less(credit);
+            }
+        }
+        if let Some(charge) = self.charge_mut(id) {
+            charge.state = ChargeState::Declined;
+        }
+        let is_changed = |s: &Segment| {
+            s.id >= undo.first_segment || undo.replaced.iter().any(|old| old.id == s.id)
+        };
+        self.segments.retain(|s| !is_changed(s));
+        self.segments.extend(undo.replaced);
+        (self.terms, self.pending) = (undo.terms, undo.pending);
+        true
+    }
+}
