@@ -21,6 +21,7 @@ mod ended_cards;
 mod intent;
 pub mod journaled;
 pub mod lost;
+mod planned;
 pub mod recovery;
 pub mod refund;
 pub mod settle;
