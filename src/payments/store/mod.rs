@@ -5,7 +5,7 @@ pub(crate) mod intents;
 mod lists;
 pub mod many;
 pub mod merchant_settings;
-pub mod subscription_state;
+pub mod paid_time;
 pub mod terms;
 
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub struct Payment {
     pub customer_id: Option<String>,
     pub billing_key_id: Option<BillingKeyId>,
     pub subscription_id: Option<SubscriptionId>,
+    #[serde(default)]
+    pub charge_no: Option<i32>,
     pub period_start: Option<NaiveDate>,
     pub period_end: Option<NaiveDate>,
     pub initiated_by: InitiatedBy,
@@ -169,6 +171,8 @@ pub struct Refund {
     pub payment_id: PaymentId,
     pub amount: Won,
     pub tax_free_amount: i64,
+    #[serde(default)]
+    pub from_credit: bool,
     pub state: RefundState,
     pub reason: Option<String>,
     pub transaction_id: Option<String>,
@@ -315,7 +319,21 @@ pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Ref
         .await
 }
 
-/// The attempts made for a period, newest first.
+/// The attempts of a charge, newest first.
+pub async fn attempts_of(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    charge_no: i32,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where subscription_id = $1 and charge_no = $2 order by id desc"
+    ));
+    query.bind(subscription).bind(charge_no).fetch_all(db).await
+}
+
+/// The attempts made for periods that begin on this day, newest first.
 pub async fn attempts(
     db: &mut PgConnection,
     subscription: SubscriptionId,
