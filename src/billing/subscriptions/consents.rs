@@ -1,31 +1,36 @@
 //! The customers' consents to price rises and to the first charge after a free time: evidence, never
-//! altered.
+//! altered. Which rise waits for one, and from which day it can be given, the paid time says
+//! (`kiwoom_paid_time::Subscription::rise`).
 //!
 //! Source: 전자상거래 등에서의 소비자보호에 관한 법률 제13조 제6항, in force since 2025-02-14.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use kiwoom_paid_time::{Cadence, Kind, Money, Reason, Refused, Segment, Status, Subscription};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
-use crate::billing::store::{self, Subscription};
-use crate::billing::subscriptions::locked;
-use crate::billing::subscriptions::price_rises::awaited;
+use crate::billing::store;
+use crate::billing::subscriptions::{locked, save};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, text};
+use crate::http::fields::schedule::interval_name;
+use crate::payments::store::paid_time::Loaded;
 use crate::redact::cards::without_card;
 use crate::rules::ids::{ConsentId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::subscription_state::Status;
 use crate::rules::text::Text;
-use kiwoom_clock::rfc3339_kst;
+use kiwoom_clock::{kst, rfc3339_kst};
+
+/// 전자상거래법 제13조 제6항: days before a rise.
+const CONSENT_DAYS: i64 = 30;
 
 /// How and when the customer consented.
 #[derive(ToSchema)]
@@ -73,7 +78,7 @@ impl FromFields for Given {
 #[schema(rename_all = "camelCase")]
 #[serde(deny_unknown_fields)]
 pub struct ConsentRequest {
-    /// `pendingAmount` in won; in a free time `amount`.
+    /// The amount to come, in won: `pendingAmount`; in a free time `amount`.
     #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Won,
     /// As in `Given`.
@@ -95,8 +100,8 @@ impl FromFields for ConsentRequest {
 /// The columns of [`Consent`].
 macro_rules! consent_columns {
     () => {
-        "id, subscription_id, old_amount, new_amount, effective_date, consented_at, method, evidence, \
-         created_at"
+        "id, subscription_id, old_amount, new_amount, billing_interval, interval_count, \
+         effective_date, consented_at, method, evidence, created_at"
     };
 }
 
@@ -107,6 +112,8 @@ pub struct Consent {
     subscription_id: SubscriptionId,
     old_amount: i64,
     new_amount: Won,
+    billing_interval: Option<String>,
+    interval_count: Option<i16>,
     effective_date: NaiveDate,
     consented_at: DateTime<Utc>,
     method: String,
@@ -124,6 +131,11 @@ pub struct ConsentBody {
     old_amount: i64,
     /// Won.
     new_amount: i64,
+    /// How often `newAmount` was agreed to; with `intervalCount` only when it is not once a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval_count: Option<i16>,
     /// The billing date from which the new amount was to hold, as it stood then.
     effective_date: NaiveDate,
     consented_at: String,
@@ -135,7 +147,12 @@ pub struct ConsentBody {
 
 impl From<Consent> for ConsentBody {
     fn from(consent: Consent) -> Self {
+        let every = consent.billing_interval.zip(consent.interval_count);
+        let (interval, interval_count) =
+            every.filter(|every| *every != ("month".to_owned(), 1)).unzip();
         Self {
+            interval,
+            interval_count,
             id: consent.id.to_string(),
             subscription_id: consent.subscription_id.to_string(),
             old_amount: consent.old_amount,
@@ -149,9 +166,9 @@ impl From<Consent> for ConsentBody {
     }
 }
 
-/// Records the customer's consent to the pending price rise, or to the first charge after a free
-/// time, with what proves it. It holds when it was given within the 30 days before that day
-/// (전자상거래법 제13조 제6항).
+/// Records the customer's consent to the price rise that comes next, or to the first charge after a
+/// free time, with what proves it. It has to be given within the 30 days before that day
+/// (전자상거래법 제13조 제6항): an earlier one is refused with the first day on which it can be given.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/consent", operation_id = "recordPriceConsent",
     tag = "billing",
@@ -165,59 +182,143 @@ pub async fn record(
     PathId(id): PathId,
     Body(request): Body<ConsentRequest>,
 ) -> Answer {
-    let (mut tx, s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    let rise = awaited(&s).filter(|_| s.state.status != Status::Canceled);
-    let Some(rise) = rise else {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    let rise = s.paid.rise().filter(|_| s.paid.status != Status::Canceled);
+    let Some((_, rate)) = rise else {
         let ko = "예정된 가격 인상이나 유료 전환이 없습니다.";
         let reason = Text::new(ko, "No price rise and no first charge is to come.");
         return Err(ApiError::from(Code::SubscriptionNotActive).with_detail("amount", reason));
     };
-    if rise.new_amount != request.amount {
-        let ko = format!("청구될 금액 {}원과 같아야 합니다.", rise.new_amount);
-        let en = format!("Has to equal the amount to come, {}.", rise.new_amount);
+    if rate.price.won != request.amount.get() {
+        let ko = format!("청구될 금액 {}원과 같아야 합니다.", rate.price.won);
+        let en = format!("Has to equal the amount to come, {}.", rate.price.won);
         return Err(ApiError::invalid_field("amount", Text::new(ko, en)));
     }
     let ConsentRequest { method, evidence, consented_at, .. } = request;
     let given = Given { method, evidence, consented_at };
-    let consent = write(&ctx, &mut tx, &s, (given, "consentedAt")).await?;
+    let consent = give(&ctx, &mut s, given, "consentedAt")?;
+    save(&ctx, &mut tx, &mut s).await?;
+    let consent = consent.insert(&mut tx).await?;
     tx.commit().await?;
     Ok(answer::with_status(StatusCode::CREATED, ConsentBody::from(consent)))
 }
 
-/// Writes a consent that came with the change itself.
-pub async fn write_given(
-    ctx: &Context,
-    db: &mut PgConnection,
-    s: &Subscription,
+/// A consent that holds, to be inserted after its subscription.
+pub struct NewConsent {
+    id: ConsentId,
+    subscription: SubscriptionId,
+    /// Won before the rise.
+    old: i64,
+    new: Money,
+    cadence: Cadence,
+    rise_on: NaiveDate,
     given: Given,
-) -> Result<(), ApiError> {
-    write(ctx, db, s, (given, "consent.consentedAt")).await.map(drop)
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
 }
 
-async fn write(
+/// Gives the consent to the next rise, in the request's `field`. The caller saves `s` and then inserts
+/// the consent.
+pub fn give(
     ctx: &Context,
-    db: &mut PgConnection,
-    s: &Subscription,
-    (given, field): (Given, &str),
-) -> Result<Consent, ApiError> {
+    s: &mut Loaded,
+    given: Given,
+    field: &str,
+) -> Result<NewConsent, ApiError> {
+    let at = consented_at(ctx, &given, field)?;
+    let (rise_on, rate) = s.paid.rise().ok_or_else(not_awaited)?;
+    s.paid.give_consent(kst(at).date_naive()).map_err(|refused| match refused {
+        Refused::ConsentFrom(first) => too_early(field, first),
+        _ => not_awaited(),
+    })?;
+    let id = ConsentId::new();
+    s.row.consent_id = Some(id);
+    Ok(NewConsent {
+        id,
+        subscription: s.row.id,
+        old: price_before(&s.paid, rise_on, ctx.clock.today()),
+        new: rate.price,
+        cadence: s.paid.terms.with(s.paid.pending).cadence,
+        rise_on,
+        given,
+        at,
+        now: ctx.clock.now(),
+    })
+}
+
+/// The consent to a rise that is made on `today`, to `new` won every `cadence`. `s` is the subscription
+/// before it.
+pub fn give_now(
+    ctx: &Context,
+    s: &Loaded,
+    given: Given,
+    (new, cadence, today): (Money, Cadence, NaiveDate),
+) -> Result<NewConsent, ApiError> {
+    let at = consented_at(ctx, &given, "consent.consentedAt")?;
+    let first = today - Duration::days(CONSENT_DAYS);
+    if kst(at).date_naive() < first {
+        return Err(too_early("consent.consentedAt", first));
+    }
+    Ok(NewConsent {
+        id: ConsentId::new(),
+        subscription: s.row.id,
+        old: s.paid.on(today).map_or(0, |segment| segment.rate.price.won),
+        new,
+        cadence,
+        rise_on: today,
+        given,
+        at,
+        now: ctx.clock.now(),
+    })
+}
+
+impl NewConsent {
+    /// Writes it.
+    pub async fn insert(self, db: &mut PgConnection) -> sqlx::Result<Consent> {
+        let query = sqlx::query_as(concat!(
+            "insert into price_consents (id, subscription_id, old_amount, new_amount,
+                new_tax_free_amount, billing_interval, interval_count, effective_date, consented_at,
+                method, evidence, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ",
+            consent_columns!()
+        ));
+        let count = i16::try_from(self.cadence.count).unwrap_or(i16::MAX);
+        let query = query.bind(self.id).bind(self.subscription).bind(self.old);
+        let query = query.bind(self.new.won).bind(self.new.tax_free);
+        let query = query.bind(interval_name(self.cadence.interval)).bind(count);
+        let query = query.bind(self.rise_on).bind(self.at);
+        let query = query.bind(self.given.method.0).bind(self.given.evidence.map(|e| e.0));
+        query.bind(self.now).fetch_one(db).await
+    }
+}
+
+/// The price of the last days before `rise_on` that were charged for, or promised for nothing.
+fn price_before(paid: &Subscription, rise_on: NaiveDate, today: NaiveDate) -> i64 {
+    let Some(first) = paid.segments.first() else { return paid.terms.rate(0).price.won };
+    let told = |s: &&Segment| match s.kind {
+        Kind::Paid | Kind::Open => true,
+        Kind::Free => matches!(s.reason, Reason::Trial | Reason::FreePhase | Reason::NoConsent),
+        Kind::None => false,
+    };
+    let before = paid.timeline(today, first.period.start, rise_on);
+    before.iter().rfind(told).map_or(0, |s| s.rate.price.won)
+}
+
+fn consented_at(ctx: &Context, given: &Given, field: &str) -> Result<DateTime<Utc>, ApiError> {
     let now = ctx.clock.now();
-    let consented_at = given.consented_at.unwrap_or(now);
-    if consented_at > now {
+    let at = given.consented_at.unwrap_or(now);
+    if at > now {
         let reason = Text::new("미래일 수 없습니다.", "May not be in the future.");
         return Err(ApiError::invalid_field(field, reason));
     }
-    let rise = awaited(s).ok_or_else(not_awaited)?;
-    let query = sqlx::query_as(concat!(
-        "insert into price_consents (id, subscription_id, rise, old_amount, new_amount,
-                effective_date, consented_at, method, evidence, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ",
-        consent_columns!()
-    ));
-    let query = query.bind(ConsentId::new()).bind(s.id).bind(rise.id);
-    let query = query.bind(rise.old_amount).bind(rise.new_amount);
-    let query = query.bind(s.state.next_billing_date).bind(consented_at);
-    let query = query.bind(given.method.0).bind(given.evidence.map(|e| e.0)).bind(now);
-    Ok(query.fetch_one(db).await?)
+    Ok(at)
+}
+
+/// A consent would be older than 30 days on the day of the rise.
+pub fn too_early(field: &str, first: NaiveDate) -> ApiError {
+    let ko = format!("인상일 전 30일 안의 동의여야 합니다. {first}부터 동의할 수 있습니다.");
+    let en = format!("Has to be within the 30 days before the rise: from {first} on.");
+    ApiError::invalid_field(field, Text::new(ko, en))
 }
 
 /// A consent came with a request after which nothing waits for one.
@@ -245,9 +346,11 @@ pub async fn list(
     PathId(id): PathId,
     Query(paging): Query<Paging>,
 ) -> Answer {
-    let found = store::find_subscription(&ctx.pool, SubscriptionId::parse(&id)).await?;
-    let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
-    let rows = consents_of(&ctx.pool, found.id, paging).await?;
+    let id = SubscriptionId::parse(&id);
+    if !store::exists(&ctx.pool, id).await? {
+        return Err(Code::SubscriptionNotFound.into());
+    }
+    let rows = consents_of(&ctx.pool, id, paging).await?;
     Ok(answer::ok(paging.page(rows, |c| c.id.0, ConsentBody::from)))
 }
 

@@ -14,11 +14,25 @@ macro_rules! payment_columns {
     };
 }
 
+/// As [`payment_columns`], of `payments` itself, with the credit that was given for its days.
+macro_rules! payment_and_credit_columns {
+    () => {
+        concat!(
+            $crate::payments::store::columns::payment_columns!(),
+            ", coalesce((select credited from subscription_charges c where (c.subscription_id, c.number) \
+             = (payments.subscription_id, payments.charge_no)), 0) as credited, \
+             coalesce((select credited_tax_free from subscription_charges c where (c.subscription_id, \
+             c.number) = (payments.subscription_id, payments.charge_no)), 0) as credited_tax_free"
+        )
+    };
+}
+
 /// The columns of [`super::Refund`].
 macro_rules! refund_columns {
     () => {
-        "id, payment_id, amount, tax_free_amount, from_credit, state, reason, transaction_id, \
+        "id, payment_id, amount, tax_free_amount, state, reason, transaction_id, \
          failure_code, failure_message, created_at, refunded_at, \
+         coalesce(from_credit, false) as from_credit, \
          coalesce(state = 'sending' and call_ends_by < now(), false) as overdue"
     };
 }
@@ -41,4 +55,6 @@ macro_rules! subscription_columns {
     };
 }
 
-pub(crate) use {payment_columns, refund_columns, subscription_columns};
+pub(crate) use {
+    payment_and_credit_columns, payment_columns, refund_columns, subscription_columns,
+};

@@ -115,9 +115,13 @@ pub(crate) async fn in_the_place_of(
     query.fetch_optional(db).await
 }
 
-/// Writes the row of a refund again, as it was intended, and holds its amount on the payment. `false`
-/// when it is there.
-pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
+/// Writes the row of a refund again, as it was intended, for the process `sender`, and holds its amount
+/// on the payment. `false` when it is there.
+pub(crate) async fn write_refund_again(
+    db: &mut PgConnection,
+    refund: &Refund,
+    sender: i32,
+) -> sqlx::Result<bool> {
     let query = sqlx::query(
         "with written as (
             insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
@@ -127,18 +131,16 @@ pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::
          update payments set refunding_amount = refunding_amount + written.amount
          from written where payments.id = written.payment_id",
     );
-    let mut tx = ctx.begin().await?;
     let written = query
         .bind(refund.id)
         .bind(refund.payment_id)
         .bind(refund.amount)
         .bind(refund.tax_free_amount)
         .bind(&refund.reason)
-        .bind(ctx.instance.number())
+        .bind(sender)
         .bind(refund.created_at)
         .bind(refund.from_credit)
-        .execute(&mut *tx)
+        .execute(db)
         .await?;
-    tx.commit().await?;
     Ok(written.rows_affected() > 0)
 }
