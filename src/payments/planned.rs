@@ -1,18 +1,18 @@
 //! What a subscription plans next: the columns `next_attempt_at` and `retry_*` of its row.
 
-use chrono::{DateTime, Duration, Utc};
-use kiwoom_paid_time::ChargeState;
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use kiwoom_paid_time as paid_time;
 
 use crate::payments::store::paid_time::Loaded;
-use crate::rules::moments::{self, Retries};
-use crate::rules::schedule::{RetryDays, Rules};
+use crate::rules::moments::{self, Work};
+use crate::rules::schedule::Rules;
 use crate::rules::subscription_state::Status;
 
 impl Loaded {
     /// Puts the next moment at which it has something to do right. One whose first charge has no
     /// known outcome waits for that.
     pub fn plan(&mut self, rules: &Rules) {
-        let next = moments::next_moment(&self.paid, self.row.retry_at, rules);
+        let next = moments::next_moment(&self.paid, self.row.retries.retry_at, rules);
         self.row.next_attempt_at = next.filter(|_| self.row.status != Status::Incomplete);
     }
 
@@ -22,35 +22,22 @@ impl Loaded {
         self.row.next_attempt_at = self.row.next_attempt_at.map(|at| at.max(now + pause));
     }
 
-    /// Where its retries stand.
-    pub fn retries(&self) -> Retries {
-        let row = &self.row;
-        Retries { attempt: row.retry_attempt, base: row.retry_base, at: row.retry_at }
-    }
-
-    /// Sets where its retries stand.
-    pub fn set_retries(&mut self, retries: Retries) {
-        self.row.retry_attempt = retries.attempt;
-        self.row.retry_base = retries.base;
-        self.row.retry_at = retries.at;
-    }
-
-    /// Forgets the retries of a charge that is not tried again. One whose retry is under way or unknown
-    /// may be declined yet.
-    pub fn drop_retries(&mut self) {
-        let may_retry = |state| !matches!(state, ChargeState::Approved | ChargeState::Declined);
-        if !self.paid.charges.iter().any(|charge| charge.is_retry && may_retry(charge.state)) {
-            self.set_retries(Retries::default());
+    /// Does on `today` what needs no charge: goes on after a pause, ends, pauses.
+    pub fn midnight(&mut self, today: NaiveDate) {
+        let is_paused = self.paid.status == paid_time::Status::Paused;
+        if let Some(day) = self.paid.resume_on.filter(|day| is_paused && *day <= today) {
+            self.resume(day);
         }
+        self.paid.midnight(today);
     }
 
-    /// The retry days that hold for it.
-    pub fn retry_days(&self, rules: &Rules) -> RetryDays {
-        moments::retry_days(self.row.retry_days.as_ref(), self.paid.terms.cadence, rules)
+    /// What is due at `now`.
+    pub fn work(&self, rules: &Rules, now: DateTime<Utc>) -> Work {
+        moments::work(&self.paid, self.row.retries.retry_at, rules, now)
     }
 
     /// See [`moments::access_until`].
     pub fn access_until(&self, rules: &Rules) -> Option<DateTime<Utc>> {
-        moments::access_until(&self.paid, self.retries(), &self.retry_days(rules), rules)
+        moments::access_until(&self.paid, &self.row.retries, rules)
     }
 }

@@ -25,15 +25,17 @@ pub enum Work {
     Retry(u32),
 }
 
-/// Where the retries of a declined charge stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where the retries of a declined charge stand: columns of `subscriptions`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Retries {
     /// Which retry comes next, 1 for the first; 0 when none is planned.
-    pub attempt: i16,
+    pub retry_attempt: i16,
     /// The day on which the charge was declined first.
-    pub base: Option<NaiveDate>,
+    pub retry_base: Option<NaiveDate>,
     /// When the next retry is planned.
-    pub at: Option<DateTime<Utc>>,
+    pub retry_at: Option<DateTime<Utc>>,
+    /// The subscription's own retry days, in place of the service's.
+    pub retry_days: Option<RetryDays>,
 }
 
 /// A decline, and what it means for the retries.
@@ -46,33 +48,44 @@ pub struct Decline {
 }
 
 impl Retries {
-    /// The retries after `decline`: `None` when none is left. A try outside the planned ones uses up
-    /// none of them.
-    pub fn after(
-        self,
+    /// The retry days that hold, the subscription's own or the service's. Days that would come after
+    /// its shortest period are left out: with weekly billing those beyond 6.
+    pub fn days(&self, cadence: Cadence, rules: &Rules) -> RetryDays {
+        self.retry_days.as_ref().unwrap_or(&rules.retry_days).within(cadence)
+    }
+
+    /// Plans the retry after `decline`. `false` when none is left: then nothing is planned. A try outside
+    /// the planned ones uses up none of them.
+    pub fn plan(
+        &mut self,
         decline: Decline,
-        days: &RetryDays,
+        cadence: Cadence,
         rules: &Rules,
         now: DateTime<Utc>,
-    ) -> Option<Self> {
-        if decline.verdict == Verdict::Never {
-            return None;
+    ) -> bool {
+        let base = *self.retry_base.get_or_insert_with(|| kst(now).date_naive());
+        let made = usize::try_from(self.retry_attempt).unwrap_or(0);
+        let days = self.days(cadence, rules);
+        let on = |made| days.after(base, made).map(|day| due_at(day, rules.charge_hour));
+        self.retry_at = match decline.verdict {
+            Verdict::Never => None,
+            _ if decline.is_extra => {
+                self.retry_at.or_else(|| on(made.saturating_sub(1))).or(Some(now))
+            }
+            _ => on(made),
+        };
+        if self.retry_at.is_none() {
+            self.retry_attempt = 0;
+        } else if !decline.is_extra {
+            self.retry_attempt += 1;
         }
-        let base = self.base.unwrap_or_else(|| kst(now).date_naive());
-        let made = usize::try_from(self.attempt).unwrap_or(0);
-        let on = |made| Some(due_at(days.after(base, made)?, rules.charge_hour));
-        if decline.is_extra {
-            let at = self.at.or_else(|| on(made.saturating_sub(1)));
-            return Some(Self { at: at.or(Some(now)), base: Some(base), ..self });
-        }
-        Some(Self { attempt: self.attempt + 1, base: Some(base), at: Some(on(made)?) })
+        self.retry_at.is_some()
     }
-}
 
-/// The retry days that hold for a subscription, its own or the service's. Days that would come after
-/// its shortest period are left out: with weekly billing those beyond 6.
-pub fn retry_days(own: Option<&RetryDays>, cadence: Cadence, rules: &Rules) -> RetryDays {
-    own.unwrap_or(&rules.retry_days).within(cadence)
+    /// Nothing was declined.
+    pub fn clear(&mut self) {
+        *self = Self { retry_days: self.retry_days.take(), ..Self::default() };
+    }
 }
 
 /// What is due at `now`. While a charge is under way nothing is.
@@ -115,14 +128,14 @@ pub fn next_moment(
 /// end of the days that it is for. `None` unless it is past due.
 pub fn access_until(
     paid: &Subscription,
-    retries: Retries,
-    days: &RetryDays,
+    retries: &Retries,
     rules: &Rules,
 ) -> Option<DateTime<Utc>> {
-    let base = retries.base.filter(|_| paid.status == Status::PastDue)?;
-    let last = days.last(base).map(|day| due_at(day, rules.charge_hour));
+    let base = retries.retry_base.filter(|_| paid.status == Status::PastDue)?;
+    let last = retries.days(paid.terms.cadence, rules).last(base);
+    let last = last.map(|day| due_at(day, rules.charge_hour));
     // The retry that is planned is made, whatever became of the days since.
-    let last = last.max(retries.at)?;
+    let last = last.max(retries.retry_at)?;
     let next = due_at(paid.covered_to(), rules.charge_hour);
     Some(last.min(paid.midnight_on().map_or(next, midnight)))
 }
