@@ -136,7 +136,7 @@ impl Prepared {
 }
 
 /// The order number of the next attempt for days from `first` on, whichever charge it is made for.
-async fn order_no(
+pub(crate) async fn order_no(
     db: &mut PgConnection,
     id: SubscriptionId,
     first: NaiveDate,

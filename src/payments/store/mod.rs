@@ -6,6 +6,7 @@ mod lists;
 pub mod many;
 pub mod merchant_settings;
 pub mod paid_time;
+pub mod recorded;
 pub mod terms;
 
 use std::time::Duration;
