@@ -47,10 +47,41 @@ impl Subscription {
         }
     }
 
+    /// Does what is due on `today` and needs no charge: it goes on after a pause, pauses or ends. What
+    /// [`Self::due`] does from the hour of the charges on, this does at midnight. The answer is
+    /// whether there was anything to do.
+    pub fn midnight(&mut self, today: NaiveDate) -> bool {
+        let mut done = false;
+        while self.midnight_on().is_some_and(|day| day <= today) {
+            let resumes = self.resume_on.filter(|day| *day <= today);
+            if let Some(day) = resumes.filter(|_| self.status == Status::Paused) {
+                self.resume(day);
+            } else {
+                self.due(today);
+            }
+            done = true;
+        }
+        done
+    }
+
+    /// The next day on which [`Self::midnight`] has something to do.
+    pub fn midnight_on(&self) -> Option<NaiveDate> {
+        let day = self.due_on()?;
+        let serves = matches!(self.status, Status::Active | Status::PastDue);
+        (!serves || self.without_charge()).then_some(day)
+    }
+
+    /// Whether an end or a pause comes next.
+    fn without_charge(&self) -> bool {
+        let mut after = self.clone();
+        after.lapse(self.covered_to());
+        !matches!(after.next(), Planning::Segment(_))
+    }
+
     /// The end date, while it is paused or unpaid with nothing left to give back.
     fn ends_waiting(&self) -> Option<NaiveDate> {
-        let waits = matches!(self.status, Status::Paused | Status::Unpaid) && self.kept.is_empty();
-        self.end_date.filter(|_| waits)
+        let waits = matches!(self.status, Status::Paused | Status::Unpaid);
+        self.end_date.filter(|_| waits && self.kept_days() == 0)
     }
 
     fn may_charge(&self) -> bool {
@@ -59,7 +90,7 @@ impl Subscription {
     }
 
     /// The next period begins: what was still being tried again is declined for good.
-    fn lapse(&mut self, today: NaiveDate) {
+    pub(crate) fn lapse(&mut self, today: NaiveDate) {
         let retrying = self.charges.iter().filter(|c| c.state == ChargeState::Retrying);
         for id in retrying.map(|c| c.id).collect::<Vec<_>>() {
             self.give_up(id, today);
@@ -84,8 +115,9 @@ impl Subscription {
         self.terms = next.terms;
         let first_full =
             self.segments.is_empty() && matches!(self.start, Start::Now(_, FirstPeriod::Full));
+        let days = next.period.days();
         let charge =
-            (next.kind == Kind::Open).then(|| self.charge(next.price, today, Counts::Always));
+            (next.kind == Kind::Open).then(|| self.charge(next.price, days, today, Counts::Always));
         self.push(Segment {
             id: 0,
             period: next.period,
@@ -111,9 +143,15 @@ impl Subscription {
         self.ask(charge?)
     }
 
-    /// A charge of `price` with what is carried, less the credit balance. An amount below the
-    /// minimum is carried to the next charge.
-    pub(crate) fn charge(&mut self, price: Money, today: NaiveDate, counts: Counts) -> u32 {
+    /// A charge of `price` for `days`, with what is carried, less the credit balance. An amount below
+    /// the minimum is carried to the next charge.
+    pub(crate) fn charge(
+        &mut self,
+        price: Money,
+        days: i64,
+        today: NaiveDate,
+        counts: Counts,
+    ) -> u32 {
         let due = price + self.carried;
         let credit = self.credit.up_to(due);
         let rest = due.less(credit);
@@ -130,7 +168,8 @@ impl Subscription {
             carried_in: self.carried,
             carried_out,
             credited: Money::ZERO,
-            refunded: 0,
+            refunded: Money::ZERO,
+            days,
             state: ChargeState::UnderWay,
             counts,
             is_retry: false,

@@ -2,9 +2,11 @@
 //! short begins its period on its last day.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 /// Unit of the time between two charges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Interval {
     /// Seven days; the anchor is a weekday.
     Week,
@@ -15,7 +17,7 @@ pub enum Interval {
 }
 
 /// How often a subscription is charged, and on which day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cadence {
     /// The unit.
     pub interval: Interval,
@@ -26,7 +28,7 @@ pub struct Cadence {
 }
 
 /// The days from `start` on, up to the day before `end`, in Korea.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     /// First day.
     pub start: NaiveDate,

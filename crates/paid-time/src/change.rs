@@ -1,6 +1,7 @@
-//! Changes of plan, price, interval and day.
+//! Changes of price, interval and day.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::cadence::Cadence;
 use crate::money::Money;
@@ -9,10 +10,8 @@ use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Phase, Refused, Status, Subscription, Terms};
 
 /// What is to be different; `None` = as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Another plan.
-    pub plan: Option<u32>,
     /// Another price of a whole period. Ends the phases.
     pub price: Option<Money>,
     /// Another interval, count or anchor.
@@ -20,7 +19,8 @@ pub struct Change {
 }
 
 /// From when on a change holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum When {
     /// From the next segment on.
     NextPeriod,
@@ -33,7 +33,7 @@ pub enum When {
 
 /// What was before a change at once whose charge has not ended: declined, it is as if the change
 /// had not been asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// The charge of the change.
     pub charge: u32,
@@ -49,10 +49,13 @@ pub struct Undo {
     pub next_segment: u32,
     /// Credit that was given for days, and the charge that had paid for them.
     pub credited: Vec<(u32, Money)>,
+    /// The pending change with it. What is pending beyond that has been asked for since, and is not
+    /// undone.
+    pub left: Option<Change>,
 }
 
 /// The lines of a change that has not been made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     /// Given for days that are paid and not used.
     pub credit: Money,
@@ -62,6 +65,18 @@ pub struct Preview {
     pub total: Money,
     /// What comes next.
     pub next: Planning,
+}
+
+impl Change {
+    /// Whether nothing is to be different.
+    pub fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    /// This change, and what of `earlier` it does not touch.
+    fn over(self, earlier: Self) -> Self {
+        Self { price: self.price.or(earlier.price), cadence: self.cadence.or(earlier.cadence) }
+    }
 }
 
 impl Subscription {
@@ -117,13 +132,12 @@ impl Subscription {
     fn change_later(&mut self, change: Change) {
         let rise = self.rise();
         let shown = self.terms.rate(self.last_phase()).price;
-        let pending = self.pending.unwrap_or_default();
-        let merged = Change {
-            plan: change.plan.or(pending.plan).filter(|plan| *plan != self.terms.plan),
-            price: change.price.or(pending.price).filter(|price| *price != shown),
-            cadence: change.cadence.or(pending.cadence).filter(|c| *c != self.terms.cadence),
+        let wanted = change.over(self.pending.unwrap_or_default());
+        let new = Change {
+            price: wanted.price.filter(|price| *price != shown),
+            cadence: wanted.cadence.filter(|cadence| *cadence != self.terms.cadence),
         };
-        self.pending = Some(merged).filter(|change| *change != Change::default());
+        self.pending = Some(new).filter(|change| !change.is_none());
         if self.rise() != rise {
             self.consent = None;
         }
@@ -152,27 +166,29 @@ impl Subscription {
         if moves || change.price.is_some() {
             terms.phases = vec![Phase { cycles: None, price }];
         }
-        let rises = |s: &Segment| s.kind == Kind::Paid && terms.rate(0).is_above(s.rate);
-        if !consented && (moves || change.price.is_some()) && ahead().any(rises) {
+        let paid = || ahead().filter(|s| s.kind == Kind::Paid);
+        let reprices = change.price.is_some() && paid().any(|s| s.rate != terms.rate(0));
+        if !consented && (moves || reprices) && paid().any(|s| terms.rate(0).is_above(s.rate)) {
             return Err(Refused::ConsentNeeded);
         }
         let pending = self.pending.map(|p| Change {
-            plan: p.plan.filter(|_| change.plan.is_none()),
             price: p.price.filter(|_| change.price.is_none()),
             cadence: p.cadence.filter(|_| change.cadence.is_none()),
         });
         let replaced: Vec<_> = ahead().copied().collect();
         let before = (self.terms.clone(), self.pending, self.next_segment);
-        self.pending = pending.filter(|p| *p != Change::default());
+        self.pending = pending.filter(|change| !change.is_none());
         self.terms = terms;
-        if !moves && change.price.is_none() {
+        if !moves && !reprices {
             return Ok(None);
         }
         let (credited, left) = self.credit_from(today);
         let mut new = self.parts(&left, moves, today);
         let due = new.iter().fold(Money::ZERO, |sum, s| sum + s.price);
         let counts = if moves { Counts::UnlessDeclined } else { Counts::Never };
-        let id = self.charge(due, today, counts);
+        let open = new.iter().filter(|s| s.kind == Kind::Open);
+        let days = open.map(|s| s.period.days()).sum();
+        let id = self.charge(due, days, today, counts);
         for part in &mut new {
             part.charge = part.charge.or((part.kind == Kind::Open).then_some(id));
             self.push(*part);
@@ -187,8 +203,20 @@ impl Subscription {
             first_segment,
             next_segment,
             credited,
+            left: self.pending,
         });
         Ok(self.ask(id))
+    }
+
+    /// What was asked for since `left` was pending.
+    fn asked_since(&self, left: Option<Change>) -> Change {
+        let (left, new) = (left.unwrap_or_default(), self.pending.unwrap_or_default());
+        let shown = self.terms.rate(self.last_phase()).price;
+        Change {
+            price: (new.price != left.price).then(|| new.price.unwrap_or(shown)),
+            cadence: (new.cadence != left.cadence)
+                .then(|| new.cadence.unwrap_or(self.terms.cadence)),
+        }
     }
 
     /// Divides what is covered from `today` on from the rest and gives credit for what is paid of
@@ -262,7 +290,11 @@ impl Subscription {
         };
         self.segments.retain(|s| !is_changed(s));
         self.segments.extend(undo.replaced);
+        let since = self.asked_since(undo.left);
         (self.terms, self.pending) = (undo.terms, undo.pending);
+        if !since.is_none() {
+            self.change_later(since);
+        }
         true
     }
 }

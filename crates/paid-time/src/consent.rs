@@ -2,6 +2,7 @@
 //! 30 days before it (전자상거래법 제13조 제6항).
 
 use chrono::{Duration, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 use crate::next::Planning;
 use crate::segment::{Kind, Rate, Reason, Segment};
@@ -13,7 +14,7 @@ const CONSENT_DAYS: i64 = 30;
 const STEPS_AHEAD: usize = 120;
 
 /// A customer's consent to one rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
     /// The day on which it was given.
     pub given: NaiveDate,
@@ -47,15 +48,23 @@ impl Subscription {
         None
     }
 
-    /// Records the consent to the next rise, given on `today`. Refused when it would be older than
-    /// 30 days on the day of the rise: the answer is the first day on which it can be given.
-    pub fn give_consent(&mut self, today: NaiveDate) -> Result<(), Refused> {
+    /// The first day on which the consent to the next rise can be given. `None` when none is missing.
+    pub fn consent_from(&self) -> Option<NaiveDate> {
+        let (rise_on, rate) = self.rise()?;
+        let missing = self.consent.is_none_or(|consent| consent.rate != rate);
+        missing.then(|| rise_on - Duration::days(CONSENT_DAYS))
+    }
+
+    /// Records the consent to the next rise. `given` is the day on which the customer gave it; that
+    /// it is not in the future is the caller's to see to. Refused when it would be older than 30 days
+    /// on the day of the rise: the answer is the first day on which it can be given.
+    pub fn give_consent(&mut self, given: NaiveDate) -> Result<(), Refused> {
         let (rise_on, rate) = self.rise().ok_or(Refused::NoRise)?;
         let first = rise_on - Duration::days(CONSENT_DAYS);
-        if today < first {
+        if given < first {
             return Err(Refused::ConsentFrom(first));
         }
-        self.consent = Some(Consent { given: today, rise_on, rate });
+        self.consent = Some(Consent { given, rise_on, rate });
         Ok(())
     }
 

@@ -14,15 +14,18 @@ mod cadence;
 mod change;
 mod consent;
 mod forecast;
+mod late;
 mod money;
 mod next;
 mod quote;
+mod refund;
 mod segment;
 mod settle;
 mod stop;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod views;
 
 pub use cadence::{Cadence, Interval, Period};
 pub use change::{Change, Preview, Undo, When};

@@ -2,8 +2,10 @@
 
 use std::ops::{Add, AddAssign};
 
+use serde::{Deserialize, Serialize};
+
 /// Whole won, 0 or more, and the part of them that is free of tax (0 to `won`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
     /// Won.
     pub won: i64,
@@ -30,6 +32,14 @@ impl Money {
     pub fn less(self, part: Self) -> Self {
         let won = self.won - part.won;
         Self { won, tax_free: (self.tax_free - part.tax_free).clamp(0, won) }
+    }
+
+    /// `won` of this (at most all), with the tax-free part in proportion, rounded down, as far as
+    /// `left` has it: neither its tax-free part nor its taxed one is exceeded.
+    pub fn part(self, won: i64, left: Self) -> Self {
+        let share = if self.won > 0 { self.tax_free * won / self.won } else { 0 };
+        let least = (won - (left.won - left.tax_free)).clamp(0, won);
+        Self { won, tax_free: share.clamp(least, left.tax_free.clamp(least, won)) }
     }
 
     /// As much of this as `due` needs. The tax-free part is used for what is free of tax, as far as

@@ -1,6 +1,7 @@
 //! The segment that comes next, and what it costs.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::cadence::{Cadence, Period};
 use crate::money::Money;
@@ -8,7 +9,8 @@ use crate::segment::{Kind, Rate, Reason, Segment};
 use crate::subscription::{FirstPeriod, Proration, Start, Subscription, Terms};
 
 /// What comes when the present coverage is used up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Planning {
     /// It ends on this day.
     End(NaiveDate),
@@ -19,7 +21,7 @@ pub enum Planning {
 }
 
 /// A segment to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
     /// Its days; the charge is on the first of them.
     pub period: Period,
@@ -88,7 +90,7 @@ impl Subscription {
         covered.map(|s| s.phase).max().unwrap_or(0).min(self.terms.phases.len() - 1)
     }
 
-    fn ends_at(&self, start: NaiveDate) -> bool {
+    pub(crate) fn ends_at(&self, start: NaiveDate) -> bool {
         self.cancel_at_period_end
             || self.end_date.is_some_and(|end| start >= end)
             || self.total_cycles.is_some_and(|total| self.cycles() >= total)

@@ -1,12 +1,14 @@
 //! The rows that a subscription consists of: segments of service time, and charges.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::cadence::Period;
 use crate::money::Money;
 
 /// What a segment of service time is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An approved charge paid for it.
     Paid,
@@ -19,7 +21,8 @@ pub enum Kind {
 }
 
 /// Why a segment is what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A whole period.
     Whole,
@@ -50,7 +53,7 @@ pub enum Reason {
 }
 
 /// A price, and the length of time that it is for: what a rise is told by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Price of a whole period.
     pub price: Money,
@@ -69,7 +72,7 @@ impl Rate {
 }
 
 /// A segment of service time: the days `[period.start, period.end)` in Korea.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Its own number: two segments may begin on one day.
     pub id: u32,
@@ -121,7 +124,8 @@ impl Segment {
 }
 
 /// Where a charge stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChargeState {
     /// The gateway is being asked.
     UnderWay,
@@ -136,7 +140,8 @@ pub enum ChargeState {
 }
 
 /// Whether a charge counts towards `totalCycles`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Counts {
     /// However it ends: for the period that was due.
     Always,
@@ -148,7 +153,7 @@ pub enum Counts {
 }
 
 /// What is asked of the card for one or more segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// Its number.
     pub id: u32,
@@ -164,8 +169,10 @@ pub struct Charge {
     pub carried_out: Money,
     /// Given to the credit balance for days that were not used.
     pub credited: Money,
-    /// Won that went back to the card.
-    pub refunded: i64,
+    /// What went back to the card.
+    pub refunded: Money,
+    /// Days that it was asked for. A decline may leave fewer of them.
+    pub days: i64,
     /// Where it stands.
     pub state: ChargeState,
     /// Whether it counts towards `totalCycles`.
@@ -180,12 +187,20 @@ impl Charge {
         self.state != ChargeState::Declined
     }
 
-    /// Won that can still be refunded: what was paid, less what went back and the credit given for
-    /// its days. A refund never changes a segment.
-    pub fn refundable(&self) -> i64 {
+    /// The price of its days, before credit and what is carried.
+    pub fn price(&self) -> Money {
+        let (has, takes) = (self.amount + self.credit + self.carried_out, self.carried_in);
+        Money { won: has.won - takes.won, tax_free: (has.tax_free - takes.tax_free).max(0) }
+    }
+
+    /// What can still be refunded: what was paid, less what went back and the credit given for its
+    /// days. A refund never changes a segment.
+    pub fn refundable(&self) -> Money {
         if self.state != ChargeState::Approved {
-            return 0;
+            return Money::ZERO;
         }
-        (self.amount.won - self.refunded - self.credited.won).max(0)
+        let gone = self.refunded + self.credited;
+        let won = (self.amount.won - gone.won).max(0);
+        Money { won, tax_free: (self.amount.tax_free - gone.tax_free).clamp(0, won) }
     }
 }

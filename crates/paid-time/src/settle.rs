@@ -1,14 +1,15 @@
 //! What the outcome of a charge does.
 
 use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 use crate::cadence::Period;
-use crate::next::Planning;
 use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
 use crate::subscription::{Refused, Status, Subscription};
 
 /// How a charge ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The money was taken.
     Approved,
@@ -64,20 +65,6 @@ impl Subscription {
         Ok(charge)
     }
 
-    /// Records that the segment which comes next was paid for, when the gateway has taken its money
-    /// and the books have lost it. Refused when it begins on another day than `start`.
-    pub fn record_paid(&mut self, start: NaiveDate, today: NaiveDate) -> Result<u32, Refused> {
-        match self.next() {
-            Planning::Segment(next) if next.kind == Kind::Open && next.period.start == start => {
-                let id = self.next_charge;
-                self.begin(next, today);
-                self.approve(id);
-                Ok(id)
-            }
-            _ => Err(Refused::PaidThrough(self.covered_to())),
-        }
-    }
-
     pub(crate) fn approve(&mut self, id: u32) {
         for segment in self.rows_of(id) {
             if segment.kind == Kind::Open {
@@ -125,7 +112,9 @@ impl Subscription {
         let had_access = charge.state != ChargeState::Unknown;
         charge.state = ChargeState::Declined;
         self.give_back(id);
-        self.kept.retain(|s| s.charge != Some(id));
+        for segment in self.kept.iter_mut().filter(|s| s.charge == Some(id)) {
+            segment.kind = Kind::None;
+        }
         for segment in self.rows_of(id) {
             segment.price = crate::Money::ZERO;
             segment.cycle = false;
@@ -153,6 +142,7 @@ impl Subscription {
         });
         self.give_up(id, today);
         self.charges.retain(|c| c.id != id);
+        self.kept.retain(|s| s.charge != Some(id));
         if let Some(at) = again {
             let tail = self.segments.split_off(at);
             let start = tail[0].period.start;
@@ -165,7 +155,7 @@ impl Subscription {
     }
 
     /// What is `none` is so up to `today`: free days that were to follow it begin then.
-    fn drop_nothing_ahead(&mut self, today: NaiveDate) {
+    pub(crate) fn drop_nothing_ahead(&mut self, today: NaiveDate) {
         let ahead = |s: &Segment| !s.is_covered() && s.period.end > today;
         let Some(at) = self.segments.iter().position(ahead) else { return };
         let tail = self.segments.split_off(at);
@@ -194,7 +184,7 @@ impl Subscription {
         self.segments.iter().rev().find_map(|s| s.charge)
     }
 
-    fn rows_of(&mut self, id: u32) -> impl DoubleEndedIterator<Item = &mut Segment> {
+    pub(crate) fn rows_of(&mut self, id: u32) -> impl DoubleEndedIterator<Item = &mut Segment> {
         self.segments.iter_mut().chain(&mut self.kept).filter(move |s| s.charge == Some(id))
     }
 }

@@ -1,14 +1,14 @@
-//! Where service stops and goes on: pause, resume, cancel, free days, refunds.
+//! Where service stops and goes on: pause, resume, cancel, free days.
 
 use chrono::{Days, NaiveDate};
 
 use crate::cadence::Period;
-use crate::money::Money;
-use crate::segment::{ChargeState, Reason, Segment};
+use crate::segment::{ChargeState, Kind, Reason, Segment};
 use crate::subscription::{Refused, Start, Status, Subscription};
 
 impl Subscription {
-    /// Pauses on `today`; the days that are left are kept. With `until` it goes on by itself.
+    /// Pauses on `today`; the days that are left are kept. With `until` it goes on by itself. What is
+    /// being tried again is declined for good: a caller that does not want that refuses `PastDue`.
     pub fn pause(&mut self, today: NaiveDate, until: Option<NaiveDate>) -> Result<(), Refused> {
         if !matches!(self.status, Status::Active | Status::PastDue) {
             return Err(Refused::Status(self.status));
@@ -69,30 +69,17 @@ impl Subscription {
         Ok(())
     }
 
-    /// Records that `won` of charge `id` went back to the card. Changes no segment. `false` when
-    /// less can be refunded.
-    pub fn refund(&mut self, id: u32, won: i64) -> bool {
-        let charge = self.charge_mut(id).filter(|c| (1..=c.refundable()).contains(&won));
-        charge.map(|c| c.refunded += won).is_some()
-    }
-
-    /// Takes `won` of the unused credit balance, to be refunded. `false` when there is less.
-    pub fn take_credit(&mut self, won: i64) -> bool {
-        let enough = (1..=self.credit.won).contains(&won) && self.undo.is_none();
-        if enough {
-            self.credit = self.credit.less(Money::taxed(won));
-        }
-        enough
-    }
-
-    /// Service stops on `day`: the paid, free and unsettled days from then on are kept.
+    /// Service stops on `day`: the paid, free and unsettled days from then on are kept, and as `none`
+    /// those whose charge was declined, for an approval that comes late.
     pub(crate) fn stop(&mut self, day: NaiveDate, status: Status) {
         self.give_up_retries(day);
         for segment in std::mem::take(&mut self.segments) {
             let (had, left) = segment.divide(day);
             self.segments.extend(had);
             let declined = segment.reason == Reason::Declined;
-            self.kept.extend(left.filter(|s| s.is_covered() && !declined));
+            let kind = if declined { Kind::None } else { segment.kind };
+            let kept = |s: &Segment| declined || s.is_covered();
+            self.kept.extend(left.filter(kept).map(|s| Segment { kind, ..s }));
         }
         self.pause_at_period_end = false;
         self.status = status;
@@ -103,12 +90,13 @@ impl Subscription {
         let reason = if self.status == Status::Paused { Reason::Paused } else { Reason::Unpaid };
         self.push_none(day, reason);
         let mut start = day.max(self.segments.last().map_or(day, |s| s.period.end));
-        if self.segments.is_empty() && self.kept.is_empty() {
+        if self.segments.is_empty() && self.kept_days() == 0 {
             let (Start::OnAnchor(first) | Start::Now(first, _) | Start::Trial(first, _)) =
                 self.start;
             self.start = Start::OnAnchor(first.max(day));
         }
-        for kept in std::mem::take(&mut self.kept) {
+        let kept = std::mem::take(&mut self.kept);
+        for kept in kept.into_iter().filter(Segment::is_covered) {
             let end = start + Days::new(kept.period.days().unsigned_abs());
             self.push(Segment { period: Period { start, end }, ..kept });
             start = end;

@@ -1,15 +1,17 @@
 //! A subscription: its row, its segments and its charges.
 
 use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 use crate::cadence::{Cadence, Period};
 use crate::change::{Change, Undo};
 use crate::consent::Consent;
 use crate::money::Money;
-use crate::segment::{Charge, Counts, Kind, Rate, Reason, Segment};
+use crate::segment::{Charge, Kind, Rate, Reason, Segment};
 
 /// Where a subscription stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Charged on its days.
     Active,
@@ -24,7 +26,8 @@ pub enum Status {
 }
 
 /// What a part of a period costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proration {
     /// Its share of the price, by days.
     Prorated,
@@ -35,7 +38,8 @@ pub enum Proration {
 }
 
 /// What is charged when service begins at once, off the anchor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FirstPeriod {
     /// The days until the anchor, at their share of the price.
     Prorated,
@@ -46,7 +50,7 @@ pub enum FirstPeriod {
 }
 
 /// A price, and for how many whole periods it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     /// Whole periods; `None` = for good. Only the last phase has none.
     pub cycles: Option<u32>,
@@ -55,10 +59,8 @@ pub struct Phase {
 }
 
 /// What is charged, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The plan's number in the catalogue of the caller.
-    pub plan: u32,
     /// When.
     pub cadence: Cadence,
     /// The prices, in order; at least one.
@@ -70,7 +72,6 @@ impl Terms {
     pub fn with(&self, change: Option<Change>) -> Self {
         let mut new = self.clone();
         let Some(change) = change else { return new };
-        new.plan = change.plan.unwrap_or(new.plan);
         new.cadence = change.cadence.unwrap_or(new.cadence);
         if let Some(price) = change.price {
             new.phases = vec![Phase { cycles: None, price }];
@@ -86,7 +87,8 @@ impl Terms {
 }
 
 /// When service begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// On the first anchor day on or after this day.
     OnAnchor(NaiveDate),
@@ -97,7 +99,8 @@ pub enum Start {
 }
 
 /// Why a call is refused. A refused call changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refused {
     /// Not in this status.
     Status(Status),
@@ -120,7 +123,7 @@ pub enum Refused {
 }
 
 /// A subscription. The lists are rows of tables of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// Where it stands.
     pub status: Status,
@@ -200,38 +203,6 @@ impl Subscription {
             new.push_free(Period { start: day, end: day + Days::new(days.into()) }, Reason::Trial);
         }
         new
-    }
-
-    /// Where the last segment ends: the next one begins there. Before the first one: the first
-    /// anchor day on or after the start, with the terms that are to hold then.
-    pub fn covered_to(&self) -> NaiveDate {
-        let first = || match self.start {
-            Start::OnAnchor(day) => self.terms.with(self.pending).cadence.on_or_after(day),
-            Start::Now(day, _) | Start::Trial(day, _) => day,
-        };
-        self.segments.last().map_or_else(first, |last| last.period.end)
-    }
-
-    /// End (exclusive) of the last paid or free segment. `None` before the first.
-    pub fn paid_through(&self) -> Option<NaiveDate> {
-        let settled = |s: &&Segment| matches!(s.kind, Kind::Paid | Kind::Free);
-        self.segments.iter().rev().find(settled).map(|s| s.period.end)
-    }
-
-    /// How many charges have ended or will: approved or finally declined, or still open. Free time
-    /// and a declined try to come back do not count.
-    pub fn cycles(&self) -> usize {
-        let counts = |c: &&Charge| match c.counts {
-            Counts::Always => true,
-            Counts::UnlessDeclined => c.holds(),
-            Counts::Never => false,
-        };
-        self.charges.iter().filter(counts).count()
-    }
-
-    /// What covers `day`.
-    pub fn on(&self, day: NaiveDate) -> Option<&Segment> {
-        self.segments.iter().rev().find(|s| s.period.start <= day && day < s.period.end)
     }
 
     pub(crate) fn push_free(&mut self, period: Period, reason: Reason) {

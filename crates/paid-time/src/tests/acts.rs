@@ -10,7 +10,6 @@ impl World {
         let won = self.rng.i64(1..40) * 500 + 1;
         let price = Money { won, tax_free: self.rng.i64(0..=won) };
         Change {
-            plan: self.rng.bool().then(|| self.rng.u32(1..5)),
             price: self.rng.bool().then_some(price),
             cadence: (self.rng.u8(0..3) == 0).then(|| cadence(&mut self.rng)),
         }
@@ -63,7 +62,6 @@ impl World {
         }
         let shown = self.sub.terms.rate(self.sub.last_phase()).price;
         let change = Change {
-            plan: Some(self.sub.terms.plan),
             price: (self.sabotage != Sabotage::NotForgotten).then_some(shown),
             cadence: Some(self.sub.terms.cadence),
         };
@@ -137,14 +135,15 @@ impl World {
             4 => self.sub.cancel_at_period_end = false,
             5 => {
                 let won = self.rng.i64(1..3_000);
-                if self.sub.take_credit(won) {
-                    self.paid_out += won;
+                let id = self.rng.u32(1..=self.sub.next_charge);
+                if let Some(back) = self.sub.refund_credit(id, won) {
+                    self.paid_out += back.won;
                 }
             }
             _ => {
                 let id = self.rng.u32(1..=self.sub.next_charge);
                 let before = self.sub.segments.clone();
-                if self.sub.refund(id, self.rng.i64(1..9_000)) {
+                if self.sub.refund(id, Money::taxed(self.rng.i64(1..9_000))) {
                     self.count("refund");
                 }
                 assert_eq!(before, self.sub.segments, "a refund changes no segment");

@@ -28,7 +28,7 @@ fn every(count: u32, interval: Interval, anchor: u32) -> Cadence {
 
 fn terms(cadence: Cadence, won: i64) -> Terms {
     let phases = vec![Phase { cycles: None, price: Money::taxed(won) }];
-    Terms { plan: 1, cadence, phases }
+    Terms { cadence, phases }
 }
 
 fn subscribe(terms: Terms, start: Start) -> Subscription {

@@ -136,7 +136,7 @@ fn the_first_month_costs_100_won() {
     let cadence = Cadence { anchor: 10, ..MONTHLY };
     let phases = vec![phase(Some(1), 100), phase(None, 9_900)];
     let start = Start::Now(day("2027-03-10"), FirstPeriod::Prorated);
-    let mut sub = subscribe(Terms { plan: 1, cadence, phases }, start);
+    let mut sub = subscribe(Terms { cadence, phases }, start);
     assert_eq!(sub.rise().unwrap().0, day("2027-04-10"));
     let first = live(&mut sub, "2027-03-10", "2027-03-10");
     assert_eq!(first, rows(&[("2027-03-10", 100, "2027-04-10")]));

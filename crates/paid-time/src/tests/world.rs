@@ -66,7 +66,7 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let today = day("2027-01-01") + chrono::Days::new(rng.u64(0..1_500));
         let phases = phases(&mut rng);
-        let terms = Terms { plan: 1, cadence: cadence(&mut rng), phases };
+        let terms = Terms { cadence: cadence(&mut rng), phases };
         let days = rng.u32(1..40);
         let first = [FirstPeriod::Prorated, FirstPeriod::Full, FirstPeriod::Free];
         let (start, promised) = match rng.u8(0..4) {
@@ -219,7 +219,8 @@ impl World {
         self.sub.settle(id, outcome, self.today);
         self.ended(id);
         if self.sabotage == Sabotage::CycleLost {
-            self.sub.charges.retain(|c| c.state != ChargeState::Declined);
+            let declined = self.sub.charges.iter_mut().filter(|c| c.state == ChargeState::Declined);
+            declined.for_each(|c| c.counts = Counts::Never);
         }
     }
 
