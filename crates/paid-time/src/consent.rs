@@ -75,6 +75,11 @@ impl Subscription {
         is_rise && self.consent.is_none_or(|consent| consent.rate != rate)
     }
 
+    /// Whether the price that comes next lacks its consent.
+    pub(crate) fn lacks_consent(&self) -> bool {
+        self.needs_consent(self.terms.with(self.pending).rate(self.phase()))
+    }
+
     /// The price that held last: of the last days that were paid, open or promised at 0 won.
     pub(crate) fn last_rate(&self) -> Option<Rate> {
         let told = |s: &&Segment| match s.kind {

@@ -43,7 +43,8 @@ impl Subscription {
             if let Some(charge) = ahead.charges.iter().find(|c| c.id >= self.next_charge) {
                 return ahead.planned(charge);
             }
-            if ahead.segments.last().is_some_and(|s| s.reason == Reason::NoConsent) {
+            let repeats = |s: &Segment| s.reason == Reason::NoConsent && ahead.lacks_consent();
+            if ahead.segments.last().is_some_and(repeats) {
                 return None;
             }
         }

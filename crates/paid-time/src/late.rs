@@ -76,6 +76,7 @@ impl Subscription {
         let id = charge.id;
         let of_it: Vec<_> = self.segments_of(id).filter(|s| s.rate != Rate::FREE).collect();
         let days: i64 = of_it.iter().map(|s| s.period.days()).sum();
+        let priced = of_it.first().map_or(Money::ZERO, |s| s.price_of(charge));
         let is_cut = self.kept.iter().any(|s| s.charge == Some(id));
         let ended = |day| is_cut || of_it.iter().any(|s| day < s.period.end);
         let used = self.credit.won < charge.credit.won || self.carried.won < charge.carried_in.won;
@@ -84,7 +85,7 @@ impl Subscription {
         }
         self.credit = self.credit.less(charge.credit);
         self.carried = self.carried.less(charge.carried_in);
-        let (mut price, mut left) = (charge.price(), days);
+        let (mut price, mut left) = (priced, days);
         let mut is_first = true;
         for segment in self.rows_of(id) {
             if segment.rate == Rate::FREE {

@@ -42,11 +42,12 @@ impl Money {
         Self { won, tax_free: share.clamp(least, left.tax_free.clamp(least, won)) }
     }
 
-    /// As much of this as `due` needs. The tax-free part is used for what is free of tax, as far as
-    /// it goes.
+    /// As much of this as `due` needs. The tax-free part is used for what is free of tax, and beyond
+    /// that when the taxed one is used up.
     pub fn up_to(self, due: Self) -> Self {
         let won = self.won.min(due.won);
-        Self { won, tax_free: self.tax_free.min(due.tax_free).min(won) }
+        let least = (won - (self.won - self.tax_free)).max(0);
+        Self { won, tax_free: self.tax_free.min(due.tax_free).min(won).max(least) }
     }
 }
 

@@ -103,6 +103,13 @@ impl Segment {
         self.kind != Kind::None
     }
 
+    /// What its days were to cost when `charge` was made for them.
+    pub(crate) fn price_of(&self, charge: Charge) -> Money {
+        let (asked, full) = (charge.price(), self.rate.price);
+        let shares = [full, full.share(charge.days, self.of_days)];
+        shares.into_iter().find(|share| share.won == asked.won).unwrap_or(asked)
+    }
+
     /// Both parts of it, divided at `day`: the first one costs its share rounded down, the second
     /// one what is left. A part without days is `None`.
     pub fn divide(mut self, day: NaiveDate) -> (Option<Self>, Option<Self>) {
@@ -189,8 +196,7 @@ impl Charge {
 
     /// The price of its days, before credit and what is carried.
     pub fn price(&self) -> Money {
-        let (has, takes) = (self.amount + self.credit + self.carried_out, self.carried_in);
-        Money { won: has.won - takes.won, tax_free: (has.tax_free - takes.tax_free).max(0) }
+        (self.amount + self.credit + self.carried_out).less(self.carried_in)
     }
 
     /// What can still be refunded: what was paid, less what went back and the credit given for its

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::world::{Sabotage, World};
+use super::world::{Sabotage, World, is_open};
 use super::*;
 
 impl World {
@@ -22,15 +22,17 @@ impl World {
         }
     }
 
-    pub fn change_now(&mut self) {
+    pub fn change_now(&mut self) -> Result<(), String> {
         let change = self.change();
         let consented = self.rng.u8(0..4) > 0;
         let before = self.sub.clone();
         let first = before.next_charge;
+        let told = before.preview(change, When::Now { consented }, self.today);
         match self.sub.change(change, When::Now { consented }, self.today) {
             Err(_) => assert_eq!(self.sub, before, "a refused call changes nothing"),
             Ok(asked) => {
                 self.count("change now");
+                super::rules::preview_is_what_happens(self, &before, &told.unwrap(), asked)?;
                 // Without one it is no rise over what was paid for.
                 let rate = self.sub.terms.rate(0);
                 let was = before.on(self.today).map(|s| s.rate);
@@ -49,6 +51,77 @@ impl World {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// An attempt that was declined was approved after all.
+    pub fn approve_late(&mut self) {
+        let declined =
+            |c: &&Charge| matches!(c.state, ChargeState::Declined | ChargeState::Retrying);
+        let Some(id) = self.sub.charges.iter().rev().find(declined).map(|c| c.id) else { return };
+        let before = self.sub.clone();
+        if self.sub.approve_late(id, self.today) {
+            self.count("approved late");
+            self.ended(id);
+        } else {
+            self.count("approved too late");
+            assert_eq!(self.sub, before, "money that pays for nothing changes nothing");
+        }
+    }
+
+    /// The database is copied, or goes back to its copy: what the gateway has taken since is recorded.
+    pub fn restore(&mut self) {
+        let Some(saved) = self.saved.take() else {
+            self.saved = Some(Box::new(self.clone()));
+            return;
+        };
+        let lost = self.sub.charges.iter().filter(|c| {
+            let open = saved.sub.find_charge(c.id).is_none_or(|c| c.state == ChargeState::Retrying);
+            open && c.state == ChargeState::Approved && c.amount.won > 0
+        });
+        let lost: Vec<_> = lost.map(|c| (self.sub.period_of(c.id), c.amount)).collect();
+        let (rng, today) = (self.rng.clone(), self.today);
+        let reached = std::mem::take(&mut self.reached);
+        let settled = self.sub.charges.clone();
+        *self = Self { rng, today, reached, ..*saved };
+        self.count("restored");
+        // Orders that the copy knows are asked for.
+        let open: Vec<_> = self.sub.charges.iter().filter(|c| is_open(c)).map(|c| c.id).collect();
+        for id in open {
+            match settled.iter().find(|c| c.id == id).map(|c| c.state) {
+                Some(ChargeState::Approved) => self.settle(id, Outcome::Approved),
+                Some(ChargeState::UnderWay | ChargeState::Unknown) => {}
+                _ => self.settle(id, Outcome::Declined { retry: false }),
+            }
+        }
+        for (period, amount) in lost {
+            let Some(start) = period.map(|p| p.start) else { continue };
+            let amount = self.rng.bool().then_some(amount);
+            let before = self.sub.clone();
+            match self.sub.record_paid(start, amount, self.today) {
+                Ok(recorded) => {
+                    self.recorded.extend(amount.map(|_| recorded));
+                    self.count("recorded");
+                    let old = before.charges.iter().map(|c| c.id);
+                    old.chain([recorded]).for_each(|id| self.ended(id));
+                }
+                Err(_) => assert_eq!(self.sub, before, "a refused call changes nothing"),
+            }
+        }
+    }
+
+    /// What is done at midnight is what would be done at the hour of the charges.
+    pub fn midnight(&mut self) -> Result<(), String> {
+        let next = self.sub.midnight_on().filter(|day| (*day - self.today).num_days() < 300);
+        self.today = self.today.max(next.unwrap_or(self.today));
+        let mut later = self.sub.clone();
+        let asked = later.due(self.today);
+        let mut again = self.sub.clone();
+        if again.midnight(self.today) {
+            self.count("midnight");
+        }
+        let same = (again.due(self.today), &again) == (asked, &later);
+        if same { Ok(()) } else { Err("rule 6: midnight does something else".into()) }
     }
 
     pub fn there_and_back(&mut self) -> Result<(), String> {
@@ -113,7 +186,8 @@ impl World {
 
     pub fn small_calls(&mut self) {
         let days = self.rng.u32(1..20);
-        match self.rng.u8(0..7) {
+        let call = if self.sub.credit.won > 0 { 5 } else { self.rng.u8(0..7) };
+        match call {
             0 => {
                 if self.sub.extend(days).is_ok() {
                     self.promised += i64::from(days);
@@ -134,9 +208,15 @@ impl World {
             }
             4 => self.sub.cancel_at_period_end = false,
             5 => {
-                let won = self.rng.i64(1..3_000);
-                let id = self.rng.u32(1..=self.sub.next_charge);
+                let won = self.rng.i64(1..900);
+                let given = self.sub.charges.iter().rfind(|c| c.credited.won > 0);
+                let id = given.map_or(0, |c| c.id);
+                let before = self.sub.clone();
                 if let Some(back) = self.sub.refund_credit(id, won) {
+                    self.count("credit refunded");
+                    let mut failed = self.sub.clone();
+                    failed.return_credit(id, back);
+                    assert_eq!(failed, before, "a refund that fails gives the credit back");
                     self.paid_out += back.won;
                 }
             }

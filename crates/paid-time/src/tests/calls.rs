@@ -133,16 +133,6 @@ fn it_pauses_when_what_is_paid_is_used_up() {
 }
 
 #[test]
-fn a_lost_period_is_recorded_and_not_charged_again() {
-    let mut sub = at_once(9_900);
-    let wrong = sub.record_paid(day("2027-04-14"), None, day("2027-04-20"));
-    assert_eq!(wrong, Err(Refused::PaidThrough(day("2027-04-15"))));
-    sub.record_paid(day("2027-04-15"), None, day("2027-04-20")).unwrap();
-    let next = live(&mut sub, "2027-04-20", "2027-05-15");
-    assert_eq!(next, rows(&[("2027-05-15", 9_900, "2027-06-15")]));
-}
-
-#[test]
 fn the_end_date_passes_while_it_is_unpaid_and_waits_for_days_that_are_left() {
     let mut unpaid = at_once(9_900);
     unpaid.set_end_date(Some(day("2027-06-01"))).unwrap();

@@ -9,8 +9,10 @@
 mod acts;
 mod calls;
 mod histories;
+mod late;
 mod rules;
 mod stories;
+mod views;
 mod walks;
 mod world;
 

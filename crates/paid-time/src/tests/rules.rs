@@ -76,8 +76,23 @@ fn money_adds_up(world: &World) -> Result<(), String> {
     check(charged == price + left, || {
         format!("rule 4: {charged} charged, {price} of time, {left} left")
     })?;
+    let held = || sub.charges.iter().filter(|c| c.holds());
+    let used: i64 = held().map(|c| c.credit.won).sum();
+    let given: i64 = sub.charges.iter().map(|c| c.credited.won).sum();
+    check(sub.credit.won == given - used, || {
+        format!("rule 4: {given} of credit given, {used} used, {:?} left", sub.credit)
+    })?;
+    let carried: i64 = held().map(|c| c.carried_out.won - c.carried_in.won).sum();
+    check(sub.carried.won == carried, || {
+        format!("rule 4: {carried} were carried, {:?} are left", sub.carried)
+    })?;
+    let back = sub.charges.iter().find(|c| c.refunded.won > c.amount.won);
+    check(back.is_none(), || format!("rule 4: more went back than was paid: {back:?}"))?;
     let fits = |m: Money| 0 <= m.tax_free && m.tax_free <= m.won;
-    let odd = sub.charges.iter().find(|c| !fits(c.amount) || !fits(c.credit));
+    let all_fit = |c: &Charge| {
+        [c.amount, c.credit, c.credited, c.refunded, c.refundable(), c.price()].map(fits)
+    };
+    let odd = sub.charges.iter().find(|c| all_fit(c).contains(&false));
     check(odd.is_none() && fits(sub.credit) && fits(sub.carried), || {
         format!("rule 4: tax-free part of {odd:?} or of {:?}, {:?}", sub.credit, sub.carried)
     })
@@ -86,7 +101,9 @@ fn money_adds_up(world: &World) -> Result<(), String> {
 /// The prices of the segments of the last charge, by counting days one by one.
 fn prices_are_shares(world: &World) -> Result<(), String> {
     let sub = &world.sub;
-    for segment in sub.segments.iter().filter(|s| s.kind == Kind::Paid) {
+    let recorded = |s: &&Segment| s.charge.is_some_and(|id| world.recorded.contains(&id));
+    let paid = sub.segments.iter().filter(|s| s.kind == Kind::Paid);
+    for segment in paid.filter(|s| !recorded(s)) {
         let (price, full) = (segment.price, segment.rate.price);
         if segment.cycle
             && segment.reason == Reason::Whole
@@ -163,6 +180,29 @@ pub fn is_as_told(world: &World, told: Option<Planned>, id: u32) -> Result<(), S
     })
 }
 
+/// What was told of a change at once is what it does; and when its charge is declined, all is as it
+/// was before.
+pub fn preview_is_what_happens(
+    world: &World,
+    before: &Subscription,
+    told: &Preview,
+    asked: Option<u32>,
+) -> Result<(), String> {
+    let sub = &world.sub;
+    let total = asked.and_then(|id| sub.find_charge(id)).map_or(Money::ZERO, |c| c.amount);
+    check(told.total == total && told.next == sub.next(), || {
+        format!("rule 6: {told:?} was told, {total:?} and {:?} happen", sub.next())
+    })?;
+    let Some(id) = asked else { return Ok(()) };
+    let mut declined = sub.clone();
+    declined.settle(id, Outcome::Declined { retry: true }, world.today);
+    let state =
+        |s: &Subscription| (s.segments.clone(), s.terms.clone(), s.pending, s.credit, s.carried);
+    check(state(&declined) == state(before) && declined.next() == before.next(), || {
+        format!("rule 3: a declined change has left {declined:?}, before it was {before:?}")
+    })
+}
+
 /// A year as it is forecast and as it is lived, day by day.
 pub fn forecast_is_what_happens(world: &World) -> Result<(), String> {
     let until = world.today + chrono::Days::new(200);
@@ -188,6 +228,10 @@ pub fn forecast_is_what_happens(world: &World) -> Result<(), String> {
     let lived: Vec<_> = new.map(|c| (c.on, c.amount)).collect();
     let told: Vec<_> = told.iter().map(|p| (p.on, p.amount)).collect();
     check(lived == told, || format!("rule 6: forecast {told:?}, lived {lived:?}"))?;
+    let first = world.sub.next_charge(world.today).map(|p| (p.on, p.amount));
+    check(told.is_empty() || first == told.first().copied(), || {
+        format!("rule 6: {first:?} is the next charge, forecast {told:?}")
+    })?;
     let line = world.sub.timeline(world.today, world.today, until);
     let days: i64 = line.iter().map(|s| s.period.days()).sum();
     check(days == 200, || format!("rule 6: {days} days in the timeline"))

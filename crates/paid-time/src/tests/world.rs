@@ -40,6 +40,7 @@ impl Sabotage {
     ];
 }
 
+#[derive(Clone)]
 pub struct World {
     pub rng: Rng,
     pub sabotage: Sabotage,
@@ -51,12 +52,16 @@ pub struct World {
     pub bought: HashMap<u32, i64>,
     /// Charges of which days were exchanged for credit.
     pub exchanged: HashSet<u32>,
+    /// Charges that were recorded with the amount that the gateway took.
+    pub recorded: HashSet<u32>,
     /// Charges that ended and count, by the world's own book.
     pub counted: Vec<u32>,
     /// Consents that were taken.
     pub consents: Vec<Consent>,
     /// Credit that was paid out.
     pub paid_out: i64,
+    /// A copy of the database, to be restored.
+    pub saved: Option<Box<World>>,
     pub log: bool,
     pub reached: HashMap<&'static str, u64>,
 }
@@ -64,7 +69,11 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, sabotage: Sabotage, log: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let today = day("2027-01-01") + chrono::Days::new(rng.u64(0..1_500));
+        let today = match rng.u8(0..10) {
+            0 => day("2028-02-29"),
+            1 => day("2027-01-31"),
+            _ => day("2027-01-01") + chrono::Days::new(rng.u64(0..1_500)),
+        };
         let phases = phases(&mut rng);
         let terms = Terms { cadence: cadence(&mut rng), phases };
         let days = rng.u32(1..40);
@@ -87,9 +96,11 @@ impl World {
             promised,
             bought: HashMap::new(),
             exchanged: HashSet::new(),
+            recorded: HashSet::new(),
             counted: Vec::new(),
             consents: Vec::new(),
             paid_out: 0,
+            saved: None,
             log,
             reached: HashMap::new(),
         }
@@ -120,15 +131,18 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), String> {
-        match self.rng.u8(0..24) {
+        match self.rng.u8(0..27) {
             0 => self.change_later(),
-            1 => self.change_now(),
+            1 => self.change_now()?,
             2 => self.there_and_back()?,
             3 => self.pause(),
             4 => self.consent()?,
             5 => self.small_calls(),
             6 | 7 => self.settle_unknown(),
             8 => super::rules::forecast_is_what_happens(self)?,
+            24 => self.approve_late(),
+            25 => self.restore(),
+            26 => self.midnight()?,
             9 => {
                 self.today = self.today + chrono::Days::new(self.rng.u64(0..90));
                 self.count("outage");
@@ -268,6 +282,6 @@ fn say_day(step: i32, today: NaiveDate) -> String {
     format!("step {step}, {today}")
 }
 
-fn is_open(charge: &Charge) -> bool {
+pub fn is_open(charge: &Charge) -> bool {
     matches!(charge.state, ChargeState::Unknown | ChargeState::UnderWay)
 }
