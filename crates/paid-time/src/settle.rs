@@ -22,6 +22,9 @@ pub enum Outcome {
     Unknown,
     /// It is certain that the gateway was not asked.
     NotSent,
+    /// Refused for the merchant's set-up: the card was not asked for anything. As `NotSent`, and the
+    /// charge stays in the books.
+    Refused,
 }
 
 impl Subscription {
@@ -35,8 +38,15 @@ impl Subscription {
         match outcome {
             Outcome::Unknown => charge.state = ChargeState::Unknown,
             Outcome::Approved => self.approve(id),
-            Outcome::NotSent if charge.is_retry => self.decline(id, true, today),
-            Outcome::NotSent => self.take_back(id, today),
+            Outcome::NotSent | Outcome::Refused if charge.is_retry => self.decline(id, true, today),
+            Outcome::NotSent => {
+                self.take_back(id, today);
+                self.charges.retain(|c| c.id != id);
+            }
+            Outcome::Refused => {
+                charge.counts = Counts::Never;
+                self.take_back(id, today);
+            }
             Outcome::Declined { retry } => self.decline(id, retry, today),
         }
         self.drop_nothing_ahead(today);
@@ -126,11 +136,10 @@ impl Subscription {
         }
     }
 
-    /// Was not sent: as if it had not been begun, and due again while its period lasts. Free days
-    /// that were given after it come before it then.
+    /// As if it had not been begun, and due again while its period lasts. Free days that were given
+    /// after it come before it then.
     fn take_back(&mut self, id: u32, today: NaiveDate) {
         if self.undo_change(id) {
-            self.charges.retain(|c| c.id != id);
             return;
         }
         let serving = matches!(self.status, Status::Active | Status::PastDue);
@@ -141,7 +150,6 @@ impl Subscription {
             serving && lasts && self.last_charged() == Some(id)
         });
         self.give_up(id, today);
-        self.charges.retain(|c| c.id != id);
         self.kept.retain(|s| s.charge != Some(id));
         if let Some(at) = again {
             let tail = self.segments.split_off(at);

@@ -194,7 +194,9 @@ fn what_is_asked_for_while_a_change_is_unknown_is_not_undone_with_it() {
         let mut sub = running();
         let id = sub.change(price(19_800), NOW, day("2027-03-25")).unwrap().unwrap();
         sub.settle(id, Outcome::Unknown, day("2027-03-25"));
-        asked.iter().for_each(|ask| ask(&mut sub));
+        for ask in asked {
+            ask(&mut sub);
+        }
         sub.settle(id, LAST, day("2027-04-01"));
         (sub.terms.rate(0).price.won, sub.pending)
     };

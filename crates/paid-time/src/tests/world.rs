@@ -222,7 +222,8 @@ impl World {
         let outcome = match self.rng.u8(0..20) {
             0 | 1 => Outcome::Unknown,
             2..=4 => Outcome::Declined { retry },
-            5 => Outcome::NotSent,
+            5 if retry => Outcome::NotSent,
+            5 => Outcome::Refused,
             6 => return self.count("in flight"),
             _ => Outcome::Approved,
         };
@@ -272,8 +273,9 @@ impl World {
             Outcome::Declined { retry: true },
             Outcome::Declined { retry: false },
             Outcome::NotSent,
+            Outcome::Refused,
         ];
-        let outcome = outcomes[self.rng.usize(0..5)];
+        let outcome = outcomes[self.rng.usize(0..6)];
         self.settle(id, outcome);
     }
 }
