@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::context::AppState;
 use payments::{export, pay, proof, quote, refunds};
-use subscriptions::{consents, extend, forecast, recorded, subscribe, timeline, update};
+use subscriptions::{consents, extend, forecast, pauses, recorded, subscribe, timeline, update};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -42,6 +42,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(recorded::record))
         .routes(routes!(consents::record))
         .routes(routes!(consents::list))
-        .routes(routes!(subscriptions::pause))
-        .routes(routes!(subscriptions::resume))
+        .routes(routes!(pauses::pause))
+        .routes(routes!(pauses::resume))
 }

@@ -107,8 +107,8 @@ mod tests {
 
     /// The quote for `used` of `total` uses, and what is left when it was given back.
     fn given(paid: &mut Paid, used: i64, total: i64) -> (i64, i64) {
-        let uses = Uses::new(Count(used), Count(total)).unwrap();
-        let quote = quote(*paid, uses.unused());
+        let of_all = Uses::new(Count(used), Count(total)).unwrap();
+        let quote = quote(*paid, of_all.unused());
         give_back(paid, quote.won, quote.tax_free);
         (quote.won, quote.tax_free)
     }

@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::answers::{PaymentBody, payment_answer};
 use crate::api::errors::takes;
-use crate::billing::answers::{Shown, SubscriptionBody};
+use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::begun::Begun;
 use crate::billing::renewals::charge_due::{By, charge_due};
@@ -26,7 +26,7 @@ use crate::payments::store::paid_time::Loaded;
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::payment_state::State;
+use crate::rules::payment_state::State as PaymentState;
 use crate::rules::text::Text;
 
 /// Either a single charge or a subscription's.
@@ -176,8 +176,8 @@ pub async fn pay(
 async fn charged(ctx: &Context, payment: Payment) -> Answer {
     let Some(id) = payment.subscription_id else { return payment_answer(ctx, payment) };
     let status = match payment.state {
-        State::Approved => StatusCode::OK,
-        State::Declined => return payment_answer(ctx, payment),
+        PaymentState::Approved => StatusCode::OK,
+        PaymentState::Declined => return payment_answer(ctx, payment),
         _ => StatusCode::ACCEPTED,
     };
     // The money has moved: a database that is away now changes nothing about that.
@@ -195,17 +195,12 @@ async fn charged(ctx: &Context, payment: Payment) -> Answer {
 async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<SubscriptionBody>> {
     let mut db = ctx.pool.acquire().await?;
     let found = find_subscription(&mut db, id, ctx.rules()).await?;
-    Ok(found.map(|s| subscription_body(ctx, &s)))
+    Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
 }
 
 fn went_on(ctx: &Context, s: &Loaded) -> Response {
-    let subscription = subscription_body(ctx, s);
+    let subscription = SubscriptionBody::of(ctx, s);
     answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription }))
-}
-
-fn subscription_body(ctx: &Context, s: &Loaded) -> SubscriptionBody {
-    let shown = Shown::of(&s.paid, ctx.clock.today());
-    SubscriptionBody::new(ctx.rules(), s.row.clone(), shown)
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
@@ -227,7 +222,7 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
         tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
         card,
-        period: None,
+        of: None,
         initiated_by: InitiatedBy::Merchant,
     };
     lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;

@@ -75,7 +75,7 @@ fn credit_of(refund: &Refund) -> Money {
 
 /// Writes a refund again whose intent the database has lost, and takes its credit again. `false` when it
 /// is there.
-pub(super) async fn write_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
+pub(in crate::payments) async fn write_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
     let of = PaymentRef::Id(refund.payment_id);
     let Some(of) = store::find(&ctx.pool, &of).await? else { return Ok(false) };
     let mut tx = ctx.begin().await?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use amount::{Wanted, check_mixed, check_state, quote};
 use amount::{charge_no, parts_of};
-pub(super) use books::finish;
+pub(super) use books::{finish, write_again};
 pub use books::{decide, settle};
 use books::{hold, lock_with_paid_time};
 pub use method::CannotSend;
@@ -249,7 +249,7 @@ impl Call for RefundCall<'_> {
     }
 
     async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
-        books::write_again(ctx, self.refund).await
+        write_again(ctx, self.refund).await
     }
 
     /// The payment's row can be locked only when that commit is decided.

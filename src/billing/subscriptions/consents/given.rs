@@ -91,7 +91,7 @@ pub fn give(
         _ => not_awaited(),
     })?;
     let id = ConsentId::new();
-    s.row.consent_id = Some(id);
+    s.row.consent_id = Some(id.0);
     Ok(NewConsent {
         id,
         subscription: s.row.id,
@@ -174,7 +174,7 @@ fn consented_at(ctx: &Context, given: &Given, field: &str) -> Result<DateTime<Ut
 }
 
 /// A consent would be older than 30 days on the day of the rise.
-pub fn too_early(field: &str, first: NaiveDate) -> ApiError {
+fn too_early(field: &str, first: NaiveDate) -> ApiError {
     let ko = format!("인상일 전 30일 안의 동의여야 합니다. {first}부터 동의할 수 있습니다.");
     let en = format!("Has to be within the 30 days before the rise: from {first} on.");
     ApiError::invalid_field(field, Text::new(ko, en))

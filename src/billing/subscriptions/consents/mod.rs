@@ -26,7 +26,7 @@ use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
 use given::{Evidence, Method};
-pub use given::{Given, NewConsent, give, give_now, not_awaited, too_early};
+pub use given::{Given, NewConsent, give, give_now, not_awaited};
 
 /// A consent to the rise, or the first charge after a free time, that is to come.
 #[derive(ToSchema)]
