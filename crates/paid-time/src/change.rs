@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::cadence::Cadence;
 use crate::money::Money;
 use crate::next::{Planning, bounds};
-use crate::segment::{ChargeState, Counts, Kind, Reason, Segment};
-use crate::subscription::{Phase, Refused, Status, Subscription, Terms};
+use crate::segment::{Counts, Kind, Reason, Segment};
+use crate::subscription::{Phase, Refused, Status, Subscription};
+use crate::undo::Undo;
 
 /// What is to be different; `None` = as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,29 +30,6 @@ pub enum When {
         /// Whether there is a consent to a higher price.
         consented: bool,
     },
-}
-
-/// What was before a change at once whose charge has not ended: declined, it is as if the change
-/// had not been asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undo {
-    /// The charge of the change.
-    pub charge: u32,
-    /// The terms before.
-    pub terms: Terms,
-    /// The pending change before.
-    pub pending: Option<Change>,
-    /// The segments that the change has divided or replaced, as they were.
-    pub replaced: Vec<Segment>,
-    /// Number of the first segment of the change.
-    pub first_segment: u32,
-    /// Number of the next segment after the change: another one means that time went on.
-    pub next_segment: u32,
-    /// Credit that was given for days, and the charge that had paid for them.
-    pub credited: Vec<(u32, Money)>,
-    /// The pending change with it. What is pending beyond that has been asked for since, and is not
-    /// undone.
-    pub left: Option<Change>,
 }
 
 /// The lines of a change that has not been made.
@@ -129,7 +107,7 @@ impl Subscription {
         })
     }
 
-    fn change_later(&mut self, change: Change) {
+    pub(crate) fn change_later(&mut self, change: Change) {
         let rise = self.rise();
         let shown = self.terms.rate(self.last_phase()).price;
         let wanted = change.over(self.pending.unwrap_or_default());
@@ -208,17 +186,6 @@ impl Subscription {
         Ok(self.ask(id))
     }
 
-    /// What was asked for since `left` was pending.
-    fn asked_since(&self, left: Option<Change>) -> Change {
-        let (left, new) = (left.unwrap_or_default(), self.pending.unwrap_or_default());
-        let shown = self.terms.rate(self.last_phase()).price;
-        Change {
-            price: (new.price != left.price).then(|| new.price.unwrap_or(shown)),
-            cadence: (new.cadence != left.cadence)
-                .then(|| new.cadence.unwrap_or(self.terms.cadence)),
-        }
-    }
-
     /// Divides what is covered from `today` on from the rest and gives credit for what is paid of
     /// it: paid − floor(paid × used days / days).
     fn credit_from(&mut self, today: NaiveDate) -> (Vec<(u32, Money)>, Vec<Segment>) {
@@ -265,36 +232,5 @@ impl Subscription {
             parts.push(Segment { period: crate::Period { start, end }, ..*free });
         }
         parts
-    }
-
-    /// The charge of a change at once was declined: what was before holds again. When time has gone
-    /// on since, the credit stays in the balance instead and the answer is `false`.
-    pub(crate) fn undo_change(&mut self, id: u32) -> bool {
-        let Some(undo) = self.undo.take_if(|undo| undo.charge == id) else { return false };
-        let untouched = self.status == Status::Active && self.next_segment == undo.next_segment;
-        if !untouched {
-            return false;
-        }
-        self.give_back(id);
-        for (paid_by, credit) in undo.credited {
-            self.credit = self.credit.less(credit);
-            if let Some(charge) = self.charge_mut(paid_by) {
-                charge.credited = charge.credited.less(credit);
-            }
-        }
-        if let Some(charge) = self.charge_mut(id) {
-            charge.state = ChargeState::Declined;
-        }
-        let is_changed = |s: &Segment| {
-            s.id >= undo.first_segment || undo.replaced.iter().any(|old| old.id == s.id)
-        };
-        self.segments.retain(|s| !is_changed(s));
-        self.segments.extend(undo.replaced);
-        let since = self.asked_since(undo.left);
-        (self.terms, self.pending) = (undo.terms, undo.pending);
-        if !since.is_none() {
-            self.change_later(since);
-        }
-        true
     }
 }

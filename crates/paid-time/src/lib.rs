@@ -25,10 +25,11 @@ mod stop;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod views;
 
 pub use cadence::{Cadence, Interval, Period};
-pub use change::{Change, Preview, Undo, When};
+pub use change::{Change, Preview, When};
 pub use consent::Consent;
 pub use forecast::Planned;
 pub use money::Money;
@@ -39,3 +40,4 @@ pub use settle::Outcome;
 pub use subscription::{
     FirstPeriod, Phase, Proration, Refused, Start, Status, Subscription, Terms,
 };
+pub use undo::Undo;

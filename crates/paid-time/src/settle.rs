@@ -44,8 +44,10 @@ impl Subscription {
                 self.charges.retain(|c| c.id != id);
             }
             Outcome::Refused => {
-                charge.counts = Counts::Never;
                 self.take_back(id, today);
+                if let Some(charge) = self.charge_mut(id) {
+                    charge.counts = Counts::Never;
+                }
             }
             Outcome::Declined { retry } => self.decline(id, retry, today),
         }
@@ -136,9 +138,10 @@ impl Subscription {
         }
     }
 
-    /// As if it had not been begun, and due again while its period lasts. Free days that were given
-    /// after it come before it then.
+    /// As if it had not been begun, and due again while its period lasts; a try to come back leaves
+    /// it unpaid. Free days that were given after it come before it then.
     fn take_back(&mut self, id: u32, today: NaiveDate) {
+        let changed = self.undo.as_ref().is_some_and(|undo| undo.charge == id);
         if self.undo_change(id) {
             return;
         }
@@ -149,6 +152,7 @@ impl Subscription {
             let lasts = today < self.segments[*at].period.end;
             serving && lasts && self.last_charged() == Some(id)
         });
+        let once = self.find_charge(id).is_some_and(|c| c.counts == Counts::UnlessDeclined);
         self.give_up(id, today);
         self.kept.retain(|s| s.charge != Some(id));
         if let Some(at) = again {
@@ -159,6 +163,9 @@ impl Subscription {
         for segment in self.rows_of(id) {
             segment.kind = Kind::None;
             segment.reason = Reason::Missed;
+        }
+        if once && !changed && again.is_some() {
+            self.stop(today, Status::Unpaid);
         }
     }
 

@@ -4,10 +4,11 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::cadence::{Cadence, Period};
-use crate::change::{Change, Undo};
+use crate::change::Change;
 use crate::consent::Consent;
 use crate::money::Money;
 use crate::segment::{Charge, Kind, Rate, Reason, Segment};
+use crate::undo::Undo;
 
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -213,3 +213,49 @@ fn a_change_at_once_to_what_there_is_changes_nothing() {
     assert_eq!(sub.change(same, When::Now { consented: false }, day("2027-03-25")), Ok(None));
     assert_eq!(sub, before);
 }
+
+#[test]
+fn a_try_to_come_back_that_came_to_nothing_leaves_it_unpaid() {
+    let (sub, _) = unpaid();
+    for nothing in [Outcome::NotSent, Outcome::Refused] {
+        let mut sub = sub.clone();
+        let id = sub.come_back(day("2027-06-10")).unwrap().unwrap();
+        sub.settle(id, nothing, day("2027-06-10"));
+        assert_eq!((sub.status, sub.cycles()), (Status::Unpaid, 2));
+        assert_eq!(live(&mut sub, "2027-06-10", "2027-06-11"), []);
+        let id = sub.come_back(day("2027-06-12")).unwrap().unwrap();
+        // 12 to 15 June: 3 of 31 days.
+        assert_eq!(since(&sub, id), rows(&[("2027-06-12", 958, "2027-06-15")]));
+    }
+}
+
+#[test]
+fn what_was_refused_for_the_set_up_is_due_again_and_counts_once() {
+    let mut sub = running();
+    let id = sub.due(day("2027-04-15")).unwrap();
+    sub.settle(id, Outcome::Refused, day("2027-04-15"));
+    assert_eq!(
+        (sub.status, sub.cycles(), sub.covered_to()),
+        (Status::Active, 1, day("2027-04-15"))
+    );
+    let next = live(&mut sub, "2027-04-16", "2027-04-16");
+    assert_eq!(next, rows(&[("2027-04-16", 9_900, "2027-05-15")]));
+    assert_eq!(sub.find_charge(id).map(|c| c.state), Some(ChargeState::Declined));
+    assert!(!sub.approve_late(id, day("2027-04-17")));
+}
+
+#[test]
+fn free_days_given_while_a_change_is_unknown_stay_when_it_is_undone() {
+    let mut sub = running();
+    let id = sub.change(price(19_800), NOW, day("2027-03-25")).unwrap().unwrap();
+    sub.settle(id, Outcome::Unknown, day("2027-03-25"));
+    sub.extend(3).unwrap();
+    sub.settle(id, LAST, day("2027-03-27"));
+    let mut as_if = running();
+    as_if.extend(3).unwrap();
+    let days = |sub: &Subscription| {
+        sub.segments.iter().map(|s| (s.period, s.kind, s.price)).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&sub), days(&as_if));
+    assert_eq!((sub.credit, sub.status), (Money::ZERO, Status::Active));
+}
