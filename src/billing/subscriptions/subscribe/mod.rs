@@ -14,7 +14,7 @@ use crate::api::answers::{PaymentBody, payment_answer};
 use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{find_active_key, lock_active_key};
 use crate::billing::renewals::begun::{Prepared, prepare};
-use crate::billing::renewals::not_charged::By;
+use crate::billing::renewals::charge_due::By;
 use crate::billing::store;
 use crate::billing::subscriptions::consents::{self, Given, NewConsent};
 use crate::billing::subscriptions::successors::{succeeds, taken};

@@ -98,9 +98,9 @@ fn change_now(
     }
     s.paid = before;
     let when = When::Now { consented };
-    let charge = s.paid.change(change, when, today)?;
+    let to_be_made = s.paid.change(change, when, today)?;
     let rise = rises.then_some((terms.rate(0).price, terms.cadence));
-    Ok(Changed { change, when, charge, rise })
+    Ok(Changed { change, when, charge: to_be_made, rise })
 }
 
 /// The price that is asked for. What is wholly tax-free stays so.

@@ -173,6 +173,7 @@ impl SubscriptionBody {
         let billed = is_billed(&row);
         let Agreed { amount, tax_free, cadence, rise, pending } = Agreed::of(&row);
         let rise = rise.filter(|_| row.status != Status::Canceled);
+        let retry_days = row.retries.days(row.cadence(), rules).all().to_vec();
         let monthly = cadence.interval == Interval::Month && cadence.count == 1;
         let retry_at = row.retries.retry_at.filter(|_| row.status == Status::PastDue);
         let pending_part = row.pending_tax_free_amount.filter(|part| *part > 0);
@@ -202,7 +203,7 @@ impl SubscriptionBody {
                 attempt: row.retries.retry_attempt,
                 next_at: rfc3339_kst(at),
             }),
-            retry_days: row.retries.days(row.cadence(), rules).all().to_vec(),
+            retry_days,
             resumes_on: row.resume_on.filter(|_| row.status == Status::Paused),
             end_date: row.end_date,
             cycles_left: row.cycles_left,
