@@ -142,7 +142,9 @@ alter table subscriptions
         check (pending_interval_count between 1 and 52),
     add column pending_cycle_day smallint constraint subscriptions_pending_cycle_day_check
         check (pending_cycle_day between 1 and 31),
-    add column consent_id uuid constraint subscriptions_consent_fkey references price_consents (id),
+    -- A consent at sign-up is written after its subscription.
+    add column consent_id uuid constraint subscriptions_consent_fkey
+        references price_consents (id) deferrable initially deferred,
     add column kept jsonb not null default '[]',
     add column undo jsonb,
     add column undo_labels jsonb,
@@ -468,6 +470,11 @@ alter table subscriptions
     alter column begins set not null,
     alter column starts_on set not null;
 
+-- One that only runs to its end may have a successor that begins then.
+drop index subscriptions_one_live;
+create unique index subscriptions_one_live on subscriptions (customer_id, plan_id)
+    where status <> 'canceled' and not cancel_at_period_end;
+
 -- Serves the notices of a rise, the end of a trial, and the first day for a consent.
 create index subscriptions_rise on subscriptions (rise_on) where rise_on is not null;
 drop index subscriptions_price_rise;
@@ -568,6 +575,7 @@ begin
         coalesce(subscription, payment, (either->>'id')::uuid),
         coalesce(event_setting('actor'), 'scheduler'), event_setting('request'),
         coalesce(
+            event_setting('reason'),
             nullif(new_row->>'resolve_reason', coalesce(old_row->>'resolve_reason', '')),
             nullif(new_row->>'cancel_reason', coalesce(old_row->>'cancel_reason', '')),
             nullif(new_row->>'reason', '')),
