@@ -91,7 +91,7 @@ pub fn give(
         _ => not_awaited(),
     })?;
     let id = ConsentId::new();
-    s.row.consent_id = Some(id.0);
+    s.row.consent_id = Some(id);
     Ok(NewConsent {
         id,
         subscription: s.row.id,
