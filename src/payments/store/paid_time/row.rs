@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::text;
-use crate::rules::ids::{BillingKeyId, SubscriptionId};
+use crate::rules::ids::{BillingKeyId, ConsentId, SubscriptionId};
 use crate::rules::moments::Retries;
 use crate::rules::money::Won;
 use crate::rules::schedule::RetryDays;
@@ -17,6 +17,7 @@ use crate::rules::subscription_state::Status;
 /// A row of `subscriptions`. What is charged and when is told by the paid time beside it
 /// ([`super::Loaded`]); the columns for that are written from it and never by hand.
 #[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of the table")]
 #[expect(missing_docs, reason = "the columns are described in the migrations")]
 pub struct Row {
     pub id: SubscriptionId,
@@ -49,7 +50,7 @@ pub struct Row {
     pub pending_interval: Option<String>,
     pub pending_interval_count: Option<i16>,
     pub pending_cycle_day: Option<i16>,
-    pub consent_id: Option<Uuid>,
+    pub consent_id: Option<ConsentId>,
     pub pause_at_period_end: bool,
     pub credit: i64,
     pub carried: i64,
