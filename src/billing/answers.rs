@@ -3,7 +3,6 @@
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::answers::PeriodBody;
@@ -11,6 +10,7 @@ use crate::billing::store::{BillingKey, Subscription};
 use crate::context::Context;
 use crate::http::answer;
 use crate::kiwoom::codes;
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::schedule::Rules;
 use crate::rules::subscription_state::Status;
@@ -126,7 +126,8 @@ pub struct SubscriptionBody {
     /// Only when part of the pending amount is tax-free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_tax_free_amount: Option<i64>,
-    metadata: Map<String, Value>,
+    #[schema(value_type = Object)]
+    metadata: Metadata,
     created_at: String,
     #[schema(required)]
     canceled_at: Option<String>,

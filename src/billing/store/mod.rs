@@ -4,7 +4,6 @@ pub(crate) mod columns;
 mod keys;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::types::Json;
@@ -16,6 +15,7 @@ use crate::http::answer::Paging;
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{Payment, subscription_state};
 use crate::rules::ids::{BillingKeyId, SubscriptionId};
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::subscription_state::{Status, SubscriptionState};
 
@@ -35,7 +35,7 @@ pub struct Subscription {
     pub state: SubscriptionState,
     pub canceled_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
-    pub metadata: Json<Map<String, Value>>,
+    pub metadata: Json<Metadata>,
     pub created_at: DateTime<Utc>,
     pub pending_amount: Option<Won>,
     pub pending_tax_free_amount: Option<i64>,

@@ -15,7 +15,7 @@ use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store::{self, Subscription};
 use crate::billing::subscriptions::consents::{self, Given};
 use crate::billing::subscriptions::price_rises::reprice;
-use crate::billing::subscriptions::subscribe::{Metadata, PlanId, exists};
+use crate::billing::subscriptions::subscribe::{PlanId, exists};
 use crate::billing::subscriptions::trial_and_end::{Limit, TotalCycles, check_limit};
 use crate::billing::subscriptions::{locked, save};
 use crate::context::{AppState, Context};
@@ -26,6 +26,7 @@ use crate::http::fields::TaxFree;
 use crate::kiwoom::text::ProductName;
 use crate::payments::store::open_charge;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::payment_state::State as PaymentState;
 use crate::rules::schedule::{AnchorDay, RetryDays};
@@ -190,7 +191,7 @@ fn apply(
         .map_err(|reason| ApiError::invalid_field("taxFreeAmount", reason))?;
     s.plan_id = request.plan_id.map_or(s.plan_id.clone(), |p| p.0);
     s.product_name = request.product_name.map_or(s.product_name.clone(), |n| n.as_str().to_owned());
-    s.metadata = request.metadata.map_or(s.metadata.clone(), |m| Json(m.0));
+    s.metadata = request.metadata.map_or(s.metadata.clone(), Json);
     s.state.retry_days = request.retry_days.or(s.state.retry_days.take());
     Ok(request.consent)
 }

@@ -31,7 +31,7 @@ use crate::rules::subscription_state::{Status, SubscriptionState};
 use crate::rules::text::Text;
 use kiwoom_clock::Clock;
 
-pub use request::{Metadata, PlanId, SubscribeRequest};
+pub use request::{PlanId, SubscribeRequest};
 
 const ONE_LIVE: &str = "subscriptions_one_live";
 
@@ -140,7 +140,7 @@ pub fn draft(
         state,
         canceled_at: None,
         cancel_reason: None,
-        metadata: Json(request.metadata.0.clone()),
+        metadata: Json(request.metadata.clone()),
         created_at: clock.now(),
         pending_amount: None,
         pending_tax_free_amount: None,

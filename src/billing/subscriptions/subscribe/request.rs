@@ -1,7 +1,7 @@
 //! The body of `POST /billing/subscribe`.
 
 use chrono::NaiveDate;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::billing::subscriptions::consents::Given;
@@ -9,14 +9,13 @@ use crate::billing::subscriptions::trial_and_end::{
     FreeCycles, TotalCycles, TrialDays, check_limit, check_trial,
 };
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, FromFields, no_control};
+use crate::http::extract::{Fields, FromField, FromFields};
 use crate::http::fields::TaxFree;
 use crate::http::fields::ids::merchants_id;
 use crate::http::fields::schedule::cadence;
 use crate::kiwoom::text::{CustomerId, ProductName};
-use crate::redact::cards::{self, json_holds_card};
-use crate::rules::characters::refuse;
 use crate::rules::ids::BillingKeyId;
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::schedule::{AnchorDay, Cadence, Interval, RetryDays};
 use crate::rules::text::Text;
@@ -124,37 +123,5 @@ described!(PlanId, description::merchants_id(100).examples(["monthly"]));
 impl FromField for PlanId {
     fn from_field(value: &Value) -> Result<Self, Text> {
         merchants_id(value, 100).map(Self)
-    }
-}
-
-/// The merchant's own data: a JSON object of at most 4,096 bytes.
-#[derive(Default)]
-pub struct Metadata(pub Map<String, Value>);
-
-impl FromField for Metadata {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("JSON 객체여야 합니다.", "Has to be a JSON object.");
-        let object = value.as_object().ok_or_else(wrong)?;
-        if value.to_string().len() > 4096 {
-            return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
-        }
-        refuse_nul(value)?;
-        if json_holds_card(value) {
-            return Err(cards::refusal());
-        }
-        Ok(Self(object.clone()))
-    }
-}
-
-/// PostgreSQL's JSON cannot hold the character U+0000, wherever it is.
-fn refuse_nul(value: &Value) -> Result<(), Text> {
-    let text = |text: &str| refuse(text, |c| c == '\0', no_control());
-    match value {
-        Value::String(value) => text(value),
-        Value::Array(items) => items.iter().try_for_each(refuse_nul),
-        Value::Object(fields) => {
-            fields.iter().try_for_each(|(name, v)| text(name).and_then(|()| refuse_nul(v)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
