@@ -4,6 +4,7 @@ mod changes;
 mod consent_records;
 mod first_charge;
 mod invalid_requests;
+mod metadata;
 mod pauses_and_previews;
 mod price_rises;
 mod successive_changes;
