@@ -75,7 +75,7 @@ fn begin(
     let served = matches!(s.paid.status, Status::Active | Status::PastDue);
     let begun = match (begin_due(s, rules, now), by) {
         ((_, Some(charge)), _) => Some(charge),
-        ((Work::Due(_), None), By::Merchant) if s.paid.status != Status::Canceled => None,
+        ((Work::Due(_), None), By::Merchant) => None,
         ((_, None), By::Merchant) => begin_owed(s, now)?,
         ((_, None), By::Schedule(_)) => None,
     };
