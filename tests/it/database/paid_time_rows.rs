@@ -4,6 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::payments::store::paid_time::{self, Identity, Loaded};
 use kiwoom_billing::rules::ids::{BillingKeyId, ConsentId, SubscriptionId};
+use kiwoom_billing::rules::metadata::Metadata;
 use kiwoom_billing::rules::money::Won;
 use kiwoom_billing::rules::schedule::{RetryDays, Rules, due_at};
 use kiwoom_billing::rules::subscription_state::Status;
@@ -11,13 +12,12 @@ use kiwoom_paid_time::{
     Cadence, Change, ChargeState, FirstPeriod, Interval, Money, Outcome, Phase, Proration, Start,
     Subscription, Terms, When,
 };
-use serde_json::Map;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::postgres::new_database;
 
-const HISTORIES: u64 = 60;
-const ACTS: usize = 50;
+const HISTORIES: u64 = 40;
+const ACTS: usize = 40;
 
 fn rules(rng: &mut Rng) -> Rules {
     Rules {
@@ -185,7 +185,7 @@ async fn what_is_stored_is_read_again_as_it_was() {
             billing_key_id: key,
             product_name: "월간 구독".to_owned(),
             amount: Won::new(paid.terms.phases.last().unwrap().price.won).unwrap(),
-            metadata: Map::new(),
+            metadata: Metadata::default(),
             retry_days: None,
             created_at: noon(today),
         };
