@@ -185,6 +185,27 @@ async fn what_was_paid_under_a_retired_cpid_is_told_of_and_refunded_under_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_contract_is_refused_is_not_mended_by_an_answer_to_another() {
+    let app = TestApp::start().await;
+    let billing_key = app.register("4111111111111111").await;
+    let before = app.pay(&billing_key).await.data(200);
+    let retired = format!("{OLD}:{}", key(OLD));
+    let app = under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)]).await;
+    let billing_key = app.register("4111111111111111").await;
+    let after = app.pay(&billing_key).await.data(200);
+    let refund = |payment: &Value| json!({"paymentId": payment["id"], "amount": 1000});
+
+    app.fault(json!({"on": "CANCEL", "kind": "decline", "code": "FAIL"})).await;
+    app.post("/billing/refund", &refund(&before)).await.fails(502, "merchant_setting");
+    app.post("/billing/refund", &refund(&after)).await.data(200);
+    assert_eq!(cpids(&app, "CANCEL").await, [OLD, CARDS]);
+    let health = app.get("/health/ready").await.data(200);
+    assert_eq!(health["merchantSettings"][0]["resultCode"], "FAIL", "{health}");
+    app.post("/billing/refund", &refund(&before)).await.data(200);
+    assert_eq!(app.get("/health/ready").await.data(200).get("merchantSettings"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
     let app = TestApp::start().await;
     let billing_key = app.register("4111111111111111").await;
