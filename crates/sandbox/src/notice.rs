@@ -76,7 +76,7 @@ fn queue(
             values.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
         }
         Some(Mishap::Succeeded) => {
-            values.push(("RESULTCODE".to_owned(), codes::SUCCESS.to_owned()))
+            values.push(("RESULTCODE".to_owned(), codes::SUCCESS.to_owned()));
         }
     }
     let first_id = ledger.outbox().next_id();
