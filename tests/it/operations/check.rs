@@ -98,7 +98,7 @@ async fn beside_a_sandbox_everything_that_has_a_meaning_is_ok() {
 async fn each_contract_is_asked_for_what_it_is_there_for() {
     let world = World::start().await;
     let gateway = format!("{}/sandbox", world.sandbox.base);
-    let [_, cards, window, _] = &CONTRACTS;
+    let [_, cards, window, goods] = &CONTRACTS;
     let check = |billing: &Contract, window: &Contract| {
         run(
             &["check"],
@@ -109,6 +109,8 @@ async fn each_contract_is_asked_for_what_it_is_there_for() {
                 ("KIWOOM_BILLING_AUTH_KEY", billing.auth_key),
                 ("KIWOOM_WINDOW_CPID", window.cpid),
                 ("KIWOOM_WINDOW_AUTH_KEY", window.auth_key),
+                ("KIWOOM_CARD_CPID", goods.cpid),
+                ("KIWOOM_CARD_AUTH_KEY", goods.auth_key),
                 ("CARD_ENABLED", "true"),
                 ("BANK_ENABLED", "true"),
             ],
@@ -118,9 +120,10 @@ async fn each_contract_is_asked_for_what_it_is_there_for() {
     assert!(line(&told, "ok", "CARD-BATCH").contains("CTSANDBOXCARD"), "{told}");
     assert!(line(&told, "ok", "BANK hash").contains("CTSANDBOXWINDOW"), "{told}");
     assert!(!told.contains("BANK cancel"), "{told}");
+    assert!(line(&told, "ok", "CARD hash").contains("CTSANDBOXGOODS"), "{told}");
     let told = check(window, cards).unwrap_err();
     assert!(line(&told, "failed", "CARD-KEYGEN").contains("CTSANDBOXWINDOW"), "{told}");
-    line(&told, "failed", "CARD cancel");
+    line(&told, "failed", "BANK hash");
 }
 
 #[tokio::test(flavor = "multi_thread")]

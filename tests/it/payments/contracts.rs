@@ -8,11 +8,14 @@ use sqlx::PgPool;
 
 use crate::support::app::{TestApp, card, one_off};
 use crate::support::sandbox::fields;
-use crate::support::window::{answered, canceled, in_window, paid, prepare, status, tell};
+use crate::support::window::{
+    answered, canceled, in_window, original, paid, pay_by, prepare, status, tell,
+};
 
 const OLD: &str = "CTSANDBOX";
 const CARDS: &str = "CTSANDBOXCARD";
 const WINDOW: &str = "CTSANDBOXWINDOW";
+const GOODS: &str = "CTSANDBOXGOODS";
 
 fn key(cpid: &str) -> &'static str {
     CONTRACTS.iter().find(|contract| contract.cpid == cpid).unwrap().auth_key
@@ -101,6 +104,53 @@ async fn cards_and_window_are_charged_told_of_and_refunded_under_their_own_cpid(
     assert_eq!(status(&app, "O-2").await["status"], "paid");
     answered(&tell(&app, &as_window(canceled("O-2", "t2", 9900, 1))).await, 200);
     assert_eq!(status(&app, "O-2").await["status"], "canceled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_of_the_window_may_have_a_contract_of_its_own() {
+    let own = [
+        ("KAKAOPAY_ENABLED", "true"),
+        ("NAVERPAY_ENABLED", "true"),
+        ("KIWOOM_KAKAOPAY_CPID", GOODS),
+        ("KIWOOM_KAKAOPAY_AUTH_KEY", key(GOODS)),
+        ("KIWOOM_KAKAOPAY_PRODUCT_TYPE", "physical"),
+    ];
+    let app = TestApp::with(&[&two()[..], &own].concat()).await;
+    let kakaopay = |order_id: &str| {
+        let mut body = original();
+        body["orderId"] = json!(order_id);
+        body["method"] = json!("KAKAOPAY");
+        body
+    };
+    let shared = prepare(&app, "O-1").await;
+    let alone = app.post("/easypay/prepare", &kakaopay("O-2")).await.data(200);
+    let of = |prepared: &Value| {
+        ["CPID", "PRODUCTTYPE", "SVCCDIN"].map(|name| prepared["sdkData"][name].clone())
+    };
+    assert_eq!(of(&shared), [WINDOW, "1", "NAVERPAY"]);
+    assert_eq!(of(&alone), [GOODS, "2", "KAKAOPAY"]);
+    pay_by(&app, &shared, "NAVERPAY").await;
+    in_window(&app, &alone, "pay").await;
+    for order_id in ["O-1", "O-2"] {
+        let part = json!({"orderId": order_id, "amount": 3000});
+        app.post("/easypay/cancel", &part).await.data(200);
+        let order = status(&app, order_id).await;
+        assert_eq!((&order["status"], &order["canceledAmount"]), (&json!("paid"), &json!(3000)));
+    }
+    assert_eq!(cpids(&app, "CANCEL").await, [WINDOW, GOODS]);
+
+    // Told of under the CPIDs that it was opened under, and no other.
+    let notice = |cpid| paid("O-3", "t3", 9900).replace(OLD, cpid);
+    app.post("/easypay/prepare", &kakaopay("O-3")).await.data(200);
+    answered(&tell(&app, &notice(WINDOW)).await, 409);
+    prepare(&app, "O-3").await;
+    answered(&tell(&app, &notice(WINDOW)).await, 200);
+    assert_eq!(status(&app, "O-3").await["status"], "paid");
+
+    let app = app.restart_with(&[("NAVERPAY_ENABLED", "false")]).await;
+    let error = app.post("/easypay/prepare", &original()).await.error(400);
+    assert_eq!(error["details"][0]["field"], "method");
+    app.post("/easypay/prepare", &kakaopay("O-4")).await.data(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,10 +294,9 @@ async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_for_physical_goods_and_what_the_gateway_refuses_of_another() {
-    let goods = "CTSANDBOXGOODS";
     let settings = [
-        ("KIWOOM_CPID", goods),
-        ("KIWOOM_TEST_AUTH_KEY", key(goods)),
+        ("KIWOOM_CPID", GOODS),
+        ("KIWOOM_TEST_AUTH_KEY", key(GOODS)),
         ("KIWOOM_BILL_TYPE", "13"),
         ("KIWOOM_PRODUCT_TYPE", "physical"),
     ];
