@@ -19,7 +19,7 @@ test: ## Run all tests
 test-browser: ## Run the browser test of the payment page in Chromium
 	@sh scripts/install-postgres.sh --browser
 	cargo build --locked
-	cargo test --locked -p browser-tests
+	cargo test --locked --workspace --test browser
 	@echo 'Pictures of the pages: artifacts/screenshots'
 
 test-api: ## Hold the service to its own /openapi.json with Schemathesis

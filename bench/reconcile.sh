@@ -1,11 +1,11 @@
 #!/bin/sh
 # How long `reconcile` takes for a list of many lines, and how much memory: against as many payments
-# that match it, and then against books that have none of them. Ends with 1 when the comparison is
-# not what it has to be, or above 10 seconds or 100 MB.
+# that match it, as the list of a day, as CSV and as XLSX, and then against books that have none of
+# them. Ends with 1 when the comparison is not what it has to be, or above 10 seconds or 100 MB.
 #
-#   cargo build --release --locked && sh bench/reconcile.sh [lines] [program]
+#   cargo build --release --locked && sh bench/reconcile.sh [payments] [program]
 #
-# Needs /usr/bin/time and psql. DATABASE_URL names an empty database to use.
+# Needs /usr/bin/time, psql and Python 3. DATABASE_URL names an empty database to use.
 set -eu
 
 lines=${1:-100000}
@@ -43,6 +43,27 @@ select 'C', to_char(refunded_at at time zone 'Asia/Seoul', 'YYYYMMDDHH24MISS'), 
 SQL
 { echo '<DATA>'; cat lines; echo '</DATA>'; } >same.txt
 sed 's/|cMP26/|cMP27/; s/|ORDER-/|OTHER-/' same.txt >other.txt
+{ echo 'type,at,transactionId,orderNo,amount'; tr '|' ',' <lines; } >same.csv
+python3 - <<'PYTHON'
+import zipfile
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+DOCUMENT = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+def relations(kind, target):
+    return (f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r1" Type="{DOCUMENT}/{kind}" '
+            f'Target="{target}"/></Relationships>')
+def cell(text):
+    return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+with zipfile.ZipFile("same.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
+    book.writestr("_rels/.rels", relations("officeDocument", "xl/workbook.xml"))
+    book.writestr("xl/_rels/workbook.xml.rels", relations("worksheet", "worksheets/sheet1.xml"))
+    book.writestr("xl/workbook.xml", f'<workbook xmlns="{MAIN}" xmlns:r="{DOCUMENT}"><sheets>'
+                  '<sheet name="list" sheetId="1" r:id="r1"/></sheets></workbook>')
+    rows = ("<row>" + "".join(map(cell, line.rstrip("\n").split(","))) + "</row>"
+            for line in open("same.csv"))
+    book.writestr("xl/worksheets/sheet1.xml", f'<worksheet xmlns="{MAIN}"><sheetData>'
+                  + "".join(rows) + "</sheetData></worksheet>")
+PYTHON
 
 failed=0
 # compare NAME FILE EXIT-CODE PATTERN
@@ -50,11 +71,13 @@ compare() {
     code=0
     /usr/bin/time -f '%e %M' -o took "$program" reconcile "$2" --json >report || code=$?
     grep -q "$4" report && found=yes || found=no
-    tail -n 1 took | awk -v name="$1" -v lines="$(wc -l <"$2")" -v code="$code" -v wanted="$3" \
+    tail -n 1 took | awk -v name="$1" -v lines="$(wc -l <lines)" -v code="$code" -v wanted="$3" \
         -v found="$found" '{ printf "%-9s %7d lines  %5.2f s  %5.1f MB  exit code %d\n", name, lines, $1,
             $2 / 1024, code
             exit !(found == "yes" && code == wanted && $1 < 10 && $2 < 100 * 1024) }' || failed=1
 }
-compare matching same.txt 0 "\"matching\":$lines,"
+for list in same.txt same.csv same.xlsx; do
+    compare "$list" "$list" 0 "\"matching\":$lines,"
+done
 compare differing other.txt 3 "\"only_at_kiwoompay\":$lines,"
 exit $failed

@@ -10,7 +10,7 @@ pub async fn run(config: Config) -> Done {
     // From here on: one that came between the first answer and this would end it outright.
     let mut signals = Signals::listen()?;
     let service = tokio::select! {
-        started = Service::start(config) => started?,
+        started = Box::pin(Service::start(config)) => started?,
         () = signals.received() => return Ok(()),
     };
     greet(&service);

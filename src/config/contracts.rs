@@ -1,5 +1,5 @@
 //! The contracts (CPIDs) of the merchant: `KIWOOM_CPID` and its key, a contract of its own for each
-//! role, and those that are retired.
+//! role and for each method of the window, and those that are retired.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::rules::contract::{Contract, Contracts, ProductType, TaxType};
 /// A merchant id with its key.
 pub(super) type Account = (String, SecretString);
 
-/// The settings of a role.
+/// The settings of a role, or of a method of the window.
 struct Role {
     cpid: &'static str,
     auth_key: &'static str,
@@ -19,19 +19,28 @@ struct Role {
     tax_type: &'static str,
 }
 
-const BILLING: Role = Role {
-    cpid: "KIWOOM_BILLING_CPID",
-    auth_key: "KIWOOM_BILLING_AUTH_KEY",
-    product_type: "KIWOOM_BILLING_PRODUCT_TYPE",
-    tax_type: "KIWOOM_BILLING_TAX_TYPE",
-};
+macro_rules! role {
+    ($name:literal) => {
+        Role {
+            cpid: concat!("KIWOOM_", $name, "_CPID"),
+            auth_key: concat!("KIWOOM_", $name, "_AUTH_KEY"),
+            product_type: concat!("KIWOOM_", $name, "_PRODUCT_TYPE"),
+            tax_type: concat!("KIWOOM_", $name, "_TAX_TYPE"),
+        }
+    };
+}
 
-const WINDOW: Role = Role {
-    cpid: "KIWOOM_WINDOW_CPID",
-    auth_key: "KIWOOM_WINDOW_AUTH_KEY",
-    product_type: "KIWOOM_WINDOW_PRODUCT_TYPE",
-    tax_type: "KIWOOM_WINDOW_TAX_TYPE",
-};
+const BILLING: Role = role!("BILLING");
+const WINDOW: Role = role!("WINDOW");
+/// By PAYMETHOD.
+const METHODS: [(&str, Role); 6] = [
+    ("KAKAOPAY", role!("KAKAOPAY")),
+    ("NAVERPAY", role!("NAVERPAY")),
+    ("SAMSUNGPAY", role!("SAMSUNGPAY")),
+    ("PAYCO", role!("PAYCO")),
+    ("CARD", role!("CARD")),
+    ("BANK", role!("BANK")),
+];
 
 /// The accounts that the settings name.
 pub(super) struct Accounts {
@@ -41,6 +50,8 @@ pub(super) struct Accounts {
     billing: Option<Account>,
     /// `KIWOOM_WINDOW_CPID`.
     window: Option<Account>,
+    /// `KIWOOM_KAKAOPAY_CPID` and the like, as in [`METHODS`].
+    methods: [Option<Account>; METHODS.len()],
 }
 
 impl Accounts {
@@ -50,12 +61,17 @@ impl Accounts {
         let own = [&BILLING, &WINDOW].map(|role| r.text(role.cpid).is_some());
         let required = if production { own != [true, true] } else { own[0] != own[1] };
         let default = r.cpid("KIWOOM_CPID", required).zip(r.auth_key(key_name, required));
-        let [billing, window] = [&BILLING, &WINDOW].map(|role| {
+        let mut own = |role: &Role| {
             let both = r.text(role.cpid).is_some() || r.text(role.auth_key).is_some();
             r.cpid(role.cpid, both).zip(r.auth_key(role.auth_key, both))
-        });
-        let accounts = Self { default, billing, window };
-        for (role, account) in [(BILLING, &accounts.billing), (WINDOW, &accounts.window)] {
+        };
+        let [billing, window] = [&BILLING, &WINDOW].map(&mut own);
+        let methods = METHODS.each_ref().map(|(_, role)| own(role));
+        let accounts = Self { default, billing, window, methods };
+        for (role, account) in [(&BILLING, &accounts.billing), (&WINDOW, &accounts.window)] {
+            accounts.one_key_for_each(r, role.auth_key, account.as_ref());
+        }
+        for ((_, role), account) in METHODS.iter().zip(&accounts.methods) {
             accounts.one_key_for_each(r, role.auth_key, account.as_ref());
         }
         accounts
@@ -71,7 +87,7 @@ impl Accounts {
 
     /// Those that are set.
     pub(super) fn named(&self) -> impl Iterator<Item = &Account> {
-        [&self.default, &self.billing, &self.window].into_iter().flatten()
+        [&self.default, &self.billing, &self.window].into_iter().chain(&self.methods).flatten()
     }
 }
 
@@ -84,7 +100,7 @@ pub(super) fn read(r: &mut Reader, accounts: Accounts) -> Option<Contracts> {
     }
     let product_type = product_type(r, "KIWOOM_PRODUCT_TYPE").unwrap_or(ProductType::Digital);
     let tax_type = tax_type(r, "KIWOOM_TAX_TYPE").unwrap_or(TaxType::PerSale);
-    let Accounts { default, billing, window } = accounts;
+    let Accounts { default, billing, window, methods } = accounts;
     let mut of_role = |role: &Role, own: Option<Account>| {
         let product_type = self::product_type(r, role.product_type).unwrap_or(product_type);
         let tax_type = self::tax_type(r, role.tax_type).unwrap_or(tax_type);
@@ -94,19 +110,37 @@ pub(super) fn read(r: &mut Reader, accounts: Accounts) -> Option<Contracts> {
     };
     let billing = of_role(&BILLING, billing);
     let window = of_role(&WINDOW, window);
+    let sold_by = METHODS.each_ref().map(|(_, role)| {
+        (self::product_type(r, role.product_type), self::tax_type(r, role.tax_type))
+    });
     let mut retired = retired(r);
     // With both roles elsewhere nothing new is paid under it.
     retired.extend(default);
     let cards_of = cpids(r, "KIWOOM_BILLING_CARDS_OF");
     let (billing, window) = (billing?, window?);
-    let charging = [&billing, &window];
-    let is_charging = |cpid: &str| charging.iter().any(|contract| contract.cpid == cpid);
-    retired.retain(|(cpid, _)| !is_charging(cpid));
+    let methods: Vec<_> = METHODS
+        .iter()
+        .zip(methods)
+        .zip(sold_by)
+        .filter(|((_, own), sold)| own.is_some() || *sold != (None, None))
+        .map(|(((method, _), own), (product_type, tax_type))| {
+            let of_window = || (window.cpid.clone(), window.auth_key.clone());
+            let (cpid, auth_key) = own.unwrap_or_else(of_window);
+            let product_type = product_type.unwrap_or(window.product_type);
+            let tax_type = tax_type.unwrap_or(window.tax_type);
+            let bill_type = bill_type.clone();
+            (*method, Arc::new(Contract { cpid, auth_key, product_type, bill_type, tax_type }))
+        })
+        .collect();
+    let charging = [&billing, &window].into_iter().chain(methods.iter().map(|(_, own)| own));
+    let charging: Vec<&str> = charging.map(|contract| contract.cpid.as_str()).collect();
+    retired.retain(|(cpid, _)| !charging.contains(&cpid.as_str()));
     let retired = retired.into_iter().map(|(cpid, auth_key)| {
         let bill_type = bill_type.clone();
         Arc::new(Contract { cpid, auth_key, product_type, bill_type, tax_type })
     });
-    Some(Contracts { retired: retired.collect(), billing, window, cards_of })
+    let retired = retired.collect();
+    Some(Contracts { billing, window, methods, retired, cards_of })
 }
 
 fn product_type(r: &mut Reader, name: &'static str) -> Option<ProductType> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 pub use daily_list::DailyList;
@@ -96,7 +96,7 @@ pub struct Config {
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`.
-    pub log_filter: String,
+    pub log_filter: Targets,
 }
 
 /// Where KiwoomPay is and how it is spoken to.
@@ -104,8 +104,8 @@ pub struct Config {
 pub struct KiwoomConfig {
     /// Real gateway, or the sandbox in its place.
     pub gateway: Gateway,
-    /// `KIWOOM_CPID`, `KIWOOM_BILLING_*`, `KIWOOM_WINDOW_*`, `KIWOOM_RETIRED_CONTRACTS` and what is
-    /// sold under them (protocol section 1).
+    /// `KIWOOM_CPID`, `KIWOOM_BILLING_*`, `KIWOOM_WINDOW_*`, `KIWOOM_KAKAOPAY_*` and the like,
+    /// `KIWOOM_RETIRED_CONTRACTS` and what is sold under them (protocol section 1).
     pub contracts: Contracts,
     /// `KIWOOM_CARD_METHOD`: what cards are called in the payment window (protocol section 2.3).
     pub card_method: CardMethod,
@@ -312,10 +312,8 @@ fn log_format(r: &mut Reader, production: bool) -> LogFormat {
     }
 }
 
-fn log_filter(r: &mut Reader) -> String {
+fn log_filter(r: &mut Reader) -> Targets {
     let text = r.text("RUST_LOG").unwrap_or_else(|| "info".to_owned());
-    if EnvFilter::builder().parse(&text).is_err() {
-        r.wrong::<()>("RUST_LOG", "error, warn, info, debug, trace, or a filter of these");
-    }
-    text
+    let accepted = "error, warn, info, debug, trace, or a filter of these";
+    text.parse().ok().or_else(|| r.wrong("RUST_LOG", accepted)).unwrap_or_default()
 }

@@ -41,7 +41,8 @@ pub struct PrepareRequest {
     customer_name: CustomerName,
     customer_id: Option<CustomerId>,
     customer_email: Option<Email>,
-    /// One method; left out, the window shows all that `GET /easypay/methods` lists.
+    /// One method; left out, the window shows all that `GET /easypay/methods` lists, but for those
+    /// with a contract of their own.
     method: Option<Method>,
     /// `P` (PC, the default), `M` (phone) or `W` (web view of an app).
     #[schema(value_type = Option<Device>)]
@@ -151,7 +152,8 @@ pub async fn prepare(
     if !misfits.is_empty() {
         return Err(ApiError::invalid(misfits));
     }
-    takes(&ctx.kiwoom.contracts().window, request.amount, request.tax_free_amount)?;
+    let contract = methods::contract(&ctx, request.method);
+    takes(contract, request.amount, request.tax_free_amount)?;
     let reference = PaymentRef::OrderNo(request.order_id.as_str().to_owned());
     let found = store::find(&ctx.pool, &reference).await?;
     if !checkout::may_open(found.as_ref(), request.amount) {
@@ -205,7 +207,7 @@ async fn window(
         cash_receipt: options.cash_receipt(methods),
         quota: quota.as_deref(),
     };
-    let contract = &ctx.kiwoom.contracts().window;
+    let contract = methods::contract(ctx, request.method);
     let method = match (request.method, methods) {
         (Some(_), [only]) => only,
         _ => TOTAL,
@@ -231,7 +233,7 @@ fn draft<'a>(
         customer_name: request.customer_name.as_str(),
         customer_email: request.customer_email.as_ref().map(Email::as_str),
         method: request.method.map(Method::code),
-        cpid: &ctx.kiwoom.contracts().window.cpid,
+        cpid: &methods::contract(ctx, request.method).cpid,
         unnamed_cpid: ctx.kiwoom.cpid_of(None),
         methods,
         now,

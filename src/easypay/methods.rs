@@ -1,5 +1,7 @@
 //! The methods that the payment window offers.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
@@ -13,6 +15,7 @@ use crate::http::description::{self, described};
 use crate::http::error::ApiError;
 use crate::http::extract::{FromField, one_of};
 use crate::kiwoom::tax;
+use crate::rules::contract::Contract;
 use crate::rules::text::Text;
 
 /// A method of the hosted window.
@@ -104,14 +107,21 @@ fn offered(config: &Config) -> Vec<Method> {
     if sandbox { ALL[..4].to_vec() } else { vec![Method::Card] }
 }
 
-/// PAYMETHOD of each method that is offered.
-pub fn codes(config: &Config) -> Vec<&'static str> {
-    offered(config).into_iter().map(|method| method.code_of(config)).collect()
+/// PAYMETHOD of each method that is offered, and the contract of its own where it has one.
+pub fn codes(config: &Config) -> Vec<(&'static str, Option<&Contract>)> {
+    let own = |method: Method| config.kiwoom.contracts.own(method.code()).map(Arc::as_ref);
+    offered(config).into_iter().map(|method| (method.code_of(config), own(method))).collect()
+}
+
+/// The contract of a window for the method that was chosen, or for all that it shows.
+pub fn contract(ctx: &Context, chosen: Option<Method>) -> &Arc<Contract> {
+    let contracts = ctx.kiwoom.contracts();
+    chosen.and_then(|method| contracts.own(method.code())).unwrap_or(&contracts.window)
 }
 
 /// PAYMETHOD of each method that the window shows for an order of which `tax_free_amount` won are
-/// tax-free: the one that was chosen, or all that are offered and can take it. The field that keeps it
-/// from being shown, and why.
+/// tax-free: the one that was chosen, or all that are offered without a contract of their own and can
+/// take it. The field that keeps it from being shown, and why.
 pub fn shown(
     ctx: &Context,
     chosen: Option<Method>,
@@ -122,10 +132,15 @@ pub fn shown(
         let reason = Text::new("사용하지 않는 결제수단입니다.", "This method is switched off.");
         return Err(ApiError::invalid_field("method", reason));
     }
-    let codes = chosen
-        .map_or(offered, |method| vec![method])
-        .into_iter()
-        .map(|method| method.code_of(&ctx.config));
+    let is_shared = |method: &Method| ctx.kiwoom.contracts().own(method.code()).is_none();
+    let together = || offered.into_iter().filter(is_shared).collect();
+    let methods: Vec<_> = chosen.map_or_else(together, |method| vec![method]);
+    if methods.is_empty() {
+        let ko = "결제수단마다 계약이 따로 있으므로 하나를 지정해야 합니다.";
+        let en = "Each method has a contract of its own: one has to be chosen.";
+        return Err(ApiError::invalid_field("method", Text::new(ko, en)));
+    }
+    let codes = methods.into_iter().map(|method| method.code_of(&ctx.config));
     let codes: Vec<_> =
         codes.filter(|code| tax_free_amount == 0 || tax::is_taken_by_method(code)).collect();
     if codes.is_empty() {

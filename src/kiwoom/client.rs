@@ -12,7 +12,7 @@ use crate::kiwoom::codes::{Codes, SUCCESS};
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::exchange::{Exchange, Ticket};
 use crate::kiwoom::pace::Turn;
-use crate::kiwoom::set_up::SetUp;
+use crate::kiwoom::set_up::{Call, SetUp};
 use crate::kiwoom::spelling;
 use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerId, OrderNo};
@@ -141,9 +141,10 @@ impl KiwoomClient {
         turn: Turn,
         card: Registration<'_>,
     ) -> Result<Registered, GatewayError> {
+        let call = Call::new(turn.contract(), KEYGEN);
         let fields = Fields::new(&turn.contract().cpid, turn.method());
         let ready = self.exchange.ready(turn, &fields).await;
-        let ticket = ready.inspect_err(|error| self.set_up.refused(KEYGEN, error))?;
+        let ticket = ready.inspect_err(|error| self.set_up.refused(&call, error))?;
         let contract = ticket.contract();
         let fields = fields
             .with("ORDERNO", card.order_no.as_str())
@@ -168,15 +169,16 @@ impl KiwoomClient {
             }
             other => other,
         });
-        self.set_up.answered(KEYGEN, &answer);
+        self.set_up.answered(&call, &answer);
         answers::registered(&answer?)
     }
 
     /// Step 1 of a charge. The turn is one for [`BATCH`].
     pub async fn ready_to_charge(&self, turn: Turn) -> Result<Ticket, GatewayError> {
+        let call = Call::new(turn.contract(), BATCH);
         let fields = Fields::new(&turn.contract().cpid, turn.method());
         let ready = self.exchange.ready(turn, &fields).await;
-        ready.inspect_err(|error| self.set_up.refused(BATCH, error))
+        ready.inspect_err(|error| self.set_up.refused(&call, error))
     }
 
     /// Step 2 of a charge (protocol section 2.2): takes the money.
@@ -187,6 +189,7 @@ impl KiwoomClient {
     ) -> Result<Approval, GatewayError> {
         let (tax_code, tax_free) = tax::code(order.tax_free_amount, order.amount);
         let contract = ticket.contract();
+        let call = Call::new(contract, BATCH);
         let fields = Fields::new(&contract.cpid, ticket.method())
             .with("ORDERNO", order.order_no.as_str())
             .with("PRODUCTTYPE", contract.product_type.code())
@@ -201,13 +204,13 @@ impl KiwoomClient {
             .with("AUTOKEY", order.autokey.expose_secret())
             .with_some("USERNAME", order.customer_name.and_then(spelling::name).as_deref());
         let answer = self.exchange.send(ticket, &fields).await;
-        self.set_up.answered(BATCH, &answer);
+        self.set_up.answered(&call, &answer);
         answers::approval(&answer?, &order.amount.to_string(), order.order_no.as_str())
     }
 
     /// Step 1 of a cancellation. The turn is one for the PAYMETHOD that was paid with.
     pub async fn ready_to_cancel(&self, turn: Turn) -> Result<Ticket, GatewayError> {
-        let call = cancellation(turn.method());
+        let call = cancellation(turn.contract(), turn.method());
         let fields = Fields::new(&turn.contract().cpid, turn.method()).with("CANCELREQ", "Y");
         let ready = self.exchange.ready(turn, &fields).await;
         ready.inspect_err(|error| self.set_up.refused(&call, error))
@@ -219,7 +222,7 @@ impl KiwoomClient {
         ticket: Ticket,
         order: CancelOrder<'_>,
     ) -> Result<Cancellation, GatewayError> {
-        let call = cancellation(ticket.method());
+        let call = cancellation(ticket.contract(), ticket.method());
         let amount = order.amount.to_string();
         let told = order.tax_free_amount > 0 && tax::is_taken_by_cancellation(ticket.method());
         let tax_free = told.then(|| order.tax_free_amount.to_string());
@@ -249,7 +252,7 @@ impl KiwoomClient {
             }
             _ => Ok(answer),
         };
-        self.set_up.answered(path, &answer);
+        self.set_up.answered(&Call::new(contract, path), &answer);
         answer
     }
 
@@ -264,9 +267,8 @@ impl KiwoomClient {
     }
 }
 
-/// A kind of call, for the alarm.
-fn cancellation(method: &str) -> String {
-    format!("cancellation of {method}")
+fn cancellation(contract: &Contract, method: &str) -> Call {
+    Call::new(contract, format!("cancellation of {method}"))
 }
 
 /// At most 20 characters, without those that are commands there (protocol section 1): the full reason

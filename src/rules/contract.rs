@@ -88,6 +88,9 @@ pub struct Contracts {
     pub billing: Arc<Contract>,
     /// Opens the payment window.
     pub window: Arc<Contract>,
+    /// Open it for one method alone, in place of that one: by PAYMETHOD, without the second names that
+    /// cards have.
+    pub methods: Vec<(&'static str, Arc<Contract>)>,
     /// Take no new payments: what was paid under them is refunded, and notified.
     pub retired: Vec<Arc<Contract>>,
     /// The CPIDs besides its own whose registered cards the billing contract may charge.
@@ -97,17 +100,29 @@ pub struct Contracts {
 impl Contracts {
     /// The one with this CPID.
     pub fn find(&self, cpid: &str) -> Option<&Arc<Contract>> {
-        let all = [&self.billing, &self.window].into_iter().chain(&self.retired);
-        all.into_iter().find(|contract| contract.cpid == cpid)
+        self.in_use().chain(&self.retired).find(|contract| contract.cpid == cpid)
+    }
+
+    /// Those that take payments.
+    fn in_use(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        let own = self.methods.iter().map(|(_, contract)| contract);
+        [&self.billing, &self.window].into_iter().chain(own)
     }
 
     /// The CPIDs that take payments.
     pub fn charging(&self) -> Vec<String> {
-        let mut cpids = vec![self.billing.cpid.clone()];
-        if self.window.cpid != self.billing.cpid {
-            cpids.push(self.window.cpid.clone());
+        let mut cpids = Vec::new();
+        for Contract { cpid, .. } in self.in_use().map(Arc::as_ref) {
+            if !cpids.contains(cpid) {
+                cpids.push(cpid.clone());
+            }
         }
         cpids
+    }
+
+    /// The contract of its own that this method of the window has.
+    pub fn own(&self, method: &str) -> Option<&Arc<Contract>> {
+        self.methods.iter().find(|(name, _)| *name == method).map(|(_, contract)| contract)
     }
 
     /// The CPIDs whose registered cards the billing contract may charge.

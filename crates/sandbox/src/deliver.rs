@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::charset;
@@ -15,6 +16,8 @@ use crate::fault::{Fault, Kind, Step};
 use crate::wire::{self, Answer, JSON_EUC_KR};
 
 const HUGE_BYTES: usize = 10 * 1024 * 1024;
+const JSON: &str = "application/json";
+const JSON_UTF_8: &str = "application/json;charset=UTF-8";
 const HTML_EUC_KR: &str = "text/html;charset=EUC-KR";
 
 /// Applies a fault that comes before anything is done. Returns the answer when it ends there.
@@ -44,6 +47,9 @@ pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
         Kind::Slow => return slow(&answer),
         Kind::Huge => return huge(&answer),
         Kind::HalfClose => return half_closed(&answer),
+        Kind::Utf8 => return wire::bytes(StatusCode::OK, JSON_UTF_8, in_utf8(&answer)),
+        Kind::Utf8Unnamed => return wire::bytes(StatusCode::OK, JSON, in_utf8(&answer)),
+        Kind::EucKrUnnamed => return wire::bytes(StatusCode::OK, JSON, wire::encode(&answer)),
         Kind::DelayAfter => tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await,
         Kind::WrongToken => replace(&mut answer, "TOKEN", |_| "0".repeat(32)),
         Kind::WrongAmount => replace(&mut answer, "AMOUNT", |amount| format!("{amount}0")),
@@ -94,6 +100,10 @@ fn error_page(status: u16) -> Response {
 fn garbage() -> Vec<u8> {
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
     random.chunks(2).flat_map(|pair| [0xB0 + pair[0] % 25, 0xA1 + pair[1] % 94]).collect()
+}
+
+fn in_utf8(answer: &Answer) -> Vec<u8> {
+    Value::Object(answer.clone()).to_string().into_bytes()
 }
 
 fn truncated(answer: &Answer) -> Response {

@@ -39,9 +39,11 @@ pub enum Mishap {
     OtherKind(String),
     /// A payment's: it says that the payment failed, with a RESULTCODE.
     Failed,
+    /// It says that all went well, with a RESULTCODE; in most set-ups it has none.
+    Succeeded,
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "twice",
     "late",
     "reversed",
@@ -53,6 +55,7 @@ const KINDS: [&str; 11] = [
     "negative",
     "other_kind",
     "failed",
+    "succeeded",
 ];
 
 /// How far a `shifted` date may be off, in seconds.
@@ -72,6 +75,7 @@ impl Mishap {
             "negative" => Self::Negative,
             "other_kind" => Self::OtherKind(text(fields, "payMethod", "VACCOUNTISSUE")?),
             "failed" => Self::Failed,
+            "succeeded" => Self::Succeeded,
             _ => return Err(format!("kind는 다음 중 하나여야 합니다: {}", KINDS.join(", "))),
         })
     }
@@ -89,6 +93,7 @@ impl Mishap {
             Self::Unnumbered => "unnumbered",
             Self::Negative => "negative",
             Self::Failed => "failed",
+            Self::Succeeded => "succeeded",
         };
         json!({ "kind": name })
     }
@@ -103,7 +108,8 @@ impl Mishap {
             | Self::WrongAmount
             | Self::Lost
             | Self::Shifted(_)
-            | Self::Undated => true,
+            | Self::Undated
+            | Self::Succeeded => true,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::cards::company_name;
 use crate::ledger::{Event, Ledger, Transaction};
 use crate::mishap::Mishap;
 use crate::outbox::{Notice, Values};
-use crate::{Sandbox, lock};
+use crate::{Sandbox, codes, lock};
 use kiwoom_clock::kst;
 
 /// How late a `late` notification is.
@@ -74,6 +74,9 @@ fn queue(
             let said = [("RESULTCODE", "2003"), ("ERRORMESSAGE", "한도초과")];
             values.retain(|(name, _)| name != "AUTHNO");
             values.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        }
+        Some(Mishap::Succeeded) => {
+            values.push(("RESULTCODE".to_owned(), codes::SUCCESS.to_owned()));
         }
     }
     let first_id = ledger.outbox().next_id();

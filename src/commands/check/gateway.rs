@@ -54,24 +54,32 @@ pub(super) async fn check(
     }
 }
 
-/// For cards that are registered and charged, and for the window with each method that it offers.
+/// For cards that are registered and charged, and for the window with each method that it offers,
+/// under the contract of its own where it has one.
 fn questions<'a>(
     contracts: &'a Contracts,
-    offered: &[&'static str],
+    offered: &[(&'static str, Option<&'a Contract>)],
 ) -> Vec<(&'a Contract, Question, &'static str)> {
     let (billing, window) = (&*contracts.billing, &*contracts.window);
-    // Bank transfers are given back by hand.
-    let refunded = offered.iter().filter(|code| **code != "BANK");
+    let under = |question| {
+        move |(code, own): &(&'static str, Option<&'a Contract>)| {
+            (own.unwrap_or(window), question, *code)
+        }
+    };
     let of_cards = [
         (billing, Question::Ready, KEYGEN),
         (billing, Question::Ready, BATCH),
         (billing, Question::ReadyToCancel, BATCH),
     ];
-    let hashes = [TOTAL].into_iter().chain(offered.iter().copied());
+    // Bank transfers are given back by hand.
+    let refunded = offered.iter().filter(|(code, _)| *code != "BANK");
+    let is_shared = offered.iter().any(|(_, own)| own.is_none());
+    let of_all = is_shared.then_some((window, Question::Hash, TOTAL));
     of_cards
         .into_iter()
-        .chain(refunded.map(|code| (window, Question::ReadyToCancel, *code)))
-        .chain(hashes.map(|code| (window, Question::Hash, code)))
+        .chain(refunded.map(under(Question::ReadyToCancel)))
+        .chain(of_all)
+        .chain(offered.iter().map(under(Question::Hash)))
         .collect()
 }
 

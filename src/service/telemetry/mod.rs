@@ -7,7 +7,6 @@ use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -44,15 +43,18 @@ pub fn init_on_stderr(config: &Config) {
 
 fn start(config: &Config, lines: Lines) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse_lossy(&config.log_filter))
+        .with_max_level(LevelFilter::TRACE)
         // Colours are the writer's: nothing else in a line reaches the terminal as a command.
         .with_ansi(false)
         .with_writer(lines);
+    let (wanted, held) = (config.log_filter.clone(), held());
     let started = match config.log_format {
         LogFormat::Json => {
-            builder.json().flatten_event(true).finish().with(held()).try_init().is_ok()
+            builder.json().flatten_event(true).finish().with(wanted).with(held).try_init().is_ok()
         }
-        LogFormat::Pretty => builder.with_target(false).finish().with(held()).try_init().is_ok(),
+        LogFormat::Pretty => {
+            builder.with_target(false).finish().with(wanted).with(held).try_init().is_ok()
+        }
     };
     if started {
         std::panic::set_hook(Box::new(panicked));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 
 use crate::support::app::TestApp;
-use crate::support::window::{SUCCESS, answered, canceled, paid, prepare, status, tell};
+use crate::support::window::{SUCCESS, answered, canceled, in_window, paid, prepare, status, tell};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_told_by_query_form_or_json_on_both_paths() {
@@ -36,6 +36,26 @@ async fn a_payment_is_told_by_query_form_or_json_on_both_paths() {
             assert_eq!(order["method"], method);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_notifications_have_a_result_code_0000_is_success() {
+    let app = TestApp::start().await;
+    let mishap = json!({"kind": "succeeded", "times": 2});
+    assert_eq!(app.post("/sandbox/notifications", &mishap).await.status, 200);
+    let prepared = prepare(&app, "O-1").await;
+    in_window(&app, &prepared, "pay").await;
+    let order = status(&app, "O-1").await;
+    assert_eq!((&order["status"], &order["paidAmount"]), (&json!("paid"), &json!(9900)));
+    let canceled = json!({"transactionId": order["transactionId"], "amount": 900});
+    assert_eq!(app.post("/sandbox/admin/cancel", &canceled).await.status, 200);
+    assert_eq!(status(&app, "O-1").await["canceledAmount"], 900);
+    let raw: Vec<String> = sqlx::query_scalar("select raw from notifications order by id")
+        .fetch_all(&app.service.ctx.pool)
+        .await
+        .unwrap();
+    assert_eq!(raw.len(), 2);
+    assert!(raw.iter().all(|raw| raw.contains("RESULTCODE=0000")), "{raw:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,7 +98,7 @@ async fn beside_a_sandbox_everything_that_has_a_meaning_is_ok() {
 async fn each_contract_is_asked_for_what_it_is_there_for() {
     let world = World::start().await;
     let gateway = format!("{}/sandbox", world.sandbox.base);
-    let [_, cards, window, _] = &CONTRACTS;
+    let [_, cards, window, goods] = &CONTRACTS;
     let check = |billing: &Contract, window: &Contract| {
         run(
             &["check"],
@@ -109,6 +109,8 @@ async fn each_contract_is_asked_for_what_it_is_there_for() {
                 ("KIWOOM_BILLING_AUTH_KEY", billing.auth_key),
                 ("KIWOOM_WINDOW_CPID", window.cpid),
                 ("KIWOOM_WINDOW_AUTH_KEY", window.auth_key),
+                ("KIWOOM_CARD_CPID", goods.cpid),
+                ("KIWOOM_CARD_AUTH_KEY", goods.auth_key),
                 ("CARD_ENABLED", "true"),
                 ("BANK_ENABLED", "true"),
             ],
@@ -118,9 +120,10 @@ async fn each_contract_is_asked_for_what_it_is_there_for() {
     assert!(line(&told, "ok", "CARD-BATCH").contains("CTSANDBOXCARD"), "{told}");
     assert!(line(&told, "ok", "BANK hash").contains("CTSANDBOXWINDOW"), "{told}");
     assert!(!told.contains("BANK cancel"), "{told}");
+    assert!(line(&told, "ok", "CARD hash").contains("CTSANDBOXGOODS"), "{told}");
     let told = check(window, cards).unwrap_err();
     assert!(line(&told, "failed", "CARD-KEYGEN").contains("CTSANDBOXWINDOW"), "{told}");
-    line(&told, "failed", "CARD cancel");
+    line(&told, "failed", "BANK hash");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,37 +238,66 @@ async fn a_look_at_the_notification_url_is_no_notification() {
     assert_eq!(app.get("/webhook/health").await.data(200)["rejected24h"], 0);
 }
 
+/// How a certificate is made: by itself, so that who trusts it needs no other.
+const OPENSSL_CONFIG: &str = "
+[ca]
+default_ca = itself
+[itself]
+database = issued
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = server
+[any]
+commonName = supplied
+[server]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:${ENV::HOST}
+";
+
 /// A TLS server with a certificate of its own making. Dropping it ends it.
 struct TlsServer {
     port: u16,
     child: Child,
-    _dir: Folder,
+    dir: Folder,
 }
 
 impl TlsServer {
-    fn start(name: &str) -> Self {
+    /// With a certificate for `host` that is valid between two dates, as openssl writes them.
+    fn start(host: &str, [from, to]: [&str; 2]) -> Self {
         let (dir, port) = (Folder::new(), free_port());
-        let openssl = |arguments: &[&str]| {
+        std::fs::write(dir.join("config"), OPENSSL_CONFIG).unwrap();
+        std::fs::write(dir.join("issued"), "").unwrap();
+        let openssl = |arguments: &str| {
             let mut command = Command::new("openssl");
-            command.args(arguments).current_dir(&*dir).stdin(Stdio::null());
-            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.args(arguments.split(' ')).current_dir(&*dir).env("HOST", host);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        let subject = format!("/CN={name}");
-        let names = format!("subjectAltName=DNS:{name}");
-        let make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out"];
-        let make =
-            [&make[..], &["cert", "-days", "2", "-subj", &subject, "-addext", &names]].concat();
-        assert!(openssl(&make).status().unwrap().success());
+        for make in [
+            format!("req -newkey rsa:2048 -nodes -keyout key -out request -subj /CN={host}"),
+            format!(
+                "ca -config config -batch -notext -selfsign -keyfile key -in request -out cert \
+                 -startdate {from} -enddate {to}"
+            ),
+        ] {
+            assert!(openssl(&make).status().unwrap().success(), "{make}");
+        }
         let address = format!("127.0.0.1:{port}");
-        let serve = ["s_server", "-accept", &address, "-cert", "cert", "-key", "key", "-www"];
+        let serve = format!("s_server -accept {address} -cert cert -key key -www");
         let child = openssl(&serve).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(&address).is_err() {
             assert!(Instant::now() < deadline, "openssl s_server");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { port, child, _dir: dir }
+        Self { port, child, dir }
+    }
+
+    /// Its certificate, as a file of those that are trusted.
+    fn certificate(&self) -> String {
+        self.dir.join("cert").display().to_string()
     }
 }
 
@@ -276,10 +308,33 @@ impl Drop for TlsServer {
     }
 }
 
+const VALID: [&str; 2] = ["20200101000000Z", "21000101000000Z"];
+const OVER: [&str; 2] = ["20200101000000Z", "20200102000000Z"];
+const NOT_YET: [&str; 2] = ["20990101000000Z", "21000101000000Z"];
+
+/// `check` of a gateway with which no TLS can be spoken, and what it says of that.
+#[track_caller]
+fn tls_fails(database: &str, gateway: &str, trusted: &str, why: &str) {
+    let mut settings = vec![
+        ("KIWOOM_BASE_URL", gateway),
+        ("KIWOOM_CPID", "CPID1234"),
+        ("KIWOOM_TEST_AUTH_KEY", KEY),
+        ("DATABASE_URL", database),
+    ];
+    if !trusted.is_empty() {
+        settings.push(("SSL_CERT_FILE", trusted));
+    }
+    let told = run(&["check"], &settings).unwrap_err();
+    line(&told, "ok", "gateway DNS");
+    assert!(line(&told, "failed", "gateway TLS").contains(why), "{gateway}: {told}");
+    line(&told, "skipped", "CARD-KEYGEN");
+    assert!(!told.contains(KEY), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_not_trusted_is_told_from_a_port_without_tls() {
     let database = new_database().await;
-    let server = TlsServer::start("localhost");
+    let server = TlsServer::start("localhost", VALID);
     let world = World::start().await;
     let plain = world.sandbox.base.replace("http://", "https://");
     for (gateway, why) in [
@@ -287,16 +342,29 @@ async fn a_certificate_that_is_not_trusted_is_told_from_a_port_without_tls() {
         (plain, "no TLS 1.2 or later is spoken there"),
         (format!("https://127.0.0.1:{}", free_port()), "let connections to port 443 out"),
     ] {
-        let settings = [
-            ("KIWOOM_BASE_URL", &*gateway),
-            ("KIWOOM_CPID", "CPID1234"),
-            ("KIWOOM_TEST_AUTH_KEY", KEY),
-            ("DATABASE_URL", &database),
-        ];
-        let told = run(&["check"], &settings).unwrap_err();
-        line(&told, "ok", "gateway DNS");
-        assert!(line(&told, "failed", "gateway TLS").contains(why), "{gateway}: {told}");
-        line(&told, "skipped", "CARD-KEYGEN");
-        assert!(!told.contains(KEY), "{told}");
+        tls_fails(&database, &gateway, "", why);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_certificate_has_to_be_the_host_s_and_valid_today() {
+    let database = new_database().await;
+    for (host, dates, why) in [
+        ("elsewhere.example", VALID, "the certificate is another host's"),
+        ("localhost", OVER, "the certificate is not valid at this time"),
+        ("localhost", NOT_YET, "the certificate is not valid at this time"),
+    ] {
+        let server = TlsServer::start(host, dates);
+        let gateway = format!("https://localhost:{}", server.port);
+        tls_fails(&database, &gateway, &server.certificate(), why);
+    }
+    let server = TlsServer::start("localhost", VALID);
+    let gateway = format!("https://localhost:{}", server.port);
+    let told = check_beside_no_gateway(&[
+        ("SSL_CERT_FILE", &server.certificate()),
+        ("KIWOOM_BASE_URL", &gateway),
+        ("DATABASE_URL", &database),
+    ]);
+    line(&told, "ok", "gateway TLS");
+    assert!(line(&told, "failed", "CARD-KEYGEN").contains("no proper answer"), "{told}");
 }

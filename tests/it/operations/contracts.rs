@@ -19,9 +19,12 @@ fn problems(settings: &[(&str, &str)]) -> Vec<&'static str> {
     read(settings).expect_err("a problem").iter().map(|problem| problem.name).collect()
 }
 
-/// CPID and first two digits of the key of the billing contract, the window's and each retired one.
+/// CPID and first two digits of the key of the billing contract, the window's, those of its methods and
+/// each retired one.
 fn accounts(contracts: &Contracts) -> Vec<String> {
-    let all = [&contracts.billing, &contracts.window].into_iter().chain(&contracts.retired);
+    let roles = [&contracts.billing, &contracts.window];
+    let methods = contracts.methods.iter().map(|(_, contract)| contract);
+    let all = roles.into_iter().chain(methods).chain(&contracts.retired);
     all.map(|c| format!("{} {}", c.cpid, &c.auth_key.expose_secret()[..2])).collect()
 }
 
@@ -74,6 +77,25 @@ fn what_is_sold_under_a_contract_is_the_default_s_unless_said() {
 }
 
 #[test]
+fn a_method_of_the_window_has_what_the_window_has_unless_said() {
+    let settings = [
+        &DEFAULT[..],
+        &WINDOW,
+        &[("KIWOOM_WINDOW_TAX_TYPE", "taxed"), ("KIWOOM_BANK_PRODUCT_TYPE", "physical")],
+        &[("KIWOOM_PAYCO_CPID", "PAYCO"), ("KIWOOM_PAYCO_AUTH_KEY", A)],
+        &[("KIWOOM_RETIRED_CONTRACTS", &*format!("PAYCO:{A}"))],
+    ]
+    .concat();
+    let contracts = read(&settings).unwrap().kiwoom.contracts;
+    assert_eq!(accounts(&contracts), ["SHOP 00", "WINDOW ff", "PAYCO 00", "WINDOW ff"]);
+    let own = |method| contracts.own(method).map(|c| (c.cpid.as_str(), c.product_type, c.tax_type));
+    assert_eq!(own("PAYCO"), Some(("PAYCO", ProductType::Digital, TaxType::Taxed)));
+    assert_eq!(own("BANK"), Some(("WINDOW", ProductType::Physical, TaxType::Taxed)));
+    assert_eq!(own("CARD"), None);
+    assert_eq!(contracts.charging(), ["SHOP", "WINDOW", "PAYCO"]);
+}
+
+#[test]
 fn half_a_contract_is_none_and_one_cpid_has_one_key() {
     let half = [&DEFAULT[..], &[BILLING[0]]].concat();
     assert_eq!(problems(&half), ["KIWOOM_BILLING_AUTH_KEY"]);
@@ -81,6 +103,10 @@ fn half_a_contract_is_none_and_one_cpid_has_one_key() {
     assert_eq!(problems(&half), ["KIWOOM_WINDOW_CPID"]);
     // The other role needs one too.
     assert_eq!(problems(&BILLING), ["KIWOOM_CPID", "KIWOOM_TEST_AUTH_KEY"]);
+    let half = [&DEFAULT[..], &[("KIWOOM_BANK_AUTH_KEY", A)]].concat();
+    assert_eq!(problems(&half), ["KIWOOM_BANK_CPID"]);
+    let keys = [&DEFAULT[..], &[("KIWOOM_CARD_CPID", "SHOP"), ("KIWOOM_CARD_AUTH_KEY", B)]];
+    assert_eq!(problems(&keys.concat()), ["KIWOOM_CARD_AUTH_KEY"]);
     let keys = [&DEFAULT[..], &[("KIWOOM_WINDOW_CPID", "SHOP"), WINDOW[1]]].concat();
     assert_eq!(problems(&keys), ["KIWOOM_WINDOW_AUTH_KEY"]);
     for (name, value) in [
@@ -88,6 +114,7 @@ fn half_a_contract_is_none_and_one_cpid_has_one_key() {
         ("KIWOOM_WINDOW_PRODUCT_TYPE", "goods"),
         ("KIWOOM_TAX_TYPE", "02"),
         ("KIWOOM_BILLING_TAX_TYPE", "none"),
+        ("KIWOOM_NAVERPAY_PRODUCT_TYPE", "goods"),
         ("KIWOOM_RETIRED_CONTRACTS", "OLD"),
         ("KIWOOM_RETIRED_CONTRACTS", "OLD:s3cret"),
         ("KIWOOM_BILLING_CARDS_OF", "OLD,,"),

@@ -8,11 +8,14 @@ use sqlx::PgPool;
 
 use crate::support::app::{TestApp, card, one_off};
 use crate::support::sandbox::fields;
-use crate::support::window::{answered, canceled, in_window, paid, prepare, status, tell};
+use crate::support::window::{
+    answered, canceled, in_window, original, paid, pay_by, prepare, status, tell,
+};
 
 const OLD: &str = "CTSANDBOX";
 const CARDS: &str = "CTSANDBOXCARD";
 const WINDOW: &str = "CTSANDBOXWINDOW";
+const GOODS: &str = "CTSANDBOXGOODS";
 
 fn key(cpid: &str) -> &'static str {
     CONTRACTS.iter().find(|contract| contract.cpid == cpid).unwrap().auth_key
@@ -104,6 +107,53 @@ async fn cards_and_window_are_charged_told_of_and_refunded_under_their_own_cpid(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_method_of_the_window_may_have_a_contract_of_its_own() {
+    let own = [
+        ("KAKAOPAY_ENABLED", "true"),
+        ("NAVERPAY_ENABLED", "true"),
+        ("KIWOOM_KAKAOPAY_CPID", GOODS),
+        ("KIWOOM_KAKAOPAY_AUTH_KEY", key(GOODS)),
+        ("KIWOOM_KAKAOPAY_PRODUCT_TYPE", "physical"),
+    ];
+    let app = TestApp::with(&[&two()[..], &own].concat()).await;
+    let kakaopay = |order_id: &str| {
+        let mut body = original();
+        body["orderId"] = json!(order_id);
+        body["method"] = json!("KAKAOPAY");
+        body
+    };
+    let shared = prepare(&app, "O-1").await;
+    let alone = app.post("/easypay/prepare", &kakaopay("O-2")).await.data(200);
+    let of = |prepared: &Value| {
+        ["CPID", "PRODUCTTYPE", "SVCCDIN"].map(|name| prepared["sdkData"][name].clone())
+    };
+    assert_eq!(of(&shared), [WINDOW, "1", "NAVERPAY"]);
+    assert_eq!(of(&alone), [GOODS, "2", "KAKAOPAY"]);
+    pay_by(&app, &shared, "NAVERPAY").await;
+    in_window(&app, &alone, "pay").await;
+    for order_id in ["O-1", "O-2"] {
+        let part = json!({"orderId": order_id, "amount": 3000});
+        app.post("/easypay/cancel", &part).await.data(200);
+        let order = status(&app, order_id).await;
+        assert_eq!((&order["status"], &order["canceledAmount"]), (&json!("paid"), &json!(3000)));
+    }
+    assert_eq!(cpids(&app, "CANCEL").await, [WINDOW, GOODS]);
+
+    // Told of under the CPIDs that it was opened under, and no other.
+    let notice = |cpid| paid("O-3", "t3", 9900).replace(OLD, cpid);
+    app.post("/easypay/prepare", &kakaopay("O-3")).await.data(200);
+    answered(&tell(&app, &notice(WINDOW)).await, 409);
+    prepare(&app, "O-3").await;
+    answered(&tell(&app, &notice(WINDOW)).await, 200);
+    assert_eq!(status(&app, "O-3").await["status"], "paid");
+
+    let app = app.restart_with(&[("NAVERPAY_ENABLED", "false")]).await;
+    let error = app.post("/easypay/prepare", &original()).await.error(400);
+    assert_eq!(error["details"][0]["field"], "method");
+    app.post("/easypay/prepare", &kakaopay("O-4")).await.data(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_pace_is_kept_for_each_cpid_and_method() {
     let app = TestApp::with(&[&two()[..], &[("KIWOOM_RATE_PER_SEC", "1000")]].concat()).await;
     let billing_key = app.register("4111111111111111").await;
@@ -185,6 +235,27 @@ async fn what_was_paid_under_a_retired_cpid_is_told_of_and_refunded_under_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_contract_is_refused_is_not_mended_by_an_answer_to_another() {
+    let app = TestApp::start().await;
+    let billing_key = app.register("4111111111111111").await;
+    let before = app.pay(&billing_key).await.data(200);
+    let retired = format!("{OLD}:{}", key(OLD));
+    let app = under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)]).await;
+    let billing_key = app.register("4111111111111111").await;
+    let after = app.pay(&billing_key).await.data(200);
+    let refund = |payment: &Value| json!({"paymentId": payment["id"], "amount": 1000});
+
+    app.fault(json!({"on": "CANCEL", "kind": "decline", "code": "FAIL"})).await;
+    app.post("/billing/refund", &refund(&before)).await.fails(502, "merchant_setting");
+    app.post("/billing/refund", &refund(&after)).await.data(200);
+    assert_eq!(cpids(&app, "CANCEL").await, [OLD, CARDS]);
+    let health = app.get("/health/ready").await.data(200);
+    assert_eq!(health["merchantSettings"][0]["resultCode"], "FAIL", "{health}");
+    app.post("/billing/refund", &refund(&before)).await.data(200);
+    assert_eq!(app.get("/health/ready").await.data(200).get("merchantSettings"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
     let app = TestApp::start().await;
     let billing_key = app.register("4111111111111111").await;
@@ -223,10 +294,9 @@ async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_for_physical_goods_and_what_the_gateway_refuses_of_another() {
-    let goods = "CTSANDBOXGOODS";
     let settings = [
-        ("KIWOOM_CPID", goods),
-        ("KIWOOM_TEST_AUTH_KEY", key(goods)),
+        ("KIWOOM_CPID", GOODS),
+        ("KIWOOM_TEST_AUTH_KEY", key(GOODS)),
         ("KIWOOM_BILL_TYPE", "13"),
         ("KIWOOM_PRODUCT_TYPE", "physical"),
     ];

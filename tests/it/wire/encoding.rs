@@ -4,8 +4,12 @@ use serde_json::json;
 
 use crate::support::app::{TestApp, one_off};
 use crate::support::sandbox::fields;
+use crate::support::subscriptions::ALWAYS_SHORT;
+use crate::support::window::prepare;
 
 const CARD: &str = "4111111111111111";
+/// The charsets of answers besides EUC-KR that is named.
+const CHARSETS: [&str; 3] = ["utf8", "utf8_unnamed", "euc_kr_unnamed"];
 /// 월간 구독 in CP949.
 const PRODUCT_HEX: &str = "bff9b0a320b1b8b5b6";
 
@@ -50,4 +54,22 @@ async fn a_refund_goes_out_with_its_reason_cut_to_what_fits() {
     assert_eq!(fields["CANCELREASON"], format!("고객 변심  {}", "가".repeat(13)));
     assert_eq!(fields["AMOUNT"], "1000");
     assert_eq!(fields["TRXID"], paid["transactionId"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_in_any_charset_are_read_with_their_korean() {
+    let app = TestApp::start().await;
+    let short = app.register(ALWAYS_SHORT).await;
+    let declined = app.pay(&short).await.error(402)["gateway"].clone();
+    assert!(declined.to_string().contains("잔액부족"), "{declined}");
+    for charset in CHARSETS {
+        // Steps 1 and 2 of four calls, and a hash.
+        app.fault(json!({"kind": charset, "times": 9})).await;
+        let paid = app.pay(&app.register(CARD).await).await.data(200);
+        let body = json!({"paymentId": paid["id"], "amount": 1000, "reason": "변심"});
+        app.post("/billing/refund", &body).await.data(200);
+        prepare(&app, &format!("O-{charset}")).await;
+        assert_eq!(app.pay(&short).await.error(402)["gateway"], declined, "{charset}");
+        assert_eq!(app.get("/sandbox/faults").await.json(), json!({"faults": []}), "{charset}");
+    }
 }

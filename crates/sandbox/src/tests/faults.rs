@@ -64,6 +64,34 @@ async fn answers_with_a_wrong_value_are_complete_answers() {
 }
 
 #[tokio::test]
+async fn an_answer_in_another_charset_is_done_and_whole() {
+    let at = TestSandbox::start().await;
+    let gateway = at.gateway();
+    let auto_key = gateway.register(APPROVED).await;
+    let (euc_kr, utf8) = (encoding_rs::EUC_KR, encoding_rs::UTF_8);
+    let cases = [
+        ("utf8", "application/json;charset=UTF-8", utf8),
+        ("utf8_unnamed", "application/json", utf8),
+        ("euc_kr_unnamed", "application/json", euc_kr),
+    ];
+    for (kind, content_type, encoding) in cases {
+        let ready = json!({ "CPID": CPID, "PAYMETHOD": "CARD-BATCH" });
+        let (url, token) = gateway.ready(ready).await.expect("a token");
+        at.fault(json!({ "on": "CARD-BATCH", "kind": kind })).await;
+        let request = at.http.post(url).header("Authorization", AUTH_KEY).header("TOKEN", token);
+        let request = request.header("Content-Type", "application/json;charset=EUC-KR");
+        let body = to_cp949(&batch(&auto_key, kind, "100"));
+        let answer = request.body(body).send().await.expect("an answer");
+        assert_eq!(answer.headers()["content-type"], content_type);
+        let bytes = answer.bytes().await.expect("bytes");
+        let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes);
+        let text = text.unwrap_or_else(|| panic!("{kind}"));
+        assert!(text.contains("정상 처리"), "{kind}: {text}");
+    }
+    assert_eq!(at.transactions().await.len(), 3);
+}
+
+#[tokio::test]
 async fn any_refusal_can_be_scripted_for_one_order_alone() {
     let at = TestSandbox::start().await;
     let auto_key = at.gateway().register(APPROVED).await;

@@ -1,5 +1,7 @@
 //! Scripted faults: what the next answers do wrong, and the queue they wait in.
 
+mod kind;
+
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
@@ -7,6 +9,8 @@ use serde_json::{Value, json};
 use crate::arguments::{number, object, text};
 use crate::codes;
 use crate::wire::Refusal;
+
+pub use kind::{Kind, kinds};
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;
@@ -39,76 +43,6 @@ enum Target {
     Only(Step),
 }
 
-/// What goes wrong. "Done" means that the request was carried out and is in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Refused with `code` and `message`, and with AUTHNO when there is an `authNo`; not done, and a
-    /// charge so refused is counted.
-    Decline,
-    /// Waits `delayMs`, then goes on as usual, even if the caller has left by then.
-    DelayBefore,
-    /// Done, and answered after `delayMs`.
-    DelayAfter,
-    /// Not done; the connection is closed without a byte.
-    DropBefore,
-    /// Done; the connection is closed without a byte.
-    DropAfter,
-    /// CARD-BATCH only: done; the connection is closed without a byte, and then the notification of
-    /// the payment comes, with PAYMETHOD=CARD, as for a payment of the window.
-    DropAfterNotify,
-    /// Done; a complete HTTP answer whose JSON stops in the middle.
-    Truncate,
-    /// Done; the body is random CP949 text.
-    Garbage,
-    /// Done; an HTML page with status 200.
-    Html,
-    /// Done; an HTML page with `status`.
-    Status,
-    /// Not done; an HTML page with `status`.
-    StatusBefore,
-    /// Done; the TOKEN in the answer is another.
-    WrongToken,
-    /// Done; the AMOUNT in the answer is another.
-    WrongAmount,
-    /// Done; the ORDERNO in the answer (TRXID of a cancellation) is another.
-    WrongOrder,
-    /// Done; the answer has no RESULTCODE. For READY that is still a good answer.
-    NoResultCode,
-    /// Not done; 307 to the very same address.
-    Redirect,
-    /// READY only: the RETURNURL is `url`, by default on a look-alike host.
-    BadReturnUrl,
-    /// Done; the answer comes one byte a second.
-    Slow,
-    /// Done; the answer is preceded by spaces up to 10 MB.
-    Huge,
-    /// Done; the head and half of the body are sent, then the connection is closed.
-    HalfClose,
-}
-
-const KINDS: [(&str, Kind); 20] = [
-    ("decline", Kind::Decline),
-    ("delay_before", Kind::DelayBefore),
-    ("delay_after", Kind::DelayAfter),
-    ("drop_before", Kind::DropBefore),
-    ("drop_after", Kind::DropAfter),
-    ("drop_after_notify", Kind::DropAfterNotify),
-    ("truncate", Kind::Truncate),
-    ("garbage", Kind::Garbage),
-    ("html", Kind::Html),
-    ("status", Kind::Status),
-    ("status_before", Kind::StatusBefore),
-    ("wrong_token", Kind::WrongToken),
-    ("wrong_amount", Kind::WrongAmount),
-    ("wrong_order", Kind::WrongOrder),
-    ("no_result_code", Kind::NoResultCode),
-    ("redirect", Kind::Redirect),
-    ("bad_return_url", Kind::BadReturnUrl),
-    ("slow", Kind::Slow),
-    ("huge", Kind::Huge),
-    ("half_close", Kind::HalfClose),
-];
-
 /// One fault, waiting for its request: any of the step, or one whose ORDERNO begins so.
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -130,11 +64,6 @@ pub struct Fault {
 /// The faults waiting, first come first served.
 #[derive(Debug, Default)]
 pub struct Faults(VecDeque<Fault>);
-
-/// The names of all kinds of faults.
-pub fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|(name, _)| *name)
-}
 
 impl Step {
     /// The step's name in faults and counters.
@@ -174,12 +103,6 @@ impl Target {
     }
 }
 
-impl Kind {
-    fn name(self) -> &'static str {
-        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
-    }
-}
-
 impl Fault {
     /// The refusal a `decline` answers with.
     pub fn refusal(&self) -> Option<Refusal> {
@@ -211,8 +134,8 @@ impl Fault {
             let steps = "READY, CARD-KEYGEN, CARD-BATCH, CANCEL, HASH, ANY";
             return Err(format!("on은 다음 중 하나여야 합니다: {steps}"));
         };
-        let Some(&(_, kind)) = KINDS.iter().find(|(name, _)| *name == kind) else {
-            let names = KINDS.map(|(name, _)| name).join(", ");
+        let Some(kind) = Kind::from_name(&kind) else {
+            let names = kinds().collect::<Vec<_>>().join(", ");
             return Err(format!("kind는 다음 중 하나여야 합니다: {names}"));
         };
         if kind == Kind::BadReturnUrl && on != Target::Only(Step::Ready) {
