@@ -8,5 +8,7 @@ mod metadata;
 mod pauses_and_previews;
 mod price_rises;
 mod successive_changes;
+mod timeline;
 mod trial_consents;
 mod trials_and_ends;
+mod walks;
