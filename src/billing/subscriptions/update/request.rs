@@ -24,6 +24,7 @@ use crate::rules::text::Text;
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out, null and a value are three wishes")]
 pub struct UpdateRequest {
     /// From when on `amount`, `taxFreeAmount`, `cycleDay`, `interval` and `intervalCount` hold: with
     /// `next_period` (default) from the next charge on, with `now` from today. The rest holds at once.
