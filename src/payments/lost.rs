@@ -39,7 +39,7 @@ pub struct Listed<'a> {
 pub enum Unproven {
     /// There is no such subscription, or it is over.
     NoSubscription,
-    /// The subscription charges another amount.
+    /// The subscription charges another amount, or a price rise is pending.
     OtherAmount,
     /// Another attempt has paid the days, or its outcome is not known.
     PeriodTaken,
@@ -74,9 +74,11 @@ pub async fn prove(
     let number = |payment: &Payment| RenewalNo::parse(payment.told_order_no()).map(|no| no.attempt);
     let highest = earlier.iter().filter_map(number).max().unwrap_or(0);
     let day = kst(listed.approved_at).date_naive();
+    let is_rising = s.paid.pending.is_some_and(|change| change.price.is_some());
     let begun = moments::begin_from(&mut s.paid, period_start, day).filter(|_| attempt > highest);
     let Some((charge, period)) = begun else { return Ok(Err(Unproven::OtherPeriod)) };
-    let Some(amount) = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount) else {
+    let asked = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount);
+    let Some(amount) = asked.filter(|_| charge.is_retry || !is_rising) else {
         return Ok(Err(Unproven::OtherAmount));
     };
     s.row.retries.retry_at = None;
