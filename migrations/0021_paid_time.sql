@@ -500,8 +500,7 @@ declare
     before text := old->>'status';
     after text := new->>'status';
     next_period boolean := new->>'period_start' > old->>'period_start'
-        and coalesce(new->>'period_reason', '') <> 'changed'
-        and coalesce(new->>'period_kind', '') in ('paid', 'free', 'open');
+        and coalesce(new->>'period_reason', '') in ('whole', 'stub', 'free_phase');
 begin
     return case
         -- A first charge that is under way: nobody sees the subscription yet.

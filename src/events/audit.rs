@@ -21,8 +21,8 @@ use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
-/// How the work is shared out, and secrets: not the caller's.
-const HIDDEN: [&str; 11] = [
+/// Not the caller's: how the work is shared out, secrets, and what follows from the paid time.
+const HIDDEN: &[&str] = &[
     "autokey",
     "data_key",
     "leased_by",
@@ -34,6 +34,27 @@ const HIDDEN: [&str; 11] = [
     "expiry_noticed",
     "confirmed_by",
     "pending_rise",
+    "begins",
+    "first_period",
+    "kept",
+    "undo",
+    "undo_labels",
+    "next_segment",
+    "next_charge",
+    "canceled_on",
+    "period_kind",
+    "period_reason",
+    "next_charge_date",
+    "next_charge_start",
+    "next_charge_end",
+    "next_charge_amount",
+    "next_charge_reason",
+    "rise_on",
+    "rise_amount",
+    "consent_id",
+    "legacy_end",
+    "legacy_pause",
+    "revision",
 ];
 
 /// A change.
@@ -94,8 +115,9 @@ fn changes(
     let changed = names.filter(|name| !HIDDEN.contains(&name.as_str())).filter_map(|name| {
         let side = |row: &StoredRow| row.get(name).cloned().filter(|json| json.get() != "null");
         let change = Change { before: side(&before), after: side(&after) };
-        let text = |side: &Option<Box<RawValue>>| side.as_ref().map(|json| json.get().to_owned());
-        (text(&change.before) != text(&change.after)).then(|| (camel_case(name), change))
+        let (was, is) = (change.before.as_deref(), change.after.as_deref());
+        let differs = was.map(RawValue::get) != is.map(RawValue::get);
+        differs.then(|| (camel_case(name), change))
     });
     changed.collect()
 }

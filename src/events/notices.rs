@@ -1,5 +1,5 @@
-//! Notices ahead of time: a renewal, a price rise or the end of a trial to come, a card about to
-//! expire. Each is an event, given once.
+//! Notices ahead of time: a renewal, a price rise or the end of a trial to come, a consent that can be
+//! given, a card about to expire. Each is an event, given once.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use sqlx::AssertSqlSafe;
@@ -7,10 +7,11 @@ use sqlx::AssertSqlSafe;
 use crate::context::Context;
 use crate::rules::schedule::due_at;
 use kiwoom_clock::kst;
+use kiwoom_paid_time::CONSENT_DAYS;
 
 /// Days before the last day of the month on the card.
 const EXPIRY_DAYS: i64 = 30;
-/// Days before a price rises or a trial ends (전자상거래법 제13조 제6항 asks for a consent then).
+/// Days before a price rises or a trial ends (전자상거래법 제13조 제6항).
 const AHEAD_DAYS: i64 = 7;
 const BATCH: i64 = 500;
 
@@ -20,7 +21,7 @@ pub async fn give(ctx: &Context) -> sqlx::Result<()> {
         while renewals(ctx, reached(ctx, days)).await? == BATCH.unsigned_abs() {}
     }
     for ahead in AHEAD {
-        while ahead.tell(ctx, reached(ctx, AHEAD_DAYS)).await? == BATCH.unsigned_abs() {}
+        while ahead.tell(ctx).await? == BATCH.unsigned_abs() {}
     }
     while expiries(ctx, reached(ctx, EXPIRY_DAYS)).await? == BATCH.unsigned_abs() {}
     Ok(())
@@ -35,7 +36,7 @@ pub async fn next(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
     let expiry = first_expiry(ctx).await?.map(|date| moment(ctx, date, EXPIRY_DAYS));
     let mut moments = vec![renewal, expiry];
     for ahead in AHEAD {
-        moments.push(ahead.first(ctx).await?.map(|date| moment(ctx, date, AHEAD_DAYS)));
+        moments.push(ahead.first(ctx).await?.map(|date| moment(ctx, date, ahead.days)));
     }
     Ok(moments.into_iter().flatten().min())
 }
@@ -55,69 +56,84 @@ fn reached(ctx: &Context, days: i64) -> NaiveDate {
     kst(ctx.clock.now() - hours).date_naive() + Duration::days(days)
 }
 
-/// SQL: the subscriptions with a renewal ahead of which nobody has been told.
+/// SQL: the subscriptions with a charge ahead of which nobody has been told.
 const UNTOLD_RENEWALS: &str = "from subscriptions
-    where status = 'active' and not cancel_at_period_end
-        and cycles_left is distinct from 0 and (next_billing_date < end_date) is not false
-        and renewal_noticed is distinct from next_billing_date";
+    where status = 'active' and not cancel_at_period_end and next_charge_amount > 0
+        and renewal_noticed is distinct from next_billing_date
+        and exists (select from billing_keys
+            where id = billing_key_id and billing_keys.inactive_at is null)";
 
 async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
     let sql = format!("select min(next_billing_date) {UNTOLD_RENEWALS}");
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
 }
 
-/// A change to come on the next billing date of a subscription, told of a week before.
+/// A notice ahead of the day on which the price of a subscription rises, or its free time ends.
 struct Ahead {
     /// Type of the event, after `subscription.`.
     kind: &'static str,
-    /// SQL over the row `s`: names the change, so that it is told of once.
+    /// So many days before.
+    days: i64,
+    /// SQL over the row `s`: names the rise, so that it is told of once.
     key: &'static str,
-    /// SQL: which subscriptions have such a change ahead.
+    /// SQL over the row `s`, with `$days`: of which rises it tells.
     condition: &'static str,
 }
 
-const AHEAD: [Ahead; 2] = [
+const AHEAD: [Ahead; 3] = [
+    // Who subscribed within these days could have sent the consent with it.
+    Ahead {
+        kind: "consent_needed",
+        days: CONSENT_DAYS,
+        key: "'consent ' || s.id || ' ' || s.rise_on || ' ' || s.rise_amount",
+        condition: "consent_id is null
+            and (created_at at time zone 'Asia/Seoul')::date < rise_on - $days",
+    },
     Ahead {
         kind: "price_rise_upcoming",
-        key: "'price_rise ' || s.id || ' ' || s.next_billing_date || ' ' || s.pending_amount",
-        condition: "pending_amount is not null and status in ('active', 'past_due')
-            and not cancel_at_period_end",
+        days: AHEAD_DAYS,
+        key: "'price_rise ' || s.id || ' ' || s.rise_on || ' ' || s.rise_amount",
+        condition: "rise_on is distinct from trial_end",
     },
     Ahead {
         kind: "trial_ending",
+        days: AHEAD_DAYS,
         key: "'trial ' || s.id || ' ' || s.trial_end",
-        condition: "period_start < trial_end and status = 'active' and not cancel_at_period_end",
+        condition: "rise_on = trial_end",
     },
 ];
 
 impl Ahead {
     /// The subscriptions of which nobody has been told.
     fn untold(&self) -> String {
-        let Self { key, condition, .. } = self;
+        let Self { key, .. } = self;
+        let condition = self.condition.replace("$days", &self.days.to_string());
         format!(
-            "from subscriptions s where {condition}
+            "from subscriptions s
+             where rise_on is not null and status in ('active', 'past_due')
+                and not cancel_at_period_end and {condition}
                 and not exists (select from events where notice = {key})"
         )
     }
 
     async fn first(&self, ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-        let sql = format!("select min(next_billing_date) {}", self.untold());
+        let sql = format!("select min(rise_on) {}", self.untold());
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
     }
 
-    async fn tell(&self, ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
+    async fn tell(&self, ctx: &Context) -> sqlx::Result<u64> {
         let Self { kind, key, .. } = self;
         let sql = format!(
             "insert into events (id, type, object, object_id, subscription_id, stream, notice,
                 actor, after, created_at)
              select new_event_id(), 'subscription.{kind}', 'subscription', id, id, id, {key},
                 'scheduler', to_jsonb(s), $2
-             from (select * {} and next_billing_date <= $1
-                order by next_billing_date limit $3) as s
+             from (select * {} and rise_on <= $1 order by rise_on limit $3) as s
              on conflict (notice) do nothing",
             self.untold()
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(reached(ctx, self.days));
+        let query = query.bind(ctx.clock.now()).bind(BATCH);
         query.execute(&ctx.pool).await.map(|done| done.rows_affected())
     }
 }
@@ -146,7 +162,12 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
          insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
             after, created_at)
          select new_event_id(), 'subscription.renewal_upcoming', 'subscription', id, id, id,
-            'renewal ' || id || ' ' || next_billing_date, 'scheduler', to_jsonb(told), $2
+            'renewal ' || id || ' ' || next_billing_date, 'scheduler',
+            to_jsonb(told) || coalesce((select jsonb_build_object('card', jsonb_build_object(
+                    'expires', to_char(card_expires, 'YYYY-MM'), 'overByThen', true))
+                from billing_keys
+                where id = told.billing_key_id and card_expires < told.next_billing_date), '{{}}'),
+            $2
          from told on conflict (notice) do nothing"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);

@@ -34,6 +34,16 @@ struct KeyEvent {
     subscriptions: Option<Box<RawValue>>,
 }
 
+/// A subscription; of `subscription.renewal_upcoming` with its card, when that will be over by then.
+#[derive(Serialize)]
+struct SubscriptionEvent {
+    #[serde(flatten)]
+    subscription: SubscriptionBody,
+    /// Its last month, `YYYY-MM`: `{"expires":"2027-03","overByThen":true}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<Box<RawValue>>,
+}
+
 /// Publishes what has been committed, unless another process is at it. Positions are given under a
 /// lock that ends with the commit: whoever sees a position sees all before it.
 pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
@@ -94,9 +104,11 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
                 subscription_columns!(),
                 " from jsonb_populate_record(null::subscriptions, $1)"
             );
+            let card = row.remove("card");
             let row: Row = read(db, sql, row).await?;
             let shown = Shown::of_row(&row);
-            json(SubscriptionBody::new(ctx.rules(), row, shown))
+            let subscription = SubscriptionBody::new(ctx.rules(), row, shown);
+            json(SubscriptionEvent { subscription, card })
         }
         Object::Refund => {
             let sql = concat!(

@@ -11,6 +11,7 @@ pub const TYPES: &[&str] = &[
     "billing_key.expiring",
     "subscription.created",
     "subscription.renewal_upcoming",
+    "subscription.consent_needed",
     "subscription.price_rise_upcoming",
     "subscription.trial_ending",
     "subscription.renewed",

@@ -50,9 +50,13 @@ pub fn object(body: &[u8]) -> Result<Object, ApiError> {
 
 /// 400 naming the fields that were sent more than once.
 pub fn refuse_repeated(fields: Vec<String>) -> Result<(), ApiError> {
-    let reason = || Text::new("한 번만 보낼 수 있습니다.", "May be sent only once.");
-    let details = fields.into_iter().map(|field| Detail { field, reason: reason() });
-    let details: Vec<Detail> = details.collect();
+    let mut details: Vec<Detail> = Vec::new();
+    for field in fields {
+        if details.iter().all(|named| named.field != field) {
+            let reason = Text::new("한 번만 보낼 수 있습니다.", "May be sent only once.");
+            details.push(Detail { field, reason });
+        }
+    }
     if details.is_empty() { Ok(()) } else { Err(ApiError::invalid(details)) }
 }
 
@@ -90,7 +94,7 @@ fn note_repeated(entries: &[(String, &RawValue)], path: &str, repeated: &mut Vec
     for (name, value) in entries {
         let field = format!("{path}{}", shown_name(name));
         note_repeated_within(value, &field, repeated);
-        if !seen.insert(name) && !repeated.contains(&field) {
+        if !seen.insert(name) {
             repeated.push(field);
         }
     }

@@ -9,7 +9,7 @@ use crate::segment::{Kind, Rate, Reason, Segment};
 use crate::subscription::{Refused, Subscription};
 
 /// Days before a rise within which a consent to it can be given.
-const CONSENT_DAYS: i64 = 30;
+pub const CONSENT_DAYS: i64 = 30;
 /// How far ahead a step of the phases is looked for, in segments.
 const STEPS_AHEAD: usize = 120;
 

@@ -30,7 +30,7 @@ mod views;
 
 pub use cadence::{Cadence, Interval, Period};
 pub use change::{Change, Preview, When};
-pub use consent::Consent;
+pub use consent::{CONSENT_DAYS, Consent};
 pub use forecast::Planned;
 pub use money::Money;
 pub use next::{Next, Planning};

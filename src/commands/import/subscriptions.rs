@@ -13,8 +13,8 @@ use crate::billing::subscriptions::successors::exists;
 use crate::commands::import::{Importer, Refusal};
 use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromFields};
-use crate::payments::store::paid_time;
 use crate::http::json::{self, Object};
+use crate::payments::store::paid_time;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::text::Text;
 

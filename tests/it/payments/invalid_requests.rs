@@ -32,7 +32,7 @@ async fn whole_won_are_taken_however_json_writes_them() {
         );
         let back = format!("{{\"paymentId\":{},\"amount\":5.0e3}}", paid["id"]);
         let refund = app.send_raw(Method::POST, REFUND, back).await.data(200);
-        assert_eq!(refund["amount"], 5000, "{amount}");
+        assert_eq!(refund["refund"]["amount"], 5000, "{amount}");
     }
 }
 

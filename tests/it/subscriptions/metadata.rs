@@ -49,7 +49,7 @@ async fn numbers_beyond_the_database_s_are_refused_clearly() {
     for (metadata, reason) in [
         ("{\"a\":1e-1000}", EXPONENT),
         ("{\"a\":[{\"b\":0e99999}]}", EXPONENT),
-        ("{\"a\\u0000\":1}", &format!("{CONTROL} 2번째 문자: '\\0'(U+0000)")),
+        ("{\"a\\u0000\":1}", CONTROL),
         ("[1]", "JSON 객체여야 합니다."),
     ] {
         let body = with_raw(&monthly(&key), "metadata", metadata);

@@ -1,7 +1,7 @@
 //! A consent as a request brings it, and the record that comes of it when it holds.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use kiwoom_paid_time::{Cadence, Money, Refused};
+use kiwoom_paid_time::{CONSENT_DAYS, Cadence, Money, Refused};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
@@ -17,9 +17,6 @@ use crate::redact::cards::without_card;
 use crate::rules::ids::{ConsentId, SubscriptionId};
 use crate::rules::text::Text;
 use kiwoom_clock::kst;
-
-/// 전자상거래법 제13조 제6항: days before a rise.
-const CONSENT_DAYS: i64 = 30;
 
 /// How and when the customer consented.
 #[derive(ToSchema)]
