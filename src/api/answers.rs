@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::NaiveDate;
+use kiwoom_paid_time::Period;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +14,6 @@ use crate::kiwoom::codes;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::payments::unexpected::Reason;
 use crate::rules::payment_state::State;
-use crate::rules::schedule::Period;
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
@@ -43,7 +43,11 @@ pub struct PaymentBody {
     /// Only when part of the amount is tax-free.
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_free_amount: Option<i64>,
+    /// `amount` less what has gone back or is on its way back, and less the credit given for its days.
     refundable_amount: i64,
+    /// Only when credit was given for its days that were not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credited_amount: Option<i64>,
     #[schema(required)]
     customer_id: Option<String>,
     #[schema(required)]
@@ -89,6 +93,7 @@ impl PaymentBody {
         Self {
             status: payment_status(&payment),
             refundable_amount: payment.refundable(),
+            credited_amount: Some(payment.credited).filter(|won| *won > 0),
             receipt_url: receipt.map(|id| {
                 let cpid = ctx.kiwoom.cpid_of(payment.cpid.as_deref());
                 ctx.kiwoom.receipt_url(cpid, receipt_method(ctx, &payment), id)
@@ -187,11 +192,15 @@ pub struct RefundBody {
     refunded_at: Option<String>,
     #[schema(required)]
     transaction_id: Option<String>,
+    /// Only of one that was taken from the credit balance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_credit: Option<bool>,
 }
 
 impl From<Refund> for RefundBody {
     fn from(refund: Refund) -> Self {
         Self {
+            from_credit: refund.from_credit.then_some(true),
             id: refund.id.to_string(),
             payment_id: refund.payment_id.to_string(),
             amount: refund.amount.get(),
@@ -216,14 +225,24 @@ pub struct RefundAnswer {
     /// Only while the outcome is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
-    refund: RefundBody,
+    /// `null` when all was used: nothing was refunded.
+    #[schema(required)]
+    refund: Option<RefundBody>,
+    /// 0, only when nothing was refunded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<i64>,
     payment: PaymentBody,
 }
 
 impl RefundAnswer {
     /// A refund whose outcome is known.
     pub fn settled(refund: Refund, payment: PaymentBody) -> Self {
-        Self { status: None, refund: refund.into(), payment }
+        Self { status: None, refund: Some(refund.into()), amount: None, payment }
+    }
+
+    /// All was used: there is no refund.
+    pub fn nothing(payment: PaymentBody) -> Self {
+        Self { status: None, refund: None, amount: Some(0), payment }
     }
 }
 
@@ -285,6 +304,6 @@ pub fn refund_answer(ctx: &Context, refund: Refund, payment: Payment) -> Answer 
         RefundState::Sending | RefundState::Unknown => (StatusCode::ACCEPTED, Some("unknown")),
     };
     let payment = PaymentBody::new(ctx, payment);
-    let body = RefundAnswer { status: unknown, refund: refund.into(), payment };
+    let body = RefundAnswer { status: unknown, ..RefundAnswer::settled(refund, payment) };
     Ok(answer::with_status(status, body))
 }

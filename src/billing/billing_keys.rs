@@ -12,6 +12,7 @@ use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::kiwoom::text::CustomerId;
+use crate::payments::store::paid_time::Loaded;
 use crate::rules::ids::BillingKeyId;
 use crate::rules::text::Text;
 
@@ -64,7 +65,8 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
 }
 
-/// Deletes a billing key: it is never charged again. 409 while a live subscription uses it.
+/// Deletes a billing key: it is never charged again. 409 while a charge of a subscription can still come
+/// to it: one that was cancelled `atPeriodEnd` and owes nothing needs it no more.
 #[utoipa::path(
     delete, path = "/billing/key/{billingKey}", operation_id = "deleteBillingKey",
     tag = "billing",
@@ -76,18 +78,32 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let id = BillingKeyId::parse(&id);
     let mut tx = ctx.begin().await?;
-    let deleted = store::delete_key(&mut tx, id, ctx.clock.now()).await?;
+    let deleted = store::delete_key(&mut tx, id, (ctx.rules(), ctx.clock.now())).await?;
     tx.commit().await?;
     match deleted {
         Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),
         Deleted::NotFound => Err(Code::BillingKeyNotFound.into()),
-        Deleted::InUse => {
-            let reason = Text::new(
-                "구독이 사용 중인 빌링키입니다.",
-                "A live subscription uses this billing key.",
-            );
+        Deleted::InUse(s) => {
+            let reason = in_use(&s);
             Err(ApiError::from(Code::SubscriptionExists).with_detail("billingKey", reason))
         }
+    }
+}
+
+/// Why a key is not deleted: the subscription, and how far it is paid.
+fn in_use(s: &Loaded) -> Text {
+    let id = s.row.id;
+    match s.paid.paid_through() {
+        Some(day) => Text::new(
+            format!(
+                "구독 {id}이(가) 사용 중인 빌링키입니다. 이 구독은 {day} 전까지 결제되어 있습니다."
+            ),
+            format!("Subscription {id}, which is paid up to {day}, uses this billing key."),
+        ),
+        None => Text::new(
+            format!("구독 {id}이(가) 사용 중인 빌링키입니다."),
+            format!("Subscription {id} uses this billing key."),
+        ),
     }
 }
 

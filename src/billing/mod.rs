@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::context::AppState;
 use payments::{export, pay, proof, quote, refunds};
-use subscriptions::{consents, forecast, subscribe, update};
+use subscriptions::{consents, extend, forecast, pauses, recorded, subscribe, timeline, update};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -37,8 +37,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::list))
         .routes(routes!(forecast::show))
         .routes(routes!(subscriptions::show, update::update))
+        .routes(routes!(timeline::show))
+        .routes(routes!(extend::extend))
+        .routes(routes!(recorded::record))
         .routes(routes!(consents::record))
         .routes(routes!(consents::list))
-        .routes(routes!(subscriptions::pause))
-        .routes(routes!(subscriptions::resume))
+        .routes(routes!(pauses::pause))
+        .routes(routes!(pauses::resume))
 }

@@ -9,7 +9,6 @@ mod daily_list;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
-mod price_rise;
 mod read;
 pub mod secret_file;
 
@@ -25,7 +24,6 @@ use url::Url;
 pub use daily_list::DailyList;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
-pub use price_rise::PriceRiseFallback;
 pub use read::Problem;
 use read::Reader;
 
@@ -84,7 +82,7 @@ pub struct Config {
     pub webhook_allowed_ips: Vec<IpNet>,
     /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`.
+    /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`, `KIWOOM_MIN_AMOUNT`.
     pub schedule: ScheduleConfig,
     /// `GUARD_CALLERS`: what pauses the schedule holds callers' charges too.
     pub guard_callers: bool,
@@ -193,12 +191,10 @@ pub struct ScheduleConfig {
     pub enabled: bool,
     /// `SCHEDULER_INTERVAL_SECS`.
     pub interval: Duration,
-    /// `CHARGE_HOUR` and `RETRY_DAYS`.
+    /// `CHARGE_HOUR`, `RETRY_DAYS`, `KIWOOM_MIN_AMOUNT` and `PRICE_RISE_FALLBACK`.
     pub rules: Rules,
     /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event announces it; 0 = never.
     pub renewal_notice_days: i64,
-    /// `PRICE_RISE_FALLBACK`.
-    pub price_rise_fallback: PriceRiseFallback,
 }
 
 /// How log lines look.
@@ -268,9 +264,10 @@ fn build(r: &mut Reader) -> Option<Config> {
             rules: Rules {
                 charge_hour: r.number("CHARGE_HOUR", 0..=23, 10),
                 retry_days: r.retry_days(),
+                minimum: r.number("KIWOOM_MIN_AMOUNT", 1..=1_000_000, 1),
+                end_without_consent: end_without_consent(r),
             },
             renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
-            price_rise_fallback: PriceRiseFallback::read(r),
         },
         guard_callers: r.switch("GUARD_CALLERS", false),
         shutdown_drain: Duration::from_secs(r.number(
@@ -293,6 +290,15 @@ fn environment(r: &mut Reader) -> Option<Environment> {
         None | Some("development" | "test") => Some(Environment::Development),
         Some("production") => Some(Environment::Production),
         Some(_) => r.wrong(name, "development (test API) or production (real API)"),
+    }
+}
+
+fn end_without_consent(r: &mut Reader) -> bool {
+    const NAME: &str = "PRICE_RISE_FALLBACK";
+    match r.text(NAME).as_deref() {
+        None | Some("keep_price") => false,
+        Some("end") => true,
+        Some(_) => r.wrong(NAME, "keep_price or end").unwrap_or(false),
     }
 }
 

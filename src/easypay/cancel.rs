@@ -140,6 +140,8 @@ pub async fn cancel(
                 reason: request.reason.map(|r| r.0),
             };
             let (refund, payment) = refund::refund(&ctx, request).await?;
+            // Only a refund of what is unused can be of nothing.
+            let refund = refund.ok_or(ApiError::from(Code::RefundExceedsBalance))?;
             refunded(&ctx, refund, payment).await
         }
     }

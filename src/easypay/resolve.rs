@@ -100,7 +100,7 @@ pub async fn resolve(
     let told = find(&ctx.pool, &PaymentRef::Transaction(transaction_id.clone())).await?;
     let told = match told.filter(|_| !lacks_method) {
         Some(money) if money.order_id != Some(order.id) => return Err(taken()),
-        Some(money) if money.refundable() < money.amount.get() => return Err(given_back()),
+        Some(money) if money.left() < money.amount.get() => return Err(given_back()),
         told => told,
     };
     let method = request.method.map(|method| method.0);

@@ -6,13 +6,14 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 
 use crate::api::answers::{PaymentBody, RefundBody};
-use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
+use crate::billing::answers::{BillingKeyBody, Shown, SubscriptionBody};
 use crate::billing::store::BillingKey;
 use crate::billing::store::columns::{billing_key_columns, subscription_columns};
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
 use crate::events::store::{self, Event, Object};
 use crate::payments::store::columns::{payment_columns, refund_columns};
+use crate::payments::store::paid_time::Row;
 use crate::payments::store::{Payment, Refund, list_refunds};
 use crate::payments::unexpected;
 
@@ -78,7 +79,9 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
                 subscription_columns!(),
                 " from jsonb_populate_record(null::subscriptions, $1)"
             );
-            json(SubscriptionBody::new(ctx.rules(), read(db, sql, row).await?))
+            let row: Row = read(db, sql, row).await?;
+            let shown = Shown::of_row(&row);
+            json(SubscriptionBody::new(ctx.rules(), row, shown))
         }
         Object::Refund => {
             let sql = concat!(

@@ -76,6 +76,27 @@ impl Fields {
         }
     }
 
+    /// A field of a change: `None` when it was left out, `Some(None)` when `null` clears it.
+    pub fn clearable<T: FromField>(&mut self, name: &'static str) -> Option<Option<T>> {
+        if self.values.get(name).is_some_and(Value::is_null) {
+            self.known.push(name);
+            return Some(None);
+        }
+        self.optional(name).map(Some)
+    }
+
+    /// A field of a change that may be left out, but not cleared.
+    pub fn changeable<T: FromField>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.clearable(name)?;
+        if value.is_none() {
+            self.refuse(
+                name,
+                Text::new("null로 지울 수 없습니다.", "Cannot be cleared with null."),
+            );
+        }
+        value
+    }
+
     /// An object within the request, which may be left out or `null`.
     pub fn object<T: FromFields>(&mut self, name: &'static str) -> Option<T> {
         self.known.push(name);

@@ -1,22 +1,21 @@
 //! A charge: intent, one call, record. See the module above for the reasons.
 
+use kiwoom_paid_time::Period;
 use secrecy::SecretString;
 use sqlx::postgres::PgTransaction;
-use uuid::Uuid;
 
-use super::intent::{self, Call, Recorded, Since};
-use super::journaled::Journaled;
-use super::settle::{self, SettleError};
-use super::store::{self, InitiatedBy, Kind, Payment, intents};
+use super::charge_call::{ChargeCall, log, outcome_of};
+use super::intent::{self, Recorded, Since};
+use super::store::paid_time::Intent;
+use super::store::{self, InitiatedBy, Kind, Payment};
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
-use crate::kiwoom::{Approval, BATCH, ChargeOrder, GatewayError, Ticket};
+use crate::kiwoom::{BATCH, ChargeOrder, GatewayError, Ticket};
 use crate::payments::store::columns::payment_columns;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
-use crate::rules::payment_state::{Outcome, State, Verdict};
-use crate::rules::schedule::Period;
+use crate::rules::payment_state::State;
 use crate::rules::text::Text;
 
 /// An order number is used once, for ever.
@@ -36,10 +35,22 @@ pub struct Draft {
     pub product_name: String,
     /// The card.
     pub card: Card,
-    /// The period it pays for, when it is a subscription's.
-    pub period: Option<(SubscriptionId, Period)>,
+    /// What it is for, when it is a subscription's.
+    pub of: Option<OfSubscription>,
     /// Who started it.
     pub initiated_by: InitiatedBy,
+}
+
+/// The charge of a subscription that an attempt is made for.
+pub struct OfSubscription {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// The charge.
+    pub charge_no: i32,
+    /// The days that it pays for.
+    pub period: Period,
+    /// What the intent has written of the subscription.
+    pub intent: Intent,
 }
 
 /// A registered card, ready to be charged.
@@ -171,15 +182,15 @@ async fn intend(
     if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
         return Err(NotCharged::TakenOver);
     }
-    let subscription = draft.period.map(|(id, _)| id);
-    let period = draft.period.map(|(_, period)| period);
-    let kind = if subscription.is_some() { Kind::Subscription } else { Kind::OneOff };
+    let of = draft.of.as_ref();
+    let kind = if of.is_some() { Kind::Subscription } else { Kind::OneOff };
     let query = sqlx::query_as(concat!(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
-            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid)
+            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid,
+            charge_no)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17)
+            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17, $18)
          returning ",
         payment_columns!()
     ));
@@ -192,15 +203,16 @@ async fn intend(
         .bind(&draft.card.customer_id)
         .bind(&draft.card.customer_name)
         .bind(draft.card.id)
-        .bind(subscription)
-        .bind(period.map(|p| p.start))
-        .bind(period.map(|p| p.end))
+        .bind(of.map(|of| of.id))
+        .bind(of.map(|of| of.period.start))
+        .bind(of.map(|of| of.period.end))
         .bind(draft.initiated_by)
         .bind(ctx.instance.number())
         .bind(ctx.clock.now())
         .bind(draft.tax_free_amount)
         .bind(store::call_secs(ctx.config.kiwoom.timeout))
         .bind(&ctx.kiwoom.contracts().billing.cpid)
+        .bind(of.map(|of| of.charge_no))
         .fetch_one(&mut *transaction)
         .await?;
     Ok(Intended { transaction, payment, draft })
@@ -209,7 +221,7 @@ async fn intend(
 impl Intended {
     async fn commit(self, ctx: &Context) -> Result<Committed, NotCharged> {
         let Self { transaction, payment, draft } = self;
-        let since = intent::commit(ctx, ChargeCall(&payment), transaction).await?;
+        let since = intent::commit(ctx, ChargeCall::new(&payment, &draft), transaction).await?;
         Ok(Committed { payment, draft, since })
     }
 }
@@ -236,7 +248,7 @@ async fn execute(
     };
     let (outcome, error) = outcome_of(ctx, answer);
     log(&payment, &outcome, error.as_ref());
-    match intent::settle_with_retries(ctx, ChargeCall(&payment), &outcome).await {
+    match intent::settle_with_retries(ctx, ChargeCall::new(&payment, &draft), &outcome).await {
         Recorded::As(payment) => Ok(payment),
         Recorded::Removed => {
             let error = error.unwrap_or_else(|| GatewayError::NotSent("not sent".into()));
@@ -245,109 +257,4 @@ async fn execute(
         // The row stays `sending` and becomes unknown; to the caller it is unknown already.
         Recorded::Not => Ok(Payment { state: State::Unknown, ..payment }),
     }
-}
-
-/// A charge, as it was intended.
-#[derive(Clone, Copy)]
-struct ChargeCall<'a>(&'a Payment);
-
-impl std::fmt::Display for ChargeCall<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.id.fmt(f)
-    }
-}
-
-impl Call for ChargeCall<'_> {
-    type Outcome = Outcome;
-    type Record = Payment;
-
-    const UNKNOWN: Outcome = Outcome::Unknown;
-    const NOT_SENT: Outcome = Outcome::NotSent;
-
-    fn row(self) -> Uuid {
-        self.0.id.0
-    }
-
-    async fn settle(
-        self,
-        ctx: &Context,
-        outcome: &Outcome,
-    ) -> Result<Option<Payment>, SettleError> {
-        settle::settle(ctx, self.0.id, outcome, None).await
-    }
-
-    fn journaled(self, outcome: &Outcome) -> Journaled {
-        Journaled::Charge { payment: self.0.clone(), outcome: outcome.clone() }
-    }
-
-    async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
-        intents::write_charge_again(ctx, self.0).await
-    }
-
-    /// PostgreSQL lets a row of the same id be written only when that commit is decided; this one is
-    /// rolled back.
-    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
-        let mut tx = ctx.pool.begin().await?;
-        sqlx::query("set local lock_timeout = '5s'").execute(&mut *tx).await?;
-        let query = sqlx::query(
-            "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
-                created_at)
-             values ($1, $2, 'one_off', 'declined', 1, '', 'merchant', now())
-             on conflict do nothing",
-        );
-        query.bind(self.0.id).bind(self.to_string()).execute(&mut *tx).await?;
-        tx.rollback().await
-    }
-}
-
-fn outcome_of(
-    ctx: &Context,
-    answer: Result<Approval, GatewayError>,
-) -> (Outcome, Option<GatewayError>) {
-    match answer {
-        Ok(approval) => {
-            let approved_at = approval.approved_at.unwrap_or_else(|| ctx.clock.now());
-            let Approval { transaction_id, auth_number, .. } = approval;
-            let (method, cpid) = (None, None);
-            (Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid }, None)
-        }
-        Err(GatewayError::Refused { code, message, verdict, .. }) => {
-            (Outcome::Declined { code, message, verdict }, None)
-        }
-        Err(error @ GatewayError::Unknown(_)) => (Outcome::Unknown, Some(error)),
-        Err(error) => (Outcome::NotSent, Some(error)),
-    }
-}
-
-fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
-    let order_no = &payment.order_no;
-    let reason = error.map(ToString::to_string).unwrap_or_default();
-    let label = match outcome {
-        Outcome::Approved { .. } => {
-            tracing::info!(order_no, "charge approved");
-            "approved"
-        }
-        Outcome::Declined { code, verdict: Verdict::OurMistake, .. } => {
-            tracing::warn!(order_no, code, "charge refused for the merchant's set-up: it waits");
-            "refused"
-        }
-        Outcome::Declined { code, .. } => {
-            tracing::info!(order_no, code, "charge declined");
-            "declined"
-        }
-        Outcome::Unknown | Outcome::Mismatch(_) => {
-            tracing::error!(
-                alert = true,
-                order_no,
-                reason,
-                "charge outcome unknown: find out before any retry"
-            );
-            "unknown"
-        }
-        Outcome::NotSent => {
-            tracing::warn!(order_no, reason, "charge not sent");
-            "not_sent"
-        }
-    };
-    metrics::counter!("kiwoom_billing_charges_total", "outcome" => label).increment(1);
 }

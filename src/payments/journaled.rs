@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::refund::{self, RefundOutcome};
 use super::settle::{self, SettleError};
+use super::store::paid_time::Intent;
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
 use super::unexpected::{self, Money, Reason};
 use crate::context::Context;
@@ -23,6 +24,9 @@ pub(super) enum Journaled {
         payment: Payment,
         /// What became of it.
         outcome: Outcome,
+        /// What the intent had written of its subscription.
+        #[serde(default)]
+        paid: Option<Intent>,
     },
     /// Of a refund.
     Refund {
@@ -39,7 +43,7 @@ impl Journaled {
     /// For the one line that is left when it could not be recorded.
     pub(super) fn in_words(&self) -> String {
         match self {
-            Self::Charge { payment, outcome } => {
+            Self::Charge { payment, outcome, .. } => {
                 format!("charge {} of {} won: {outcome:?}", payment.order_no, payment.amount)
             }
             Self::Refund { refund, transaction_id, outcome } => format!(
@@ -54,10 +58,10 @@ impl Journaled {
     /// stands and is a contradiction.
     async fn record(&self, ctx: &Context) -> Result<(), SettleError> {
         match self {
-            Self::Charge { payment, outcome } => {
+            Self::Charge { payment, outcome, paid } => {
                 let found = store::find(&ctx.pool, &PaymentRef::Id(payment.id)).await?;
                 match found.as_ref().map(|found| found.state) {
-                    None if !intents::write_charge_again(ctx, payment).await? => {
+                    None if !intents::write_charge_again(ctx, payment, paid.as_ref()).await? => {
                         return keep_beside(ctx, payment, outcome).await;
                     }
                     None => {}
@@ -92,7 +96,7 @@ impl Journaled {
     }
 }
 
-/// A charge whose row is lost, and whose order number or period another payment has by now: what was
+/// A charge whose row is lost, and whose order number or days another payment has by now: what was
 /// taken is unexpected money of that one.
 async fn keep_beside(
     ctx: &Context,

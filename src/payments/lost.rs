@@ -1,19 +1,22 @@
 //! A renewal that was charged and that the books have lost, as after a restore: only KiwoomPay knows
-//! it. Its order number says which period of which subscription it paid. It is recorded as paid when
+//! it. Its order number says which days of which subscription it paid from. It is recorded as paid when
 //! the subscription would have charged exactly that, so that the schedule does not charge it again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use kiwoom_paid_time::{Charge, Period, Status as PaidStatus, Subscription};
 use sqlx::postgres::PgConnection;
 
 use crate::context::Context;
 use crate::payments::settle::{self, SettleError};
-use crate::payments::store::{InitiatedBy, Kind, Payment, attempts, intents, subscription_state};
-use crate::rules::ids::{BillingKeyId, PaymentId};
+use crate::payments::store::paid_time::{self, Loaded};
+use crate::payments::store::{InitiatedBy, Kind, Payment, attempts, attempts_of_charge, intents};
+use crate::rules::ids::PaymentId;
+use crate::rules::moments::retrying;
 use crate::rules::money::Won;
 use crate::rules::payment_state::{Outcome, State, obstacle};
 use crate::rules::renewal_no::RenewalNo;
-use crate::rules::schedule::Period;
-use crate::rules::subscription_state::{Status, SubscriptionState};
+use crate::rules::schedule::Rules;
+use crate::rules::subscription_state::Status;
 use kiwoom_clock::kst;
 
 /// A charge as KiwoomPay lists it.
@@ -31,104 +34,93 @@ pub struct Listed<'a> {
     pub approved_at: DateTime<Utc>,
 }
 
-/// Why it is not proven that it paid its period.
+/// Why it is not proven that it paid its days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unproven {
     /// There is no such subscription, or it is over.
     NoSubscription,
-    /// The subscription charges another amount, or a price rise is pending.
+    /// The subscription charges another amount.
     OtherAmount,
-    /// Another attempt has paid the period, or its outcome is not known.
+    /// Another attempt has paid the days, or its outcome is not known.
     PeriodTaken,
-    /// Not a period that is to be charged.
+    /// Not days that are to be charged.
     OtherPeriod,
 }
 
-/// What a subscription charges.
-#[derive(sqlx::FromRow)]
-struct Terms {
-    customer_id: String,
-    billing_key_id: BillingKeyId,
-    amount: Won,
-    tax_free_amount: i64,
-    product_name: String,
-    is_rising: bool,
+/// The intent of a charge that is proven to be a subscription's, as it would have been written.
+pub struct Proven {
+    subscription: Loaded,
+    payment: Payment,
 }
 
-/// The payment that the charge was, when that is proven. Locks the subscription until `db`'s
-/// transaction ends.
+/// The intent of the charge, when it is proven. Locks the subscription until `db`'s transaction ends.
 pub async fn prove(
     db: &mut PgConnection,
     listed: Listed<'_>,
-) -> sqlx::Result<Result<Payment, Unproven>> {
+    rules: &Rules,
+) -> sqlx::Result<Result<Proven, Unproven>> {
     let RenewalNo { subscription: id, period_start, attempt } = listed.number;
-    let Some(state) = subscription_state::lock(db, id).await? else {
+    let Some(mut s) = paid_time::lock(db, id, rules).await? else {
         return Ok(Err(Unproven::NoSubscription));
     };
-    if matches!(state.status, Status::Canceled | Status::Incomplete) {
+    if matches!(s.row.status, Status::Canceled | Status::Incomplete) {
         return Ok(Err(Unproven::NoSubscription));
     }
     let earlier = attempts(db, id, period_start).await?;
     if earlier.iter().any(|earlier| obstacle(earlier.state).is_some()) {
         return Ok(Err(Unproven::PeriodTaken));
     }
-    // The numbers of attempts go up; what the books have of the period came before it.
-    let Some(period) = period(&state, listed, earlier.len()).filter(|_| attempt > earlier.len())
-    else {
-        return Ok(Err(Unproven::OtherPeriod));
-    };
-    let query = sqlx::query_as(
-        "select customer_id, billing_key_id, amount, tax_free_amount, product_name,
-            pending_amount is not null as is_rising
-         from subscriptions where id = $1",
-    );
-    let mut terms: Terms = query.bind(id).fetch_one(db).await?;
-    // A retry asks for what the first attempt asked for.
-    if let Some(first) = earlier.last() {
-        terms.amount = first.amount;
-        terms.tax_free_amount = first.tax_free_amount;
-        terms.product_name.clone_from(&first.product_name);
-        terms.is_rising = false;
-    }
-    if terms.is_rising || terms.amount.get() != listed.amount {
+    // The numbers of attempts go up; what the books have of these days came before it.
+    let number = |payment: &Payment| RenewalNo::parse(payment.told_order_no()).map(|no| no.attempt);
+    let highest = earlier.iter().filter_map(number).max().unwrap_or(0);
+    let day = kst(listed.approved_at).date_naive();
+    let begun = begin(&mut s.paid, period_start, day).filter(|_| attempt > highest);
+    let Some((charge, period)) = begun else { return Ok(Err(Unproven::OtherPeriod)) };
+    let Some(amount) = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount) else {
         return Ok(Err(Unproven::OtherAmount));
+    };
+    s.row.retries.retry_at = None;
+    let charge_no = i32::try_from(charge.id).unwrap_or(i32::MAX);
+    let of_charge = attempts_of_charge(db, id, charge_no).await?;
+    let mut payment = payment(listed, &s, (charge_no, period));
+    (payment.amount, payment.tax_free_amount) = (amount, charge.amount.tax_free);
+    // A retry is called what the first attempt was called.
+    if let Some(first) = of_charge.last() {
+        payment.product_name.clone_from(&first.product_name);
     }
-    Ok(Ok(payment(listed, period, terms)))
+    Ok(Ok(Proven { subscription: s, payment }))
 }
 
-/// The period that begins on the day of the order number: the one that is owed, or one that comes
-/// next and had begun when it was charged.
-fn period(state: &SubscriptionState, listed: Listed<'_>, earlier: usize) -> Option<Period> {
-    let start = listed.number.period_start;
-    if start > kst(listed.approved_at).date_naive() {
-        return None;
-    }
-    if start == state.period_start && earlier > 0 && start < state.next_billing_date {
-        return Some(state.period());
-    }
-    let mut next = state.cadence.period_from(state.next_billing_date);
-    while next.start < start {
-        next = state.cadence.period_from(next.end);
-    }
-    (next.start == start).then_some(next)
+/// Begins the charge that `paid` would have made on `day` for days from `first` on.
+fn begin(paid: &mut Subscription, first: NaiveDate, day: NaiveDate) -> Option<(Charge, Period)> {
+    let begins = |paid: &Subscription, id| paid.period_of(id).filter(|p| p.start == first);
+    let owed = retrying(paid).filter(|id| begins(paid, *id).is_some());
+    let id = match owed {
+        Some(id) => paid.retry(id).then_some(id),
+        None if paid.status == PaidStatus::Unpaid => paid.come_back(day).ok().flatten(),
+        None => paid.due(day),
+    }?;
+    let charge = paid.find_charge(id).copied();
+    charge.zip(begins(paid, id))
 }
 
-fn payment(listed: Listed<'_>, period: Period, terms: Terms) -> Payment {
+fn payment(listed: Listed<'_>, s: &Loaded, (charge_no, period): (i32, Period)) -> Payment {
     Payment {
         id: PaymentId::new(),
         order_no: listed.number.to_string(),
         kind: Kind::Subscription,
         state: State::Sending,
-        amount: terms.amount,
-        tax_free_amount: terms.tax_free_amount,
+        amount: s.row.amount,
+        tax_free_amount: s.row.tax_free_amount,
         refunded_amount: 0,
         refunding_amount: 0,
-        product_name: terms.product_name,
-        customer_id: Some(terms.customer_id),
-        billing_key_id: Some(terms.billing_key_id),
+        product_name: s.row.product_name.clone(),
+        customer_id: Some(s.row.customer_id.clone()),
+        billing_key_id: Some(s.row.billing_key_id),
         subscription_id: Some(listed.number.subscription),
         period_start: Some(period.start),
         period_end: Some(period.end),
+        charge_no: Some(charge_no),
         initiated_by: InitiatedBy::Scheduler,
         method: Some("CARD".to_owned()),
         transaction_id: None,
@@ -148,7 +140,7 @@ fn payment(listed: Listed<'_>, period: Period, terms: Terms) -> Payment {
     }
 }
 
-/// Records a proven renewal as paid for its period. The intent is written again first: when the second
+/// Records a proven renewal as paid for its days. The intent is written again first: when the second
 /// commit does not come, its outcome is unknown, and the same list settles that.
 pub async fn record(
     ctx: &Context,
@@ -156,10 +148,12 @@ pub async fn record(
     reason: &str,
 ) -> Result<Result<Payment, Unproven>, SettleError> {
     let mut tx = ctx.begin().await?;
-    let payment = match prove(&mut tx, listed).await? {
-        Ok(payment) => payment,
+    let Proven { mut subscription, payment } = match prove(&mut tx, listed, ctx.rules()).await? {
+        Ok(proven) => proven,
         Err(unproven) => return Ok(Err(unproven)),
     };
+    subscription.plan(ctx.rules());
+    paid_time::save(&mut tx, &mut subscription, ctx.clock.now()).await?;
     if !intents::write_again(&mut tx, &payment, ctx.instance.number()).await? {
         return Ok(Err(Unproven::PeriodTaken));
     }

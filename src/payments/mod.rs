@@ -11,19 +11,25 @@
 //! makes it `unknown`; it is never sent again. An unknown outcome is settled by a notification or
 //! by a person, never by time. A refund (`refund.rs`) has the same three steps.
 //!
-//! What prevents a double charge is uniqueness, not locks: order numbers are unique, and a partial
-//! unique index allows one attempt of a period that has not finally failed.
+//! What prevents a double charge is uniqueness, not locks: order numbers are unique, a partial unique
+//! index allows one attempt of a charge that has not finally failed, and the segments of a subscription
+//! each begin where another ends: no day belongs to two.
 
 pub mod cancellation;
 pub mod charge;
+mod charge_call;
 pub mod checkout;
 mod ended_cards;
 mod intent;
 pub mod journaled;
 pub mod lost;
+mod planned;
 pub mod recovery;
 pub mod refund;
 pub mod settle;
 pub mod store;
+mod taken_in;
 pub mod told;
 pub mod unexpected;
+
+pub(crate) use taken_in::NOT_SENT_PAUSE;

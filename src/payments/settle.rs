@@ -6,12 +6,13 @@ use thiserror::Error;
 
 use crate::context::Context;
 use crate::payments::store::columns::payment_columns;
-use crate::payments::store::{self, InitiatedBy, Payment, PaymentRef, subscription_state};
+use crate::payments::store::paid_time::{self, Loaded};
+use crate::payments::store::{self, Payment, PaymentRef};
 use crate::payments::unexpected;
 use crate::payments::{cancellation, ended_cards};
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, Verdict, decide};
-use crate::rules::subscription_state::{Attempt, Status, SubscriptionState};
+use crate::rules::subscription_state::Status;
 
 /// Why an outcome was not recorded.
 #[derive(Debug, Error)]
@@ -44,8 +45,8 @@ pub async fn settle(
     let found = store::find(&ctx.pool, &PaymentRef::Id(id)).await?.ok_or(SettleError::NotFound)?;
     let mut tx = ctx.begin().await?;
     // Everyone locks the subscription first, then the payment.
-    let state = match found.subscription_id {
-        Some(id) => subscription_state::lock(&mut tx, id).await?,
+    let subscription = match found.subscription_id {
+        Some(id) => paid_time::lock(&mut tx, id, ctx.rules()).await?,
         None => None,
     };
     let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
@@ -74,8 +75,8 @@ pub async fn settle(
             None
         }
     };
-    if let Some(state) = state {
-        update_subscription(ctx, &mut tx, &payment, &state, outcome).await?;
+    if let Some(subscription) = subscription {
+        update_subscription(ctx, &mut tx, &payment, subscription, outcome).await?;
     }
     let settled = match settled {
         Some(paid) if paid.state == State::Approved => {
@@ -166,26 +167,24 @@ async fn update_subscription(
     ctx: &Context,
     db: &mut PgConnection,
     payment: &Payment,
-    state: &SubscriptionState,
+    mut subscription: Loaded,
     outcome: &Outcome,
 ) -> sqlx::Result<()> {
-    let (Some(id), Some(period)) = (payment.subscription_id, payment.period()) else {
+    let Some(charge) = payment.charge_no.and_then(|number| u32::try_from(number).ok()) else {
         return Ok(());
     };
-    let mut state = state.clone();
-    if state.status == Status::Incomplete {
+    if subscription.row.status == Status::Incomplete {
         match outcome {
-            Outcome::Approved { .. } => state.status = Status::Active,
-            Outcome::Unknown | Outcome::Mismatch(_) => return Ok(()),
+            Outcome::Approved { .. } => subscription.row.status = Status::Active,
+            Outcome::Unknown | Outcome::Mismatch(_) => {}
             // A first charge that failed leaves no subscription.
             Outcome::Declined { .. } | Outcome::NotSent => {
-                let query = sqlx::query("delete from subscriptions where id = $1").bind(id);
-                return query.execute(db).await.map(drop);
+                let query = sqlx::query("delete from subscriptions where id = $1");
+                return query.bind(subscription.row.id).execute(db).await.map(drop);
             }
         }
     }
-    let by_merchant = payment.initiated_by == InitiatedBy::Merchant;
-    let attempt = Attempt { period, by_merchant };
-    let next = state.after(attempt, outcome, ctx.rules(), ctx.clock.now());
-    subscription_state::save(db, id, &next).await
+    let now = ctx.clock.now();
+    subscription.take_in((payment, charge), outcome, ctx.rules(), now);
+    paid_time::save(db, &mut subscription, now).await
 }

@@ -116,7 +116,7 @@ pub fn settled<T>(result: Result<T, SettleError>) -> sqlx::Result<Settled> {
             let forbidden = error.as_database_error().and_then(|e| e.constraint());
             match forbidden {
                 Some("payments_transaction") => Ok(Settled::OtherPayment),
-                Some("payments_one_per_period") => Ok(Settled::PeriodPaid),
+                Some("payments_one_per_charge") => Ok(Settled::PeriodPaid),
                 _ => Err(error),
             }
         }

@@ -222,7 +222,7 @@ fn known(told: &Told<'_>, payment: &Payment, refunds: &[Known]) -> Judged {
     }
     let (against, alone) = listed::compare(refunds, &told.cancels);
     let mut judged = Judged { alone, ..Judged::default() };
-    let mut left = payment.refundable();
+    let mut left = payment.left();
     for (canceled, against) in told.cancels.iter().zip(against) {
         let kind = match against {
             Against::Known => continue,

@@ -194,7 +194,7 @@ async fn prove_renewal(
         return Ok(());
     }
     let mut tx = ctx.pool.begin().await?;
-    let proven = lost::prove(&mut tx, listed).await?;
+    let proven = lost::prove(&mut tx, listed, ctx.rules()).await?;
     tx.rollback().await?;
     difference.is_provable = proven.is_ok();
     difference.why = proven.err().map(Why::from);

@@ -3,6 +3,7 @@
 pub mod characters;
 pub mod contract;
 pub mod ids;
+pub mod moments;
 pub mod money;
 pub mod payment_state;
 pub mod pro_rata;

@@ -1,8 +1,7 @@
-//! What of a payment has not been used yet. Pure: what was paid and a date in, won out.
+//! What of a payment has not been used yet. Pure: what was paid and how much is used in, won out.
 
 use chrono::NaiveDate;
 
-use crate::rules::schedule::Period;
 use crate::rules::tax_free::Left;
 
 /// The most uses that can be counted.
@@ -11,7 +10,7 @@ pub const MAX_USES: i64 = 1_000_000;
 /// How use is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// By the days of the period that is paid for, at the end of this date; `None` = today.
+    /// By the days that are paid for, at the end of this date; `None` = today.
     Days(Option<NaiveDate>),
     /// By how many of the uses that were paid for have been made.
     Uses(Uses),
@@ -40,18 +39,30 @@ impl Uses {
     pub fn new(used: Count, total: Count) -> Option<Self> {
         (total.0 > 0 && used.0 <= total.0).then_some(Self { used, total })
     }
+
+    /// How much of them is left.
+    pub fn unused(self) -> Unused {
+        Unused { total: self.total.0, unused: self.total.0 - self.used.0, as_of: None }
+    }
 }
 
-/// What would be given back.
+/// What was paid for, and what of it is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quote {
+pub struct Unused {
     /// Days or uses that were paid for, at least 1.
     pub total: i64,
     /// Those not used, 0 to `total`.
     pub unused: i64,
     /// The date at whose end the days were counted.
     pub as_of: Option<NaiveDate>,
-    /// Won: the unused share of the amount, rounded down, less what has gone back or is on its way
+}
+
+/// What would be given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// How it was measured.
+    pub measured: Unused,
+    /// Won: the unused share of the price, rounded down, less what has gone back or is on its way
     /// back; 0 to what is left to refund.
     pub won: i64,
     /// What of `won` is tax-free: the unused share of the tax-free part, rounded down, less what of that
@@ -59,42 +70,35 @@ pub struct Quote {
     pub tax_free: i64,
 }
 
-/// What was paid, and what of it can still go back.
+/// What was paid, in won, and what of it can still go back.
 #[derive(Clone, Copy, Debug)]
 pub struct Paid {
-    /// Won.
-    pub amount: i64,
-    /// Its tax-free part in won.
-    pub tax_free: i64,
+    /// The price of what is measured.
+    pub price: Parts,
+    /// What has gone back, or is on its way back.
+    pub gone: Parts,
     /// What can still go back.
     pub left: Left,
-    /// The period it paid for, when it paid for one.
-    pub period: Option<Period>,
 }
 
-/// The quote on the date `today` in Korea. `None` for days when nothing was paid for by days.
-pub fn quote(paid: Paid, basis: Basis, today: NaiveDate) -> Option<Quote> {
-    let (total, unused, as_of) = match basis {
-        Basis::Days(as_of) => {
-            let as_of = as_of.unwrap_or(today);
-            let (total, unused) = days(paid.period?, as_of);
-            (total, unused, Some(as_of))
-        }
-        Basis::Uses(Uses { used, total }) => (total.0, total.0 - used.0, None),
-    };
-    let left = paid.left;
-    let share = |paid: i64, left: i64| paid * unused / total - (paid - left);
-    let won = share(paid.amount, left.whole).clamp(0, left.whole);
+/// Won, and the tax-free part of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// All of it.
+    pub whole: i64,
+    /// What of it is tax-free.
+    pub tax_free: i64,
+}
+
+/// The quote for what is not used.
+pub fn quote(paid: Paid, measured: Unused) -> Quote {
+    let Unused { total, unused, .. } = measured;
+    let Paid { price, gone, left } = paid;
+    let share = |price: i64, gone: i64| price * unused / total - gone;
+    let won = share(price.whole, gone.whole).clamp(0, left.whole);
     let parts = left.parts_of(won);
-    let tax_free = share(paid.tax_free, left.tax_free).clamp(*parts.start(), *parts.end());
-    Some(Quote { total, unused, as_of, won, tax_free })
-}
-
-/// The days of `period`, and those after `as_of`, which itself counts as used.
-fn days(period: Period, as_of: NaiveDate) -> (i64, i64) {
-    let total = (period.end - period.start).num_days().max(1);
-    let unused = (period.end - as_of).num_days() - 1;
-    (total, unused.clamp(0, total))
+    let tax_free = share(price.tax_free, gone.tax_free).clamp(*parts.start(), *parts.end());
+    Quote { measured, won, tax_free }
 }
 
 #[cfg(test)]
@@ -103,15 +107,22 @@ mod tests {
 
     /// The quote for `used` of `total` uses, and what is left when it was given back.
     fn given(paid: &mut Paid, used: i64, total: i64) -> (i64, i64) {
-        let basis = Basis::Uses(Uses::new(Count(used), Count(total)).unwrap());
-        let quote = quote(*paid, basis, NaiveDate::MIN).unwrap();
-        let Left { whole, tax_free } = paid.left;
-        paid.left = Left { whole: whole - quote.won, tax_free: tax_free - quote.tax_free };
+        let of_all = Uses::new(Count(used), Count(total)).unwrap();
+        let quote = quote(*paid, of_all.unused());
+        give_back(paid, quote.won, quote.tax_free);
         (quote.won, quote.tax_free)
     }
 
-    fn paid(amount: i64, tax_free: i64) -> Paid {
-        Paid { amount, tax_free, left: Left::new(amount, tax_free), period: None }
+    fn give_back(paid: &mut Paid, won: i64, part: i64) {
+        let Left { whole, tax_free } = paid.left;
+        paid.left = Left { whole: whole - won, tax_free: tax_free - part };
+        let Parts { whole, tax_free } = paid.gone;
+        paid.gone = Parts { whole: whole + won, tax_free: tax_free + part };
+    }
+
+    fn paid(whole: i64, tax_free: i64) -> Paid {
+        let gone = Parts { whole: 0, tax_free: 0 };
+        Paid { price: Parts { whole, tax_free }, gone, left: Left::new(whole, tax_free) }
     }
 
     #[test]
@@ -134,8 +145,17 @@ mod tests {
         }
         // What went back before in another proportion is made up for, as far as there is money.
         let mut paid = paid(11_000, 3_000);
-        paid.left = Left::new(6_000, 3_000);
+        give_back(&mut paid, 5_000, 0);
         assert_eq!(given(&mut paid, 1, 2), (500, 500));
+    }
+
+    #[test]
+    fn days_that_credit_paid_for_go_back_as_far_as_the_card_paid() {
+        // A price of 13,412 for 21 days, 6,707 of it from credit.
+        let mut paid = paid(13_412, 0);
+        paid.left = Left::new(6_705, 0);
+        let of = |unused| quote(paid, Unused { total: 21, unused, as_of: None }).won;
+        assert_eq!([21, 10, 1, 0].map(of), [6_705, 6_386, 638, 0]);
     }
 
     #[test]
@@ -156,26 +176,6 @@ mod tests {
                 assert!(part <= tax_free && won - part <= amount - tax_free);
             }
             assert_eq!((won, part), (amount, tax_free), "the last one gives back the rest");
-        }
-    }
-
-    #[test]
-    fn the_day_itself_is_used_and_february_is_as_long_as_it_is() {
-        let date = |text: &str| -> NaiveDate { text.parse().unwrap() };
-        let cases = [
-            ("2028-01-31", "2028-02-29", "2028-01-31", 29, 28),
-            ("2028-02-01", "2028-03-01", "2028-02-28", 29, 1),
-            ("2028-02-01", "2028-03-01", "2028-02-29", 29, 0),
-            ("2027-02-01", "2027-03-01", "2027-02-28", 28, 0),
-            ("2027-02-01", "2027-03-01", "2027-02-01", 28, 27),
-            ("2027-02-01", "2027-03-01", "2027-01-31", 28, 28),
-            ("2027-02-01", "2027-03-01", "0001-01-01", 28, 28),
-            ("2027-02-01", "2027-03-01", "2027-03-01", 28, 0),
-            ("2027-02-01", "2027-03-01", "9999-12-31", 28, 0),
-        ];
-        for (start, end, as_of, total, unused) in cases {
-            let period = Period { start: date(start), end: date(end) };
-            assert_eq!(days(period, date(as_of)), (total, unused), "{start} {end} {as_of}");
         }
     }
 }

@@ -11,9 +11,12 @@ use crate::billing::cards::RegisterRequest;
 use crate::billing::payments::pay::PayRequest;
 use crate::billing::payments::{self, refunds};
 use crate::billing::subscriptions::consents::ConsentRequest;
+use crate::billing::subscriptions::extend::ExtendRequest;
+use crate::billing::subscriptions::pauses::PauseRequest;
+use crate::billing::subscriptions::recorded::PaidRequest;
 use crate::billing::subscriptions::subscribe::SubscribeRequest;
 use crate::billing::subscriptions::update::UpdateRequest;
-use crate::billing::subscriptions::{CancelRequest, PauseRequest};
+use crate::billing::subscriptions::CancelRequest;
 use crate::easypay::cancel::CancelRequest as CancelOrderRequest;
 use crate::easypay::checkout::PrepareRequest;
 use crate::http::error::{ApiError, Code};
@@ -23,7 +26,7 @@ use crate::http::extract::{Body, OptionalBody};
 pub type Reader = fn(Request) -> Result<(), ApiError>;
 
 /// Each route that takes a body, with its reader.
-pub const BODIES: [(&str, Reader); 12] = [
+pub const BODIES: [(&str, Reader); 14] = [
     ("/billing/register", read::<Body<RegisterRequest>>),
     ("/billing/subscribe", read::<Body<SubscribeRequest>>),
     ("/billing/pay", read::<Body<PayRequest>>),
@@ -32,6 +35,8 @@ pub const BODIES: [(&str, Reader); 12] = [
     ("/billing/subscription/{id}", read::<Body<UpdateRequest>>),
     ("/billing/subscription/{id}/consent", read::<Body<ConsentRequest>>),
     ("/billing/subscription/{id}/pause", read::<OptionalBody<PauseRequest>>),
+    ("/billing/subscription/{id}/extend", read::<Body<ExtendRequest>>),
+    ("/billing/subscription/{id}/paid", read::<Body<PaidRequest>>),
     ("/billing/payment/{id}/resolve", read::<Body<payments::ResolveRequest>>),
     ("/billing/refund/{id}/resolve", read::<Body<refunds::ResolveRequest>>),
     ("/easypay/prepare", read::<Body<PrepareRequest>>),

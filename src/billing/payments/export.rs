@@ -26,7 +26,7 @@ use kiwoom_clock::rfc3339_kst;
 const PAGE: i64 = 100;
 /// Tells Excel that the text is UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "id",
     "orderId",
     "status",
@@ -44,10 +44,12 @@ const COLUMNS: [&str; 17] = [
     "approvedAt",
     "failureCode",
     "createdAt",
+    "charge",
 ];
 
 /// The payments of the list as CSV in UTF-8, newest first, with one row of names. Amounts are won,
-/// instants are Korean time, `periodEnd` is the day after the last. A text that a spreadsheet would
+/// instants are Korean time, `periodEnd` is the day after the last, attempts of a subscription with the
+/// same `charge` are for the same money. A text that a spreadsheet would
 /// take for a formula begins with `'`.
 #[utoipa::path(
     get, path = "/billing/payments.csv", operation_id = "exportPayments", tag = "billing",
@@ -98,7 +100,7 @@ async fn page(ctx: &Context, filter: &Filter, before: Option<Uuid>) -> sqlx::Res
     store::list(&ctx.pool, filter, before, PAGE).await
 }
 
-fn table(rows: impl IntoIterator<Item = [String; 17]>) -> io::Result<Vec<u8>> {
+fn table(rows: impl IntoIterator<Item = [String; 18]>) -> io::Result<Vec<u8>> {
     let mut csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
         csv.write_record(&row)?;
@@ -107,7 +109,7 @@ fn table(rows: impl IntoIterator<Item = [String; 17]>) -> io::Result<Vec<u8>> {
 }
 
 /// The values of [`COLUMNS`].
-fn cells(payment: Payment) -> [String; 17] {
+fn cells(payment: Payment) -> [String; 18] {
     let date = |date: Option<NaiveDate>| date.map_or_else(String::new, |d| d.to_string());
     let optional = |value: Option<String>| text(value.unwrap_or_default());
     [
@@ -128,6 +130,7 @@ fn cells(payment: Payment) -> [String; 17] {
         payment.approved_at.map_or_else(String::new, rfc3339_kst),
         optional(payment.failure_code),
         rfc3339_kst(payment.created_at),
+        payment.charge_no.map_or_else(String::new, |number| number.to_string()),
     ]
 }
 

@@ -159,7 +159,7 @@ impl FromField for Found {
 }
 
 /// At most 20 letters and digits (protocol section 1).
-struct TransactionId(String);
+pub struct TransactionId(pub(crate) String);
 
 described!(TransactionId, description::matching("^[A-Za-z0-9]{1,20}$"));
 

@@ -1,24 +1,32 @@
 //! `POST /billing/pay`: a single charge, or the period of a subscription that is due or owed.
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::answers::{PaymentBody, payment_answer};
 use crate::api::errors::takes;
+use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
+use crate::billing::renewals::begun::Begun;
 use crate::billing::renewals::charge_due::{By, charge_due};
+use crate::billing::store::find_subscription;
 use crate::context::{AppState, Context};
-use crate::http::answer::{Answer, Success};
+use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::TaxFree;
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::layers::idempotency::NewId;
 use crate::payments::charge::{Draft, Ready, Waiting};
+use crate::payments::store::paid_time::Loaded;
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
+use crate::rules::payment_state::State as PaymentState;
 use crate::rules::text::Text;
 
 /// Either a single charge or a subscription's.
@@ -54,6 +62,35 @@ pub struct OneOff {
     tax_free_amount: i64,
     /// Unique for ever; left out, the service makes one.
     order_id: Option<OrderNo>,
+}
+
+/// What was paid, and the subscription after it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PayAnswer {
+    /// A charge.
+    Charged(Charged),
+    /// Days that were kept were given back: no charge was needed.
+    NothingToCharge(NothingToCharge),
+}
+
+/// A charge, and the subscription that it is for.
+#[derive(Serialize, ToSchema)]
+pub struct Charged {
+    #[serde(flatten)]
+    payment: PaymentBody,
+    /// Only of a subscription's charge; left out when it cannot be read now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<SubscriptionBody>,
+}
+
+/// A subscription that goes on without a charge.
+#[derive(Serialize, ToSchema)]
+pub struct NothingToCharge {
+    /// `null`.
+    #[schema(value_type = Option<PaymentBody>, required)]
+    payment: (),
+    subscription: SubscriptionBody,
 }
 
 /// The period of a subscription.
@@ -104,9 +141,10 @@ impl FromFields for PayRequest {
     post, path = "/billing/pay", operation_id = "createPayment",
     tag = "billing", request_body = PayRequest,
     responses(
-        (status = 200, description = "Approved", body = Success<PaymentBody>),
+        (status = 200, description = "Approved; or nothing had to be charged, because days that were \
+            kept were given back", body = Success<PayAnswer>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
-            body = Success<PaymentBody>),
+            body = Success<PayAnswer>),
         (status = 402, description = "`payment_declined`; the payment is kept", body = ErrorBody),
         (status = "5XX", description = "Nothing was charged", body = ErrorBody),
     )
@@ -120,15 +158,49 @@ pub async fn pay(
     if new.resumed
         && let Some(payment) = find(&ctx.pool, &PaymentRef::Id(id)).await?
     {
-        return payment_answer(&ctx, payment);
+        return charged(&ctx, payment).await;
     }
     let payment = match request {
         PayRequest::OneOff(order) => charge_once(&ctx, id, order).await?,
         PayRequest::Subscription(OfSubscription { subscription_id }) => {
-            charge_due(&ctx, subscription_id, id, By::Merchant).await?
+            match charge_due(&ctx, subscription_id, id, By::Merchant).await? {
+                Begun::Charged(payment) => payment,
+                Begun::Nothing(s) => return Ok(went_on(&ctx, &s)),
+            }
         }
     };
-    payment_answer(&ctx, payment)
+    charged(&ctx, payment).await
+}
+
+/// As [`payment_answer`], with the subscription beside a subscription's.
+async fn charged(ctx: &Context, payment: Payment) -> Answer {
+    let Some(id) = payment.subscription_id else { return payment_answer(ctx, payment) };
+    let status = match payment.state {
+        PaymentState::Approved => StatusCode::OK,
+        PaymentState::Declined => return payment_answer(ctx, payment),
+        _ => StatusCode::ACCEPTED,
+    };
+    // The money has moved: a database that is away now changes nothing about that.
+    let subscription = match subscription(ctx, id).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%id, %error, "paid, but the subscription cannot be read now");
+            None
+        }
+    };
+    let payment = PaymentBody::new(ctx, payment);
+    Ok(answer::with_status(status, PayAnswer::Charged(Charged { payment, subscription })))
+}
+
+async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<SubscriptionBody>> {
+    let mut db = ctx.pool.acquire().await?;
+    let found = find_subscription(&mut db, id, ctx.rules()).await?;
+    Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
+}
+
+fn went_on(ctx: &Context, s: &Loaded) -> Response {
+    let subscription = SubscriptionBody::of(ctx, s);
+    answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription }))
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
@@ -150,7 +222,7 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
         tax_free_amount: order.tax_free_amount,
         product_name: order.product_name.as_str().to_owned(),
         card,
-        period: None,
+        of: None,
         initiated_by: InitiatedBy::Merchant,
     };
     lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;

@@ -3,21 +3,22 @@
 
 use axum::extract::State;
 use chrono::NaiveDate;
+use kiwoom_paid_time::{ChargeState, Segment, Status, Subscription};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::answers::{PaymentBody, PeriodBody};
 use crate::billing::payments::card_payment;
-use crate::billing::store::{self, Subscription};
+use crate::billing::store;
+use crate::billing::subscriptions::timeline::{SegmentChargeBody, kind_name};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::extract::PathId;
-use crate::payments::store::{InitiatedBy, Payment, PaymentRef, attempts};
+use crate::payments::store::{InitiatedBy, Payment, PaymentRef, attempts_of_charge};
 use crate::rules::payment_state::{Obstacle, obstacle};
-use crate::rules::subscription_state::Status;
 use kiwoom_clock::rfc3339_kst;
 
-/// What was done for one order or one period of a subscription.
+/// What was done for one order or one charge of a subscription.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProofBody {
@@ -26,9 +27,32 @@ pub struct ProofBody {
     /// The period paid for; `null` for a single charge.
     #[schema(required)]
     period: Option<PeriodBody>,
+    /// What was asked for, and the days that it is for; `null` for a single charge.
+    #[schema(required)]
+    charge: Option<ProofChargeBody>,
     /// Oldest first. Each has an order number of its own and was at most one call that moves money.
     attempts: Vec<AttemptBody>,
     next: NextBody,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ProofChargeBody {
+    #[serde(flatten)]
+    charge: SegmentChargeBody,
+    /// In order.
+    segments: Vec<ChargedDaysBody>,
+}
+
+/// Days that a charge is for.
+#[derive(Serialize, ToSchema)]
+struct ChargedDaysBody {
+    start: NaiveDate,
+    /// The day after the last one.
+    end: NaiveDate,
+    /// As in a timeline.
+    kind: &'static str,
+    /// Won.
+    amount: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -78,7 +102,7 @@ const fn rule(code: &'static str, message: &'static str) -> RuleBody {
     RuleBody { code, message }
 }
 
-/// The proof that a payment was charged at most once: the attempts for its order or period, their
+/// The proof that a payment was charged at most once: the attempts for its order or charge, their
 /// results, and the rule that allowed or forbids another one. Takes the payment's id or order id.
 #[utoipa::path(
     get, path = "/billing/payment/{id}/proof", operation_id = "getPaymentProof",
@@ -89,38 +113,54 @@ const fn rule(code: &'static str, message: &'static str) -> RuleBody {
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let payment = card_payment(&ctx, &PaymentRef::parse(&id)).await?;
-    let (mut made, closed) = match (payment.subscription_id, payment.period_start) {
-        (Some(id), Some(start)) => {
-            let subscription = store::find_subscription(&ctx.pool, id).await?;
+    let (mut made, charged) = match (payment.subscription_id, payment.charge_no) {
+        (Some(id), Some(charge_no)) => {
             let mut db = ctx.pool.acquire().await?;
-            let made = attempts(&mut db, id, start).await?;
-            (made, subscription.and_then(|s| closed(&s, start)))
+            let subscription = store::find_subscription(&mut db, id, ctx.rules()).await?;
+            let made = attempts_of_charge(&mut db, id, charge_no).await?;
+            let number = u32::try_from(charge_no).unwrap_or_default();
+            (made, subscription.map(|s| (s.paid, number)))
         }
-        _ => (vec![payment], Some(USED)),
+        _ => (vec![payment], None),
     };
     made.reverse();
-    Ok(answer::ok(proof(&ctx, made, closed)))
+    let charged = charged.as_ref().map(|(paid, number)| (paid, *number));
+    Ok(answer::ok(proof(&ctx, made, charged)))
 }
 
-/// Why a declined period of the subscription is not tried again.
-fn closed(subscription: &Subscription, period_start: NaiveDate) -> Option<RuleBody> {
-    let state = &subscription.state;
-    match state.status {
+/// Why a declined charge is not tried again. A single order is tried once.
+fn closed(charged: Option<(&Subscription, u32)>) -> Option<RuleBody> {
+    let Some((paid, number)) = charged else { return Some(USED) };
+    let is_over = paid.find_charge(number).is_none_or(|c| c.state == ChargeState::Declined);
+    match paid.status {
         Status::Canceled => Some(CANCELED),
-        _ if period_start < state.period_start => Some(OVER),
-        Status::Incomplete | Status::Active | Status::PastDue | Status::Paused | Status::Unpaid => {
-            None
-        }
+        _ if is_over => Some(OVER),
+        Status::Active | Status::PastDue | Status::Paused | Status::Unpaid => None,
     }
 }
 
-/// `made` is oldest first; `closed` says why no other attempt is made after a decline.
-fn proof(ctx: &Context, made: Vec<Payment>, closed: Option<RuleBody>) -> ProofBody {
+/// The charge and its days.
+fn charge((paid, number): (&Subscription, u32)) -> Option<ProofChargeBody> {
+    let days = |s: &Segment| ChargedDaysBody {
+        start: s.period.start,
+        end: s.period.end,
+        kind: kind_name(s.kind),
+        amount: s.price.won,
+    };
+    Some(ProofChargeBody {
+        charge: paid.find_charge(number)?.into(),
+        segments: paid.segments_of(number).map(days).collect(),
+    })
+}
+
+/// `made` is oldest first; `charged` is the subscription's charge that they are attempts of.
+fn proof(ctx: &Context, made: Vec<Payment>, charged: Option<(&Subscription, u32)>) -> ProofBody {
     let last = made.last();
     ProofBody {
         subscription_id: last.and_then(|p| p.subscription_id).map(|id| id.to_string()),
         period: last.and_then(Payment::period).map(PeriodBody::from),
-        next: next(last.and_then(|p| obstacle(p.state)), closed),
+        charge: charged.and_then(charge),
+        next: next(last.and_then(|p| obstacle(p.state)), closed(charged)),
         attempts: made.into_iter().enumerate().map(|(n, p)| attempt(ctx, n, p)).collect(),
     }
 }

@@ -10,11 +10,11 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Fields, FromFields, InQuery, Query};
-use crate::payments::refund::{check_mixed, check_state};
-use crate::payments::store::{self, Payment, PaymentRef};
+use crate::payments::refund::{self, check_mixed, check_state};
+use crate::payments::store::{self, Payment, PaymentRef, paid_time};
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
-use crate::rules::pro_rata::{self, Basis, Count, Quote, Uses};
+use crate::rules::pro_rata::{Basis, Count, Quote, Unused, Uses};
 use crate::rules::text::Text;
 
 /// Which payment, and how its use is measured.
@@ -59,7 +59,11 @@ pub struct QuoteBody {
     /// Won, as are the next two and `quote`.
     amount: i64,
     refunded_amount: i64,
+    /// `amount` less what has gone back or is on its way back, and less `creditedAmount`.
     refundable_amount: i64,
+    /// Only when credit was given for its days that were not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credited_amount: Option<i64>,
     /// `days` or `uses`.
     basis: &'static str,
     total: i64,
@@ -81,26 +85,28 @@ pub struct QuoteBody {
 impl QuoteBody {
     fn new(payment: &Payment, quote: Quote) -> Self {
         let of_both = |part: i64| (payment.tax_free_amount > 0).then_some(part);
+        let Unused { total, unused, as_of } = quote.measured;
         Self {
             payment_id: payment.id.to_string(),
             amount: payment.amount.get(),
             refunded_amount: payment.refunded_amount,
             refundable_amount: payment.refundable(),
-            basis: if quote.as_of.is_some() { "days" } else { "uses" },
-            total: quote.total,
-            used: quote.total - quote.unused,
-            unused: quote.unused,
+            credited_amount: Some(payment.credited).filter(|won| *won > 0),
+            basis: if as_of.is_some() { "days" } else { "uses" },
+            total,
+            used: total - unused,
+            unused,
             quote: quote.won,
             quote_taxable_amount: of_both(quote.won - quote.tax_free),
             quote_tax_free_amount: of_both(quote.tax_free),
-            as_of: quote.as_of,
+            as_of,
         }
     }
 }
 
-/// 환불 예상 금액: the amount × unused ÷ total, rounded down, less what has gone back or is on its
-/// way back, and in proportion of its tax-free part. Measured by the days of the paid period, of which `asOf` is the last one used, or by
-/// `used` of `total` uses.
+/// 환불 예상 금액: the price × unused ÷ total, rounded down, less what has gone back or is on its way
+/// back, and in proportion of its tax-free part. Measured by the days that were paid for, of which
+/// `asOf` is the last one used, or by `used` of `total` uses. 0 when all is used.
 #[utoipa::path(
     get, path = "/billing/refund-quote", operation_id = "quoteRefund", tag = "billing",
     params(
@@ -118,8 +124,15 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<QuoteReques
     let found = store::find(&ctx.pool, &PaymentRef::Id(request.payment_id)).await?;
     let payment = found.ok_or(ApiError::from(Code::PaymentNotFound))?;
     check_state(&payment)?;
-    let refunded = store::refunded_tax_free(&ctx.pool, payment.id).await?;
-    let quote = pro_rata::quote(payment.paid(refunded), request.basis, ctx.clock.today());
+    let mut db = ctx.pool.acquire().await?;
+    let gone = store::refunded_tax_free(&mut *db, payment.id).await?;
+    let paid_time = match payment.subscription_id {
+        Some(id) => paid_time::find(&mut db, id, ctx.rules()).await?,
+        None => None,
+    };
+    drop(db);
+    let paid = paid_time.as_ref().map(|s| &s.paid);
+    let quote = refund::quote(&payment, gone, paid, request.basis, ctx.clock.today());
     let quote = quote.ok_or_else(|| ApiError::invalid_field("paymentId", no_period()))?;
     if let Some(amount) = Won::new(quote.won) {
         check_mixed(&payment, amount)?;

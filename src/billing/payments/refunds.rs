@@ -41,6 +41,9 @@ pub struct RefundRequest {
     /// else the taxable part goes back first.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
     tax_free_amount: Option<i64>,
+    /// `amount` is taken from the credit that was given for the payment's days and is not used yet.
+    #[schema(value_type = Option<bool>)]
+    from_credit: bool,
     reason: Option<Reason>,
 }
 
@@ -62,8 +65,13 @@ impl FromFields for RefundRequest {
             let ko = "amount와 proRata 중 하나만 보낼 수 있습니다.";
             f.refuse("proRata", Text::new(ko, "Send amount or proRata, not both."));
         }
+        let from_credit = f.optional("fromCredit").unwrap_or(false);
+        if from_credit {
+            check_credit(f);
+        }
         let tax_free_amount = TaxFree::of(f, amount);
         Some(Self {
+            from_credit,
             amount,
             pro_rata,
             tax_free_amount,
@@ -75,7 +83,29 @@ impl FromFields for RefundRequest {
     }
 }
 
+/// Credit has a tax-free part of its own, and is asked for by the amount.
+fn check_credit(f: &mut Fields) {
+    if !f.has("amount") {
+        f.refuse("amount", Text::new("필수 값입니다.", "Required."));
+    }
+    for other in ["proRata", "taxFreeAmount"] {
+        if f.has(other) {
+            let ko = "fromCredit와 함께 사용할 수 없습니다.";
+            f.refuse(other, Text::new(ko, "Not together with fromCredit."));
+        }
+    }
+}
+
 impl RefundRequest {
+    /// How much is asked for.
+    fn wanted(&self) -> Wanted {
+        match (self.pro_rata, self.amount) {
+            (Some(basis), _) => Wanted::Unused(basis),
+            (None, Some(amount)) if self.from_credit => Wanted::Credit(amount),
+            (None, amount) => amount.into(),
+        }
+    }
+
     /// The one that was sent.
     fn payment(&self) -> PaymentRef {
         match (&self.order_id, &self.transaction_id) {
@@ -86,12 +116,14 @@ impl RefundRequest {
     }
 }
 
-/// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it.
+/// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it. No refund
+/// changes which days are paid, nor the next charge.
 #[utoipa::path(
     post, path = "/billing/refund", operation_id = "createRefund",
     tag = "billing", request_body = RefundRequest,
     responses(
-        (status = 200, description = "Refunded", body = Success<RefundAnswer>),
+        (status = 200, description = "Refunded; with `proRata` when all is used, nothing was",
+            body = Success<RefundAnswer>),
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
             body = Success<RefundAnswer>),
         (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
@@ -114,12 +146,14 @@ pub async fn refund(
     let request = refund::Request {
         id,
         payment: request.payment(),
-        wanted: request.pro_rata.map_or(request.amount.into(), Wanted::Unused),
+        wanted: request.wanted(),
         tax_free_amount: request.tax_free_amount,
         reason: request.reason.map(|r| r.0),
     };
-    let (refund, payment) = refund::refund(&ctx, request).await?;
-    refund_answer(&ctx, refund, payment)
+    match refund::refund(&ctx, request).await? {
+        (Some(refund), payment) => refund_answer(&ctx, refund, payment),
+        (None, payment) => Ok(answer::ok(RefundAnswer::nothing(PaymentBody::new(&ctx, payment)))),
+    }
 }
 
 /// Which refunds to list.

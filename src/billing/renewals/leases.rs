@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-use crate::billing::store::Subscription;
-use crate::billing::store::columns::subscription_columns;
+use crate::payments::store::columns::subscription_columns;
+use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::SubscriptionId;
+use crate::rules::schedule::Rules;
 use crate::storage::live_processes;
 
 /// A due subscription that process `owner` alone works on, for as long as the lease holds.
@@ -51,7 +52,11 @@ pub async fn claim(
 /// The subscription, locked until the transaction ends; `None` when the lease is lost: it ran out,
 /// a caller's charge ended it, or another process has the next one. Each lease ends at a moment of
 /// its own, which tells it from a later one of the same process.
-pub async fn lock(db: &mut PgConnection, lease: Lease) -> sqlx::Result<Option<Subscription>> {
+pub async fn lock(
+    db: &mut PgConnection,
+    lease: Lease,
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
     let query = sqlx::query_as(concat!(
         "select ",
         subscription_columns!(),
@@ -59,7 +64,9 @@ pub async fn lock(db: &mut PgConnection, lease: Lease) -> sqlx::Result<Option<Su
             and leased_by = $2 and leased_until = $3 and leased_until > clock_timestamp()
          for update"
     ));
-    query.bind(lease.id).bind(lease.owner).bind(lease.until).fetch_optional(db).await
+    let query = query.bind(lease.id).bind(lease.owner).bind(lease.until);
+    let Some(row) = query.fetch_optional(&mut *db).await? else { return Ok(None) };
+    paid_time::load(db, row, rules).await.map(Some)
 }
 
 /// Gives a claimed subscription back untouched.

@@ -2,28 +2,31 @@
 //!
 //! Due subscriptions are claimed in bounded batches with `SKIP LOCKED` and a lease, so that any
 //! number of processes share the work. The claim only spreads it: what prevents a second charge is
-//! the look at the locked row before the intent, and the unique index on the period. A lease that
+//! the look at the locked row before the intent, and the unique index on the charge. A lease that
 //! is lost by then means that nothing is sent and nothing is written.
 //!
-//! - approved: the schedule moves by one period
+//! - approved: its days are paid, the next charge is for those that follow
 //! - declined: `past_due`, retried on `RETRY_DAYS`; a hard decline or the last retry: `unpaid`
-//! - unknown: the period waits until somebody finds out
+//! - unknown: its days wait until somebody finds out
 //! - not sent: tried again five minutes later; refused for the merchant's set-up: an hour later
 //! - a card that was ended for good: `unpaid`, without a call
 //! - several periods missed: the latest one only, never a burst
 
+pub(crate) mod begun;
 pub(crate) mod charge_due;
 mod leases;
+mod not_charged;
 
-use chrono::Duration;
 use futures::{StreamExt, stream};
 
-use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, leave_unpaid, postpone};
+use crate::billing::renewals::charge_due::{
+    By, NotCharged, charge_due, leave_unpaid, plan, postpone,
+};
 use crate::billing::store;
 use crate::context::Context;
 use crate::payments::charge;
+use crate::payments::store::paid_time;
 use crate::rules::ids::PaymentId;
-use crate::rules::subscription_state::{Due, Status};
 use crate::storage::database::errors::is_database_down;
 use crate::storage::vault::VaultError;
 use leases::Lease;
@@ -34,8 +37,6 @@ const BATCH: i64 = 64;
 const CONCURRENCY: usize = 8;
 /// Longer than a batch takes at the gateway's pace, shorter than anybody's patience.
 const LEASE_SECS: f64 = 300.0;
-/// When what is due contradicts what was charged, a person has to look; the schedule comes back.
-const RECHECK: Duration = Duration::hours(1);
 
 /// Works off what is due. Returns how many subscriptions were looked at.
 pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
@@ -77,9 +78,11 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             tracing::warn!(%id, "lease lost: nothing sent, left to whoever has it now");
             Ok(())
         }
-        Err(NotCharged::Paused | NotCharged::Charge(charge::NotCharged::Stopping)) => {
-            leases::release(&ctx.pool, lease).await
-        }
+        Err(
+            NotCharged::Paused
+            | NotCharged::OtherKey
+            | NotCharged::Charge(charge::NotCharged::Stopping),
+        ) => leases::release(&ctx.pool, lease).await,
         // A database that is away says nothing about what is due: the next pass claims it again.
         Err(
             NotCharged::Database(error)
@@ -99,41 +102,21 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             NotCharged::NotFound
             | NotCharged::NotActive
             | NotCharged::NotDue
+            | NotCharged::Refused(_)
             | NotCharged::Forbidden(_)
-            | NotCharged::OtherKey
             | NotCharged::NoKey
             | NotCharged::KeyInactive(_),
-        ) => reschedule(ctx, lease).await,
+        ) => recheck(ctx, lease).await,
     }
 }
 
-/// Nothing to charge: ends what was to end, resumes what was paused until now, and puts the next
-/// moment right. While a charge is under way there is no next moment, and its outcome will set one.
-async fn reschedule(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
-    let id = lease.id;
+/// Nothing could be made of what is due.
+async fn recheck(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+    let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
-    if let Some(mut s) = leases::lock(&mut tx, lease).await? {
-        let now = ctx.clock.now();
-        match s.state.due(ctx.rules(), now) {
-            Due::Cancel => {
-                s.state.status = Status::Canceled;
-                s.canceled_at = Some(now);
-                tracing::info!(%id, "subscription ended with its period");
-            }
-            Due::Resume => {
-                s.state.resume(ctx.clock.today());
-                tracing::info!(%id, "the pause is over");
-            }
-            Due::Charge(_) | Due::Nothing => {}
-        }
-        if s.state.next_attempt_at.is_some() {
-            s.state.next_attempt_at = s.state.next_moment(ctx.rules());
-        }
-        if s.state.next_attempt_at.is_some_and(|at| at <= now) {
-            tracing::error!(%id, "due, but the period has an attempt that forbids another");
-            s.state.next_attempt_at = Some(now + RECHECK);
-        }
-        store::save_subscription(&mut tx, &s).await?;
+    if let Some(mut subscription) = leases::lock(&mut tx, lease, ctx.rules()).await? {
+        plan(&mut subscription, ctx.rules(), now);
+        paid_time::save(&mut tx, &mut subscription, now).await?;
     }
     tx.commit().await
 }

@@ -10,16 +10,5 @@ macro_rules! billing_key_columns {
     };
 }
 
-/// The columns of [`super::Subscription`].
-macro_rules! subscription_columns {
-    () => {
-        concat!(
-            "id, customer_id, plan_id, billing_key_id, amount, tax_free_amount, product_name, \
-             canceled_at, cancel_reason, metadata, created_at, pending_amount, \
-             pending_tax_free_amount, pending_rise, ",
-            $crate::payments::store::columns::subscription_state_columns!()
-        )
-    };
-}
-
-pub(crate) use {billing_key_columns, subscription_columns};
+pub(crate) use crate::payments::store::columns::subscription_columns;
+pub(crate) use billing_key_columns;

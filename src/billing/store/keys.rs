@@ -6,7 +6,10 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use crate::billing::store::columns::billing_key_columns;
 use crate::http::answer::Paging;
+use crate::payments::store::columns::subscription_columns;
+use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::BillingKeyId;
+use crate::rules::schedule::Rules;
 use crate::storage::vault::Sealed;
 
 /// Whether a billing key was deleted.
@@ -177,15 +180,16 @@ pub async fn activate_key(
 /// What became of the wish to delete a key.
 pub enum Deleted {
     Done(BillingKey),
-    InUse,
+    /// This subscription may still be charged to it.
+    InUse(Box<Loaded>),
     NotFound,
 }
 
-/// Deletes the key unless a live subscription uses it. Deleting twice is the same.
+/// Deletes the key unless a charge of a subscription can still come to it. Deleting twice is the same.
 pub async fn delete_key(
     db: &mut PgConnection,
     id: BillingKeyId,
-    now: DateTime<Utc>,
+    (rules, now): (&Rules, DateTime<Utc>),
 ) -> sqlx::Result<Deleted> {
     let query = sqlx::query_as(concat!(
         "select ",
@@ -196,12 +200,15 @@ pub async fn delete_key(
     let Some(key): Option<BillingKey> = query.fetch_optional(&mut *db).await? else {
         return Ok(Deleted::NotFound);
     };
-    let used = sqlx::query_scalar(
-        "select exists (select from subscriptions
-         where billing_key_id = $1 and status <> 'canceled')",
-    );
-    if used.bind(id).fetch_one(&mut *db).await? {
-        return Ok(Deleted::InUse);
+    let rows = sqlx::query_as(concat!(
+        "select ",
+        subscription_columns!(),
+        " from subscriptions where billing_key_id = $1 and status <> 'canceled' order by id"
+    ));
+    let rows = rows.bind(id).fetch_all(&mut *db).await?;
+    let mut charged = paid_time::load_all(db, rows, rules).await?.into_iter();
+    if let Some(s) = charged.find(|s| s.paid.can_be_charged()) {
+        return Ok(Deleted::InUse(Box::new(s)));
     }
     if key.status == KeyStatus::Deleted {
         return Ok(Deleted::Done(key));

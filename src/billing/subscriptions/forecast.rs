@@ -2,24 +2,23 @@
 //! follows.
 
 use axum::extract::State;
-use chrono::{Months, NaiveDate};
+use chrono::{DateTime, Months, NaiveDate, Utc};
+use kiwoom_paid_time::{ChargeState, Period, Planned};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::answers::PeriodBody;
-use crate::billing::store::{self, Filter, Subscription};
-use crate::billing::subscriptions::price_rises::{OnTheDay, on_the_day};
-use crate::context::{AppState, Context};
+use crate::billing::store::{self, Filter};
+use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromFields, Query};
 use crate::kiwoom::text::CustomerId;
-use crate::payments::store::attempts;
+use crate::payments::store::paid_time::{Loaded, load_all};
 use crate::rules::ids::SubscriptionId;
-use crate::rules::money::Won;
-use crate::rules::subscription_state::Planned;
+use crate::rules::schedule::{Rules, due_at};
 use crate::rules::text::Text;
-use kiwoom_clock::rfc3339_kst;
+use kiwoom_clock::{kst, rfc3339_kst};
 
 const MAX_YEARS: u32 = 3;
 
@@ -62,7 +61,7 @@ pub struct ForecastBody {
 struct ChargeBody {
     date: NaiveDate,
     at: String,
-    /// Won.
+    /// What the card pays, in won; 0 when credit pays for it or it is too little to be charged.
     amount: i64,
     period: PeriodBody,
     /// Whether it is another try for a period that was declined.
@@ -91,51 +90,53 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
         let reason = Text::new(ko, "Has to be within three years from today.");
         return Err(ApiError::invalid_field("until", reason));
     }
-    let rows = store::list_subscriptions(&ctx.pool, &request.filter, request.paging).await?;
-    let mut foretold = Vec::with_capacity(rows.len());
-    for subscription in rows {
-        foretold.push((subscription.id.0, forecast(&ctx, subscription, request.until).await?));
-    }
-    Ok(answer::ok(request.paging.page(foretold, |row| row.0, |row| row.1)))
+    let mut db = ctx.pool.acquire().await?;
+    let rows = store::list_subscriptions(&mut db, &request.filter, request.paging).await?;
+    let found = load_all(&mut db, rows, ctx.rules()).await?;
+    drop(db);
+    let now = ctx.clock.now();
+    let body = |s: Loaded| ForecastBody::new(ctx.rules(), s, now, request.until);
+    Ok(answer::ok(request.paging.page(found, |s| s.row.id.0, body)))
 }
 
-async fn forecast(ctx: &Context, s: Subscription, until: NaiveDate) -> sqlx::Result<ForecastBody> {
-    let planned = s.state.planned(ctx.rules(), ctx.clock.now(), until);
-    let mut db = ctx.pool.acquire().await?;
-    // Only the first to come can be a retry.
-    let earlier = match planned.first() {
-        Some(first) if first.is_retry => attempts(&mut db, s.id, first.period.start).await?,
-        _ => Vec::new(),
-    };
-    let (retries, others) = planned.split_at(usize::from(!earlier.is_empty()));
-    // The first new period settles a price rise. What is free today stays so until a consent comes.
-    let from_then_on = match others.first() {
-        Some(first) => on_the_day(ctx, &mut db, &s, first.period.start).await?,
-        None => OnTheDay::End,
-    };
-    drop(db);
-    let retries = retries.iter().map(|charge| ChargeBody::new(charge, s.terms(&earlier).amount));
-    let mut charges: Vec<ChargeBody> = retries.collect();
-    if let OnTheDay::Charge(amount) = from_then_on {
-        charges.extend(others.iter().map(|charge| ChargeBody::new(charge, amount)));
+impl ForecastBody {
+    fn new(rules: &Rules, s: Loaded, now: DateTime<Utc>, until: NaiveDate) -> Self {
+        let mut charges: Vec<_> = retry(rules, &s, now, until).into_iter().collect();
+        let planned = s.paid.forecast(kst(now).date_naive(), until);
+        charges.extend(planned.iter().map(|charge| ChargeBody::planned(rules, charge, now)));
+        Self {
+            subscription_id: s.row.id.to_string(),
+            total: charges.iter().map(|charge| charge.amount).sum(),
+            charges,
+            customer_id: s.row.customer_id,
+            plan_id: s.row.plan_id,
+        }
     }
-    Ok(ForecastBody {
-        subscription_id: s.id.to_string(),
-        total: charges.iter().map(|charge| charge.amount).sum(),
-        charges,
-        customer_id: s.customer_id,
-        plan_id: s.plan_id,
-    })
+}
+
+/// The next try of a declined charge, when it comes before the next period does.
+fn retry(rules: &Rules, s: &Loaded, now: DateTime<Utc>, until: NaiveDate) -> Option<ChargeBody> {
+    let charge = s.paid.charges.iter().find(|c| c.state == ChargeState::Retrying)?;
+    let at = s.row.retries.retry_at?.max(now);
+    let next_period = due_at(s.paid.covered_to(), rules.charge_hour);
+    let in_time = at < next_period && kst(at).date_naive() <= until;
+    let period = s.paid.period_of(charge.id).filter(|_| in_time)?;
+    Some(ChargeBody::new(at, charge.amount.won, period, true))
 }
 
 impl ChargeBody {
-    fn new(planned: &Planned, amount: Won) -> Self {
+    fn planned(rules: &Rules, charge: &Planned, now: DateTime<Utc>) -> Self {
+        let at = due_at(charge.on, rules.charge_hour).max(now);
+        Self::new(at, charge.amount.won, charge.period, false)
+    }
+
+    fn new(at: DateTime<Utc>, amount: i64, period: Period, is_retry: bool) -> Self {
         Self {
-            date: planned.date(),
-            at: rfc3339_kst(planned.at),
-            amount: amount.get(),
-            period: planned.period.into(),
-            is_retry: planned.is_retry,
+            date: kst(at).date_naive(),
+            at: rfc3339_kst(at),
+            amount,
+            period: period.into(),
+            is_retry,
         }
     }
 }

@@ -2,18 +2,18 @@
 //! of the next charge.
 
 use chrono::NaiveDate;
+use kiwoom_paid_time::Cadence;
 use serde_json::{Map, Value};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::api::errors::takes;
 use crate::billing::cards::lock_active_key;
-use crate::billing::store;
-use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, exists, within_ten_years};
+use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, within_ten_years};
+use crate::billing::subscriptions::successors::exists;
 use crate::commands::import::{Importer, Refusal};
 use crate::http::extract::{Fields, FromFields};
+use crate::payments::store::paid_time;
 use crate::rules::ids::SubscriptionId;
-use crate::rules::schedule::Cadence;
 use crate::rules::text::Text;
 
 /// What a line says.
@@ -38,7 +38,9 @@ pub(super) async fn take(
 ) -> Result<String, Refusal> {
     let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells))?;
     let mut problems = Vec::new();
-    if let Err(reason) = billed_on(request.cadence(), importer.clock.today(), next_billing_date) {
+    if let Err(reason) =
+        billed_on(request.cadence(next_billing_date), importer.clock.today(), next_billing_date)
+    {
         problems.push(format!("nextBillingDate: {}", reason.en));
     }
     let key = lock_active_key(db, request.billing_key, request.customer_id.as_str()).await;
@@ -51,15 +53,17 @@ pub(super) async fn take(
     if !problems.is_empty() {
         return Err(Refusal::Line(problems.join("; ")));
     }
-    takes(&importer.contract, request.amount, request.tax_free_amount)?;
     request.start_date = Some(next_billing_date);
     let id = SubscriptionId::new();
-    let subscription = draft(&importer.clock, &importer.rules, id, &request)?;
+    let mut subscription =
+        draft(&importer.clock, (&importer.rules, &importer.contract), id, &request)?;
+    subscription.plan(&importer.rules);
     // A duplicate costs only its own line.
     let mut savepoint = db.begin().await?;
-    store::insert_subscription(&mut savepoint, &subscription).await.map_err(exists)?;
+    let now = importer.clock.now();
+    paid_time::insert(&mut savepoint, &mut subscription, now).await.map_err(exists)?;
     savepoint.commit().await?;
-    Ok(format!("{id} {}", subscription.customer_id))
+    Ok(format!("{id} {}", subscription.row.customer_id))
 }
 
 /// The cells as the JSON of a request has them. What does not read as its type stays text, for the
@@ -76,12 +80,12 @@ fn typed(mut cells: Map<String, Value>) -> Map<String, Value> {
 /// Says what is wrong with the day of the first charge.
 fn billed_on(cadence: Cadence, today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
     within_ten_years(today, day)?;
-    let billed = cadence.first_on_or_after(day);
+    let billed = cadence.on_or_after(day);
     if billed == day {
         return Ok(());
     }
     Err(Text::new(
         format!("결제일(cycleDay)에 맞지 않습니다. 맞는 날은 {billed}입니다."),
-        format!("Is no day on which cycleDay {} bills; {billed} is.", cadence.anchor.get()),
+        format!("Is no day on which cycleDay {} bills; {billed} is.", cadence.anchor),
     ))
 }

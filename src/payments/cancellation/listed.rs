@@ -147,7 +147,7 @@ pub async fn apply_listed(
                 true
             }
             None if is_proven(&known, told)
-                && (1..=payment.refundable()).contains(&told.amount) =>
+                && (1..=payment.left()).contains(&told.amount) =>
             {
                 let canceled = Recorded {
                     transaction_id,

@@ -153,7 +153,7 @@ async fn apply(
     let ranked = open().filter_map(|k| k.refund.rank(&told_at).map(|rank| (rank, k)));
     match ranked.min_by_key(|(rank, _)| *rank) {
         Some((_, own)) => confirm(ctx, tx, own, told).await?,
-        None if told.amount == 0 || told.amount > payment.refundable() => {
+        None if told.amount == 0 || told.amount > payment.left() => {
             return Ok(Learnt::Contradiction);
         }
         None => {
@@ -194,8 +194,8 @@ async fn record(
     canceled: &Recorded<'_>,
 ) -> sqlx::Result<()> {
     // Its tax-free part is not told: the taxable part went back first, as with a refund of ours.
-    let paid = payment.paid(store::refunded_tax_free(&mut **tx, payment.id).await?);
-    let tax_free = *paid.left.parts_of(canceled.amount).start();
+    let left = payment.left_parts(store::refunded_tax_free(&mut **tx, payment.id).await?);
+    let tax_free = *left.parts_of(canceled.amount).start();
     let query = sqlx::query(
         "with refund as (
             insert into refunds (id, payment_id, amount, state, reason, origin, transaction_id,

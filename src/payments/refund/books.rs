@@ -1,13 +1,15 @@
 //! Records the outcome of a refund and the amount it moves, in one transaction. A cancellation made
 //! elsewhere is written by `cancellation.rs`.
 
+use kiwoom_paid_time::Money;
 use sqlx::postgres::PgTransaction;
 
 use crate::context::Context;
-use crate::payments::refund::RefundOutcome;
+use crate::payments::refund::{RefundOutcome, charge_no};
 use crate::payments::settle::SettleError;
 use crate::payments::store::columns::refund_columns;
-use crate::payments::store::{self, Payment, Refund, RefundState};
+use crate::payments::store::paid_time::{self, Loaded};
+use crate::payments::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
 use crate::rules::ids::{PaymentId, RefundId};
 use crate::rules::payment_state::Contradiction;
 
@@ -20,8 +22,15 @@ pub async fn settle(
     resolve_reason: Option<&str>,
 ) -> Result<Option<(Refund, Payment)>, SettleError> {
     let found = store::find_refund(&ctx.pool, id).await?.ok_or(SettleError::NotFound)?;
+    let of = PaymentRef::Id(found.payment_id);
+    let of = store::find(&ctx.pool, &of).await?.ok_or(SettleError::NotFound)?;
     let mut tx = ctx.begin().await?;
-    let payment = store::lock(&mut tx, found.payment_id).await?.ok_or(SettleError::NotFound)?;
+    let (paid_time, payment) = if found.from_credit {
+        lock_with_paid_time(ctx, &mut tx, &of).await?
+    } else {
+        (None, store::lock(&mut tx, of.id).await?)
+    };
+    let payment = payment.ok_or(SettleError::NotFound)?;
     let query = sqlx::query_as(concat!(
         "select ",
         refund_columns!(),
@@ -33,9 +42,54 @@ pub async fn settle(
         return Ok(Some((refund, payment)));
     }
     let settled = finish(&mut tx, id, outcome, resolve_reason).await?;
+    let failed = matches!(outcome, RefundOutcome::Declined { .. } | RefundOutcome::NotSent);
+    if let Some(mut s) = paid_time.filter(|_| failed)
+        && let Some(charge) = charge_no(&payment)
+    {
+        s.paid.return_credit(charge, credit_of(&refund));
+        paid_time::save(&mut tx, &mut s, ctx.clock.now()).await?;
+    }
     let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
     tx.commit().await?;
     Ok(settled.map(|refund| (refund, payment)))
+}
+
+/// The payment with its row locked, and before it the subscription whose days it paid for: a credit for
+/// them counts. Everyone locks in this order.
+pub(super) async fn lock_with_paid_time(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    payment: &Payment,
+) -> sqlx::Result<(Option<Loaded>, Option<Payment>)> {
+    let paid_time = match payment.subscription_id {
+        Some(id) => paid_time::lock(tx, id, ctx.rules()).await?,
+        None => None,
+    };
+    Ok((paid_time, store::lock(tx, payment.id).await?))
+}
+
+/// What a refund took of the credit balance.
+fn credit_of(refund: &Refund) -> Money {
+    Money { won: refund.amount.get(), tax_free: refund.tax_free_amount }
+}
+
+/// Writes a refund again whose intent the database has lost, and takes its credit again. `false` when it
+/// is there.
+pub(in crate::payments) async fn write_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
+    let of = PaymentRef::Id(refund.payment_id);
+    let Some(of) = store::find(&ctx.pool, &of).await? else { return Ok(false) };
+    let mut tx = ctx.begin().await?;
+    let (paid_time, _) = lock_with_paid_time(ctx, &mut tx, &of).await?;
+    let written = intents::write_refund_again(&mut tx, refund, ctx.instance.number()).await?;
+    if let Some(mut s) = paid_time.filter(|_| written && refund.from_credit) {
+        let taken = charge_no(&of).and_then(|no| s.paid.refund_credit(no, refund.amount.get()));
+        if taken.is_none() {
+            tracing::error!(alert = true, id = %refund.id, "the credit that it gives back is used");
+        }
+        paid_time::save(&mut tx, &mut s, ctx.clock.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(written)
 }
 
 /// Whether `outcome` changes a refund in `state`. Pure.

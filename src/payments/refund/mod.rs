@@ -10,25 +10,25 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
-use amount::parts_of;
-pub use amount::{Wanted, check_mixed, check_state};
-pub(super) use books::finish;
-use books::hold;
+pub use amount::{Wanted, check_mixed, check_state, quote};
+use amount::{charge_no, parts_of};
+pub(super) use books::{finish, write_again};
 pub use books::{decide, settle};
+use books::{hold, lock_with_paid_time};
 pub use method::CannotSend;
 use method::cancel_method;
 
 use super::intent::{self, Call, Recorded};
 use super::journaled::Journaled;
 use super::settle::SettleError;
-use super::store::{self, Payment, PaymentRef, Refund, RefundState, intents};
+use super::store::{self, Payment, PaymentRef, Refund, RefundState, paid_time};
 use super::unexpected;
 use crate::context::Context;
 use crate::kiwoom::codes;
 use crate::kiwoom::pace::NoTurn;
 use crate::kiwoom::{CancelOrder, Cancellation, GatewayError};
 use crate::payments::store::columns::refund_columns;
-use crate::rules::ids::{PaymentId, RefundId};
+use crate::rules::ids::RefundId;
 
 /// What is asked for.
 pub struct Request {
@@ -110,11 +110,23 @@ impl From<sqlx::Error> for RefundError {
     }
 }
 
-/// Gives money back. The refund's state tells how it went: refunded, declined or unknown.
-pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment), RefundError> {
+/// Gives money back. The refund's state tells how it went: refunded, declined or unknown. Without a
+/// refund all was used, and nothing was done. A refund changes no paid time.
+pub async fn refund(
+    ctx: &Context,
+    request: Request,
+) -> Result<(Option<Refund>, Payment), RefundError> {
     let found = store::find(&ctx.pool, &request.payment).await?.ok_or(RefundError::NotFound)?;
     let mut db = ctx.pool.acquire().await?;
-    let (amount, _) = parts_of(&mut db, &found, &request, ctx.clock.today()).await?;
+    let mut paid_time = match found.subscription_id {
+        Some(id) => paid_time::find(&mut db, id, ctx.rules()).await?,
+        None => None,
+    };
+    let gone = store::refunded_tax_free(&mut *db, found.id).await?;
+    let paid = paid_time.as_mut().map(|s| &mut s.paid);
+    let Some((amount, _)) = parts_of(&found, gone, paid, &request, ctx.clock.today())? else {
+        return Ok((None, found));
+    };
     let order = found.order_id.unwrap_or(found.id);
     let offered = unexpected::methods(&mut *db, order).await?.unwrap_or_default();
     drop(db);
@@ -130,7 +142,9 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
         return Err(RefundError::Stopping);
     }
     let mut tx = ctx.begin().await?;
-    let refund = intend(ctx, &mut tx, found.id, &request).await?;
+    let Some(refund) = intend(ctx, &mut tx, &found, &request).await? else {
+        return Ok((None, found));
+    };
     let call = RefundCall { refund: &refund, payment: &found };
     let since = intent::commit(ctx, call, tx).await?;
 
@@ -148,41 +162,50 @@ pub async fn refund(ctx: &Context, request: Request) -> Result<(Refund, Payment)
     let (outcome, error) = outcome_of(ctx, answer);
     log(&refund, &found, &outcome);
     match intent::settle_with_retries(ctx, call, &outcome).await {
-        Recorded::As(pair) => Ok(pair),
+        Recorded::As((refund, payment)) => Ok((Some(refund), payment)),
         Recorded::Removed => {
             let error = error.unwrap_or_else(|| GatewayError::NotSent("not sent".into()));
             Err(RefundError::Gateway(error))
         }
-        Recorded::Not => Ok((Refund { state: RefundState::Unknown, ..refund }, found)),
+        Recorded::Not => Ok((Some(Refund { state: RefundState::Unknown, ..refund }), found)),
     }
 }
 
-/// Step 1: holds the amount on the payment and writes the refund as `sending`.
+/// Step 1: holds the amount on the payment and writes the refund as `sending`. `None` when all is used
+/// by now.
 async fn intend(
     ctx: &Context,
     tx: &mut PgTransaction<'static>,
-    id: PaymentId,
+    found: &Payment,
     request: &Request,
-) -> Result<Refund, RefundError> {
+) -> Result<Option<Refund>, RefundError> {
     ctx.rights.may_record()?;
     if !store::is_own_request(tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);
     }
-    let payment = store::lock(tx, id).await?.ok_or(RefundError::NotFound)?;
-    let (amount, tax_free_amount) = parts_of(tx, &payment, request, ctx.clock.today()).await?;
-    hold(tx, id, amount.get()).await?;
+    let (mut paid_time, payment) = lock_with_paid_time(ctx, tx, found).await?;
+    let payment = payment.ok_or(RefundError::NotFound)?;
+    let gone = store::refunded_tax_free(&mut **tx, payment.id).await?;
+    let paid = paid_time.as_mut().map(|s| &mut s.paid);
+    let parts = parts_of(&payment, gone, paid, request, ctx.clock.today())?;
+    let Some((amount, tax_free_amount)) = parts else { return Ok(None) };
+    let from_credit = matches!(request.wanted, Wanted::Credit(_));
+    if let Some(mut s) = paid_time.filter(|_| from_credit) {
+        paid_time::save(tx, &mut s, ctx.clock.now()).await?;
+    }
+    hold(tx, payment.id, amount.get()).await?;
     let query = sqlx::query_as(concat!(
         "insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
-            created_at, sent_at, call_ends_by)
-         values ($1, $2, $3, $4, 'sending', $5, $6, $7, clock_timestamp(),
-            clock_timestamp() + make_interval(secs => $8))
+            created_at, from_credit, sent_at, call_ends_by)
+         values ($1, $2, $3, $4, 'sending', $5, $6, $7, $8, clock_timestamp(),
+            clock_timestamp() + make_interval(secs => $9))
          returning ",
         refund_columns!()
     ));
-    let query = query.bind(request.id).bind(id).bind(amount).bind(tax_free_amount);
+    let query = query.bind(request.id).bind(payment.id).bind(amount).bind(tax_free_amount);
     let query = query.bind(&request.reason).bind(ctx.instance.number()).bind(ctx.clock.now());
-    let query = query.bind(store::call_secs(ctx.config.kiwoom.timeout));
-    Ok(query.fetch_one(&mut **tx).await?)
+    let query = query.bind(from_credit).bind(store::call_secs(ctx.config.kiwoom.timeout));
+    Ok(Some(query.fetch_one(&mut **tx).await?))
 }
 
 /// A refund of a payment, as it was intended.
@@ -226,7 +249,7 @@ impl Call for RefundCall<'_> {
     }
 
     async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
-        intents::write_refund_again(ctx, self.refund).await
+        write_again(ctx, self.refund).await
     }
 
     /// The payment's row can be locked only when that commit is decided.

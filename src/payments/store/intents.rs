@@ -1,23 +1,69 @@
 //! Intents that a failover of the database lost are written again: money may have moved.
 
+use kiwoom_clock::kst;
+use kiwoom_paid_time::{Charge, ChargeState, Counts, Money};
 use sqlx::PgExecutor;
 use sqlx::postgres::PgConnection;
 
+use super::paid_time::{self, Intent, Loaded};
 use super::{Payment, Refund};
 use crate::context::Context;
 use crate::rules::ids::PaymentId;
 
-/// Writes the row of a charge again, as it was intended. `false` when its order number is another
-/// one's by now.
-pub(crate) async fn write_charge_again(ctx: &Context, payment: &Payment) -> sqlx::Result<bool> {
+/// Writes the row of a charge again, as it was intended, and of its subscription what `intent` had
+/// written: the days that it pays for. When the subscription has been changed since, the payment is kept
+/// without days, and somebody has to look. `false` when its order number is another one's by now.
+pub(crate) async fn write_charge_again(
+    ctx: &Context,
+    payment: &Payment,
+    intent: Option<&Intent>,
+) -> sqlx::Result<bool> {
     let mut tx = ctx.begin().await?;
-    let written = write_again(&mut tx, payment, ctx.instance.number()).await?;
-    tx.commit().await?;
+    let mut payment = payment.clone();
+    if let Some(id) = payment.subscription_id
+        && let Some(mut of) = paid_time::lock(&mut tx, id, ctx.rules()).await?
+    {
+        match intent {
+            Some(intent) if intent.revision == of.row.revision => {
+                of.paid = intent.paid.clone();
+                of.row.next_attempt_at = None;
+            }
+            _ => payment.charge_no = Some(charge_without_days(&mut of, &payment)),
+        }
+        paid_time::save(&mut tx, &mut of, ctx.clock.now()).await?;
+    }
+    let written = write_again(&mut tx, &payment, ctx.instance.number()).await?;
+    if written {
+        tx.commit().await?;
+    }
     Ok(written)
 }
 
-/// As [`write_charge_again`], in the transaction of `db` and for the process `sender`; `false` also when
-/// another attempt has the period.
+/// A charge for an attempt whose days are not known: it stands beside the others, and counts for none.
+fn charge_without_days(of: &mut Loaded, payment: &Payment) -> i32 {
+    let order_no = &payment.order_no;
+    tracing::error!(alert = true, order_no, "a charge whose days are not known");
+    let number = of.paid.next_charge;
+    of.paid.next_charge += 1;
+    of.paid.charges.push(Charge {
+        id: number,
+        on: kst(payment.created_at).date_naive(),
+        days: 0,
+        amount: Money { won: payment.amount.get(), tax_free: payment.tax_free_amount },
+        credit: Money::ZERO,
+        carried_in: Money::ZERO,
+        carried_out: Money::ZERO,
+        credited: Money::ZERO,
+        refunded: Money::ZERO,
+        state: ChargeState::Unknown,
+        counts: Counts::Never,
+        is_retry: false,
+    });
+    number.try_into().unwrap_or(i32::MAX)
+}
+
+/// Writes the row of a charge, as it was intended, for the process `sender`. `false` when its order
+/// number or its charge is another attempt's.
 pub(crate) async fn write_again(
     db: &mut PgConnection,
     payment: &Payment,
@@ -26,9 +72,9 @@ pub(crate) async fn write_again(
     let query = sqlx::query(
         "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
             billing_key_id, subscription_id, period_start, period_end, initiated_by, sender, method,
-            created_at, sent_at, tax_free_amount, cpid)
+            created_at, sent_at, tax_free_amount, cpid, charge_no)
          values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), $15,
-            $16)
+            $16, $17)
          on conflict do nothing",
     );
     let written = query
@@ -48,6 +94,7 @@ pub(crate) async fn write_again(
         .bind(payment.created_at)
         .bind(payment.tax_free_amount)
         .bind(&payment.cpid)
+        .bind(payment.charge_no)
         .execute(db)
         .await?;
     Ok(written.rows_affected() > 0)
@@ -68,29 +115,32 @@ pub(crate) async fn in_the_place_of(
     query.fetch_optional(db).await
 }
 
-/// Writes the row of a refund again, as it was intended, and holds its amount on the payment. `false`
-/// when it is there.
-pub(crate) async fn write_refund_again(ctx: &Context, refund: &Refund) -> sqlx::Result<bool> {
+/// Writes the row of a refund again, as it was intended, for the process `sender`, and holds its amount
+/// on the payment. `false` when it is there.
+pub(crate) async fn write_refund_again(
+    db: &mut PgConnection,
+    refund: &Refund,
+    sender: i32,
+) -> sqlx::Result<bool> {
     let query = sqlx::query(
         "with written as (
             insert into refunds (id, payment_id, amount, tax_free_amount, state, reason, sender,
-                created_at, sent_at)
-            values ($1, $2, $3, $4, 'sending', $5, $6, $7, now())
+                created_at, sent_at, from_credit)
+            values ($1, $2, $3, $4, 'sending', $5, $6, $7, now(), $8)
             on conflict do nothing returning payment_id, amount)
          update payments set refunding_amount = refunding_amount + written.amount
          from written where payments.id = written.payment_id",
     );
-    let mut tx = ctx.begin().await?;
     let written = query
         .bind(refund.id)
         .bind(refund.payment_id)
         .bind(refund.amount)
         .bind(refund.tax_free_amount)
         .bind(&refund.reason)
-        .bind(ctx.instance.number())
+        .bind(sender)
         .bind(refund.created_at)
-        .execute(&mut *tx)
+        .bind(refund.from_credit)
+        .execute(db)
         .await?;
-    tx.commit().await?;
     Ok(written.rows_affected() > 0)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::payments::store::columns::{payment_columns, refund_columns};
+use crate::payments::store::columns::{payment_and_credit_columns, refund_columns};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{Payment, Refund};
 use crate::rules::ids::{PaymentId, SubscriptionId};
@@ -36,7 +36,7 @@ pub async fn list(
 ) -> sqlx::Result<Vec<Payment>> {
     let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
         "select ",
-        payment_columns!(),
+        payment_and_credit_columns!(),
         " from payments where kind <> 'checkout' and state <> 'closed'"
     ));
     if let Some(customer) = &filter.customer_id {
@@ -54,7 +54,7 @@ pub async fn list(
     if let Some(to) = filter.to {
         sql.push(" and created_at < ").push_bind(to);
     }
-    filter.terms.push_amounts(&mut sql);
+    filter.terms.push_amounts(&mut sql, "amount");
     if filter.terms.has_metadata() {
         sql.push(" and exists (select from subscriptions s where s.id = payments.subscription_id");
         filter.terms.push_metadata(&mut sql);

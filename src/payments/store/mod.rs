@@ -5,12 +5,14 @@ pub(crate) mod intents;
 mod lists;
 pub mod many;
 pub mod merchant_settings;
-pub mod subscription_state;
+pub mod paid_time;
+pub mod recorded;
 pub mod terms;
 
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use kiwoom_paid_time::Period;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
@@ -19,13 +21,13 @@ use uuid::Uuid;
 pub use lists::{Filter, list, list_refunds};
 
 use crate::kiwoom::text::is_order_no;
-use crate::payments::store::columns::{payment_columns, refund_columns};
+use crate::payments::store::columns::{
+    payment_and_credit_columns, payment_columns, refund_columns,
+};
 use crate::payments::unexpected::Reason;
 use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
-use crate::rules::pro_rata::Paid;
-use crate::rules::schedule::Period;
 use crate::rules::tax_free::Left;
 
 /// What a payment is for.
@@ -72,6 +74,8 @@ pub struct Payment {
     pub customer_id: Option<String>,
     pub billing_key_id: Option<BillingKeyId>,
     pub subscription_id: Option<SubscriptionId>,
+    #[serde(default)]
+    pub charge_no: Option<i32>,
     pub period_start: Option<NaiveDate>,
     pub period_end: Option<NaiveDate>,
     pub initiated_by: InitiatedBy,
@@ -100,15 +104,29 @@ pub struct Payment {
     #[serde(default)]
     #[sqlx(default)]
     pub overdue: bool,
+    /// Given to the credit balance for its days that were not used, in won: of payments that were read
+    /// by [`find`], [`lock`] or [`list`].
+    #[serde(default)]
+    #[sqlx(default)]
+    pub credited: i64,
+    /// What of that is tax-free.
+    #[serde(default)]
+    #[sqlx(default)]
+    pub credited_tax_free: i64,
 }
 
 impl Payment {
-    /// What can still be refunded, in won.
-    pub fn refundable(&self) -> i64 {
+    /// What KiwoomPay can still give back, in won.
+    pub fn left(&self) -> i64 {
         if self.state != State::Approved {
             return 0;
         }
         self.amount.get() - self.refunded_amount - self.refunding_amount
+    }
+
+    /// What can still be refunded by a call, in won: what was credited pays for other days.
+    pub fn refundable(&self) -> i64 {
+        (self.left() - self.credited).max(0)
     }
 
     /// Whether it was taken under `cpid`, or may be: in the window that is open, or in an earlier one.
@@ -124,15 +142,15 @@ impl Payment {
         self.order_no.split('#').next().unwrap_or_default()
     }
 
-    /// What a refund of it is measured by, when `tax_free_refunded` won of its tax-free part have gone
-    /// back or are on their way back.
-    pub fn paid(&self, tax_free_refunded: i64) -> Paid {
-        Paid {
-            amount: self.amount.get(),
-            tax_free: self.tax_free_amount,
-            left: Left::new(self.refundable(), self.tax_free_amount - tax_free_refunded),
-            period: self.period(),
-        }
+    /// [`Self::left`] with its tax-free part, of which `gone` won have gone back or are on their way back.
+    pub fn left_parts(&self, gone: i64) -> Left {
+        Left::new(self.left(), self.tax_free_amount - gone)
+    }
+
+    /// [`Self::refundable`] with its tax-free part, of which `gone` won have gone back or are on their
+    /// way back.
+    pub fn refundable_parts(&self, gone: i64) -> Left {
+        Left::new(self.refundable(), self.tax_free_amount - gone - self.credited_tax_free)
     }
 
     /// Whether one part of it is taxed and the other is not.
@@ -169,6 +187,8 @@ pub struct Refund {
     pub payment_id: PaymentId,
     pub amount: Won,
     pub tax_free_amount: i64,
+    #[serde(default)]
+    pub from_credit: bool,
     pub state: RefundState,
     pub reason: Option<String>,
     pub transaction_id: Option<String>,
@@ -212,26 +232,28 @@ pub async fn find(
     reference: &PaymentRef,
 ) -> sqlx::Result<Option<Payment>> {
     let query = match reference {
-        PaymentRef::Id(id) => {
-            sqlx::query_as(concat!("select ", payment_columns!(), " from payments where id = $1"))
-                .bind(*id)
-        }
+        PaymentRef::Id(id) => sqlx::query_as(concat!(
+            "select ",
+            payment_and_credit_columns!(),
+            " from payments where id = $1"
+        ))
+        .bind(*id),
         PaymentRef::OrderNo(text) => sqlx::query_as(concat!(
             "select ",
-            payment_columns!(),
+            payment_and_credit_columns!(),
             " from payments where order_no = $1"
         ))
         .bind(text),
         PaymentRef::Transaction(text) => sqlx::query_as(concat!(
             "select ",
-            payment_columns!(),
+            payment_and_credit_columns!(),
             " from payments where transaction_id = $1"
         ))
         .bind(text),
         PaymentRef::Either(id, text) => {
             let sql = concat!(
                 "select ",
-                payment_columns!(),
+                payment_and_credit_columns!(),
                 " from payments where id = $1 or order_no = $2
                 order by id = $1 desc limit 1"
             );
@@ -245,7 +267,7 @@ pub async fn find(
 pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(concat!(
         "select ",
-        payment_columns!(),
+        payment_and_credit_columns!(),
         " from payments where id = $1 for update"
     ));
     query.bind(id).fetch_optional(db).await
@@ -315,7 +337,34 @@ pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Ref
         .await
 }
 
-/// The attempts made for a period, newest first.
+/// The attempts of a charge, newest first.
+pub async fn attempts_of_charge(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    charge_no: i32,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where subscription_id = $1 and charge_no = $2 order by id desc"
+    ));
+    query.bind(subscription).bind(charge_no).fetch_all(db).await
+}
+
+/// The payments of a subscription, oldest first.
+pub async fn payments_of(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where subscription_id = $1 order by id"
+    ));
+    query.bind(subscription).fetch_all(db).await
+}
+
+/// The attempts made for periods that begin on this day, newest first.
 pub async fn attempts(
     db: &mut PgConnection,
     subscription: SubscriptionId,

@@ -16,13 +16,12 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Adds conditions on the column `amount`.
-    pub fn push_amounts(&self, sql: &mut QueryBuilder<Postgres>) {
-        if let Some(min) = self.min_amount {
-            sql.push(" and amount >= ").push_bind(min);
-        }
-        if let Some(max) = self.max_amount {
-            sql.push(" and amount <= ").push_bind(max);
+    /// Adds conditions on `amount`, a column or an expression of columns.
+    pub fn push_amounts(&self, sql: &mut QueryBuilder<Postgres>, amount: &str) {
+        for (sign, bound) in [(" >= ", self.min_amount), (" <= ", self.max_amount)] {
+            if let Some(bound) = bound {
+                sql.push(" and ").push(amount).push(sign).push_bind(bound);
+            }
         }
     }
 

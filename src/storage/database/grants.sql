@@ -56,9 +56,22 @@ grant select, insert, delete on subscriptions to :"role";
 grant update (plan_id, billing_key_id, amount, tax_free_amount, product_name, cycle_day, metadata,
     status, period_start, next_billing_date, next_attempt_at, retry_days, retry_attempt, retry_base,
     retry_at, resume_on, cancel_at_period_end, canceled_at, cancel_reason, pending_amount,
-    pending_tax_free_amount, pending_rise, trial_end, end_date, cycles_left, renewal_noticed,
-    leased_by, leased_until)
+    pending_tax_free_amount, trial_end, end_date, cycles_left, renewal_noticed, leased_by,
+    leased_until, begins, starts_on, first_period, trial_days, proration, total_cycles,
+    pause_at_period_end, credit, credit_tax_free, carried, carried_tax_free, billing_interval,
+    interval_count, pending_interval, pending_interval_count, pending_cycle_day, consent_id, kept,
+    undo, undo_labels, next_segment, next_charge, canceled_on, period_kind, period_reason,
+    paid_through, next_charge_date, next_charge_start, next_charge_end, next_charge_amount,
+    next_charge_reason, rise_on, rise_amount, legacy_end, legacy_pause, revision)
     on subscriptions to :"role";
+
+-- Their paid time. DELETE: what is divided or changed is written anew, and what was not sent is taken
+-- back; a charge that was approved stays (subscription_charges_are_kept).
+grant select, insert, delete on subscription_segments to :"role";
+grant select, insert, delete on subscription_phases to :"role";
+grant select, insert, delete on subscription_charges to :"role";
+grant update (credited, credited_tax_free, state, counts, is_retry)
+    on subscription_charges to :"role";
 
 grant select, insert on notifications to :"role";
 grant update (verdict, copies, last_at) on notifications to :"role";

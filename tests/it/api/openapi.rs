@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 41] = [
+const ROUTES: [(&str, &[&str]); 44] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -22,6 +22,9 @@ const ROUTES: [(&str, &[&str]); 41] = [
     ("/billing/refund/{id}/resolve", &["post"]),
     ("/billing/refunds", &["get"]),
     ("/billing/subscription/{id}", &["get", "patch"]),
+    ("/billing/subscription/{id}/timeline", &["get"]),
+    ("/billing/subscription/{id}/extend", &["post"]),
+    ("/billing/subscription/{id}/paid", &["post"]),
     ("/billing/subscription/{id}/consent", &["post"]),
     ("/billing/subscription/{id}/consents", &["get"]),
     ("/billing/subscription/{id}/pause", &["post"]),
@@ -85,6 +88,7 @@ async fn each_operation_has_an_id_of_its_own() {
         "create",
         "update",
         "delete",
+        "extend",
         "cancel",
         "resolve",
         "export",
@@ -136,7 +140,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 34 { Value::Null } else { json!([{}]) };
+        let own = if n < 37 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }
@@ -174,7 +178,7 @@ async fn bodies_are_described_as_strictly_as_they_are_read() {
         }
         bodies += 1;
     }
-    assert_eq!(bodies, 13);
+    assert_eq!(bodies, 15);
     // Types that share a name would share a schema.
     let schemas = &doc["components"]["schemas"];
     for (name, field) in [

@@ -10,7 +10,7 @@ use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 const COLUMNS: &str = "id,orderId,status,amount,refundedAmount,refundableAmount,customerId,\
     billingKey,subscriptionId,periodStart,periodEnd,productName,method,transactionId,approvedAt,\
-    failureCode,createdAt";
+    failureCode,createdAt,charge";
 
 /// The rows as they are, the names first.
 async fn export(app: &TestApp, query: &str) -> Vec<Vec<String>> {
@@ -56,6 +56,8 @@ fn row(payment: &Value) -> Vec<String> {
         payment["approvedAt"].clone(),
         payment["failure"]["code"].clone(),
         payment["createdAt"].clone(),
+        // Of single charges none.
+        Value::Null,
     ]
     .iter()
     .map(cell)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, renewed_with};
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, SHORT_AT_FIRST, renewed_with};
 
 async fn payments(app: &TestApp, subscription: &Value) -> Vec<Value> {
     let path = format!("/billing/payments?subscriptionId={}", subscription.as_str().unwrap());
@@ -37,6 +37,12 @@ async fn a_retry_is_allowed_by_the_decline_before_it_and_nothing_after_the_payme
     let allowed_by = [json!("first_attempt"), json!("earlier_declined")];
     assert_eq!(rules(&after), (allowed_by.iter().collect(), &json!(false), &json!("paid")));
     assert_eq!((&after["subscriptionId"], &after["period"]), (&id, &declined["period"]));
+    let days = json!({"number": 1, "amount": 9900, "credit": 0, "carried": 0, "segments": [{
+        "start": after["period"]["start"], "end": after["period"]["end"],
+        "kind": "paid", "amount": 9900,
+    }]});
+    assert_eq!(after["charge"], days);
+    assert_eq!(before["charge"]["segments"][0]["kind"], "open");
     let attempts = after["attempts"].as_array().unwrap();
     assert_eq!([&attempts[0]["payment"], &attempts[1]["payment"]], [&made[1], &made[0]]);
     assert_eq!(attempts[1]["initiatedBy"], "scheduler");
@@ -80,6 +86,19 @@ async fn a_period_that_was_given_up_is_not_charged_after_the_next_one_began() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_pays_after_unpaid_pays_for_other_days_and_the_declined_ones_are_over() {
+    let app = TestApp::start().await;
+    let (id, _) = renewed_with(&app, ALWAYS_SHORT).await;
+    let declined = payments(&app, &id).await[0]["id"].clone();
+    app.advance_days(7).await;
+    let over = proof(&app, &declined).await;
+    let (allowed_by, allowed, rule) = rules(&over);
+    assert_eq!((allowed_by.len(), allowed, rule), (5, &json!(false), &json!("period_over")));
+    let days = &over["charge"]["segments"][0];
+    assert_eq!((&days["kind"], &days["amount"]), (&json!("open"), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_single_charge_has_one_attempt_and_its_order_number_is_not_used_again() {
     let app = TestApp::start().await;
     let first = json!("first_attempt");
@@ -89,7 +108,9 @@ async fn a_single_charge_has_one_attempt_and_its_order_number_is_not_used_again(
         let made = app.get("/billing/payments").await.data(200)["items"][0].clone();
         let proof = proof(&app, &made["id"]).await;
         assert_eq!(rules(&proof), (vec![&first], &json!(false), &json!(rule)));
-        assert_eq!((&proof["subscriptionId"], &proof["period"]), (&Value::Null, &Value::Null));
+        for of_a_subscription in ["subscriptionId", "period", "charge"] {
+            assert_eq!(proof[of_a_subscription], Value::Null, "{of_a_subscription}");
+        }
         assert_eq!(proof["attempts"][0]["payment"], made);
     }
     for nothing in ["pay_x", "sub_019ac000-0000-7000-8000-000000000000", "NO-SUCH-ORDER"] {

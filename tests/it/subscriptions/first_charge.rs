@@ -125,7 +125,8 @@ async fn a_plan_is_subscribed_once_with_a_live_key_of_the_customer() {
         app.post(SUBSCRIBE, &body).await.fails(409, "subscription_exists");
     }
     let in_use = app.delete(&format!("/billing/key/{key}")).await;
-    let expected = json!([{"field": "billingKey", "reason": "구독이 사용 중인 빌링키입니다."}]);
+    let reason = format!("구독 {}이(가) 사용 중인 빌링키입니다.", made["id"].as_str().unwrap());
+    let expected = json!([{"field": "billingKey", "reason": reason}]);
     assert_eq!(in_use.error(409)["details"], expected);
     app.turn(&made["id"], "pause").await.data(200);
     assert_eq!(app.delete(&format!("/billing/key/{key}")).await.status, 409);

@@ -7,5 +7,7 @@ mod invalid_requests;
 mod pauses_and_previews;
 mod price_rises;
 mod successive_changes;
+mod timeline;
 mod trial_consents;
 mod trials_and_ends;
+mod walks;

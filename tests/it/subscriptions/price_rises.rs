@@ -5,12 +5,20 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::long_run::{LongRun, charged, charges, forecast};
+use crate::support::refusals::invalid;
 use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, renewed_with};
 
 const UPCOMING: &str = "&type=subscription.price_rise_upcoming";
 
 fn date(value: &Value) -> NaiveDate {
     value.as_str().unwrap().parse().unwrap()
+}
+
+/// A consent that would be too old on `day`: the first on which it can be given.
+fn too_early(field: &str, day: NaiveDate) -> Value {
+    let first = day - Days::new(30);
+    let reason = format!("인상일 전 30일 안의 동의여야 합니다. {first}부터 동의할 수 있습니다.");
+    invalid(&[(field, &reason)])
 }
 
 impl TestApp {
@@ -130,14 +138,23 @@ async fn a_caller_who_pays_on_the_day_without_consent_ends_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consent_holds_for_thirty_days_and_not_for_one_more() {
+async fn a_consent_holds_for_thirty_days_and_one_more_is_refused_with_the_first_of_them() {
     let app = TestApp::start().await;
     for (days, time, amount) in [(31, "23:59:59", 9900), (30, "00:00:00", 12_000)] {
         let (id, next) = app.soon_renewed().await;
         app.raise(&id, 12_000).await;
         let at = format!("{}T{time}+09:00", next - Days::new(days));
         let body = json!({"amount": 12_000, "method": "phone", "consentedAt": at});
-        app.consent_with(&id, &body).await.data(201);
+        let reply = app.consent_with(&id, &body).await;
+        if amount == 12_000 {
+            reply.data(201);
+        } else {
+            assert_eq!(reply.error(400), too_early("consentedAt", next));
+            let consent = json!({"method": "phone", "consentedAt": at});
+            let again = app.change(&id, &json!({"amount": 12_000, "consent": consent})).await;
+            assert_eq!(again.error(400), too_early("consent.consentedAt", next));
+            assert_eq!(app.consents(&id).await, Vec::<Value>::new());
+        }
         let path = format!(
             "/billing/forecast?until={}&subscriptionId={}",
             app.today() + Months::new(24),

@@ -113,7 +113,7 @@ async fn without_consent_it_ends_with_its_free_time_where_that_is_the_fallback()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consent_more_than_thirty_days_before_does_not_hold() {
+async fn a_consent_more_than_thirty_days_before_is_refused_with_the_first_day_for_it() {
     let app = TestApp::start().await;
     for (plan, days, holds) in [("early", 31, false), ("in-time", 30, true)] {
         let start = app.today() + Days::new(60);

@@ -1,39 +1,36 @@
-//! `POST /billing/subscribe`: makes a subscription, with its first charge at once when asked to.
+//! `POST /billing/subscribe`. With `chargeNow` the first charge is made before the answer.
 
+mod phases;
 mod request;
+mod terms;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use sqlx::types::Json;
+use kiwoom_paid_time::Start;
 
 use crate::api::answers::{PaymentBody, payment_answer};
-use crate::api::errors::takes;
 use crate::billing::answers::SubscriptionBody;
-use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
-use crate::billing::renewals::charge_due::order_no;
-use crate::billing::store::{self, Subscription};
-use crate::billing::subscriptions::consents;
-use crate::billing::subscriptions::price_rises::awaited;
-use crate::billing::subscriptions::trial_and_end::{Limit, Trial};
+use crate::billing::cards::{find_active_key, lock_active_key};
+use crate::billing::renewals::begun::{Prepared, prepare};
+use crate::billing::renewals::charge_due::By;
+use crate::billing::store;
+use crate::billing::subscriptions::consents::{self, Given, NewConsent};
+use crate::billing::subscriptions::successors::{succeeds, taken};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
-use crate::http::error::{ApiError, Code, ErrorBody};
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::extract::Body;
 use crate::layers::idempotency::NewId;
-use crate::payments::charge::{Draft, Ready, Waiting};
-use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
+use crate::payments::store::paid_time::{self, Loaded};
+use crate::payments::store::{Payment, PaymentRef, find};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::State as PaymentState;
-use crate::rules::schedule::Rules;
-use crate::rules::subscription_state::{Status, SubscriptionState};
-use crate::rules::text::Text;
-use kiwoom_clock::Clock;
+use crate::rules::subscription_state::Status;
 
-pub use request::{Metadata, PlanId, SubscribeRequest};
-
-const ONE_LIVE: &str = "subscriptions_one_live";
+pub use request::{PlanId, SubscribeRequest};
+pub use terms::{draft, set_end, too_small, within_ten_years};
 
 /// 정기결제 등록: a card, an amount and a day of the month.
 #[utoipa::path(
@@ -44,6 +41,8 @@ const ONE_LIVE: &str = "subscriptions_one_live";
         (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
             body = Success<PaymentBody>),
         (status = 402, description = "`chargeNow` was declined; no subscription", body = ErrorBody),
+        (status = 409, description = "`subscription_exists`: the customer has the plan already, until \
+            the day that is named or for good", body = ErrorBody),
         (status = "5XX", description = "Nothing was charged", body = ErrorBody),
     )
 )]
@@ -58,26 +57,49 @@ pub async fn subscribe(
     {
         return Ok(answer);
     }
-    takes(&ctx.kiwoom.contracts().billing, request.amount, request.tax_free_amount)?;
-    let subscription = draft(&ctx.clock, ctx.rules(), id, &request)?;
-    if request.consent.is_some() && awaited(&subscription).is_none() {
+    let terms = (ctx.rules(), &*ctx.kiwoom.contracts().billing);
+    let mut s = draft(&ctx.clock, terms, id, &request)?;
+    let consent = request.consent.take();
+    if consent.is_some() && s.paid.rise().is_none() {
         return Err(consents::not_awaited());
     }
-    if request.charge_now {
-        return charge_first(&ctx, PaymentId(new.id), subscription).await;
+    if let Some(charge) = begun(&mut s, ctx.clock.today()) {
+        find_active_key(&ctx, request.billing_key, &s.row.customer_id).await?;
+        let ready = prepare(&ctx, request.billing_key, By::Merchant).await?;
+        return charge_first(&ctx, ready, (PaymentId(new.id), charge), (s, consent)).await;
     }
     let mut tx = ctx.begin().await?;
-    lock_active_key(&mut tx, request.billing_key, &subscription.customer_id).await?;
-    store::insert_subscription(&mut tx, &subscription).await.map_err(exists)?;
-    if let Some(given) = request.consent.take() {
-        consents::write_given(&ctx, &mut tx, &subscription, given).await?;
+    lock_active_key(&mut tx, request.billing_key, &s.row.customer_id).await?;
+    succeeds(&mut tx, &s).await?;
+    s.plan(ctx.rules());
+    let consent = give(&ctx, &mut s, consent)?;
+    if let Err(error) = paid_time::insert(&mut tx, &mut s, ctx.clock.now()).await {
+        drop(tx);
+        return Err(taken(&ctx.pool, &s.row, error).await);
+    }
+    if let Some(consent) = consent {
+        consent.insert(&mut tx).await?;
     }
     tx.commit().await?;
-    Ok(created(&ctx, subscription))
+    Ok(created(&ctx, &s))
 }
 
-fn created(ctx: &Context, s: Subscription) -> Response {
-    answer::with_status(StatusCode::CREATED, SubscriptionBody::new(ctx.rules(), s))
+/// What begins today begins now, not when the schedule would look: the charge that this needs.
+fn begun(s: &mut Loaded, today: NaiveDate) -> Option<u32> {
+    let begins = matches!(s.paid.start, Start::Now(day, _) if day == today);
+    if begins { s.paid.due(today) } else { None }
+}
+
+fn give(
+    ctx: &Context,
+    s: &mut Loaded,
+    given: Option<Given>,
+) -> Result<Option<NewConsent>, ApiError> {
+    given.map(|given| consents::give(ctx, s, given, "consent.consentedAt")).transpose()
+}
+
+fn created(ctx: &Context, s: &Loaded) -> Response {
+    answer::with_status(StatusCode::CREATED, SubscriptionBody::of(ctx, s))
 }
 
 /// What a process that died had already made of this request.
@@ -85,99 +107,32 @@ async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError
     if let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(new.id))).await? {
         return first_answer(ctx, payment).await.map(Some);
     }
-    let made = store::find_subscription(&ctx.pool, SubscriptionId(new.id)).await?;
-    Ok(made.map(|s| created(ctx, s)))
-}
-
-/// The subscription that was asked for, as it is stored. An error when `startDate` is not
-/// [within ten years](within_ten_years).
-pub fn draft(
-    clock: &Clock,
-    rules: &Rules,
-    id: SubscriptionId,
-    request: &SubscribeRequest,
-) -> Result<Subscription, ApiError> {
-    let today = clock.today();
-    let tomorrow = today.succ_opt().unwrap_or(today);
-    let start = request.start_date.unwrap_or(tomorrow);
-    within_ten_years(today, start).map_err(|r| ApiError::invalid_field("startDate", r))?;
-    let cadence = request.cadence();
-    // A first charge made now covers the time up to the first billing date after today.
-    let from = if request.charge_now { start.max(tomorrow) } else { start };
-    let trial = Trial::of(request.trial_days, request.free_cycles);
-    let trial_end = trial.map(|trial| trial.first_charge(cadence, from));
-    let mut state = SubscriptionState {
-        status: if request.charge_now { Status::Incomplete } else { Status::Active },
-        cadence,
-        period_start: today,
-        next_billing_date: trial_end.unwrap_or_else(|| cadence.first_on_or_after(from)),
-        retry_attempt: 0,
-        retry_base: None,
-        retry_at: None,
-        next_attempt_at: None,
-        cancel_at_period_end: false,
-        retry_days: request.retry_days.clone(),
-        resume_on: None,
-        trial_end,
-        end_date: None,
-        cycles_left: None,
-    };
-    if let Some(limit) = Limit::of(request.end_date, request.total_cycles) {
-        limit.set(&mut state, today)?;
-    }
-    if request.charge_now {
-        state.cycles_left = state.cycles_left.map(|left| left - 1);
-    }
-    state.next_attempt_at = state.next_moment(rules);
-    Ok(Subscription {
-        id,
-        customer_id: request.customer_id.as_str().to_owned(),
-        plan_id: request.plan_id.0.clone(),
-        billing_key_id: request.billing_key,
-        amount: request.amount,
-        tax_free_amount: request.tax_free_amount,
-        product_name: request.product_name.as_str().to_owned(),
-        state,
-        canceled_at: None,
-        cancel_reason: None,
-        metadata: Json(request.metadata.0.clone()),
-        created_at: clock.now(),
-        pending_amount: None,
-        pending_tax_free_amount: None,
-        pending_rise: None,
-    })
-}
-
-/// Says what is wrong with a first day that is before `today` or too far after it.
-pub fn within_ten_years(today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
-    if (today..=today + chrono::Months::new(120)).contains(&day) {
-        return Ok(());
-    }
-    let ko = "오늘부터 10년 안의 날짜여야 합니다.";
-    Err(Text::new(ko, "Has to be within ten years from today."))
+    let mut db = ctx.pool.acquire().await?;
+    let made = store::find_subscription(&mut db, SubscriptionId(new.id), ctx.rules()).await?;
+    Ok(made.map(|s| created(ctx, &s)))
 }
 
 /// The subscription is written with the intent of its first charge, and stays unseen until that is
 /// approved. When it is declined, both go.
-async fn charge_first(ctx: &Context, id: PaymentId, subscription: Subscription) -> Answer {
-    let (billing_key, customer) = (subscription.billing_key_id, &subscription.customer_id);
-    let key = find_active_key(ctx, billing_key, customer).await?;
-    let period = subscription.state.period();
-    let card = decrypt(ctx, key).await?;
-    let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;
-    let draft = Draft {
-        id,
-        order_no: order_no(subscription.id, period, 1),
-        amount: subscription.amount,
-        tax_free_amount: subscription.tax_free_amount,
-        product_name: subscription.product_name.clone(),
-        card,
-        period: Some((subscription.id, period)),
-        initiated_by: InitiatedBy::Merchant,
-    };
-    lock_active_key(&mut ready.transaction, billing_key, customer).await?;
-    store::insert_subscription(&mut ready.transaction, &subscription).await.map_err(exists)?;
-    first_answer(ctx, ready.charge(ctx, draft).await?).await
+async fn charge_first(
+    ctx: &Context,
+    mut ready: Prepared,
+    (id, charge): (PaymentId, u32),
+    (mut s, consent): (Loaded, Option<Given>),
+) -> Answer {
+    let tx = ready.transaction();
+    s.row.status = Status::Incomplete;
+    lock_active_key(tx, s.row.billing_key_id, &s.row.customer_id).await?;
+    succeeds(tx, &s).await?;
+    let consent = give(ctx, &mut s, consent)?;
+    if let Err(error) = paid_time::insert(tx, &mut s, ctx.clock.now()).await {
+        drop(ready);
+        return Err(taken(&ctx.pool, &s.row, error).await);
+    }
+    if let Some(consent) = consent {
+        consent.insert(tx).await?;
+    }
+    first_answer(ctx, ready.charge(ctx, s, charge, id).await?).await
 }
 
 /// The subscription, when its first charge is approved. Should the database be away by then, 202 with
@@ -186,8 +141,8 @@ async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
     let (PaymentState::Approved, Some(id)) = (payment.state, payment.subscription_id) else {
         return payment_answer(ctx, payment);
     };
-    match store::find_subscription(&ctx.pool, id).await {
-        Ok(Some(made)) => Ok(created(ctx, made)),
+    match shown(ctx, id).await {
+        Ok(Some(made)) => Ok(created(ctx, &made)),
         Ok(None) => payment_answer(ctx, payment),
         Err(error) => {
             tracing::warn!(%id, %error, "charged, but the subscription cannot be shown now");
@@ -196,8 +151,7 @@ async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
     }
 }
 
-/// One live subscription for each customer and plan.
-pub fn exists(error: sqlx::Error) -> ApiError {
-    let taken = error.as_database_error().and_then(|e| e.constraint()) == Some(ONE_LIVE);
-    if taken { Code::SubscriptionExists.into() } else { error.into() }
+async fn shown(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<Loaded>> {
+    let mut db = ctx.pool.acquire().await?;
+    store::find_subscription(&mut db, id, ctx.rules()).await
 }

@@ -1,24 +1,25 @@
 //! The body of `POST /billing/subscribe`.
 
 use chrono::NaiveDate;
-use serde_json::{Map, Value};
+use kiwoom_paid_time::{Cadence, Interval, Money, Phase};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::billing::subscriptions::consents::Given;
+use crate::billing::subscriptions::metadata::Metadata;
+use crate::billing::subscriptions::subscribe::phases::{PhaseRequest, phases};
 use crate::billing::subscriptions::trial_and_end::{
-    FreeCycles, TotalCycles, TrialDays, check_limit, check_trial,
+    FreeCycles, TotalCycles, TrialDays, check_limit, check_trial, refuse_together,
 };
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, FromFields, no_control};
+use crate::http::extract::{Fields, FromField, FromFields};
 use crate::http::fields::TaxFree;
 use crate::http::fields::ids::merchants_id;
-use crate::http::fields::schedule::cadence;
+use crate::http::fields::schedule::{FirstPeriodName, IntervalName, ProrationName, Schedule};
 use crate::kiwoom::text::{CustomerId, ProductName};
-use crate::redact::cards::{self, json_holds_card};
-use crate::rules::characters::refuse;
 use crate::rules::ids::BillingKeyId;
 use crate::rules::money::Won;
-use crate::rules::schedule::{AnchorDay, Cadence, Interval, RetryDays};
+use crate::rules::schedule::RetryDays;
 use crate::rules::text::Text;
 
 /// A new subscription.
@@ -29,47 +30,56 @@ pub struct SubscribeRequest {
     pub(crate) billing_key: BillingKeyId,
     pub(crate) customer_id: CustomerId,
     pub(crate) plan_id: PlanId,
-    /// Won.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
+    /// Won of a whole period. Required without `phases`.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
     pub(crate) amount: Won,
     pub(crate) product_name: ProductName,
     /// Anchor day; short months bill on their last day. With `interval` `week` it is the day of the
-    /// week, 1 (Monday) to 7 (Sunday).
-    #[schema(value_type = i64, minimum = 1, maximum = 31, example = 15)]
-    pub(crate) cycle_day: AnchorDay,
+    /// week, 1 (Monday) to 7 (Sunday). Left out: the day of the first charge, as planned.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 31, example = 15)]
+    cycle_day: Option<u32>,
     /// `week`, `month` or `year`; default: `month`.
-    #[schema(value_type = Option<Interval>)]
-    pub(crate) interval: Interval,
+    #[schema(value_type = Option<IntervalName>)]
+    interval: Interval,
     /// How many of them lie between two charges: up to 52 weeks, 24 months or 5 years; default: 1.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 52)]
-    pub(crate) interval_count: i16,
-    /// Default: tomorrow.
+    interval_count: u32,
+    /// Default: tomorrow; today with `chargeNow`, `trialDays` or `freeCycles`.
     pub(crate) start_date: Option<NaiveDate>,
-    /// Charge the first period at once.
+    /// Begin today and charge at once: a whole period on the anchor day, else the days until it.
     #[schema(value_type = Option<bool>)]
     pub(crate) charge_now: bool,
-    /// So many days after the start are free, and those up to the next `cycleDay`.
+    /// With `chargeNow` off the anchor day: `prorated` (default) charges the days until it at their
+    /// share, `full` a whole interval from today, `free` gives them away.
+    pub(crate) first_period: Option<FirstPeriodName>,
+    /// What parts of a period cost later on: `prorated` (default), `full` or `free`.
+    pub(crate) proration: Option<ProrationName>,
+    /// So many days from the start are free.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 730)]
     pub(crate) trial_days: Option<TrialDays>,
-    /// So many intervals are free; not together with `trialDays`, neither with `chargeNow`.
+    /// So many intervals from the start are free; not together with `trialDays`, neither with
+    /// `chargeNow`.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 24)]
     pub(crate) free_cycles: Option<FreeCycles>,
-    /// A day after today: no period that would begin on it or later is charged; the subscription
-    /// ends with the last one.
+    /// Prices in order, 1 to 20, in place of `amount`.
+    #[schema(value_type = Option<Vec<PhaseRequest>>)]
+    phases: Option<Vec<Phase>>,
+    /// A day after the first charge: no day from it on is charged, and the subscription ends with
+    /// what is paid.
     pub(crate) end_date: Option<NaiveDate>,
-    /// It ends after so many charged periods; not together with `endDate`.
+    /// It ends after so many charges; not together with `endDate`.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 600)]
     pub(crate) total_cycles: Option<TotalCycles>,
     /// Days after the first declined attempt of a period; default: `RETRY_DAYS`, `[]` = no retry.
     pub(crate) retry_days: Option<RetryDays>,
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
-    pub(crate) tax_free_amount: i64,
+    tax_free_amount: i64,
     /// The merchant's own data: at most 4,096 bytes, without U+0000.
     #[schema(value_type = Option<Object>)]
     pub(crate) metadata: Metadata,
-    /// The customer's consent to be charged `amount` when the free time ends. It holds when that is
-    /// within 30 days.
+    /// The customer's consent to the first rise: to be charged when the free time ends, or to the next
+    /// phase. Given within the 30 days before it.
     pub(crate) consent: Option<Given>,
 }
 
@@ -78,17 +88,33 @@ impl FromFields for SubscribeRequest {
         let billing_key = f.required("billingKey");
         let customer_id = f.required("customerId");
         let plan_id = f.required("planId");
-        let amount = f.required::<Won>("amount");
+        let has_phases = f.has("phases");
+        let amount: Option<Won> =
+            if has_phases { f.optional("amount") } else { f.required("amount") };
         let product_name = f.required("productName");
-        let cadence = cadence(f);
+        let schedule = Schedule::read(f, Some(Interval::Month));
         let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
+        let phases = phases(f);
+        let last = phases.iter().flatten().last().and_then(|last| Won::new(last.price.won));
         let start_date = f.optional("startDate");
         let charge_now = f.optional("chargeNow").unwrap_or(false);
         check_trial(f, charge_now);
         check_limit(f);
+        if f.has("firstPeriod") && !charge_now {
+            let reason = Text::new(
+                "chargeNow와 함께 사용할 수 있습니다.",
+                "May only be given together with chargeNow.",
+            );
+            f.refuse("firstPeriod", reason);
+        }
+        for name in ["amount", "taxFreeAmount", "freeCycles"].into_iter().filter(|_| has_phases) {
+            refuse_together(f, name, "phases");
+        }
         Some(Self {
             start_date,
             charge_now,
+            first_period: f.optional("firstPeriod"),
+            proration: f.optional("proration"),
             trial_days: f.optional("trialDays"),
             free_cycles: f.optional("freeCycles"),
             end_date: f.optional("endDate"),
@@ -100,19 +126,40 @@ impl FromFields for SubscribeRequest {
             billing_key: billing_key?,
             customer_id: customer_id?,
             plan_id: plan_id?,
-            amount: amount?,
+            amount: if has_phases { last? } else { amount? },
+            phases,
             product_name: product_name?,
-            cycle_day: cadence?.anchor,
-            interval: cadence?.interval,
-            interval_count: cadence?.count,
+            cycle_day: schedule.anchor,
+            interval: schedule.interval.unwrap_or(Interval::Month),
+            interval_count: schedule.count.unwrap_or(1),
         })
     }
 }
 
 impl SubscribeRequest {
-    /// The billing dates it asks for.
-    pub(crate) fn cadence(&self) -> Cadence {
-        Cadence { interval: self.interval, count: self.interval_count, anchor: self.cycle_day }
+    /// How often it is charged; on the day of `first` when no `cycleDay` was asked for.
+    pub(crate) fn cadence(&self, first: NaiveDate) -> Cadence {
+        let anchor = self.cycle_day.unwrap_or(1);
+        let cadence = Cadence { interval: self.interval, count: self.interval_count, anchor };
+        if self.cycle_day.is_some() { cadence } else { cadence.anchored_on(first) }
+    }
+
+    /// The name of the field with the amount of one of its prices.
+    pub(crate) fn amount_field(&self, phase: usize) -> String {
+        if self.phases.is_some() { format!("phases[{phase}].amount") } else { "amount".to_owned() }
+    }
+
+    /// The prices, in order; the last one holds for good.
+    pub(crate) fn prices(&self) -> Vec<Phase> {
+        if let Some(phases) = &self.phases {
+            return phases.clone();
+        }
+        let price = Money { won: self.amount.get(), tax_free: self.tax_free_amount };
+        let free = self.free_cycles.map(|cycles| Phase {
+            cycles: Some(cycles.0.unsigned_abs().into()),
+            price: Money::ZERO,
+        });
+        free.into_iter().chain([Phase { cycles: None, price }]).collect()
     }
 }
 
@@ -124,37 +171,5 @@ described!(PlanId, description::merchants_id(100).examples(["monthly"]));
 impl FromField for PlanId {
     fn from_field(value: &Value) -> Result<Self, Text> {
         merchants_id(value, 100).map(Self)
-    }
-}
-
-/// The merchant's own data: a JSON object of at most 4,096 bytes.
-#[derive(Default)]
-pub struct Metadata(pub Map<String, Value>);
-
-impl FromField for Metadata {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("JSON 객체여야 합니다.", "Has to be a JSON object.");
-        let object = value.as_object().ok_or_else(wrong)?;
-        if value.to_string().len() > 4096 {
-            return Err(Text::new("4096바이트를 넘을 수 없습니다.", "May not exceed 4,096 bytes."));
-        }
-        refuse_nul(value)?;
-        if json_holds_card(value) {
-            return Err(cards::refusal());
-        }
-        Ok(Self(object.clone()))
-    }
-}
-
-/// PostgreSQL's JSON cannot hold the character U+0000, wherever it is.
-fn refuse_nul(value: &Value) -> Result<(), Text> {
-    let text = |text: &str| refuse(text, |c| c == '\0', no_control());
-    match value {
-        Value::String(value) => text(value),
-        Value::Array(items) => items.iter().try_for_each(refuse_nul),
-        Value::Object(fields) => {
-            fields.iter().try_for_each(|(name, v)| text(name).and_then(|()| refuse_nul(v)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -1,0 +1,149 @@
+//! Calls that the ten stories leave out.
+
+use super::*;
+
+const NOW: When = When::Now { consented: true };
+
+fn at_once(won: i64) -> Subscription {
+    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
+    let mut sub = subscribe(terms(every(1, Interval::Month, 15), won), start);
+    live(&mut sub, "2027-03-15", "2027-03-15");
+    sub
+}
+
+#[test]
+fn an_unknown_period_waits_and_the_next_is_charged_on_its_day() {
+    let mut sub = at_once(9_900);
+    let unknown = sub.due(day("2027-04-15")).unwrap();
+    sub.settle(unknown, Outcome::Unknown, day("2027-04-15"));
+    let next = live(&mut sub, "2027-04-16", "2027-05-20");
+    assert_eq!(next, rows(&[("2027-05-15", 9_900, "2027-06-15")]));
+    let mut declined = sub.clone();
+    sub.settle(unknown, Outcome::Approved, day("2027-05-21"));
+    assert_eq!(sub.on(day("2027-04-20")).unwrap().kind, Kind::Paid);
+    declined.settle(unknown, Outcome::Declined { retry: true }, day("2027-05-21"));
+    assert_eq!(declined.on(day("2027-04-20")).unwrap().kind, Kind::None);
+    assert_eq!(declined.status, Status::Active);
+}
+
+#[test]
+fn of_missed_periods_the_latest_is_charged() {
+    let mut sub = at_once(9_900);
+    let id = sub.due(day("2027-07-20")).unwrap();
+    sub.settle(id, Outcome::Approved, day("2027-07-20"));
+    assert_eq!(since(&sub, id), rows(&[("2027-07-20", 9_900, "2027-08-15")]));
+    let missed = sub.on(day("2027-06-20")).map(|s| (s.kind, s.reason));
+    assert_eq!(missed, Some((Kind::None, Reason::Missed)));
+}
+
+#[test]
+fn a_year_from_today_takes_the_rest_of_the_month_as_credit() {
+    let mut sub = at_once(9_900);
+    let cadence = Some(every(1, Interval::Year, 25));
+    let change = Change { cadence, price: Some(Money::taxed(99_000)) };
+    let id = sub.change(change, NOW, day("2027-03-25")).unwrap().unwrap();
+    assert_eq!(since(&sub, id), rows(&[("2027-03-25", 99_000 - 6_707, "2028-03-25")]));
+    sub.settle(id, Outcome::Approved, day("2027-03-25"));
+    assert_eq!(sub.charges[0].refundable().won, 9_900 - 6_707);
+}
+
+#[test]
+fn a_month_to_a_week_at_the_same_amount_is_a_rise() {
+    let mut sub = at_once(9_900);
+    let cadence = Some(every(1, Interval::Week, 8));
+    let change = Change { cadence, ..Change::default() };
+    assert_eq!(sub.change(change, When::NextPeriod, day("2027-03-20")), Err(Refused::Anchor));
+    let change = Change { cadence: Some(every(1, Interval::Week, 4)), ..change };
+    let unasked = When::Now { consented: false };
+    assert_eq!(sub.change(change, unasked, day("2027-03-20")), Err(Refused::ConsentNeeded));
+    sub.change(change, When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(sub.rise().unwrap().0, day("2027-04-15"));
+    sub.give_consent(day("2027-03-20")).unwrap();
+    let charged = live(&mut sub, "2027-03-20", "2027-04-16");
+    assert_eq!(charged, rows(&[("2027-04-15", 9_900, "2027-04-22")]));
+}
+
+#[test]
+fn the_tax_free_part_is_shared_and_must_fit() {
+    let sub = at_once(9_900);
+    let too_much = Money { won: 100, tax_free: 101 };
+    let change = Change { price: Some(too_much), ..Change::default() };
+    let refused = sub.clone().change(change, When::NextPeriod, day("2027-03-20"));
+    assert_eq!(refused, Err(Refused::TaxFree));
+    let price = Money { won: 9_900, tax_free: 3_000 };
+    assert_eq!(price.share(10, 31), Money { won: 3_193, tax_free: 967 });
+    assert_eq!(price.less(price.share(10, 31)), Money { won: 6_707, tax_free: 2_033 });
+}
+
+#[test]
+fn what_is_too_small_is_carried() {
+    let start = Start::Now(day("2027-04-14"), FirstPeriod::Prorated);
+    let mut sub = subscribe(terms(every(1, Interval::Month, 15), 9_900), start);
+    sub.minimum = 1_000;
+    let charged = live(&mut sub, "2027-04-14", "2027-04-15");
+    let expected = [("2027-04-14", 0, "2027-04-15"), ("2027-04-15", 9_900 + 319, "2027-05-15")];
+    assert_eq!(charged, rows(&expected));
+}
+
+#[test]
+fn free_days_are_given_after_those_that_are_paid() {
+    let mut sub = at_once(9_900);
+    sub.extend(3).unwrap();
+    assert_eq!(sub.paid_through(), Some(day("2027-04-18")));
+    let next = live(&mut sub, "2027-03-20", "2027-05-14");
+    assert_eq!(next, rows(&[("2027-04-18", 8_910, "2027-05-15")]), "27 of 30 days");
+}
+
+#[test]
+fn a_quote_counts_the_days_of_the_real_segment() {
+    let mut sub = at_once(9_900);
+    let quote = sub.quote(1, day("2027-03-24")).unwrap();
+    assert_eq!((quote.days, quote.unused, quote.value.won), (31, 21, 6_707));
+    assert!(sub.refund(1, Money::taxed(5_000)) && !sub.refund(1, Money::taxed(5_000)));
+    assert_eq!(sub.quote(1, day("2027-03-24")).unwrap().value.won, 4_900);
+    assert_eq!(sub.quote(1, day("2027-04-14")).unwrap().value.won, 0);
+}
+
+#[test]
+fn free_cycles_end_to_the_day_and_do_not_count() {
+    let phase = |cycles, won| Phase { cycles, price: Money::taxed(won) };
+    let cadence = every(1, Interval::Month, 15);
+    let phases = vec![phase(Some(2), 0), phase(None, 9_900)];
+    let start = Start::Now(day("2027-01-31"), FirstPeriod::Prorated);
+    let mut sub = subscribe(Terms { cadence, phases }, start);
+    sub.total_cycles = Some(2);
+    live(&mut sub, "2027-01-31", "2027-03-02");
+    sub.give_consent(day("2027-03-02")).unwrap();
+    let charged = live(&mut sub, "2027-03-03", "2027-12-31");
+    // 31 March to 15 April: 15 of 31 days.
+    let expected = [("2027-03-31", 4_790, "2027-04-15"), ("2027-04-15", 9_900, "2027-05-15")];
+    assert_eq!(charged, rows(&expected));
+    assert_eq!(sub.canceled_on, Some(day("2027-05-15")));
+}
+
+#[test]
+fn it_pauses_when_what_is_paid_is_used_up() {
+    let mut sub = at_once(9_900);
+    sub.pause_at_period_end = true;
+    assert_eq!(live(&mut sub, "2027-03-16", "2027-04-20"), []);
+    assert_eq!(sub.status, Status::Paused);
+    sub.resume(day("2027-04-20"));
+    let charged = live(&mut sub, "2027-04-20", "2027-04-20");
+    assert_eq!(charged, rows(&[("2027-04-20", 8_250, "2027-05-15")]), "25 of 30 days");
+}
+
+#[test]
+fn the_end_date_passes_while_it_is_unpaid_and_waits_for_days_that_are_left() {
+    let mut unpaid = at_once(9_900);
+    unpaid.set_end_date(Some(day("2027-06-01"))).unwrap();
+    let mut paused = unpaid.clone();
+    let id = unpaid.due(day("2027-04-15")).unwrap();
+    unpaid.settle(id, Outcome::Declined { retry: false }, day("2027-04-15"));
+    assert_eq!(live(&mut unpaid, "2027-04-15", "2027-06-02"), []);
+    assert_eq!(unpaid.canceled_on, Some(day("2027-06-01")));
+    paused.pause(day("2027-03-20"), None).unwrap();
+    assert_eq!(live(&mut paused, "2027-03-20", "2027-07-01"), []);
+    paused.resume(day("2027-07-01"));
+    assert_eq!(live(&mut paused, "2027-07-01", "2027-08-01"), []);
+    assert_eq!(paused.canceled_on, Some(day("2027-07-27")), "26 days were left");
+}

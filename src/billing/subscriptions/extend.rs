@@ -1,0 +1,72 @@
+//! `POST /billing/subscription/:id/extend`: free days after those that are covered.
+
+use axum::extract::State;
+use kiwoom_paid_time::Refused;
+use sqlx::postgres::PgConnection;
+use utoipa::ToSchema;
+
+use crate::billing::answers::{SubscriptionBody, subscription_answer};
+use crate::billing::subscriptions::{locked, refusal, save};
+use crate::context::AppState;
+use crate::http::answer::{Answer, Success};
+use crate::http::error::{ApiError, Code};
+use crate::http::extract::{Body, Fields, FromFields, PathId, UpTo};
+use crate::http::fields::Reason;
+use crate::rules::ids::SubscriptionId;
+use crate::rules::text::Text;
+
+/// Free days, and why.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    #[schema(value_type = i64, minimum = 1, maximum = 366)]
+    days: UpTo<366>,
+    /// Told by the event.
+    reason: Reason,
+}
+
+impl FromFields for ExtendRequest {
+    fn from_fields(f: &mut Fields) -> Option<Self> {
+        let (days, reason) = (f.required("days"), f.required("reason"));
+        Some(Self { days: days?, reason: reason? })
+    }
+}
+
+/// Gives free days after those that are covered: `paidThrough` and the next charge move by as many.
+/// While it is paused or unpaid they are kept, and given when it goes on. One that was never covered
+/// is given none: a later `startDate` does that.
+#[utoipa::path(
+    post, path = "/billing/subscription/{id}/extend", operation_id = "extendSubscription",
+    tag = "billing", request_body = ExtendRequest, params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "Extended", body = Success<SubscriptionBody>),
+    )
+)]
+pub async fn extend(
+    State(ctx): State<AppState>,
+    PathId(id): PathId,
+    Body(request): Body<ExtendRequest>,
+) -> Answer {
+    let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    s.paid.extend(request.days.0.unsigned_abs().into()).map_err(refused)?;
+    say(&mut tx, &request.reason).await?;
+    save(&ctx, &mut tx, &mut s).await?;
+    tx.commit().await?;
+    Ok(subscription_answer(&ctx, &s))
+}
+
+fn refused(refused: Refused) -> ApiError {
+    if refused != Refused::NothingPaid {
+        return refusal(refused);
+    }
+    ApiError::from(Code::NothingPaid).with_text(Text::new(
+        "아직 이용을 시작하지 않은 구독입니다. 시작일을 늦추려면 startDate를 나중 날짜로 구독해 주세요.",
+        "It has not begun yet: subscribe with a later startDate instead.",
+    ))
+}
+
+/// The reason that the event of this transaction tells.
+async fn say(db: &mut PgConnection, reason: &Reason) -> sqlx::Result<()> {
+    let query = sqlx::query("select set_config('kiwoom.reason', $1, true)");
+    query.bind(&reason.0).execute(db).await.map(drop)
+}

@@ -1,0 +1,135 @@
+//! A charge as a call that moves money: how its outcome is recorded and kept, and how a lost intent is
+//! written again.
+
+use uuid::Uuid;
+
+use super::charge::Draft;
+use super::intent::Call;
+use super::journaled::Journaled;
+use super::settle::{self, SettleError};
+use super::store::paid_time::Intent;
+use super::store::{Payment, intents};
+use crate::context::Context;
+use crate::kiwoom::{Approval, GatewayError};
+use crate::rules::payment_state::{Outcome, Verdict};
+
+/// A charge, as it was intended.
+#[derive(Clone, Copy)]
+pub(super) struct ChargeCall<'a> {
+    payment: &'a Payment,
+    subscription: Option<&'a Intent>,
+}
+
+impl<'a> ChargeCall<'a> {
+    /// The call that `draft` asks for, with the row that its intent has written.
+    pub(super) fn new(payment: &'a Payment, draft: &'a Draft) -> Self {
+        Self { payment, subscription: draft.of.as_ref().map(|of| &of.intent) }
+    }
+}
+
+impl std::fmt::Display for ChargeCall<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.payment.id.fmt(f)
+    }
+}
+
+impl Call for ChargeCall<'_> {
+    type Outcome = Outcome;
+    type Record = Payment;
+
+    const UNKNOWN: Outcome = Outcome::Unknown;
+    const NOT_SENT: Outcome = Outcome::NotSent;
+
+    fn row(self) -> Uuid {
+        self.payment.id.0
+    }
+
+    async fn settle(
+        self,
+        ctx: &Context,
+        outcome: &Outcome,
+    ) -> Result<Option<Payment>, SettleError> {
+        settle::settle(ctx, self.payment.id, outcome, None).await
+    }
+
+    fn journaled(self, outcome: &Outcome) -> Journaled {
+        Journaled::Charge {
+            payment: self.payment.clone(),
+            outcome: outcome.clone(),
+            paid: self.subscription.cloned(),
+        }
+    }
+
+    async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
+        intents::write_charge_again(ctx, self.payment, self.subscription).await
+    }
+
+    /// PostgreSQL lets a row of the same id be written only when that commit is decided; this one is
+    /// rolled back.
+    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
+        let mut tx = ctx.pool.begin().await?;
+        sqlx::query("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+        let query = sqlx::query(
+            "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
+                created_at)
+             values ($1, $2, 'one_off', 'declined', 1, '', 'merchant', now())
+             on conflict do nothing",
+        );
+        query.bind(self.payment.id).bind(self.to_string()).execute(&mut *tx).await?;
+        tx.rollback().await
+    }
+}
+
+/// What an answer of the gateway's is to the books.
+pub(super) fn outcome_of(
+    ctx: &Context,
+    answer: Result<Approval, GatewayError>,
+) -> (Outcome, Option<GatewayError>) {
+    match answer {
+        Ok(approval) => {
+            let approved_at = approval.approved_at.unwrap_or_else(|| ctx.clock.now());
+            let Approval { transaction_id, auth_number, .. } = approval;
+            let (method, cpid) = (None, None);
+            (Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid }, None)
+        }
+        Err(GatewayError::Refused { code, message, verdict, .. }) => {
+            (Outcome::Declined { code, message, verdict }, None)
+        }
+        Err(error @ GatewayError::Unknown(_)) => (Outcome::Unknown, Some(error)),
+        Err(error) => (Outcome::NotSent, Some(error)),
+    }
+}
+
+/// Says and counts what became of a charge.
+pub(super) fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
+    let order_no = &payment.order_no;
+    let reason = error.map(ToString::to_string).unwrap_or_default();
+    let label = match outcome {
+        Outcome::Approved { .. } => {
+            tracing::info!(order_no, "charge approved");
+            "approved"
+        }
+        Outcome::Declined { code, verdict: Verdict::OurMistake, .. } => {
+            tracing::warn!(order_no, code, "charge refused for the merchant's set-up: it waits");
+            "refused"
+        }
+        Outcome::Declined { code, .. } => {
+            tracing::info!(order_no, code, "charge declined");
+            "declined"
+        }
+        Outcome::Unknown | Outcome::Mismatch(_) => {
+            tracing::error!(
+                alert = true,
+                order_no,
+                reason,
+                "charge outcome unknown: find out before any retry"
+            );
+            "unknown"
+        }
+        Outcome::NotSent => {
+            tracing::warn!(order_no, reason, "charge not sent");
+            "not_sent"
+        }
+    };
+    metrics::counter!("kiwoom_billing_charges_total", "outcome" => label).increment(1);
+}

@@ -1,0 +1,128 @@
+//! SQL of subscriptions and their paid time: the row, its segments, its charges and its phases.
+//!
+//! ```text
+//! lock → act on `loaded.paid` and on the row → save → (intent of a payment) → commit
+//! ```
+//!
+//! The row is written in one statement, so that it is one event.
+
+mod derived;
+mod legacy;
+mod read;
+mod row;
+mod tables;
+pub(crate) mod text;
+mod write;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kiwoom_clock::kst;
+use kiwoom_paid_time::Subscription;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnection;
+
+use crate::rules::ids::SubscriptionId;
+use crate::rules::schedule::Rules;
+use crate::rules::subscription_state::Status;
+
+pub use row::{Identity, Labels, Row};
+pub use write::{insert, save};
+
+/// A row of `subscriptions` with its paid time, read at one moment.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The row.
+    pub row: Row,
+    /// What it is charged for.
+    pub paid: Subscription,
+    /// The paid time as it is stored.
+    stored: Subscription,
+}
+
+/// The state that an intent was committed with: a failover of the database may lose it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Intent {
+    /// The row's revision before it.
+    pub revision: i32,
+    /// The paid time with it.
+    pub paid: Subscription,
+}
+
+impl Loaded {
+    /// A subscription that is not stored yet: [`insert`] stores it.
+    pub fn new(new: Identity, status: Status, paid: Subscription, now: DateTime<Utc>) -> Self {
+        let today = kst(now).date_naive();
+        let mut row = Row::new(new, status, today);
+        row.next_billing_date = today.max(paid.covered_to());
+        derived::derive(&mut row, &paid, now);
+        Self { row, stored: paid.clone(), paid }
+    }
+
+    /// Goes on from `day` after a pause: in place of the model's own, since rows from before paid time
+    /// go on at the next anchor day.
+    pub fn resume(&mut self, day: NaiveDate) {
+        if self.row.legacy_pause {
+            self.row.legacy_pause = false;
+            legacy::resume(&mut self.paid, day);
+        } else {
+            self.paid.resume(day);
+        }
+        if let Some(end) = self.row.end_date.filter(|_| self.row.legacy_end) {
+            self.paid.end_date = Some(legacy::end_date(&self.paid, end));
+            self.stored.end_date = self.paid.end_date;
+        }
+    }
+
+    /// Its price or its days are about to be changed: from now on its end date and its pause mean what
+    /// they do for new subscriptions.
+    pub fn drop_old_meaning(&mut self) {
+        if std::mem::take(&mut self.row.legacy_end) {
+            self.paid.end_date = self.row.end_date;
+        }
+        if std::mem::take(&mut self.row.legacy_pause) {
+            legacy::drop_pause(&mut self.paid);
+        }
+    }
+
+    /// What the journal keeps of an intent, after [`save`].
+    pub fn intent(&self) -> Intent {
+        Intent { revision: self.row.revision - 1, paid: self.paid.clone() }
+    }
+}
+
+/// The subscription, locked until the transaction ends; `incomplete` ones too.
+pub async fn lock(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
+    let query = sqlx::query("select from subscriptions where id = $1 for update").bind(id);
+    if query.fetch_optional(&mut *db).await?.is_none() {
+        return Ok(None);
+    }
+    // A statement of its own: what a lock had waited for is to be seen in all tables.
+    find(db, id, rules).await
+}
+
+/// The subscription; `incomplete` ones too.
+pub async fn find(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
+    Ok(read::all(db, &[id], rules).await?.pop())
+}
+
+/// A row, which the caller has found or locked, with its paid time.
+pub async fn load(db: &mut PgConnection, row: Row, rules: &Rules) -> sqlx::Result<Loaded> {
+    find(db, row.id, rules).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Rows with their paid time, in the same order; without those that are gone by now.
+pub async fn load_all(
+    db: &mut PgConnection,
+    rows: Vec<Row>,
+    rules: &Rules,
+) -> sqlx::Result<Vec<Loaded>> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    read::all(db, &ids, rules).await
+}

@@ -1,0 +1,144 @@
+//! What the outcome of an attempt means for its subscription.
+//!
+//! - approved: its days are paid
+//! - declined: past due and planned to be tried again, or unpaid
+//! - declined by our own mistake: nothing is declined, the days stay due
+//! - unknown: its days wait
+//! - not sent: it never happened, the days stay due
+
+use chrono::{DateTime, Duration, Utc};
+use kiwoom_clock::kst;
+use kiwoom_paid_time::{ChargeState, Outcome as Ended, Status, Undo};
+use sqlx::types::Json;
+
+use crate::payments::store::paid_time::{Labels, Loaded, Row};
+use crate::payments::store::{InitiatedBy, Payment};
+use crate::rules::ids::BillingKeyId;
+use crate::rules::moments::Decline;
+use crate::rules::payment_state::{Outcome, State, Verdict};
+use crate::rules::schedule::{RetryDays, Rules};
+use crate::rules::subscription_state;
+
+/// After a call that was not sent, the next try.
+pub(crate) const NOT_SENT_PAUSE: Duration = Duration::minutes(5);
+/// After one that was refused for the merchant's set-up, until that may have been mended.
+const SETTING_PAUSE: Duration = Duration::hours(1);
+
+impl Loaded {
+    /// Takes in how the attempt `payment`, as it stood until now, of the charge `id` has ended.
+    pub(super) fn take_in(
+        &mut self,
+        (payment, id): (&Payment, u32),
+        outcome: &Outcome,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) {
+        let change = self.paid.undo.clone().filter(|undo| undo.charge == id);
+        match outcome {
+            Outcome::Approved { .. } => self.approved((payment, id), now),
+            Outcome::Declined { verdict: Verdict::OurMistake, .. } => {
+                self.came_to_nothing(id, (Ended::Refused, SETTING_PAUSE), now);
+            }
+            Outcome::Declined { verdict, .. } => {
+                self.declined((payment, id), *verdict, rules, now);
+            }
+            Outcome::NotSent => self.came_to_nothing(id, (Ended::NotSent, NOT_SENT_PAUSE), now),
+            Outcome::Unknown => {
+                self.paid.settle(id, Ended::Unknown, kst(now).date_naive());
+                // Which retry it was is remembered, for the day when somebody finds out.
+                self.row.retries.retry_at = None;
+            }
+            Outcome::Mismatch(_) => return,
+        }
+        if let Some(change) = change {
+            self.relabel(&change);
+        }
+        match outcome {
+            Outcome::NotSent => self.plan_after(NOT_SENT_PAUSE, rules, now),
+            Outcome::Declined { verdict: Verdict::OurMistake, .. } => {
+                self.plan_after(SETTING_PAUSE, rules, now);
+            }
+            _ => self.plan(rules),
+        }
+    }
+
+    fn approved(&mut self, (payment, id): (&Payment, u32), now: DateTime<Utc>) {
+        let today = kst(now).date_naive();
+        if payment.state != State::Declined {
+            self.paid.settle(id, Ended::Approved, today);
+        } else if !self.paid.approve_late(id, today) {
+            let order_no = &payment.order_no;
+            tracing::error!(
+                alert = true,
+                order_no,
+                "paid late, for days that something else covers: to be refunded"
+            );
+        }
+        self.drop_retries();
+    }
+
+    fn declined(
+        &mut self,
+        (payment, id): (&Payment, u32),
+        verdict: Verdict,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) {
+        let is_retry = self.paid.find_charge(id).is_some_and(|charge| charge.is_retry);
+        let is_extra = is_retry && payment.initiated_by == InitiatedBy::Merchant;
+        let mut retries = self.row.retries.clone();
+        let cadence = self.paid.terms.cadence;
+        let retry = retries.plan(Decline { verdict, is_extra }, cadence, rules, now);
+        self.paid.settle(id, Ended::Declined { retry }, kst(now).date_naive());
+        if self.is_retrying(id) {
+            self.row.retries = retries;
+        }
+        self.drop_retries();
+    }
+
+    /// Forgets the retries when no charge is tried again. One whose retry is under way or unknown may
+    /// be declined yet.
+    fn drop_retries(&mut self) {
+        let ended = |state| matches!(state, ChargeState::Approved | ChargeState::Declined);
+        if !self.paid.charges.iter().any(|charge| charge.is_retry && !ended(charge.state)) {
+            self.row.retries.clear();
+        }
+    }
+
+    /// Nothing was asked of the customer's card: the days are due again after a pause.
+    fn came_to_nothing(&mut self, id: u32, (ended, pause): (Ended, Duration), now: DateTime<Utc>) {
+        let was = self.row.status;
+        self.paid.settle(id, ended, kst(now).date_naive());
+        if self.is_retrying(id) {
+            self.row.retries.retry_at = self.row.retries.retry_at.or(Some(now + pause));
+        } else if was == subscription_state::Status::PastDue && self.paid.status == Status::Active {
+            // What was declined before it is still owed, until something is paid.
+            self.paid.status = Status::PastDue;
+        }
+    }
+
+    fn is_retrying(&self, id: u32) -> bool {
+        self.paid.find_charge(id).is_some_and(|charge| charge.state == ChargeState::Retrying)
+    }
+
+    /// What was called otherwise with a change at once is called so no longer when the change is
+    /// undone.
+    fn relabel(&mut self, change: &Undo) {
+        if self.paid.undo.is_some() {
+            return;
+        }
+        let Some(before) = self.row.undo_labels.take() else { return };
+        let mut segments = self.paid.segments.iter().chain(&self.paid.kept);
+        if !segments.any(|segment| segment.id >= change.first_segment) {
+            put_back(&mut self.row, before.0);
+        }
+    }
+}
+
+fn put_back(row: &mut Row, before: Labels) {
+    row.plan_id = before.plan_id;
+    row.product_name = before.product_name;
+    row.billing_key_id = BillingKeyId(before.billing_key_id);
+    row.metadata = Json(before.metadata);
+    row.retries.retry_days = before.retry_days.and_then(RetryDays::new);
+}
