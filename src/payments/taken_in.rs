@@ -26,7 +26,7 @@ const SETTING_PAUSE: Duration = Duration::hours(1);
 
 impl Loaded {
     /// Takes in how the attempt `payment`, as it stood until now, of the charge `id` has ended.
-    pub(super) fn take_in(
+    pub fn take_in(
         &mut self,
         (payment, id): (&Payment, u32),
         outcome: &Outcome,

@@ -7,8 +7,8 @@ use kiwoom_billing::payments::store::paid_time::Loaded;
 use kiwoom_billing::rules::payment_state::{State, obstacle};
 use kiwoom_paid_time::When;
 
-use super::subs;
 use super::rows::{AMOUNT, Flow, Job, Lease, Payment, Refund, Sabotage, Step, Sub};
+use super::subs;
 use super::world::World;
 
 const LEASE_SECS: u64 = 300;

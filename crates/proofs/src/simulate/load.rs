@@ -137,6 +137,8 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         rules: Rules {
             charge_hour: 10,
             retry_days: RetryDays::new(vec![1, 3, 5, 7]).unwrap_or_default(),
+            minimum: 1,
+            end_without_consent: false,
         },
         ended: merchant::now(reach).await?,
         diary,

@@ -66,7 +66,12 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         open_barriers: Vec::new(),
         not_paused: Vec::new(),
         slow_stops: Vec::new(),
-        rules: Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() },
+        rules: Rules {
+            charge_hour: 10,
+            retry_days: RetryDays::new(vec![1, 3]).unwrap(),
+            minimum: 1,
+            end_without_consent: false,
+        },
         ended: "2026-12-31T00:00:00Z".parse().unwrap(),
         diary,
     };
