@@ -79,7 +79,7 @@ impl Journaled {
                 let found = store::find_refund(&ctx.pool, refund.id).await?;
                 let known = match found.map(|found| found.state) {
                     None => {
-                        intents::write_refund_again(ctx, refund).await?;
+                        refund::write_again(ctx, refund).await?;
                         None
                     }
                     Some(RefundState::Sending | RefundState::Unknown) => None,

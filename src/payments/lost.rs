@@ -137,6 +137,8 @@ fn payment(listed: Listed<'_>, s: &Loaded, (charge_no, period): (i32, Period)) -
         cpid: Some(listed.cpid.to_owned()),
         earlier_cpids: None,
         overdue: false,
+        credited: 0,
+        credited_tax_free: 0,
     }
 }
 
@@ -166,6 +168,6 @@ pub async fn record(
         cpid: Some(listed.cpid.to_owned()),
     };
     tracing::warn!(order_no = payment.order_no, "a renewal that the books had lost is recorded");
-    let settled = settle::settle(ctx, payment.id, &outcome, Some(reason)).await?;
+    let settled = Box::pin(settle::settle(ctx, payment.id, &outcome, Some(reason))).await?;
     Ok(settled.ok_or(Unproven::PeriodTaken))
 }

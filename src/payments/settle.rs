@@ -76,7 +76,7 @@ pub async fn settle(
         }
     };
     if let Some(subscription) = subscription {
-        update_subscription(ctx, &mut tx, &payment, subscription, outcome).await?;
+        Box::pin(update_subscription(ctx, &mut tx, &payment, subscription, outcome)).await?;
     }
     let settled = match settled {
         Some(paid) if paid.state == State::Approved => {

@@ -13,16 +13,15 @@ impl Subscription {
     /// answer is the charge that has to be made now, if any; its intent is this state, committed.
     /// While a charge is under way nothing is due.
     pub fn due(&mut self, today: NaiveDate) -> Option<u32> {
-        if self.status == Status::Paused
-            && let Some(day) = self.resume_on.filter(|day| *day <= today)
-        {
-            self.resume(day);
-        }
+        self.go_on_by_itself(today);
         while self.may_charge() && self.covered_to() <= today {
             self.lapse(today);
             match self.next() {
                 Planning::End(day) => self.cancel(day),
-                Planning::Pause(day) => self.stop(day, Status::Paused),
+                Planning::Pause(day) => {
+                    self.stop(day, Status::Paused);
+                    self.go_on_by_itself(today);
+                }
                 Planning::Segment(next) => {
                     if next.kind == Kind::Open && next.period.end <= today {
                         self.miss(next.period.end);
@@ -53,13 +52,20 @@ impl Subscription {
     pub fn midnight(&mut self, today: NaiveDate) -> bool {
         let mut done = false;
         while self.midnight_on().is_some_and(|day| day <= today) {
-            let resumes = self.resume_on.filter(|day| *day <= today);
-            if let Some(day) = resumes.filter(|_| self.status == Status::Paused) {
-                self.resume(day);
-            } else {
-                self.due(today);
-            }
             done = true;
+            if self.go_on_by_itself(today) {
+                continue;
+            }
+            if let Some(day) = self.ends_waiting() {
+                self.cancel(day);
+                continue;
+            }
+            self.lapse(today);
+            match self.next() {
+                Planning::End(day) => self.cancel(day),
+                Planning::Pause(day) => self.stop(day, Status::Paused),
+                Planning::Segment(_) => break,
+            }
         }
         done
     }
@@ -69,6 +75,16 @@ impl Subscription {
         let day = self.due_on()?;
         let serves = matches!(self.status, Status::Active | Status::PastDue);
         (!serves || self.without_charge()).then_some(day)
+    }
+
+    /// A pause that was to end by itself ends. Whether it did.
+    fn go_on_by_itself(&mut self, today: NaiveDate) -> bool {
+        let is_paused = self.status == Status::Paused;
+        let over = self.resume_on.filter(|day| is_paused && *day <= today);
+        if let Some(day) = over {
+            self.go_on(day);
+        }
+        over.is_some()
     }
 
     /// Whether an end or a pause comes next.

@@ -7,7 +7,7 @@ use crate::cadence::Cadence;
 use crate::money::Money;
 use crate::next::{Planning, bounds};
 use crate::segment::{Counts, Kind, Reason, Segment};
-use crate::subscription::{Phase, Refused, Status, Subscription};
+use crate::subscription::{Phase, Refused, Start, Status, Subscription};
 use crate::undo::Undo;
 
 /// What is to be different; `None` = as it is.
@@ -77,7 +77,7 @@ impl Subscription {
         }
         match when {
             When::NextPeriod => {
-                self.change_later(change);
+                self.change_later(change, today);
                 Ok(None)
             }
             When::Now { consented } => self.change_now(change, consented, today),
@@ -107,15 +107,19 @@ impl Subscription {
         })
     }
 
-    pub(crate) fn change_later(&mut self, change: Change) {
-        let rise = self.rise();
-        let shown = self.terms.rate(self.last_phase()).price;
+    /// From the next segment on. The first one does not move to days that are past.
+    pub(crate) fn change_later(&mut self, change: Change, today: NaiveDate) {
+        let (rise, shown, first) = (self.rise(), self.price(), self.covered_to());
         let wanted = change.over(self.pending.unwrap_or_default());
         let new = Change {
             price: wanted.price.filter(|price| *price != shown),
             cadence: wanted.cadence.filter(|cadence| *cadence != self.terms.cadence),
         };
         self.pending = Some(new).filter(|change| !change.is_none());
+        let begins = self.status == Status::Active && self.segments.is_empty();
+        if begins && self.covered_to() < today && today <= first {
+            self.start = Start::OnAnchor(today);
+        }
         if self.rise() != rise {
             self.consent = None;
         }
@@ -187,7 +191,7 @@ impl Subscription {
     }
 
     /// Divides what is covered from `today` on from the rest and gives credit for what is paid of
-    /// it: paid − floor(paid × used days / days).
+    /// it: paid − floor(paid × used days / days), less what of it was refunded.
     fn credit_from(&mut self, today: NaiveDate) -> (Vec<(u32, Money)>, Vec<Segment>) {
         let (mut credited, mut ahead) = (Vec::new(), Vec::new());
         for segment in std::mem::take(&mut self.segments) {
@@ -196,11 +200,11 @@ impl Subscription {
             ahead.extend(left);
         }
         for segment in ahead.iter().filter(|s| s.kind == Kind::Paid) {
-            self.credit += segment.price;
-            if let Some(charge) = segment.charge.and_then(|id| self.charge_mut(id)) {
-                charge.credited += segment.price;
-                credited.push((charge.id, segment.price));
-            }
+            let Some(charge) = segment.charge.and_then(|id| self.charge_mut(id)) else { continue };
+            let credit = charge.credit_for(segment.price);
+            charge.credited += credit;
+            credited.push((charge.id, credit));
+            self.credit += credit;
         }
         (credited, ahead)
     }
@@ -222,7 +226,9 @@ impl Subscription {
             let part = |s: &Segment| if s.kind == Kind::Paid { priced(s) } else { *s };
             return left.iter().map(part).collect();
         }
-        let (period, of_days) = bounds(self.terms.cadence, today);
+        let (mut period, of_days) = bounds(self.terms.cadence, today);
+        let end = self.end_date.filter(|end| today < *end);
+        period.end = end.map_or(period.end, |end| period.end.min(end));
         let first = left.iter().find(|s| s.kind == Kind::Paid);
         let begun = first.map(|s| priced(&Segment { period, of_days, cycle: true, ..*s }));
         let mut parts: Vec<_> = begun.into_iter().collect();

@@ -28,6 +28,11 @@ impl Subscription {
     /// The next rise that needs a consent, given or not: its day and price, when each charge until
     /// then is approved.
     pub fn rise(&self) -> Option<(NaiveDate, Rate)> {
+        self.rise_from().map(|(on, _, to)| (on, to))
+    }
+
+    /// As [`Self::rise`], with the price before it: the day, from what, to what.
+    pub fn rise_from(&self) -> Option<(NaiveDate, Rate, Rate)> {
         let mut ahead = self.clone();
         ahead.consent = None;
         for _ in 0..STEPS_AHEAD {
@@ -35,7 +40,7 @@ impl Subscription {
             let phase = ahead.phase();
             let rate = wanted.rate(phase);
             if ahead.needs_consent(rate) {
-                return Some((ahead.covered_to(), rate));
+                return Some((ahead.covered_to(), ahead.last_rate()?, rate));
             }
             let last = ahead.pending.is_none() && phase + 1 >= wanted.phases.len();
             let Planning::Segment(next) = ahead.next() else { return None };

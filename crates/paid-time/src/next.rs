@@ -117,6 +117,7 @@ impl Subscription {
         let stub_costs = match first {
             Some(FirstPeriod::Free) => Proration::Free,
             Some(FirstPeriod::Prorated) => Proration::Prorated,
+            _ if self.is_interrupted() => Proration::Prorated,
             Some(FirstPeriod::Full) | None => self.proration,
         };
         let (kind, reason, price) = match stub_costs {
@@ -130,6 +131,15 @@ impl Subscription {
         };
         let cycle = free || whole;
         Next { period, kind, reason, price, rate, of_days, phase, cycle, terms, applies: false }
+    }
+
+    /// Whether a pause or a decline is why the next segment begins off the anchor: what it costs is
+    /// its share then, so that nobody gets days free, or pays for them in full, by pausing.
+    fn is_interrupted(&self) -> bool {
+        let stops = |s: &Segment| !s.is_covered() || s.reason == Reason::Declined;
+        let aligns = |s: &Segment| self.terms.cadence.is_anchor(s.period.end);
+        let mut latest = self.segments.iter().rev();
+        latest.find(|s| stops(s) || aligns(s)).is_some_and(stops)
     }
 
     /// A free period ends to the day: the n-th of them is counted from where the first began.

@@ -42,6 +42,9 @@ impl Subscription {
             Outcome::NotSent => {
                 self.take_back(id, today);
                 self.charges.retain(|c| c.id != id);
+                for segment in self.rows_of(id) {
+                    segment.charge = None;
+                }
             }
             Outcome::Refused => {
                 self.take_back(id, today);
@@ -94,7 +97,7 @@ impl Subscription {
     }
 
     fn decline(&mut self, id: u32, retry: bool, today: NaiveDate) {
-        if self.undo_change(id) {
+        if self.undo_change(id, today) {
             return;
         }
         let serving = matches!(self.status, Status::Active | Status::PastDue);
@@ -142,7 +145,7 @@ impl Subscription {
     /// it unpaid. Free days that were given after it come before it then.
     fn take_back(&mut self, id: u32, today: NaiveDate) {
         let changed = self.undo.as_ref().is_some_and(|undo| undo.charge == id);
-        if self.undo_change(id) {
+        if self.undo_change(id, today) {
             return;
         }
         let serving = matches!(self.status, Status::Active | Status::PastDue);

@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::cadence::Period;
 use crate::segment::{ChargeState, Kind, Reason, Segment};
-use crate::subscription::{Refused, Start, Status, Subscription};
+use crate::subscription::{FirstPeriod, Refused, Start, Status, Subscription};
 
 impl Subscription {
     /// Pauses on `today`; the days that are left are kept. With `until` it goes on by itself. What is
@@ -89,11 +89,13 @@ impl Subscription {
     pub(crate) fn go_on(&mut self, day: NaiveDate) {
         let reason = if self.status == Status::Paused { Reason::Paused } else { Reason::Unpaid };
         self.push_none(day, reason);
-        let mut start = day.max(self.segments.last().map_or(day, |s| s.period.end));
+        let (Start::OnAnchor(first) | Start::Now(first, _) | Start::Trial(first, _)) = self.start;
+        let mut start = day.max(self.segments.last().map_or(first, |s| s.period.end));
         if self.segments.is_empty() && self.kept_days() == 0 {
-            let (Start::OnAnchor(first) | Start::Now(first, _) | Start::Trial(first, _)) =
-                self.start;
-            self.start = Start::OnAnchor(first.max(day));
+            self.start = match self.status {
+                Status::Unpaid => Start::Now(start, FirstPeriod::Prorated),
+                _ => Start::OnAnchor(start),
+            };
         }
         let kept = std::mem::take(&mut self.kept);
         for kept in kept.into_iter().filter(Segment::is_covered) {

@@ -69,13 +69,15 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// These terms with `change` made to them. Another price ends the phases.
+    /// These terms with `change` made to them. Another price ends the phases, but for the free ones
+    /// that come first: they were promised.
     pub fn with(&self, change: Option<Change>) -> Self {
         let mut new = self.clone();
         let Some(change) = change else { return new };
         new.cadence = change.cadence.unwrap_or(new.cadence);
         if let Some(price) = change.price {
-            new.phases = vec![Phase { cycles: None, price }];
+            let free = new.phases.iter().take_while(|p| p.cycles.is_some() && p.price.won == 0);
+            new.phases = free.copied().chain([Phase { cycles: None, price }]).collect();
         }
         new
     }

@@ -1,5 +1,6 @@
 //! A change at once whose charge was declined.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
@@ -34,7 +35,7 @@ impl Subscription {
     /// The charge of a change at once was declined: what was before holds again, and free days that
     /// were given since follow it. When time has gone on since, the credit stays in the balance instead
     /// and the answer is `false`.
-    pub(crate) fn undo_change(&mut self, id: u32) -> bool {
+    pub(crate) fn undo_change(&mut self, id: u32, today: NaiveDate) -> bool {
         let Some(undo) = self.undo.take_if(|undo| undo.charge == id) else { return false };
         let end = self.covered_to();
         let since = self.segments.iter().filter(|s| s.id >= undo.next_segment);
@@ -62,7 +63,7 @@ impl Subscription {
         let since = self.asked_since(undo.left);
         (self.terms, self.pending) = (undo.terms, undo.pending);
         if !since.is_none() {
-            self.change_later(since);
+            self.change_later(since, today);
         }
         true
     }
@@ -70,7 +71,7 @@ impl Subscription {
     /// What was asked for since `left` was pending.
     fn asked_since(&self, left: Option<Change>) -> Change {
         let (left, new) = (left.unwrap_or_default(), self.pending.unwrap_or_default());
-        let shown = self.terms.rate(self.last_phase()).price;
+        let shown = self.price();
         Change {
             price: (new.price != left.price).then(|| new.price.unwrap_or(shown)),
             cadence: (new.cadence != left.cadence)

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::cadence::Period;
+use crate::money::Money;
 use crate::segment::{Charge, ChargeState, Counts, Kind, Segment};
 use crate::subscription::{Start, Status, Subscription};
 
@@ -32,6 +33,13 @@ impl Subscription {
             Counts::Never => false,
         };
         self.charges.iter().filter(counts).count()
+    }
+
+    /// The price of a whole period that holds: of the phase that was reached or, while that is free,
+    /// of the first one after it that is not.
+    pub fn price(&self) -> Money {
+        let reached = self.terms.phases.iter().skip(self.last_phase());
+        reached.map(|phase| phase.price).find(|price| price.won > 0).unwrap_or(Money::ZERO)
     }
 
     /// What covers `day`.

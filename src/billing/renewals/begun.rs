@@ -122,7 +122,7 @@ impl Prepared {
                 intent: subscription.intent(),
             }),
         };
-        Ok(ready.charge(ctx, draft).await?)
+        Ok(Box::pin(ready.charge(ctx, draft)).await?)
     }
 
     /// Nothing has to be charged after all: stores what the model has become.

@@ -125,7 +125,8 @@ impl World {
     }
 
     pub fn there_and_back(&mut self) -> Result<(), String> {
-        if self.sub.pending.is_some() || self.sub.consent.is_some() {
+        let overdue = self.sub.segments.is_empty() && self.sub.covered_to() < self.today;
+        if self.sub.pending.is_some() || self.sub.consent.is_some() || overdue {
             return Ok(());
         }
         let mut back = self.sub.clone();
@@ -133,13 +134,16 @@ impl World {
             let change = self.change();
             let _ = back.change(change, When::NextPeriod, self.today);
         }
-        let shown = self.sub.terms.rate(self.sub.last_phase()).price;
+        let shown = self.sub.price();
         let change = Change {
             price: (self.sabotage != Sabotage::NotForgotten).then_some(shown),
             cadence: Some(self.sub.terms.cadence),
         };
         let _ = back.change(change, When::NextPeriod, self.today);
         self.count("there and back");
+        if self.sub.segments.is_empty() && back.covered_to() == self.sub.covered_to() {
+            back.start = self.sub.start;
+        }
         if back == self.sub { Ok(()) } else { Err("rule 3: there and back is something".into()) }
     }
 
@@ -148,6 +152,7 @@ impl World {
         let until = self.rng.bool().then(|| self.today + days);
         if self.rng.u8(0..3) == 0 {
             self.sub.pause_at_period_end = self.sub.status == Status::Active;
+            self.sub.resume_on = until.filter(|_| self.sub.pause_at_period_end);
             return;
         }
         let retrying = self.sub.charges.iter().filter(|c| c.state == ChargeState::Retrying);
@@ -217,7 +222,6 @@ impl World {
                     let mut failed = self.sub.clone();
                     failed.return_credit(id, back);
                     assert_eq!(failed, before, "a refund that fails gives the credit back");
-                    self.paid_out += back.won;
                 }
             }
             _ => {

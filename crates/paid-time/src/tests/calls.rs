@@ -147,3 +147,103 @@ fn the_end_date_passes_while_it_is_unpaid_and_waits_for_days_that_are_left() {
     assert_eq!(live(&mut paused, "2027-07-01", "2027-08-01"), []);
     assert_eq!(paused.canceled_on, Some(day("2027-07-27")), "26 days were left");
 }
+
+#[test]
+fn the_first_charge_does_not_move_to_days_that_are_past() {
+    let late = every(1, Interval::Month, 25);
+    let mut sub = subscribe(terms(late, 9_900), Start::OnAnchor(day("2027-03-11")));
+    let on = |anchor| Change { cadence: Some(Cadence { anchor, ..late }), price: None };
+    sub.change(on(15), When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(sub.covered_to(), day("2027-04-15"));
+    sub.change(on(25), When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(sub.covered_to(), day("2027-03-25"));
+    sub.change(on(20), When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(sub.covered_to(), day("2027-03-20"));
+}
+
+#[test]
+fn another_price_leaves_the_free_months_that_were_promised() {
+    let phase = |cycles, won| Phase { cycles, price: Money::taxed(won) };
+    let phases = vec![phase(Some(2), 0), phase(None, 9_900)];
+    let cadence = every(1, Interval::Month, 15);
+    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
+    let mut sub = subscribe(Terms { cadence, phases }, start);
+    live(&mut sub, "2027-03-15", "2027-03-15");
+    assert_eq!(sub.price().won, 9_900);
+    let before = sub.clone();
+    let same = Change { price: Some(Money::taxed(9_900)), cadence: None };
+    sub.change(same, When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(sub, before);
+    let other = Change { price: Some(Money::taxed(8_900)), cadence: None };
+    sub.change(other, When::NextPeriod, day("2027-03-20")).unwrap();
+    assert_eq!(
+        sub.rise_from().map(|(on, from, to)| (on, from.price.won, to.price.won)),
+        Some((day("2027-05-15"), 0, 8_900))
+    );
+    live(&mut sub, "2027-03-21", "2027-04-20");
+    sub.give_consent(day("2027-04-20")).unwrap();
+    let charged = live(&mut sub, "2027-04-20", "2027-05-15");
+    assert_eq!(charged, rows(&[("2027-05-15", 8_900, "2027-06-15")]));
+}
+
+#[test]
+fn no_days_are_free_for_pausing_when_stubs_are() {
+    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
+    for proration in [Proration::Free, Proration::Full] {
+        let of = terms(every(1, Interval::Month, 15), 9_900);
+        let mut sub = Subscription::new(of, start, proration, 1);
+        live(&mut sub, "2027-03-15", "2027-04-14");
+        let mut unpaid = sub.clone();
+        sub.pause(day("2027-04-14"), Some(day("2027-04-15"))).unwrap();
+        let charged = live(&mut sub, "2027-04-15", "2027-04-20");
+        assert_eq!(charged, rows(&[("2027-04-16", 9_570, "2027-05-15")]), "29 of 30 days");
+        let id = unpaid.due(day("2027-04-15")).unwrap();
+        unpaid.settle(id, Outcome::Declined { retry: false }, day("2027-04-15"));
+        let id = unpaid.come_back(day("2027-05-10")).unwrap().unwrap();
+        assert_eq!(since(&unpaid, id), rows(&[("2027-05-10", 1_650, "2027-05-15")]));
+        unpaid.settle(id, Outcome::Approved, day("2027-05-10"));
+        live(&mut unpaid, "2027-05-10", "2027-05-15");
+        let cadence = Some(every(1, Interval::Month, 20));
+        let later = Change { cadence, price: None };
+        unpaid.change(later, When::NextPeriod, day("2027-05-16")).unwrap();
+        let charged = live(&mut unpaid, "2027-05-16", "2027-06-19");
+        let charge = if proration == Proration::Free { None } else { Some(9_900) };
+        let row = |won| ("2027-06-15".to_owned(), won, "2027-06-20".to_owned());
+        assert_eq!(charged, charge.map(row).into_iter().collect::<Vec<_>>(), "another day is a stub");
+    }
+}
+
+#[test]
+fn who_was_never_charged_comes_back_on_the_day_on_which_he_pays() {
+    let of = terms(every(1, Interval::Month, 15), 9_900);
+    let mut sub = subscribe(of, Start::OnAnchor(day("2027-03-11")));
+    let id = sub.due(day("2027-03-15")).unwrap();
+    sub.settle(id, Outcome::Declined { retry: false }, day("2027-03-15"));
+    assert_eq!((sub.status, sub.segments.len()), (Status::Unpaid, 0));
+    let id = sub.come_back(day("2027-03-20")).unwrap().unwrap();
+    // 20 March to 15 April: 26 of 31 days.
+    assert_eq!(since(&sub, id), rows(&[("2027-03-20", 8_303, "2027-04-15")]));
+}
+
+#[test]
+fn what_was_refunded_is_not_given_as_credit_again() {
+    let mut sub = at_once(9_900);
+    assert!(sub.refund(1, Money::taxed(8_900)));
+    let cheaper = Change { price: Some(Money::taxed(4_900)), cadence: None };
+    let lines = sub.preview(cheaper, NOW, day("2027-03-25")).unwrap();
+    assert_eq!((lines.credit.won, lines.charge.won, lines.total.won), (1_000, 3_319, 2_319));
+    let id = sub.change(cheaper, NOW, day("2027-03-25")).unwrap().unwrap();
+    sub.settle(id, Outcome::Approved, day("2027-03-25"));
+    assert_eq!(sub.charges[0].refundable(), Money::ZERO);
+}
+
+#[test]
+fn a_change_at_once_ends_with_the_end_date() {
+    let mut sub = at_once(9_900);
+    sub.set_end_date(Some(day("2027-05-01"))).unwrap();
+    let year =
+        Change { cadence: Some(every(1, Interval::Year, 25)), price: Some(Money::taxed(99_000)) };
+    let id = sub.change(year, NOW, day("2027-03-25")).unwrap().unwrap();
+    // 37 of 366 days: 10,008; 6,707 of credit.
+    assert_eq!(since(&sub, id), rows(&[("2027-03-25", 10_008 - 6_707, "2027-05-01")]));
+}

@@ -69,13 +69,20 @@ fn no_day_is_given_away(world: &World) -> Result<(), String> {
 /// What the card paid is the price of the time that each price held, credit and rests included.
 fn money_adds_up(world: &World) -> Result<(), String> {
     let sub = &world.sub;
-    let charged: i64 = sub.charges.iter().filter(|c| c.holds()).map(|c| c.amount.won).sum();
-    let rows = sub.segments.iter().chain(&sub.kept);
-    let price: i64 = rows.map(|s| s.price.won).sum();
-    let left = sub.credit.won + world.paid_out - sub.carried.won;
-    check(charged == price + left, || {
-        format!("rule 4: {charged} charged, {price} of time, {left} left")
-    })?;
+    for charge in &sub.charges {
+        let time: i64 = sub.segments_of(charge.id).map(|s| s.price.won).sum();
+        // Days that were exchanged after their money went back gave no credit.
+        let gone = charge.price().won - time - charge.credited.won;
+        let most = if charge.holds() { 0..=charge.refunded.won } else { gone..=gone };
+        check(most.contains(&gone) && (charge.holds() || time == 0), || {
+            format!("rule 4: {time} of time for {charge:?}")
+        })?;
+        let back = charge.refunded.won + charge.credited.won;
+        let most = charge.price().won + charge.carried_in.won;
+        check(back <= most && charge.refunded.won <= charge.amount.won, || {
+            format!("rule 4: more went back than was paid: {charge:?}")
+        })?;
+    }
     let held = || sub.charges.iter().filter(|c| c.holds());
     let used: i64 = held().map(|c| c.credit.won).sum();
     let given: i64 = sub.charges.iter().map(|c| c.credited.won).sum();
@@ -86,8 +93,6 @@ fn money_adds_up(world: &World) -> Result<(), String> {
     check(sub.carried.won == carried, || {
         format!("rule 4: {carried} were carried, {:?} are left", sub.carried)
     })?;
-    let back = sub.charges.iter().find(|c| c.refunded.won > c.amount.won);
-    check(back.is_none(), || format!("rule 4: more went back than was paid: {back:?}"))?;
     let fits = |m: Money| 0 <= m.tax_free && m.tax_free <= m.won;
     let all_fit = |c: &Charge| {
         [c.amount, c.credit, c.credited, c.refunded, c.refundable(), c.price()].map(fits)
@@ -96,6 +101,15 @@ fn money_adds_up(world: &World) -> Result<(), String> {
     check(odd.is_none() && fits(sub.credit) && fits(sub.carried), || {
         format!("rule 4: tax-free part of {odd:?} or of {:?}, {:?}", sub.credit, sub.carried)
     })
+}
+
+/// What begins to be charged has no day on or after the end date.
+pub fn ends_in_time(world: &World, first: u32) -> Result<(), String> {
+    let Some(end) = world.sub.end_date else { return Ok(()) };
+    let new = world.sub.segments.iter().filter(|s| s.charge.is_some_and(|id| id >= first));
+    let mut late = new.filter(|s| s.reason != Reason::Changed && s.period.end > end);
+    let late = late.next();
+    check(late.is_none(), || format!("rule 4: {late:?} is charged beyond {end}"))
 }
 
 /// The prices of the segments of the last charge, by counting days one by one.

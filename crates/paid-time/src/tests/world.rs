@@ -58,8 +58,6 @@ pub struct World {
     pub counted: Vec<u32>,
     /// Consents that were taken.
     pub consents: Vec<Consent>,
-    /// Credit that was paid out.
-    pub paid_out: i64,
     /// A copy of the database, to be restored.
     pub saved: Option<Box<World>>,
     pub log: bool,
@@ -99,7 +97,6 @@ impl World {
             recorded: HashSet::new(),
             counted: Vec::new(),
             consents: Vec::new(),
-            paid_out: 0,
             saved: None,
             log,
             reached: HashMap::new(),
@@ -186,6 +183,7 @@ impl World {
             }
         }
         super::rules::rises_have_consents(self, before)?;
+        super::rules::ends_in_time(self, before)?;
         super::rules::today_is_covered(self)?;
         if let Some(id) = asked {
             super::rules::is_as_told(self, told, id)?;

@@ -155,3 +155,6 @@ fn charged_on(paid: &Subscription) -> Option<NaiveDate> {
     let serves = matches!(paid.status, Status::Active | Status::PastDue);
     paid.due_on().filter(|_| serves)
 }
+
+#[cfg(test)]
+mod tests;
