@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::text;
-use crate::rules::ids::{BillingKeyId, SubscriptionId};
+use crate::rules::ids::{BillingKeyId, ConsentId, SubscriptionId};
 use crate::rules::moments::Retries;
 use crate::rules::money::Won;
 use crate::rules::schedule::RetryDays;
@@ -49,7 +49,7 @@ pub struct Row {
     pub pending_interval: Option<String>,
     pub pending_interval_count: Option<i16>,
     pub pending_cycle_day: Option<i16>,
-    pub consent_id: Option<Uuid>,
+    pub consent_id: Option<ConsentId>,
     pub pause_at_period_end: bool,
     pub credit: i64,
     pub carried: i64,
