@@ -33,6 +33,7 @@ pub fn who(action: &Action) -> Option<usize> {
         | Action::Interval { who, .. }
         | Action::Consent { who }
         | Action::Extend { who, .. }
+        | Action::Refund { who, .. }
         | Action::PayOpen { who } => Some(*who),
         Action::Order { .. }
         | Action::ClosedOrder { .. }
@@ -84,6 +85,7 @@ async fn run_one(
         Action::Interval { anchor, now, .. } => merchant.interval(anchor, now).await,
         Action::Consent { .. } => merchant.consent().await,
         Action::Extend { days, .. } => merchant.extend(days).await,
+        Action::Refund { percent, .. } => merchant.refund(percent).await,
         Action::PayOpen { .. } => merchant.pay_open().await,
         Action::ClosedOrder { amount } => {
             buyer::closed_order(reach, amount, merchant.notes).await?;

@@ -170,6 +170,22 @@ impl Merchant<'_> {
         }
     }
 
+    /// Gives so many percent of the payment that was made last back.
+    pub async fn refund(&mut self, percent: u32) {
+        let id = self.who.subscription;
+        let path = format!("/billing/payments?subscriptionId={id}&status=approved&limit=1");
+        let Some(page) = self.get(&path).await else { return };
+        let paid = &page["items"][0];
+        let Some((payment, amount)) = paid["id"].as_str().zip(paid["amount"].as_i64()) else {
+            return;
+        };
+        let part = (amount * i64::from(percent) / 100).max(1);
+        let body = json!({"paymentId": payment, "amount": part});
+        let path = "/billing/refund";
+        let answer = insist(self.reach, Method::POST, path, &body, self.notes).await;
+        self.count("refund of a period", answer.map_or(0, |(status, _)| status));
+    }
+
     /// Pays what is owed. After an unpaid period service goes on from today.
     pub async fn pay_open(&mut self) {
         let body = json!({"subscriptionId": self.who.subscription.to_string()});
@@ -212,10 +228,15 @@ impl Merchant<'_> {
         format!("/billing/subscription/{}{rest}", self.who.subscription)
     }
 
-    /// The subscription as the API shows it. `None` = the caller gave up, or there is none.
+    /// The subscription as the API shows it.
     async fn show(&self) -> Option<Value> {
+        self.get(&self.path("")).await
+    }
+
+    /// What the API shows. `None` = the caller gave up, or there is none.
+    async fn get(&self, path: &str) -> Option<Value> {
         for n in 0..TRIES {
-            let request = self.reach.client.get(self.reach.url(n, &self.path("")));
+            let request = self.reach.client.get(self.reach.url(n, path));
             if let Ok(answer) = request.send().await
                 && !answer.status().is_server_error()
                 && let Ok(body) = answer.json::<Value>().await

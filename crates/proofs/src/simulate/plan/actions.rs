@@ -31,6 +31,8 @@ pub enum Action {
     Consent { who: usize },
     /// Free days.
     Extend { who: usize, days: u32 },
+    /// So many percent of what was paid last are given back.
+    Refund { who: usize, percent: u32 },
     /// The open period is paid by the caller.
     PayOpen { who: usize },
     /// Unknown outcomes are looked up in the gateway's books and settled by hand.
@@ -88,6 +90,7 @@ fn of_a_subscription(rng: &mut Rng, who: usize) -> Option<Action> {
         25..28 => Action::Extend { who, days: rng.u32(1..=10) },
         28..34 => Action::PayOpen { who },
         34..39 => Action::Settle,
+        39..42 => Action::Refund { who, percent: rng.u32(1..=100) },
         _ => return None,
     })
 }

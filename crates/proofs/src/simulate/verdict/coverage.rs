@@ -10,6 +10,7 @@ use crate::simulate::load::{Books, Entry, Subscription, Transaction};
 use crate::simulate::segments::{Charge, ChargeState, Kind, PaidTime, Reason, Segment};
 use crate::simulate::terms::{Anchor, Offer};
 use crate::simulate::verdict::Violations;
+use crate::simulate::verdict::schedule::Attempts;
 use kiwoom_billing::rules::schedule::{due_at, midnight};
 use kiwoom_billing::rules::subscription_state::Status;
 
@@ -17,7 +18,12 @@ const GIVEN_AWAY: &str = "a day given away";
 
 /// Adds what is wrong with the days of service. `ours` is the payment of each transaction that the
 /// gateway has taken and not given back.
-pub fn judge(ours: &[(&Transaction, &Entry)], books: &Books, violations: &mut Violations) {
+pub fn judge(
+    ours: &[(&Transaction, &Entry)],
+    books: &Books,
+    attempts: &Attempts<'_>,
+    violations: &mut Violations,
+) {
     paid_twice(ours, books, violations);
     let charged = |(_, payment): &(_, &Entry)| payment.subscription_id.zip(payment.charge_no);
     let taken: HashSet<(Uuid, i32)> = ours.iter().filter_map(charged).collect();
@@ -31,6 +37,7 @@ pub fn judge(ours: &[(&Transaction, &Entry)], books: &Books, violations: &mut Vi
             }
             promises(subscription, history, &mut found);
         }
+        found.extend(stretched(subscription, attempts));
         for found in found {
             violations.add(GIVEN_AWAY, &format!("{}: {found}", subscription.id));
         }
@@ -159,6 +166,20 @@ fn unfounded(
     };
     let told = || format!("{start} to {end} is {:?}, {:?}", segment.kind, segment.reason);
     (!founded).then(told)
+}
+
+/// A charge that has other days, used and left, than those that it was made for. Days that were
+/// exchanged for credit are gone.
+fn stretched(subscription: &Subscription, attempts: &Attempts<'_>) -> Option<String> {
+    let time = &subscription.paid_time;
+    time.charges.iter().filter(|charge| charge.state == ChargeState::Approved).find_map(|charge| {
+        let first = attempts.get(&(subscription.id, charge.number))?.first()?;
+        let (start, end) = first.period_start.zip(first.period_end)?;
+        let bought = (end - start).num_days();
+        let has: i64 = time.of(charge.number).map(Segment::days).sum();
+        let right = if charge.credited > 0 { has <= bought } else { has == bought };
+        (!right).then(|| format!("{} was for {bought} days and has {has}", first.order_no))
+    })
 }
 
 /// Free days are as many as were promised, to the day.

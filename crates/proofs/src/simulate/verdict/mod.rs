@@ -100,7 +100,7 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
         let own = paid.get(transaction.transaction_id.as_str());
         Some((transaction, *own.or(ours.get(transaction.order_no.as_str()))?))
     });
-    coverage::judge(&taken.collect::<Vec<_>>(), books, &mut violations);
+    coverage::judge(&taken.collect::<Vec<_>>(), books, &attempts, &mut violations);
     for barrier in &books.open_barriers {
         violations.add("database would take it", barrier);
     }

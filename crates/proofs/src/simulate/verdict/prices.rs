@@ -11,19 +11,22 @@ use crate::simulate::verdict::schedule::Attempts;
 pub fn judge(books: &Books, attempts: &Attempts<'_>, violations: &mut Violations) {
     for subscription in &books.subscriptions {
         let id = subscription.id;
-        for found in lost(subscription) {
+        let given_back = |charge: &Charge| {
+            let attempts = attempts.get(&(id, charge.number)).map_or(&[][..], Vec::as_slice);
+            attempts.iter().map(|p| p.refunded_amount + p.refunding_amount).sum::<i64>()
+        };
+        for found in lost(subscription, &given_back) {
             violations.add("credit lost", &format!("{id}: {found}"));
         }
         for charge in &subscription.paid_time.charges {
-            let attempts = attempts.get(&(id, charge.number)).map_or(&[][..], Vec::as_slice);
-            let given =
-                attempts.iter().map(|p| p.refunded_amount + p.refunding_amount).sum::<i64>();
+            let given = given_back(charge);
             if given + charge.credited > charge.price() {
                 let (price, number) = (charge.price(), charge.number);
                 let found = format!("{id}: charge {number} of {price}: {given} and credit");
                 violations.add("over-refunded", &found);
             }
-            for attempt in attempts.iter().filter(|attempt| attempt.amount != charge.amount) {
+            let attempts = attempts.get(&(id, charge.number)).into_iter().flatten();
+            for attempt in attempts.filter(|attempt| attempt.amount != charge.amount) {
                 violations.add("other amount", &attempt.order_no);
             }
         }
@@ -39,15 +42,17 @@ pub fn judge(books: &Books, attempts: &Attempts<'_>, violations: &mut Violations
     }
 }
 
-/// The price of a charge's days is still there, as days or as credit; and the balances are what was
-/// given less what was used.
-fn lost(subscription: &Subscription) -> Vec<String> {
+/// The price of a charge's days is still there, as days, as credit or given back; and the balances are
+/// what was given less what was used.
+fn lost(subscription: &Subscription, given_back: &dyn Fn(&Charge) -> i64) -> Vec<String> {
     let time = &subscription.paid_time;
     let mut found = Vec::new();
     let holding = || time.charges.iter().filter(|c| c.state != ChargeState::Declined);
     for charge in holding() {
         let worth: i64 = time.of(charge.number).map(|s| s.amount).sum();
-        if worth + charge.credited != charge.price() {
+        // For money that went back no credit is given when its days are changed.
+        let missing = charge.price() - worth - charge.credited;
+        if !(0..=given_back(charge)).contains(&missing) {
             let (price, credited, number) = (charge.price(), charge.credited, charge.number);
             found.push(format!("charge {number} of {price}: days {worth}, credited {credited}"));
         }

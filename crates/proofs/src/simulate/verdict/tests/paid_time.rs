@@ -26,7 +26,10 @@ pub const BREAKS: &[Break] = &[
         b.subscriptions[0].paid_time.charges[1].amount += 1;
         (l[1].amount, b.payments[1].amount) = (l[1].amount + 1, b.payments[1].amount + 1);
     }),
-    ("wrong price", |_, b| history(b).terms.offer = Offer::Now("full")),
+    ("wrong price", |l, b| {
+        history(b).terms.offer = Offer::Now("full");
+        cost(l, b, 9800);
+    }),
     ("other amount", |_, b| b.subscriptions[0].paid_time.charges[0].amount += 1),
     ("a rise without consent", |l, b| {
         changed(l, b);
@@ -65,6 +68,21 @@ pub const BREAKS: &[Break] = &[
     ("a day given away", |_, b| days(b).push(none(Reason::Unpaid, "2027-02-15"))),
     ("a day given away", |_, b| days(b)[0].kind = Kind::None),
     ("a day given away", |_, b| days(b)[0].kind = Kind::Open),
+    // Left at a pause, and a day longer than it was.
+    ("a day given away", |_, b| {
+        days(b)[0].ends_on = date("2027-01-10");
+        days(b)[0].amount = 8303;
+        let kept = Segment {
+            starts_on: date("2027-01-10"),
+            ..after(Kind::Paid, Reason::Whole, "2027-01-16")
+        };
+        b.subscriptions[0].paid_time.kept.push(Segment {
+            charge_no: Some(1),
+            amount: 1597,
+            ..kept
+        });
+        b.subscriptions[0].status = Status::Paused;
+    }),
     ("a day given away", |l, _| l.clear()),
     ("credit lost", |l, b| {
         changed(l, b);
@@ -187,6 +205,30 @@ const GOOD: &[Setting] = &[
     ("a stub", |l, b| {
         stub(b);
         cost(l, b, 4470);
+    }),
+    ("a change at once, after most of it was given back", |l, b| {
+        changed(l, b);
+        let time = &mut b.subscriptions[0].paid_time;
+        // Of 4,791 that are not used 3,900 are left.
+        (time.charges[0].credited, time.charges[1].credit) = (3900, 3900);
+        time.charges[1].amount += 891;
+        (l[1].amount, b.payments[1].amount) = (l[1].amount + 891, b.payments[1].amount + 891);
+        (b.payments[0].refunded_amount, b.payments[0].refunds) = (6000, 6000);
+        l[0].canceled_amount = 6000;
+    }),
+    ("days left at a pause", |_, b| {
+        days(b)[0].ends_on = date("2027-01-10");
+        days(b)[0].amount = 8303;
+        let kept = Segment {
+            starts_on: date("2027-01-20"),
+            ..after(Kind::Paid, Reason::Whole, "2027-01-25")
+        };
+        b.subscriptions[0].paid_time.kept.push(Segment {
+            charge_no: Some(1),
+            amount: 1597,
+            ..kept
+        });
+        b.subscriptions[0].status = Status::Paused;
     }),
     ("free days that were asked for", |_, b| extended(b, "2027-01-20")),
     ("free days that may have been given", |_, b| {
