@@ -6,6 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use fastrand::Rng;
 use kiwoom_billing::payments::store::paid_time::{Identity, Loaded};
 use kiwoom_billing::rules::ids::{BillingKeyId, SubscriptionId};
+use kiwoom_billing::rules::metadata::Metadata;
 use kiwoom_billing::rules::moments::Work;
 use kiwoom_billing::rules::money::Won;
 use kiwoom_billing::rules::schedule::Rules;
@@ -41,7 +42,7 @@ pub fn new(rng: &mut Rng, rules: &Rules, now: DateTime<Utc>) -> Sub {
         billing_key_id: BillingKeyId::new(),
         product_name: "month".into(),
         amount: Won::new(1).unwrap(),
-        metadata: serde_json::Map::new(),
+        metadata: Metadata::default(),
         retry_days: None,
         created_at: now,
     };
