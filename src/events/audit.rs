@@ -1,8 +1,11 @@
 //! `GET /audit`: who did what, why, and what it changed.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -10,7 +13,7 @@ use uuid::Uuid;
 use crate::context::AppState;
 use crate::events::publish::publish;
 use crate::events::read::Position;
-use crate::events::store::{self, Event, Filter, From as Direction, Object};
+use crate::events::store::{self, Event, Filter, From as Direction, Object, StoredRow};
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
@@ -50,7 +53,14 @@ pub struct AuditBody {
     reason: Option<String>,
     /// Each field that changed: `{"before":…,"after":…}`.
     #[schema(value_type = Object)]
-    changes: Value,
+    changes: BTreeMap<String, Change>,
+}
+
+/// A field before and after, `null` where there was none.
+#[derive(Serialize)]
+struct Change {
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
 }
 
 impl From<Event> for AuditBody {
@@ -74,19 +84,20 @@ impl From<Event> for AuditBody {
     }
 }
 
-fn changes(before: Option<Json<Value>>, after: Option<Json<Value>>) -> Value {
-    let row = |side: Option<Json<Value>>| match side {
-        Some(Json(Value::Object(row))) => row,
-        _ => Map::new(),
-    };
+fn changes(
+    before: Option<Json<StoredRow>>,
+    after: Option<Json<StoredRow>>,
+) -> BTreeMap<String, Change> {
+    let row = |side: Option<Json<StoredRow>>| side.map(|row| row.0).unwrap_or_default();
     let (before, after) = (row(before), row(after));
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let changed = names.filter(|name| !HIDDEN.contains(&name.as_str())).filter_map(|name| {
-        let side = |row: &Map<String, Value>| row.get(name).cloned().unwrap_or_default();
-        let (was, is) = (side(&before), side(&after));
-        (was != is).then(|| (camel_case(name), json!({ "before": was, "after": is })))
+        let side = |row: &StoredRow| row.get(name).cloned().filter(|json| json.get() != "null");
+        let change = Change { before: side(&before), after: side(&after) };
+        let text = |side: &Option<Box<RawValue>>| side.as_ref().map(|json| json.get().to_owned());
+        (text(&change.before) != text(&change.after)).then(|| (camel_case(name), change))
     });
-    Value::Object(changed.collect())
+    changed.collect()
 }
 
 fn camel_case(name: &str) -> String {

@@ -10,6 +10,7 @@ pub mod notices;
 pub mod publish;
 mod read;
 mod store;
+mod types;
 
 use std::time::Duration;
 

@@ -122,13 +122,17 @@ impl Ahead {
     }
 }
 
+/// SQL: the cards in use of whose end nobody has been told.
+const UNTOLD_EXPIRIES: &str = "from billing_keys
+    where status = 'active' and inactive_at is null and not expiry_noticed
+        and exists (select from subscriptions
+            where billing_key_id = billing_keys.id
+                and subscriptions.status not in ('incomplete', 'canceled'))";
+
 async fn first_expiry(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-    let query = sqlx::query_scalar(
-        "select min(card_expires) from billing_keys
-         where status = 'active' and inactive_at is null and not expiry_noticed
-            and card_expires >= $1",
-    );
-    query.bind(ctx.clock.today()).fetch_one(&ctx.pool).await
+    let sql = format!("select min(card_expires) {UNTOLD_EXPIRIES} and card_expires >= $1");
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(ctx.clock.today());
+    query.fetch_one(&ctx.pool).await
 }
 
 async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
@@ -150,20 +154,26 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
 }
 
 async fn expiries(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
-    let query = sqlx::query(
-        r#"with due as (
-            select id from billing_keys
-            where status = 'active' and inactive_at is null and not expiry_noticed
-                and card_expires between $2 and $1
+    let sql = format!(
+        r"with due as (
+            select id {UNTOLD_EXPIRIES} and card_expires between $2 and $1
             limit $4 for update skip locked),
          told as (
             update billing_keys set expiry_noticed = true
             from due where billing_keys.id = due.id returning billing_keys.*)
          insert into events (id, type, object, object_id, stream, notice, actor, after, created_at)
          select new_event_id(), 'billing_key.expiring', 'billing_key', id, id, 'expiry ' || id,
-            'scheduler', to_jsonb(told) || '{"autokey": "\\x"}', $3
-         from told on conflict (notice) do nothing"#,
+            'scheduler', to_jsonb(told) || jsonb_build_object('autokey', '\x',
+                'expires', to_char(card_expires, 'YYYY-MM'),
+                'subscriptions', (select jsonb_agg('sub_' || s.id order by s.id)
+                    from subscriptions s where s.billing_key_id = told.id
+                        and s.status not in ('incomplete', 'canceled'))), $3
+         from told on conflict (notice) do nothing"
     );
-    let query = query.bind(until).bind(ctx.clock.today()).bind(ctx.clock.now()).bind(BATCH);
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(until)
+        .bind(ctx.clock.today())
+        .bind(ctx.clock.now())
+        .bind(BATCH);
     query.execute(&ctx.pool).await.map(|done| done.rows_affected())
 }

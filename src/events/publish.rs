@@ -1,7 +1,7 @@
 //! Gives committed events their positions and shows their objects as the API does.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 
@@ -11,13 +11,28 @@ use crate::billing::store::BillingKey;
 use crate::billing::store::columns::{billing_key_columns, subscription_columns};
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
-use crate::events::store::{self, Event, Object};
+use crate::events::store::{self, Event, Object, StoredRow};
 use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::paid_time::Row;
 use crate::payments::store::{Payment, Refund, list_refunds};
 use crate::payments::unexpected;
 
 const BATCH: i64 = 200;
+/// Of an event whose object cannot be shown.
+const NOTHING: &str = "null";
+
+/// A billing key; of `billing_key.expiring` with what its notice says beside it.
+#[derive(Serialize)]
+struct KeyEvent {
+    #[serde(flatten)]
+    key: BillingKeyBody,
+    /// The card's last month, `YYYY-MM`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Box<RawValue>>,
+    /// Ids of the subscriptions that it pays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscriptions: Option<Box<RawValue>>,
+}
 
 /// Publishes what has been committed, unless another process is at it. Positions are given under a
 /// lock that ends with the commit: whoever sees a position sees all before it.
@@ -34,7 +49,7 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
         let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
         let mut data = Vec::with_capacity(events.len());
         for event in events {
-            data.push(readable(ctx, &mut tx, event).await?.to_string());
+            data.push(readable(ctx, &mut tx, event).await?);
         }
         store::set_positions(&mut tx, &seqs, &data).await?;
         if ctx.config.merchant_webhook.is_some() {
@@ -46,24 +61,22 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
 
 /// As [`shown`]. A row that cannot be read, written before a migration that added to it, holds the
 /// others up no more: it is told without its object.
-async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
+async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<String> {
     let id = event.id;
     match shown(ctx, db, event).await {
         Err(error @ sqlx::Error::ColumnDecode { .. }) => {
             tracing::error!(alert = true, %id, %error, "event told without its data");
-            Ok(Value::Null)
+            Ok(NOTHING.to_owned())
         }
         shown => shown,
     }
 }
 
 /// The object of an event as the API shows it: after the change, or before it when it is gone.
-async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<Value> {
-    let Some(Json(mut row)) = event.after.or(event.before) else { return Ok(Value::Null) };
+async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<String> {
+    let Some(Json(mut row)) = event.after.or(event.before) else { return Ok(NOTHING.to_owned()) };
     // The object as it was, not what has become of its call since.
-    if let Some(row) = row.as_object_mut() {
-        row.remove("call_ends_by");
-    }
+    row.remove("call_ends_by");
     Ok(match event.object {
         Object::BillingKey => {
             let sql = concat!(
@@ -71,7 +84,9 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
                 billing_key_columns!(),
                 " from jsonb_populate_record(null::billing_keys, $1)"
             );
-            json(BillingKeyBody::from(read::<BillingKey>(db, sql, row).await?))
+            let (expires, subscriptions) = (row.remove("expires"), row.remove("subscriptions"));
+            let key = read::<BillingKey>(db, sql, row).await?.into();
+            json(KeyEvent { key, expires, subscriptions })
         }
         Object::Subscription => {
             let sql = concat!(
@@ -109,13 +124,13 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
     })
 }
 
-async fn read<T>(db: &mut PgConnection, sql: &'static str, row: Value) -> sqlx::Result<T>
+async fn read<T>(db: &mut PgConnection, sql: &'static str, row: StoredRow) -> sqlx::Result<T>
 where
     T: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
 {
     sqlx::query_as(sql).bind(Json(row)).fetch_one(db).await
 }
 
-fn json(body: impl Serialize) -> Value {
-    serde_json::to_value(body).unwrap_or_default()
+fn json(body: impl Serialize) -> String {
+    serde_json::to_string(&body).unwrap_or_else(|_| NOTHING.to_owned())
 }

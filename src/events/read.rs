@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::context::AppState;
@@ -10,10 +11,11 @@ use crate::events::publish::publish;
 use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
 };
+use crate::events::types::TYPES;
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
-use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, text};
+use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::rules::ids::{EventId, SubscriptionId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
@@ -33,8 +35,8 @@ pub struct EventBody {
     #[schema(required)]
     subscription_id: Option<String>,
     /// The object as its own route showed it then.
-    #[schema(value_type = Object)]
-    data: Value,
+    #[schema(value_type = Object, required)]
+    data: Option<Box<RawValue>>,
 }
 
 impl From<Event> for EventBody {
@@ -45,7 +47,7 @@ impl From<Event> for EventBody {
             timestamp: rfc3339_kst(event.created_at),
             object: event.object,
             subscription_id: event.subscription_id.map(|id| id.to_string()),
-            data: event.data.map(|json| json.0).unwrap_or_default(),
+            data: event.data.map(|json| json.0),
         }
     }
 }
@@ -79,13 +81,15 @@ impl FromFields for ListRequest {
     }
 }
 
-struct Type(String);
+#[derive(Clone, Copy)]
+struct Type(&'static str);
 
-described!(Type as "EventType", description::text(60));
+described!(Type as "EventType", description::one_of(TYPES.iter().copied()));
 
 impl FromField for Type {
     fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 60).map(Self)
+        let words: Vec<_> = TYPES.iter().map(|word| (*word, Self(word))).collect();
+        one_of(value, &words)
     }
 }
 

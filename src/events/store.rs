@@ -1,8 +1,10 @@
 //! SQL of events and of their deliveries.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, QueryBuilder};
@@ -21,6 +23,10 @@ pub enum Object {
     Order,
     Refund,
 }
+
+/// A row as an event keeps it: each column's JSON as the database wrote it, whose numbers keep every
+/// digit.
+pub type StoredRow = BTreeMap<String, Box<RawValue>>;
 
 /// How a delivery stands, as it is stored and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
@@ -64,11 +70,11 @@ pub struct Event {
     pub actor: String,
     pub request_id: Option<String>,
     pub reason: Option<String>,
-    pub before: Option<Json<Value>>,
-    pub after: Option<Json<Value>>,
+    pub before: Option<Json<StoredRow>>,
+    pub after: Option<Json<StoredRow>>,
     pub created_at: DateTime<Utc>,
     pub position: Option<i64>,
-    pub data: Option<Json<Value>>,
+    pub data: Option<Json<Box<RawValue>>>,
 }
 
 /// A row of `event_deliveries`.
@@ -134,7 +140,7 @@ pub async fn enlist(db: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<()> {
 /// What a list of events is narrowed to.
 #[derive(Debug, Default)]
 pub struct Filter {
-    pub kind: Option<String>,
+    pub kind: Option<&'static str>,
     pub subscription_id: Option<SubscriptionId>,
     pub object_id: Option<Uuid>,
     pub actor: Option<String>,
@@ -168,7 +174,7 @@ pub async fn list(
             " order by position desc limit "
         }
     };
-    if let Some(kind) = &filter.kind {
+    if let Some(kind) = filter.kind {
         sql.push(" and type = ").push_bind(kind);
     }
     if let Some(id) = filter.subscription_id {

@@ -2,8 +2,8 @@
 //! it. Its order number says which days of which subscription it paid from. It is recorded as paid when
 //! the subscription would have charged exactly that, so that the schedule does not charge it again.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use kiwoom_paid_time::{Charge, Period, Status as PaidStatus, Subscription};
+use chrono::{DateTime, Utc};
+use kiwoom_paid_time::Period;
 use sqlx::postgres::PgConnection;
 
 use crate::context::Context;
@@ -11,7 +11,7 @@ use crate::payments::settle::{self, SettleError};
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::payments::store::{InitiatedBy, Kind, Payment, attempts, attempts_of_charge, intents};
 use crate::rules::ids::PaymentId;
-use crate::rules::moments::retrying;
+use crate::rules::moments;
 use crate::rules::money::Won;
 use crate::rules::payment_state::{Outcome, State, obstacle};
 use crate::rules::renewal_no::RenewalNo;
@@ -39,7 +39,7 @@ pub struct Listed<'a> {
 pub enum Unproven {
     /// There is no such subscription, or it is over.
     NoSubscription,
-    /// The subscription charges another amount.
+    /// The subscription charges another amount, or a price rise is pending.
     OtherAmount,
     /// Another attempt has paid the days, or its outcome is not known.
     PeriodTaken,
@@ -74,9 +74,11 @@ pub async fn prove(
     let number = |payment: &Payment| RenewalNo::parse(payment.told_order_no()).map(|no| no.attempt);
     let highest = earlier.iter().filter_map(number).max().unwrap_or(0);
     let day = kst(listed.approved_at).date_naive();
-    let begun = begin(&mut s.paid, period_start, day).filter(|_| attempt > highest);
+    let is_rising = s.paid.pending.is_some_and(|change| change.price.is_some());
+    let begun = moments::begin_from(&mut s.paid, period_start, day).filter(|_| attempt > highest);
     let Some((charge, period)) = begun else { return Ok(Err(Unproven::OtherPeriod)) };
-    let Some(amount) = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount) else {
+    let asked = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount);
+    let Some(amount) = asked.filter(|_| charge.is_retry || !is_rising) else {
         return Ok(Err(Unproven::OtherAmount));
     };
     s.row.retries.retry_at = None;
@@ -89,19 +91,6 @@ pub async fn prove(
         payment.product_name.clone_from(&first.product_name);
     }
     Ok(Ok(Proven { subscription: s, payment }))
-}
-
-/// Begins the charge that `paid` would have made on `day` for days from `first` on.
-fn begin(paid: &mut Subscription, first: NaiveDate, day: NaiveDate) -> Option<(Charge, Period)> {
-    let begins = |paid: &Subscription, id| paid.period_of(id).filter(|p| p.start == first);
-    let owed = retrying(paid).filter(|id| begins(paid, *id).is_some());
-    let id = match owed {
-        Some(id) => paid.retry(id).then_some(id),
-        None if paid.status == PaidStatus::Unpaid => paid.come_back(day).ok().flatten(),
-        None => paid.due(day),
-    }?;
-    let charge = paid.find_charge(id).copied();
-    charge.zip(begins(paid, id))
 }
 
 fn payment(listed: Listed<'_>, s: &Loaded, (charge_no, period): (i32, Period)) -> Payment {

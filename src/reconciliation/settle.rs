@@ -104,7 +104,7 @@ async fn lost_renewal(
     reason: &str,
 ) -> sqlx::Result<Result<(), Why>> {
     let Some(listed) = renewal(ctx, told) else { return Ok(Err(Why::Changed)) };
-    match lost::record(ctx, listed, reason).await {
+    match Box::pin(lost::record(ctx, listed, reason)).await {
         Ok(recorded) => Ok(recorded.map(drop).map_err(Why::from)),
         Err(SettleError::NotFound | SettleError::Contradiction) => Ok(Err(Why::Changed)),
         Err(SettleError::Database(error)) => Err(error),

@@ -60,11 +60,16 @@ pub fn holds_card(text: &str) -> bool {
     words.iter().any(|word| is_card(word)) || GROUPINGS.iter().any(grouped)
 }
 
-/// Whether a card number stands anywhere in JSON: in a text, a name or a whole number.
+/// Whether a card number stands anywhere in JSON: in a text, a name or a whole number, also one that is
+/// written `4.1e15`.
 pub fn json_holds_card(value: &Value) -> bool {
     match value {
         Value::String(text) => holds_card(text),
-        Value::Number(number) => !number.is_f64() && holds_card(&number.to_string()),
+        // Written out, as PostgreSQL keeps it: without an exponent.
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => holds_card(&float.to_string()),
+            None => holds_card(&number.to_string()),
+        },
         Value::Array(items) => items.iter().any(json_holds_card),
         Value::Object(fields) => fields.iter().any(|(k, v)| holds_card(k) || json_holds_card(v)),
         Value::Null | Value::Bool(_) => false,
@@ -210,6 +215,7 @@ mod tests {
         ] {
             assert!(!holds_card(text), "{text}");
         }
+        assert!(json_holds_card(&json!([4.111_111_111_111_111e15])));
         assert!(!json_holds_card(&json!({"rate": 0.411_111_111_111_111_1, "n": 9900})));
     }
 

@@ -29,6 +29,11 @@ pub fn refuse(text: &str, wrong: impl Fn(char) -> bool, reason: Text) -> Result<
     })
 }
 
+/// Why a text is refused for a control character.
+pub fn no_control() -> Text {
+    Text::new("제어 문자를 사용할 수 없습니다.", "May not contain control characters.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

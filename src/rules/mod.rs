@@ -3,6 +3,7 @@
 pub mod characters;
 pub mod contract;
 pub mod ids;
+pub mod metadata;
 pub mod moments;
 pub mod money;
 pub mod payment_state;

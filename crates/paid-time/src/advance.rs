@@ -91,13 +91,20 @@ impl Subscription {
     fn without_charge(&self) -> bool {
         let mut after = self.clone();
         after.lapse(self.covered_to());
+        // One for want of a consent is none yet: until its hour the consent can still come.
+        after.end_without_consent = false;
         !matches!(after.next(), Planning::Segment(_))
     }
 
-    /// The end date, while it is paused or unpaid with nothing left to give back.
+    /// The day on which it ends while it is paused or unpaid with nothing left to give back: where the
+    /// last segment ends when it was to end then or has no cycle left, else its end date.
     fn ends_waiting(&self) -> Option<NaiveDate> {
         let waits = matches!(self.status, Status::Paused | Status::Unpaid);
-        self.end_date.filter(|_| waits && self.kept_days() == 0)
+        if !waits || self.kept_days() > 0 {
+            return None;
+        }
+        let covered = self.covered_to();
+        if self.ends_at(covered) { Some(covered) } else { self.end_date }
     }
 
     fn may_charge(&self) -> bool {

@@ -40,7 +40,7 @@ impl Subscription {
             let phase = ahead.phase();
             let rate = wanted.rate(phase);
             if ahead.needs_consent(rate) {
-                return Some((ahead.covered_to(), ahead.last_rate()?, rate));
+                return Some((ahead.covered_to(), ahead.agreed_rate(), rate));
             }
             let last = ahead.pending.is_none() && phase + 1 >= wanted.phases.len();
             let Planning::Segment(next) = ahead.next() else { return None };
@@ -76,13 +76,17 @@ impl Subscription {
     /// Whether charging `rate` next is a rise without a consent. One that was given in time holds
     /// though pauses, free days or a late charge have moved the day since.
     pub(crate) fn needs_consent(&self, rate: Rate) -> bool {
-        let is_rise = self.last_rate().is_some_and(|last| rate.is_above(last));
-        is_rise && self.consent.is_none_or(|consent| consent.rate != rate)
+        rate.is_above(self.agreed_rate()) && self.consent.is_none_or(|consent| consent.rate != rate)
     }
 
     /// Whether the price that comes next lacks its consent.
     pub(crate) fn lacks_consent(&self) -> bool {
         self.needs_consent(self.terms.with(self.pending).rate(self.phase()))
+    }
+
+    /// The price that was agreed to last: that of the last days, or before them that of the beginning.
+    pub(crate) fn agreed_rate(&self) -> Rate {
+        self.last_rate().unwrap_or_else(|| self.terms.rate(0))
     }
 
     /// The price that held last: of the last days that were paid, open or promised at 0 won.

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::cadence::{Cadence, Period};
+use crate::change::Change;
 use crate::money::Money;
 use crate::segment::{Kind, Rate, Reason, Segment};
 use crate::subscription::{FirstPeriod, Proration, Start, Subscription, Terms};
@@ -41,7 +42,7 @@ pub struct Next {
     pub cycle: bool,
     /// The terms that hold from then on.
     pub terms: Terms,
-    /// Whether the pending change is made with it.
+    /// Whether the pending change is over with it: made, or dropped for want of a consent.
     pub applies: bool,
 }
 
@@ -63,8 +64,10 @@ impl Subscription {
         } else if self.end_without_consent {
             return Planning::End(start);
         } else {
-            let rate = self.last_rate().unwrap_or(rate);
-            let mut kept = self.segment(self.terms.clone(), rate, self.last_phase());
+            let rate = self.agreed_rate();
+            let mut kept = self.segment(self.without_rise(), rate, self.last_phase());
+            // A rise that was asked for is dropped on its day; after free days the price still waits.
+            kept.applies = self.pending.is_some() && rate.price.won > 0;
             if rate.price.won == 0 {
                 kept.period.end = self.terms.cadence.after(start);
                 kept.reason = Reason::NoConsent;
@@ -73,6 +76,14 @@ impl Subscription {
             kept
         };
         Planning::Segment(self.until_end_date(next))
+    }
+
+    /// What holds on when a rise has no consent: of what is pending at most the day.
+    fn without_rise(&self) -> Terms {
+        let present = self.terms.cadence;
+        let moved = self.pending.and_then(|pending| pending.cadence);
+        let moved = moved.filter(|c| (c.interval, c.count) == (present.interval, present.count));
+        self.terms.with(moved.map(|cadence| Change { price: None, cadence: Some(cadence) }))
     }
 
     /// The phase of the next segment: the one reached, or the one after it when its cycles are used

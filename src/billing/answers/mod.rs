@@ -7,7 +7,6 @@ use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_paid_time::{Cadence, Interval, Period};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::answers::PeriodBody;
@@ -15,6 +14,7 @@ use crate::context::Context;
 use crate::http::answer;
 use crate::http::fields::schedule::interval_name;
 use crate::payments::store::paid_time::{Loaded, Row};
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::schedule::{Rules, due_at};
 use crate::rules::subscription_state::Status;
@@ -101,7 +101,8 @@ pub struct SubscriptionBody {
     #[serde(flatten)]
     rest: RestBody,
     #[schema(value_type = Object)]
-    metadata: Map<String, Value>,
+    #[schema(value_type = Object)]
+    metadata: Metadata,
     created_at: String,
     #[schema(required)]
     canceled_at: Option<String>,

@@ -78,7 +78,10 @@ impl FromField for Moment {
         if let Ok(date) = NaiveDate::from_field(value) {
             return Ok(Self(midnight(date)));
         }
-        DateTime::from_field(value).map(Self)
+        // The + of an offset, sent as it is in a query, arrives as a space.
+        let text = value.as_str().unwrap_or_default();
+        let plus = text.rsplit_once(' ').map(|(time, offset)| format!("{time}+{offset}"));
+        DateTime::from_field(&plus.map_or_else(|| value.clone(), Value::from)).map(Self)
     }
 }
 

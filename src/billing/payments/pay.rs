@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use kiwoom_paid_time::Status;
 use serde::Serialize;
 use utoipa::openapi::{OneOf, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -165,7 +165,7 @@ pub async fn pay(
         PayRequest::Subscription(OfSubscription { subscription_id }) => {
             match charge_due(&ctx, subscription_id, id, By::Merchant).await? {
                 Begun::Charged(payment) => payment,
-                Begun::Nothing(s) => return Ok(went_on(&ctx, &s)),
+                Begun::Nothing(s) => return went_on(&ctx, &s),
             }
         }
     };
@@ -198,9 +198,13 @@ async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<
     Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
 }
 
-fn went_on(ctx: &Context, s: &Loaded) -> Response {
+/// No charge was needed: it goes on, or was to end.
+fn went_on(ctx: &Context, s: &Loaded) -> Answer {
+    if s.paid.status == Status::Canceled {
+        return Err(Code::SubscriptionNotActive.into());
+    }
     let subscription = SubscriptionBody::of(ctx, s);
-    answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription }))
+    Ok(answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription })))
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {

@@ -50,9 +50,8 @@ pub(super) fn chargeable(key: BillingKey) -> Result<BillingKey, NotCharged> {
     if key.is_active() { Ok(key) } else { Err(NotCharged::KeyInactive(Box::new(key))) }
 }
 
-/// The subscription with its row locked; for the schedule only while it has it to itself and the
-/// failover guard allows it.
-pub(super) async fn lock(
+/// The subscription with its row locked; for the schedule only while it has it to itself.
+pub(super) async fn lock_row(
     ctx: &Context,
     db: &mut PgConnection,
     id: SubscriptionId,
@@ -61,12 +60,20 @@ pub(super) async fn lock(
     let rules = ctx.rules();
     match by {
         By::Merchant => store::lock_subscription(db, id, rules).await?.ok_or(NotCharged::NotFound),
-        By::Schedule(lease) => {
-            let locked = leases::lock(db, lease, rules).await?.ok_or(NotCharged::LeaseLost)?;
-            let may = ctx.guard.may_commit(db).await?;
-            may.then_some(locked).ok_or(NotCharged::Paused)
-        }
+        By::Schedule(lease) => leases::lock(db, lease, rules).await?.ok_or(NotCharged::LeaseLost),
     }
+}
+
+/// The same to charge it, which the failover guard has to allow the schedule.
+pub(super) async fn lock(
+    ctx: &Context,
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    by: By,
+) -> Result<Loaded, NotCharged> {
+    let locked = lock_row(ctx, db, id, by).await?;
+    let may = matches!(by, By::Merchant) || ctx.guard.may_commit(db).await?;
+    may.then_some(locked).ok_or(NotCharged::Paused)
 }
 
 impl Prepared {

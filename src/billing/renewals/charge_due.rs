@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use kiwoom_clock::kst;
 use kiwoom_paid_time::{ChargeState, Kind, Outcome, Planning, Status, Subscription};
 
-use crate::billing::renewals::begun::{Begun, lock, prepare};
+use crate::billing::renewals::begun::{Begun, lock, lock_row, prepare};
 use crate::billing::renewals::leases::{self, Lease};
 use crate::billing::store::{self, BillingKey};
 use crate::context::Context;
@@ -29,17 +29,16 @@ pub async fn charge_due(
     payment: PaymentId,
     by: By,
 ) -> Result<Begun, NotCharged> {
-    let now = ctx.clock.now();
     let mut db = ctx.pool.acquire().await?;
     let found = store::find_subscription(&mut db, id, ctx.rules()).await?;
     drop(db);
     let mut look = found.ok_or(NotCharged::NotFound)?;
-    if begin(&mut look, by, ctx.rules(), now)?.is_none() {
-        return without_charge(ctx, id, by, now).await;
+    if begin(&mut look, by, ctx.rules(), ctx.clock.now())?.is_none() {
+        return without_charge(ctx, id, by).await;
     }
     let mut prepared = prepare(ctx, look.row.billing_key_id, by).await?;
     let mut subscription = prepared.lock(ctx, id).await?;
-    match begin(&mut subscription, by, ctx.rules(), now)? {
+    match begin(&mut subscription, by, ctx.rules(), ctx.clock.now())? {
         Some(charge) => {
             prepared.charge(ctx, subscription, charge, payment).await.map(Begun::Charged)
         }
@@ -51,14 +50,10 @@ pub async fn charge_due(
 }
 
 /// Does what is due without money.
-async fn without_charge(
-    ctx: &Context,
-    id: SubscriptionId,
-    by: By,
-    now: DateTime<Utc>,
-) -> Result<Begun, NotCharged> {
+async fn without_charge(ctx: &Context, id: SubscriptionId, by: By) -> Result<Begun, NotCharged> {
+    let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
-    let mut subscription = lock(ctx, &mut tx, id, by).await?;
+    let mut subscription = lock_row(ctx, &mut tx, id, by).await?;
     if begin(&mut subscription, by, ctx.rules(), now)?.is_some() {
         // Somebody has changed it since the look.
         return Err(NotCharged::OtherKey);
@@ -80,7 +75,7 @@ fn begin(
     let served = matches!(s.paid.status, Status::Active | Status::PastDue);
     let begun = match (begin_due(s, rules, now), by) {
         ((_, Some(charge)), _) => Some(charge),
-        ((Work::Due(_), None), By::Merchant) if s.paid.status != Status::Canceled => None,
+        ((Work::Due(_), None), By::Merchant) => None,
         ((_, None), By::Merchant) => begin_owed(s, now)?,
         ((_, None), By::Schedule(_)) => None,
     };

@@ -3,7 +3,6 @@
 pub(crate) mod consents;
 pub(crate) mod extend;
 pub(crate) mod forecast;
-mod metadata;
 pub(crate) mod pauses;
 pub(crate) mod recorded;
 mod refusals;

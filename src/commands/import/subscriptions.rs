@@ -11,8 +11,10 @@ use crate::billing::cards::lock_active_key;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, within_ten_years};
 use crate::billing::subscriptions::successors::exists;
 use crate::commands::import::{Importer, Refusal};
+use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromFields};
 use crate::payments::store::paid_time;
+use crate::http::json::{self, Object};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::text::Text;
 
@@ -36,7 +38,7 @@ pub(super) async fn take(
     db: &mut PgConnection,
     cells: Map<String, Value>,
 ) -> Result<String, Refusal> {
-    let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells))?;
+    let SubscriptionRow { mut request, next_billing_date } = Fields::read(typed(cells)?)?;
     let mut problems = Vec::new();
     if let Err(reason) =
         billed_on(request.cadence(next_billing_date), importer.clock.today(), next_billing_date)
@@ -68,13 +70,15 @@ pub(super) async fn take(
 
 /// The cells as the JSON of a request has them. What does not read as its type stays text, for the
 /// request's own rules to refuse.
-fn typed(mut cells: Map<String, Value>) -> Map<String, Value> {
-    for name in ["amount", "cycleDay", "metadata"] {
-        let Some(cell) = cells.get_mut(name) else { continue };
-        let parsed = cell.as_str().and_then(|text| serde_json::from_str(text).ok());
-        *cell = parsed.unwrap_or_else(|| cell.take());
-    }
-    cells
+fn typed(cells: Map<String, Value>) -> Result<Object, ApiError> {
+    let field = |(name, cell): (String, Value)| {
+        let text = cell.as_str().filter(|_| ["amount", "cycleDay", "metadata"].contains(&&*name));
+        let json = text.filter(|text| serde_json::from_str::<Value>(text).is_ok());
+        let json = json.map_or_else(|| cell.to_string(), str::to_owned);
+        format!("{}:{json}", Value::from(name))
+    };
+    let fields: Vec<String> = cells.into_iter().map(field).collect();
+    json::object(format!("{{{}}}", fields.join(",")).as_bytes())
 }
 
 /// Says what is wrong with the day of the first charge.

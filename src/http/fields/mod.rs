@@ -1,13 +1,14 @@
 //! Fields that requests about money share.
 
 pub mod ids;
+mod metadata;
 mod pro_rata;
 pub mod schedule;
 
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, text};
+use crate::http::extract::{Fields, FromField, text, whole};
 use crate::redact::cards::without_card;
 use crate::rules::money::{MAX_WON, Won};
 use crate::rules::text::Text;
@@ -59,6 +60,6 @@ impl FromField for TaxFree {
                 "Has to be a whole number of won, 0 or more.",
             )
         };
-        value.as_i64().filter(|n| (0..=MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
+        whole(value).filter(|n| (0..=MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
     }
 }

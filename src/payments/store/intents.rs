@@ -9,10 +9,12 @@ use super::paid_time::{self, Intent, Loaded};
 use super::{Payment, Refund};
 use crate::context::Context;
 use crate::rules::ids::PaymentId;
+use crate::rules::moments;
 
 /// Writes the row of a charge again, as it was intended, and of its subscription what `intent` had
-/// written: the days that it pays for. When the subscription has been changed since, the payment is kept
-/// without days, and somebody has to look. `false` when its order number is another one's by now.
+/// written: the days that it pays for. When the subscription has been changed since and would not charge
+/// them so any more, the payment is kept without days, and somebody has to look. `false` when its order
+/// number is another one's by now.
 pub(crate) async fn write_charge_again(
     ctx: &Context,
     payment: &Payment,
@@ -28,7 +30,11 @@ pub(crate) async fn write_charge_again(
                 of.paid = intent.paid.clone();
                 of.row.next_attempt_at = None;
             }
-            _ => payment.charge_no = Some(charge_without_days(&mut of, &payment)),
+            _ => {
+                let begun = begun_again(&mut of, &payment);
+                let number = begun.unwrap_or_else(|| charge_without_days(&mut of, &payment));
+                payment.charge_no = number.try_into().ok();
+            }
         }
         paid_time::save(&mut tx, &mut of, ctx.clock.now()).await?;
     }
@@ -39,8 +45,23 @@ pub(crate) async fn write_charge_again(
     Ok(written)
 }
 
+/// The charge that the subscription, though changed since, would have made as the attempt was: for the
+/// same days and money.
+fn begun_again(of: &mut Loaded, payment: &Payment) -> Option<u32> {
+    let mut paid = of.paid.clone();
+    let day = kst(payment.created_at).date_naive();
+    let (charge, period) = moments::begin_from(&mut paid, payment.period_start?, day)?;
+    let money = Money { won: payment.amount.get(), tax_free: payment.tax_free_amount };
+    if charge.amount != money || payment.period() != Some(period) {
+        return None;
+    }
+    of.paid = paid;
+    of.row.next_attempt_at = None;
+    Some(charge.id)
+}
+
 /// A charge for an attempt whose days are not known: it stands beside the others, and counts for none.
-fn charge_without_days(of: &mut Loaded, payment: &Payment) -> i32 {
+fn charge_without_days(of: &mut Loaded, payment: &Payment) -> u32 {
     let order_no = &payment.order_no;
     tracing::error!(alert = true, order_no, "a charge whose days are not known");
     let number = of.paid.next_charge;
@@ -59,7 +80,7 @@ fn charge_without_days(of: &mut Loaded, payment: &Payment) -> i32 {
         counts: Counts::Never,
         is_retry: false,
     });
-    number.try_into().unwrap_or(i32::MAX)
+    number
 }
 
 /// Writes the row of a charge, as it was intended, for the process `sender`. `false` when its order

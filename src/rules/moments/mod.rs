@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_clock::kst;
-use kiwoom_paid_time::{Cadence, ChargeState, Status, Subscription};
+use kiwoom_paid_time::{Cadence, Charge, ChargeState, Period, Status, Subscription};
 
 use crate::rules::payment_state::Verdict;
 use crate::rules::schedule::{RetryDays, Rules, due_at, midnight};
@@ -144,6 +144,23 @@ pub fn access_until(
 pub fn retrying(paid: &Subscription) -> Option<u32> {
     let retrying = paid.charges.iter().rfind(|charge| charge.state == ChargeState::Retrying);
     retrying.map(|charge| charge.id)
+}
+
+/// Begins the charge that would have been made on `day` for days from `first` on. `None`: there is no
+/// such charge, and `paid` is to be thrown away.
+pub fn begin_from(
+    paid: &mut Subscription,
+    first: NaiveDate,
+    day: NaiveDate,
+) -> Option<(Charge, Period)> {
+    let begins = |paid: &Subscription, id| paid.period_of(id).filter(|p| p.start == first);
+    let owed = retrying(paid).filter(|id| begins(paid, *id).is_some());
+    let id = match owed {
+        Some(id) => paid.retry(id).then_some(id),
+        None if paid.status == Status::Unpaid => paid.come_back(day).ok().flatten(),
+        None => paid.due(day),
+    }?;
+    paid.find_charge(id).copied().zip(begins(paid, id))
 }
 
 fn is_under_way(paid: &Subscription) -> bool {

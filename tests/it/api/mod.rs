@@ -7,5 +7,6 @@ mod invalid_dates_and_references;
 mod malformed_requests;
 mod openapi;
 mod overload;
+mod repeated_fields;
 mod security_headers;
 mod stalled_requests;

@@ -3,7 +3,7 @@
 use chrono::{Days, Months};
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, card, steady};
+use crate::support::app::{TestApp, steady};
 use crate::support::long_run::{LongRun, charged, charges, forecast};
 use crate::support::receiver::{Mood, Receiver};
 use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST, STOLEN, renewed_with};
@@ -189,17 +189,18 @@ async fn what_did_not_happen_is_no_event_and_unknown_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_card_about_to_expire_is_told_of_once() {
+async fn a_type_that_there_is_not_is_refused_with_those_that_there_are() {
     let app = TestApp::start().await;
-    let month = app.today() + Months::new(3);
-    let mut card = card(APPROVED);
-    card["expireDate"] = json!(month.format("%y%m").to_string());
-    app.post("/billing/register", &card).await.data(201);
     app.register(APPROVED).await;
-    app.advance_days(200).await;
-    let told = app.events_of("&type=billing_key.expiring").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    let first: chrono::NaiveDate = month.format("%Y-%m-01").to_string().parse().unwrap();
-    let day = first + Months::new(1) - Days::new(31);
-    assert_eq!(told[0]["timestamp"].as_str().unwrap()[..13], format!("{day}T10"));
+    for wrong in ["payment.aproved", "", "subscription", "PAYMENT.APPROVED"] {
+        let error = app.get(&format!("/events?type={wrong}")).await.error(400);
+        let detail = &error["details"][0];
+        assert_eq!(detail["field"], "type", "{wrong}");
+        let reason = detail["reason"].as_str().unwrap();
+        let types = reason.strip_suffix(" 중 하나여야 합니다.").unwrap();
+        for known in types.split(", ") {
+            app.get(&format!("/events?type={known}")).await.data(200);
+        }
+        assert!(types.contains("payment.approved") && types.contains("billing_key.expiring"));
+    }
 }

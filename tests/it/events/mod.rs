@@ -2,3 +2,4 @@
 
 mod audit_trail;
 mod delivery;
+mod notices;

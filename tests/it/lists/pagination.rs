@@ -143,6 +143,8 @@ async fn payments_are_narrowed_by_time_from_included_to_excluded() {
         (format!("from={}&to={}", day(0), day(0)), vec![]),
         (format!("from={}&to={}", day(2), day(0)), vec![]),
         (format!("from={}", at(1)), vec![id(2), id(1)]),
+        (format!("from={}", at(1).replace("%2B", "+")), vec![id(2), id(1)]),
+        (format!("from={}&to={}", at(1).replace("%2B", "+"), at(2)), vec![id(1)]),
         (format!("to={}", utc(1)), vec![id(0)]),
         ("from=2000-01-01&to=2999-01-01".to_owned(), vec![id(2), id(1), id(0)]),
         ("from=2999-01-01".to_owned(), vec![]),
@@ -150,6 +152,11 @@ async fn payments_are_narrowed_by_time_from_included_to_excluded() {
     for (filter, expected) in cases {
         let (items, _) = page(&app, &format!("/billing/payments?{filter}")).await;
         assert_eq!(ids(&items), expected, "{filter}");
+        let csv = app.get(&format!("/billing/payments.csv?{filter}")).await.text;
+        assert_eq!(csv.lines().count(), expected.len() + 1, "{filter}: {csv}");
+    }
+    for wrong in ["2027-03-10 12:00", "2027-03-10T12:00:00%20%2009:00", "2027-03-10T12:00:00 09"] {
+        app.get(&format!("/billing/payments?from={wrong}")).await.fails(400, "invalid_request");
     }
 }
 

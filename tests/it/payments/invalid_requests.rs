@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::app::{TestApp, one_off};
 use crate::support::refusals::{
     CONTROL, Case, EMPTY, PIPE, REQUIRED, STRING, UNKNOWN_FIELD, invalid, product_cases,
-    wire_id_cases,
+    wire_id_cases, with_raw,
 };
 use crate::support::sandbox::lose;
 
@@ -16,6 +16,25 @@ const ORDER: &str = "영문, 숫자, -_.:=@+만 사용할 수 있습니다.";
 const ONE_OF: &str = "paymentId, orderId, transactionId 중 하나만 보내야 합니다.";
 const TAX_FREE: &str = "0 이상의 정수(원)여야 합니다.";
 const ABOVE: &str = "amount를 넘을 수 없습니다.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_won_are_taken_however_json_writes_them() {
+    let app = TestApp::start().await;
+    let base = one_off(&app.register("4111111111111111").await);
+    for amount in ["9900", "9900.00", "9.9E+3", "9.9e3", "990000e-2"] {
+        let body = with_raw(&base, "amount", amount);
+        let body = body.replacen('{', "{\"taxFreeAmount\":1e2,", 1);
+        let paid = app.send_raw(Method::POST, PAY, body).await.data(200);
+        assert_eq!(
+            (&paid["amount"], &paid["taxFreeAmount"]),
+            (&json!(9900), &json!(100)),
+            "{amount}"
+        );
+        let back = format!("{{\"paymentId\":{},\"amount\":5.0e3}}", paid["id"]);
+        let refund = app.send_raw(Method::POST, REFUND, back).await.data(200);
+        assert_eq!(refund["amount"], 5000, "{amount}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_refused_for_each_field_that_is_missing_or_wrong() {

@@ -3,61 +3,58 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 use super::of_kind;
 use crate::support::app::TestApp;
 use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST};
 
-/// The rows of a backup.
-struct Backup {
-    subscriptions: Vec<Value>,
-    payments: Vec<Value>,
-}
+/// The tables of a backup, in the order in which they are filled.
+const TABLES: [&str; 5] = [
+    "subscriptions",
+    "subscription_phases",
+    "subscription_charges",
+    "subscription_segments",
+    "payments",
+];
 
-async fn rows(db: &mut PgConnection, query: &'static str) -> Vec<Value> {
-    sqlx::query_scalar(query).fetch_all(db).await.unwrap()
-}
+/// The rows of a backup.
+struct Backup(Vec<Vec<Value>>);
 
 impl Backup {
     async fn take(app: &TestApp) -> Self {
         let mut db = app.owner().await;
-        let subscriptions = "select to_jsonb(subscriptions) from subscriptions";
-        let payments = "select to_jsonb(payments) from payments";
-        Self {
-            subscriptions: rows(&mut db, subscriptions).await,
-            payments: rows(&mut db, payments).await,
+        let mut tables = Vec::new();
+        for table in TABLES {
+            let query = format!("select to_jsonb({table}) from {table}");
+            let rows = sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut db).await;
+            tables.push(rows.unwrap());
         }
+        Self(tables)
     }
 
     /// Puts the tables back as they were.
     async fn restore(&self, app: &TestApp) {
         let mut db = app.owner().await;
         let mut tx = db.begin().await.unwrap();
-        for sql in [
-            "alter table payments disable trigger user",
-            "alter table subscriptions disable trigger user",
-            "delete from payments",
-        ] {
-            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        let triggers =
+            |what| TABLES.map(|table| format!("alter table {table} {what} trigger user"));
+        let deletes = TABLES.iter().rev().map(|table| format!("delete from {table}"));
+        for sql in triggers("disable").into_iter().chain(deletes) {
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
         }
-        let query = "update subscriptions set (status, period_start, next_billing_date, \
-            retry_attempt, retry_base, retry_at, next_attempt_at, amount, cycles_left) = \
-            (r.status, r.period_start, r.next_billing_date, r.retry_attempt, r.retry_base, r.retry_at, \
-            r.next_attempt_at, r.amount, r.cycles_left) \
-            from jsonb_populate_record(null::subscriptions, $1) r where subscriptions.id = r.id";
-        for row in &self.subscriptions {
-            sqlx::query(query).bind(row).execute(&mut *tx).await.unwrap();
+        for (table, rows) in TABLES.iter().zip(&self.0) {
+            let query = format!(
+                "insert into {table} select * from jsonb_populate_record(null::{table}, $1)"
+            );
+            for row in rows {
+                let query = sqlx::query(AssertSqlSafe(query.clone())).bind(row);
+                query.execute(&mut *tx).await.unwrap();
+            }
         }
-        let query = "insert into payments select * from jsonb_populate_record(null::payments, $1)";
-        for row in &self.payments {
-            sqlx::query(query).bind(row).execute(&mut *tx).await.unwrap();
-        }
-        for sql in [
-            "alter table payments enable trigger user",
-            "alter table subscriptions enable trigger user",
-        ] {
-            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        sqlx::query("set constraints all immediate").execute(&mut *tx).await.unwrap();
+        for sql in triggers("enable") {
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
         }
         tx.commit().await.unwrap();
     }

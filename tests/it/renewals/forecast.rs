@@ -25,8 +25,7 @@ async fn two_years_of_every_anchor_are_charged_as_foretold() {
 
     let until = app.today() + Months::new(24);
     let foretold = forecast(&app, until).await;
-    assert_eq!(foretold.len(), 7, "the canceled and the paused one are not billed");
-    assert_eq!(foretold[0]["charges"], json!([]), "nor is the one that ends");
+    assert_eq!(foretold.len(), 6, "those that are canceled, paused or were to end are not billed");
     let total: i64 = foretold.iter().map(|item| item["total"].as_i64().unwrap()).sum();
     app.advance_to(&format!("{until}T23:59:59+09:00")).await;
     let charged = charged(&app).await;

@@ -109,9 +109,11 @@ async fn it_is_shown_unless_it_is_once_a_month_and_the_day_can_be_changed() {
     let reason = "주 단위 구독에서는 1(월요일) 이상 7(일요일) 이하의 정수여야 합니다.";
     let reply = app.change(&weekly["id"], &json!({"cycleDay": 8})).await;
     assert_eq!(reply.error(400), invalid(&[("cycleDay", reason)]));
-    let reply = app.change(&weekly["id"], &json!({"interval": "month"})).await;
-    reply.fails(400, "invalid_request");
     assert_eq!(app.subscription(&weekly["id"]).await, moved);
+    let monthly = app.change(&weekly["id"], &json!({"interval": "month"})).await.data(200);
+    assert_eq!(monthly["pending"]["interval"], "month");
+    let back = app.change(&weekly["id"], &json!({"interval": "week"})).await.data(200);
+    assert_eq!(back, moved, "there and back is nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

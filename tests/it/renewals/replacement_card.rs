@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::retry;
 use crate::support::app::TestApp;
+use crate::support::sandbox::lose;
 use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, renewed_with};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,42 +54,31 @@ async fn a_new_card_that_cannot_be_charged_just_now_is_charged_by_the_next_retry
 async fn a_subscription_that_is_over_is_not_charged_by_a_new_card_before_the_pass_ends_it() {
     let app = TestApp::start().await;
     let (id, _) = renewed_with(&app, ALWAYS_SHORT).await;
+    let ending = app.change(&id, &json!({"cancelAtPeriodEnd": true})).await.data(200);
+    let end = ending["currentPeriod"]["end"].as_str().unwrap().to_owned();
+    let app = app.restart_with(&[("SCHEDULER_ENABLED", "false")]).await;
+    app.advance_to(&format!("{end}T12:00:00+09:00")).await;
     let good = app.register(APPROVED).await;
-    let mut owner = app.owner().await;
-    let late = sqlx::query(
-        "update subscriptions set cancel_at_period_end = true, next_billing_date = $1,
-            next_attempt_at = null",
-    );
-    late.bind(app.today()).execute(&mut owner).await.unwrap();
     app.change(&id, &json!({"billingKey": good})).await.data(200);
     assert!(app.ledger().await.is_empty());
-    assert_eq!(app.calls("CARD-BATCH").await, 1);
+    assert_eq!(app.calls("CARD-BATCH").await, 0, "none since the start");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_are_not_changed_while_the_charge_of_a_period_is_open() {
+async fn dates_are_changed_while_a_charge_is_open_and_its_days_stay_as_they_are() {
     let app = TestApp::start().await;
-    let (id, _) = renewed_with(&app, ALWAYS_SHORT).await;
-    let mut owner = app.owner().await;
-    let wanted =
-        [json!({"cycleDay": 20}), json!({"totalCycles": 5}), json!({"endDate": "2030-01-15"})];
-    for (state, code) in [("sending", "charge_in_progress"), ("unknown", "outcome_unknown")] {
-        let open = sqlx::query(
-            "update payments set state = $1, sent_at = now(), sender = $2, failure_code = null,
-                failure_message = null",
-        );
-        let number = app.service.ctx.instance.number();
-        open.bind(state).bind(number).execute(&mut owner).await.unwrap();
-        let before = app.subscription(&id).await;
-        for body in &wanted {
-            app.change(&id, body).await.fails(409, code);
-        }
-        assert_eq!(app.subscription(&id).await, before);
-        app.change(&id, &json!({"productName": "다른 이름"})).await.data(200);
-    }
-    let closed = sqlx::query(
-        "update payments set state = 'declined', failure_code = '1', failure_message = ''",
-    );
-    closed.execute(&mut owner).await.unwrap();
-    app.change(&id, &wanted[0]).await.data(200);
+    let made = app.subscribe(&app.register(APPROVED).await, 15).await;
+    lose(&app, "CARD-BATCH", "drop_before").await;
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    let before = app.subscription(&made["id"]).await;
+    assert_eq!(before["coverage"], "open");
+    let changed = app.change(&made["id"], &json!({"cycleDay": 20})).await.data(200);
+    assert_eq!(changed["currentPeriod"], before["currentPeriod"]);
+    let end = &before["currentPeriod"]["end"];
+    assert_eq!((&changed["nextBillingDate"], &changed["coverage"]), (end, &json!("open")));
+    let next = &changed["nextCharge"];
+    assert_eq!((&next["periodStart"], &next["reason"]), (end, &json!("stub")));
+    assert!(next["periodEnd"].as_str().unwrap().ends_with("-20"), "{changed}");
+    let back = app.change(&made["id"], &json!({"cycleDay": 15})).await.data(200);
+    assert_eq!(back, before, "there and back is nothing");
 }

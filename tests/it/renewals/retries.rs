@@ -27,6 +27,9 @@ async fn a_card_short_of_funds_is_past_due_and_pays_on_the_next_day() {
     expected["status"] = json!("active");
     expected["retry"] = Value::Null;
     expected["accessUntil"] = Value::Null;
+    expected["coverage"] = json!("paid");
+    expected["paidThrough"] = late["currentPeriod"]["end"].clone();
+    expected.as_object_mut().unwrap().remove("openCharge");
     assert_eq!(paid, expected);
     assert_eq!(app.charged_on().await, [(day + Days::new(1)).to_string()]);
     let path = format!("/billing/payments?subscriptionId={}", id.as_str().unwrap());
@@ -109,7 +112,7 @@ async fn a_decline_of_the_caller_s_own_try_uses_up_no_retry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_unpaid_is_settled_with_another_card_and_billed_again_next_month() {
     let app = TestApp::start().await;
-    let (id, day) = renewed_with(&app, STOLEN).await;
+    let (id, _) = renewed_with(&app, STOLEN).await;
     app.advance_days(70).await;
     let good = app.register(APPROVED).await;
     let now = app.change(&id, &json!({"billingKey": good})).await.data(200);
@@ -117,7 +120,8 @@ async fn what_is_unpaid_is_settled_with_another_card_and_billed_again_next_month
     let path = format!("/billing/payments?subscriptionId={}", id.as_str().unwrap());
     let paid = app.get(&path).await.data(200)["items"][0].clone();
     assert_eq!((&paid["status"], &paid["billingKey"]), (&json!("approved"), &json!(good)));
-    assert_eq!(paid["period"]["start"], json!(day));
+    assert_eq!(paid["period"], json!({"start": app.today(), "end": now["nextBillingDate"]}));
+    assert!(paid["amount"].as_i64().unwrap() < 9900, "the days from today to the anchor: {paid}");
     app.pay_period(&id).await.fails(409, "already_charged");
     let next = date(&now["nextBillingDate"]);
     assert!(next > app.today() && next <= app.today() + Days::new(31), "{now}");
@@ -202,7 +206,9 @@ async fn a_renewal_that_was_not_sent_is_tried_again_five_minutes_later() {
     app.fault(fault).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
     assert_eq!(app.ledger().await, Vec::<Value>::new());
-    assert_eq!(app.subscription(&made["id"]).await, made);
+    let mut expected = made.clone();
+    expected["coverage"] = json!("open");
+    assert_eq!(app.subscription(&made["id"]).await, expected);
     let day = made["nextBillingDate"].as_str().unwrap();
     app.advance_to(&format!("{day}T10:04:59+09:00")).await;
     assert_eq!(app.ledger().await, Vec::<Value>::new());
@@ -223,9 +229,14 @@ async fn a_day_moved_while_a_renewal_waits_bills_no_day_that_is_paid() {
     app.advance_to_charge(&paid["end"]).await;
     assert_eq!(app.subscription(&id).await["currentPeriod"], paid);
     let moved = app.change(&id, &json!({"cycleDay": 20})).await.data(200);
-    assert!(date(&moved["nextBillingDate"]) > date(&paid["end"]), "{moved}");
-    app.advance_to_charge(&moved["nextBillingDate"]).await;
-    assert_eq!(app.charged_on().await[1..], [moved["nextBillingDate"].as_str().unwrap()]);
+    let stub = moved["nextCharge"].clone();
+    assert_eq!((&stub["periodStart"], &stub["reason"]), (&paid["end"], &json!("stub")));
+    app.advance_to_charge(&stub["periodEnd"]).await;
+    let days = [&stub["periodStart"], &stub["periodEnd"]].map(|day| day.as_str().unwrap());
+    assert_eq!(app.charged_on().await[1..], days);
+    let amounts: Vec<_> = app.ledger().await.iter().map(|t| t["amount"].clone()).collect();
+    // 15 to 20 January: 5 of the 31 days from 20 December on.
+    assert_eq!(amounts, [json!(9900), json!(1596), json!(9900)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

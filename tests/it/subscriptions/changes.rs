@@ -16,6 +16,7 @@ async fn cancelled_at_once_nothing_is_charged_again_and_twice_answers_the_same()
     let mut expected = made.clone();
     expected["status"] = json!("canceled");
     expected["nextBillingDate"] = Value::Null;
+    expected["nextCharge"] = Value::Null;
     expected["canceledAt"] = canceled["canceledAt"].clone();
     expected["cancelReason"] = json!("고객 요청");
     assert_eq!(canceled, expected);
@@ -44,6 +45,7 @@ async fn cancelled_at_the_end_of_its_period_it_lives_until_then() {
     let mut expected = running.clone();
     expected["cancelAtPeriodEnd"] = json!(true);
     expected["nextBillingDate"] = Value::Null;
+    expected["nextCharge"] = Value::Null;
     assert_eq!(ending, expected);
     assert_eq!(app.post(CANCEL, &body).await.data(200), ending);
 
@@ -74,6 +76,7 @@ async fn the_time_of_a_pause_is_not_billed() {
     let mut expected = made.clone();
     expected["status"] = json!("paused");
     expected["nextBillingDate"] = Value::Null;
+    expected["nextCharge"] = Value::Null;
     assert_eq!(paused, expected);
     assert_eq!(app.turn(&made["id"], "pause").await.data(200), paused);
     app.pay_period(&made["id"]).await.fails(409, "subscription_not_active");
@@ -94,14 +97,26 @@ async fn the_time_of_a_pause_is_not_billed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pause_within_the_paid_period_moves_nothing() {
+async fn the_days_that_a_pause_keeps_are_given_back() {
     let app = TestApp::start().await;
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
     let running = app.subscription(&made["id"]).await;
     app.turn(&made["id"], "pause").await.data(200);
     app.advance_days(3).await;
-    assert_eq!(app.turn(&made["id"], "resume").await.data(200), running);
+    let resumed = app.turn(&made["id"], "resume").await.data(200);
+    let end: chrono::NaiveDate = running["paidThrough"].as_str().unwrap().parse().unwrap();
+    let later = json!(end + chrono::Days::new(3));
+    assert_eq!((&resumed["status"], &resumed["paidThrough"]), (&json!("active"), &later));
+    assert_eq!(
+        (&resumed["nextBillingDate"], &resumed["nextCharge"]["reason"]),
+        (&later, &json!("stub"))
+    );
+    app.advance_to_charge(&later).await;
+    assert_eq!(
+        app.subscription(&made["id"]).await["nextBillingDate"],
+        running["nextCharge"]["periodEnd"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,12 +135,11 @@ async fn each_field_can_be_changed_and_counts_from_the_next_period_on() {
         ("billingKey", json!(other_card)),
     ] {
         expected[field] = value.clone();
+        expected["nextCharge"]["amount"] = expected["amount"].clone();
         assert_eq!(app.change(id, &json!({field: value})).await.data(200), expected, "{field}");
         assert_eq!(app.subscription(id).await, expected);
     }
-    for nothing in [json!({}), json!({"amount": null, "planId": null})] {
-        assert_eq!(app.change(id, &nothing).await.data(200), expected);
-    }
+    assert_eq!(app.change(id, &json!({})).await.data(200), expected);
     app.delete(&format!("/billing/key/{key}")).await.data(200);
     assert_eq!(app.delete(&format!("/billing/key/{other_card}")).await.status, 409);
 

@@ -23,6 +23,11 @@ async fn a_first_charge_that_is_approved_starts_the_subscription() {
         "planId": "monthly", "amount": 9900, "productName": "월간 구독", "cycleDay": 15,
         "nextBillingDate": made["nextBillingDate"],
         "currentPeriod": {"start": app.today(), "end": made["nextBillingDate"]},
+        "paidThrough": made["nextBillingDate"], "coverage": "paid", "creditBalance": 0,
+        "nextCharge": {
+            "date": made["nextBillingDate"], "amount": 9900, "reason": "whole",
+            "periodStart": made["nextBillingDate"], "periodEnd": made["nextCharge"]["periodEnd"],
+        },
         "cancelAtPeriodEnd": false, "retry": null, "retryDays": [1, 3, 5, 7],
         "accessUntil": null, "metadata": {},
         "createdAt": made["createdAt"], "canceledAt": null, "cancelReason": null,

@@ -127,13 +127,16 @@ async fn a_cancellation_at_the_period_s_end_can_be_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_shows_what_would_be_and_leaves_everything_as_it_was() {
     let app = TestApp::start().await;
+    app.advance_to("2027-03-10T12:00:00+09:00").await;
     let made = app.subscribe(&app.register(APPROVED).await, 15).await;
     let id = made["id"].as_str().unwrap();
     let before = (app.subscription(&made["id"]).await, app.events().await);
     let consent = json!({"method": "checkbox"});
     let change = json!({"amount": 12_000, "cycleDay": 31, "planId": "yearly", "consent": consent});
     let path = format!("/billing/subscription/{id}");
-    let shown = app.patch(&format!("{path}?preview=true"), &change).await.data(200);
+    let mut shown = app.patch(&format!("{path}?preview=true"), &change).await.data(200);
+    let lines = shown.as_object_mut().unwrap().remove("preview").unwrap();
+    assert_eq!((&lines["total"], &lines["nextCharges"][0]), (&json!(0), &shown["nextCharge"]));
     assert_eq!((app.subscription(&made["id"]).await, app.events().await), before);
     assert_eq!(app.patch(&format!("{path}?preview=false"), &change).await.data(200), shown);
     assert_eq!((&shown["amount"], &shown["pendingAmount"]), (&json!(9900), &json!(12_000)));

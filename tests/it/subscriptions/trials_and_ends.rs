@@ -44,9 +44,10 @@ fn by_trial_end(made: &[Value], which: &[usize]) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
     let app = LongRun::start().await;
+    app.advance_to("2027-03-10T12:00:00+09:00").await;
     let key = app.register(APPROVED).await;
     let today = app.today();
-    let plain = app.post(SUBSCRIBE, &with(&key, 1, &json!({}))).await.data(201);
+    let plain = app.post(SUBSCRIBE, &with(&key, 10_000, &json!({}))).await.data(201);
     let first = date(&plain["nextBillingDate"]);
     let last = first + Months::new(5);
     let terms = [
@@ -60,12 +61,13 @@ async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
             "consent": {"method": "checkbox"}}),
         json!({"cycleDay": 3, "interval": "week", "intervalCount": 2, "trialDays": 30,
             "endDate": today + Months::new(12)}),
-        json!({"endDate": today + Days::new(1)}),
     ];
     let mut made = Vec::new();
     for (amount, more) in (2..).zip(&terms) {
-        made.push(app.post(SUBSCRIBE, &with(&key, amount, more)).await.data(201));
+        made.push(app.post(SUBSCRIBE, &with(&key, 10_000 * amount, more)).await.data(201));
     }
+    let before = json!({"endDate": today + Days::new(1)});
+    app.post(SUBSCRIBE, &with(&key, 100_000, &before)).await.fails(400, "invalid_request");
     let at_once = charged(&app).await;
     let until = today + Months::new(24);
     let mut foretold = charges(&forecast(&app, until).await);
@@ -84,19 +86,24 @@ async fn two_years_of_trials_and_ends_are_charged_as_foretold() {
     assert_eq!(app.told().await, charged);
     assert_eq!(foretold, charged);
 
-    let (plain, trial) = (days_of(&charged, 1), days_of(&charged, 2));
-    let after = (today + Days::new(46)).to_string();
-    assert_eq!(trial, plain.iter().filter(|d| **d >= after).cloned().collect::<Vec<_>>());
-    assert_eq!(days_of(&charged, 3), plain[3..7]);
-    assert_eq!(days_of(&charged, 4), plain[..5]);
-    assert_eq!(days_of(&charged, 5), plain[..6]);
-    assert_eq!(days_of(&charged, 6), plain[..1]);
-    assert_eq!(days_of(&charged, 7)[1..], plain[..2]);
-    assert_eq!(days_of(&charged, 8).len(), 10);
-    let of_nine = days_of(&charged, 9);
+    // What is no whole amount is a stub: its share of the days.
+    let plain = days_of(&charged, 10_000);
+    let from = |day: NaiveDate| plain.iter().filter(move |d| **d >= day.to_string()).cloned();
+    let ends = [today + Days::new(45), today + Months::new(3)];
+    assert_eq!(days_of(&charged, 20_000), from(ends[0]).collect::<Vec<_>>());
+    assert!(charged.contains(&(ends[0].to_string(), 20_000 * 21 / 30)), "{charged:?}");
+    assert_eq!(days_of(&charged, 30_000), from(ends[1]).take(3).collect::<Vec<_>>());
+    assert!(charged.contains(&(ends[1].to_string(), 30_000 * 5 / 31)), "{charged:?}");
+    assert_eq!(days_of(&charged, 40_000), plain[..5]);
+    assert_eq!(days_of(&charged, 50_000), plain[..5]);
+    assert!(charged.contains(&(last.to_string(), 50_000 / 31)), "{charged:?}");
+    assert_eq!(days_of(&charged, 60_000), plain[..1]);
+    assert_eq!(days_of(&charged, 70_000), plain[..2]);
+    assert!(charged.contains(&(today.to_string(), 70_000 * 5 / 28)), "{charged:?}");
+    assert_eq!(days_of(&charged, 80_000).len(), 9);
+    let of_nine = days_of(&charged, 90_000);
     assert!(of_nine[0] >= (today + Days::new(31)).to_string(), "{of_nine:?}");
     assert!(of_nine.last().unwrap() < &(today + Months::new(12)).to_string(), "{of_nine:?}");
-    assert_eq!(days_of(&charged, 10), Vec::<String>::new());
     for (at, made) in made.iter().enumerate() {
         let expected = if at == 0 { "active" } else { "canceled" };
         assert_eq!(app.status(&made["id"]).await, expected, "{}", terms[at]);
@@ -126,13 +133,13 @@ async fn the_trial_and_the_end_are_shown_and_the_end_can_be_changed() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
     let terms = json!({"trialDays": 40, "totalCycles": 2});
-    let made = app.post(SUBSCRIBE, &with(&key, 1, &terms)).await.data(201);
+    let made = app.post(SUBSCRIBE, &with(&key, 9900, &terms)).await.data(201);
     assert_eq!(made["trialEnd"], made["nextBillingDate"]);
     assert_eq!((made["cyclesLeft"].as_i64(), made.get("endDate")), (Some(2), None));
     let moved = app.change(&made["id"], &json!({"cycleDay": 20})).await.data(200);
     assert_eq!(moved["trialEnd"], moved["nextBillingDate"]);
     app.advance_to(&format!("{}T00:00:00+09:00", date(&moved["trialEnd"]) - Days::new(30))).await;
-    app.consent(&made["id"], 1).await.data(201);
+    app.consent(&made["id"], 9900).await.data(201);
     app.advance_to_charge(&moved["nextBillingDate"]).await;
     let paid = app.subscription(&made["id"]).await;
     assert_eq!((paid.get("trialEnd"), paid["cyclesLeft"].as_i64()), (None, Some(1)));
@@ -145,8 +152,9 @@ async fn the_trial_and_the_end_are_shown_and_the_end_can_be_changed() {
     let end = date(&more["nextBillingDate"]);
     let ending = app.change(&made["id"], &json!({"endDate": end})).await.data(200);
     assert_eq!((&ending["endDate"], ending.get("cyclesLeft")), (&json!(end), None));
-    let same = app.change(&made["id"], &json!({"endDate": null, "totalCycles": null})).await;
-    assert_eq!(same.data(200), ending);
+    let open = app.change(&made["id"], &json!({"endDate": null, "totalCycles": null})).await;
+    assert_eq!(open.data(200).get("endDate"), None);
+    assert_eq!(app.change(&made["id"], &json!({"endDate": end})).await.data(200), ending);
     app.advance_to(&format!("{end}T00:00:00+09:00")).await;
     assert_eq!(app.status(&made["id"]).await, "canceled");
     assert_eq!(app.ledger().await.len(), 2);
@@ -165,10 +173,9 @@ async fn a_declined_period_counts_and_what_is_unpaid_or_paused_ends_too() {
     let paused = app.post(SUBSCRIBE, &with(&key, 3, &json!({"endDate": end}))).await.data(201);
     app.turn(&paused["id"], "pause").await.data(200);
     app.advance_to(&format!("{}T23:59:59+09:00", first + Days::new(10))).await;
-    assert_eq!(app.status(&counted["id"]).await, "unpaid");
-    assert_eq!(app.subscription(&counted["id"]).await["cyclesLeft"], 0);
-    app.advance_to(&format!("{}T00:00:00+09:00", first + Months::new(1))).await;
+    // Its only charge was declined for good: nothing is left to come back to.
     assert_eq!(app.status(&counted["id"]).await, "canceled");
+    assert_eq!(app.subscription(&counted["id"]).await["cyclesLeft"], 0);
     assert_eq!(app.status(&unpaid["id"]).await, "unpaid");
     app.advance_to(&format!("{end}T00:00:00+09:00")).await;
     assert_eq!(app.status(&unpaid["id"]).await, "canceled");

@@ -20,13 +20,15 @@ pub const UNKNOWN_FIELD: &str = "알 수 없는 필드입니다.";
 pub type Case = (&'static str, &'static str, &'static str);
 
 /// Amounts that are none, for a field that takes won.
-pub const NO_AMOUNTS: [&str; 14] = [
+pub const NO_AMOUNTS: [&str; 16] = [
     "0",
+    "0.0",
     "-1",
+    "-9.9E+3",
     "9900.5",
-    "9900.0",
-    "1e3",
+    "990055e-2",
     "10000000000",
+    "1e10",
     "9223372036854775808",
     "1e30",
     "\"9900\"",

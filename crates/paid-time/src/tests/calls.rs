@@ -209,7 +209,11 @@ fn no_days_are_free_for_pausing_when_stubs_are() {
         let charged = live(&mut unpaid, "2027-05-16", "2027-06-19");
         let charge = if proration == Proration::Free { None } else { Some(9_900) };
         let row = |won| ("2027-06-15".to_owned(), won, "2027-06-20".to_owned());
-        assert_eq!(charged, charge.map(row).into_iter().collect::<Vec<_>>(), "another day is a stub");
+        assert_eq!(
+            charged,
+            charge.map(row).into_iter().collect::<Vec<_>>(),
+            "another day is a stub"
+        );
     }
 }
 

@@ -48,6 +48,8 @@ pub struct World {
     pub today: NaiveDate,
     /// Days promised free: by the trial and by extensions.
     pub promised: i64,
+    /// Free periods promised: by a first phase of 0 won.
+    pub free_periods: usize,
     /// Days that each approved charge bought.
     pub bought: HashMap<u32, i64>,
     /// Charges of which days were exchanged for credit.
@@ -73,6 +75,7 @@ impl World {
             _ => day("2027-01-01") + chrono::Days::new(rng.u64(0..1_500)),
         };
         let phases = phases(&mut rng);
+        let free = phases.first().filter(|p| p.price.won == 0).and_then(|p| p.cycles);
         let terms = Terms { cadence: cadence(&mut rng), phases };
         let days = rng.u32(1..40);
         let first = [FirstPeriod::Prorated, FirstPeriod::Full, FirstPeriod::Free];
@@ -92,6 +95,7 @@ impl World {
             sub,
             today,
             promised,
+            free_periods: free.unwrap_or(0) as usize,
             bought: HashMap::new(),
             exchanged: HashSet::new(),
             recorded: HashSet::new(),

@@ -6,7 +6,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::billing::subscriptions::consents::Given;
-use crate::billing::subscriptions::metadata::Metadata;
 use crate::billing::subscriptions::subscribe::phases::{PhaseRequest, phases};
 use crate::billing::subscriptions::trial_and_end::{
     FreeCycles, TotalCycles, TrialDays, check_limit, check_trial, refuse_together,
@@ -18,6 +17,7 @@ use crate::http::fields::ids::merchants_id;
 use crate::http::fields::schedule::{FirstPeriodName, IntervalName, ProrationName, Schedule};
 use crate::kiwoom::text::{CustomerId, ProductName};
 use crate::rules::ids::BillingKeyId;
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::schedule::RetryDays;
 use crate::rules::text::Text;

@@ -49,7 +49,7 @@ pub fn draft(
         billing_key_id: request.billing_key,
         product_name: request.product_name.as_str().to_owned(),
         amount: request.amount,
-        metadata: request.metadata.0.clone(),
+        metadata: request.metadata.clone(),
         retry_days: request.retry_days.clone(),
         created_at: clock.now(),
     };

@@ -5,7 +5,6 @@ use kiwoom_paid_time::{Cadence, Change, Money, Refused, When};
 
 use crate::api::errors::takes;
 use crate::billing::subscriptions::consents;
-use crate::billing::subscriptions::metadata::Metadata;
 use crate::billing::subscriptions::refusals::{consent_needed, refusal};
 use crate::billing::subscriptions::subscribe::{set_end, too_small};
 use crate::billing::subscriptions::update::request::{FromWhen, UpdateRequest};
@@ -13,6 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::fields::TaxFree;
 use crate::payments::store::paid_time::Loaded;
 use crate::rules::contract::Contract;
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 
 /// A change that was made to the model, and is not stored.
@@ -165,10 +165,10 @@ fn labels(s: &mut Loaded, request: &UpdateRequest) -> Result<(), ApiError> {
     }
     if let Some(changes) = &request.metadata {
         let merged = match changes {
-            Some(changes) => Metadata(row.metadata.0.clone()).merged(changes.clone()),
+            Some(changes) => row.metadata.0.clone().merged(changes.clone()),
             None => Ok(Metadata::default()),
         };
-        row.metadata.0 = merged.map_err(|reason| ApiError::invalid_field("metadata", reason))?.0;
+        row.metadata.0 = merged.map_err(|reason| ApiError::invalid_field("metadata", reason))?;
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::billing::subscriptions::consents::Given;
-use crate::billing::subscriptions::metadata::Metadata;
 use crate::billing::subscriptions::subscribe::PlanId;
 use crate::billing::subscriptions::trial_and_end::{TotalCycles, check_limit, refuse_together};
 use crate::http::description::{self, described};
@@ -15,6 +14,7 @@ use crate::http::fields::TaxFree;
 use crate::http::fields::schedule::{IntervalName, ProrationName, Schedule};
 use crate::kiwoom::text::ProductName;
 use crate::rules::ids::BillingKeyId;
+use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
 use crate::rules::schedule::RetryDays;
 use crate::rules::text::Text;
@@ -24,6 +24,7 @@ use crate::rules::text::Text;
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out, null and a value are three wishes")]
 pub struct UpdateRequest {
     /// From when on `amount`, `taxFreeAmount`, `cycleDay`, `interval` and `intervalCount` hold: with
     /// `next_period` (default) from the next charge on, with `now` from today. The rest holds at once.

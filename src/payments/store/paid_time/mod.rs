@@ -35,7 +35,7 @@ pub struct Loaded {
     /// What it is charged for.
     pub paid: Subscription,
     /// The paid time as it is stored.
-    stored: Subscription,
+    stored: Box<Subscription>,
 }
 
 /// The state that an intent was committed with: a failover of the database may lose it.
@@ -54,7 +54,7 @@ impl Loaded {
         let mut row = Row::new(new, status, today);
         row.next_billing_date = today.max(paid.covered_to());
         derived::derive(&mut row, &paid, now);
-        Self { row, stored: paid.clone(), paid }
+        Self { row, stored: Box::new(paid.clone()), paid }
     }
 
     /// Goes on from `day` after a pause: in place of the model's own, since rows from before paid time

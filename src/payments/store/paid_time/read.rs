@@ -43,7 +43,7 @@ struct Stored {
 /// A row of `price_consents`.
 #[derive(Deserialize)]
 struct Given {
-    given: NaiveDate,
+    day: NaiveDate,
     effective_date: NaiveDate,
     new_amount: i64,
     new_tax_free_amount: Option<i64>,
@@ -73,7 +73,7 @@ const STORED: &str = concat!(
                 group by charge_no) back on back.charge_no = t.number
             where t.subscription_id = subscriptions.id) as charges,
         (select jsonb_build_object(
-                'given', (c.consented_at at time zone 'Asia/Seoul')::date,
+                'day', (c.consented_at at time zone 'Asia/Seoul')::date,
                 'effective_date', c.effective_date, 'new_amount', c.new_amount,
                 'new_tax_free_amount', c.new_tax_free_amount,
                 'billing_interval', c.billing_interval, 'interval_count', c.interval_count)
@@ -95,7 +95,8 @@ pub(super) async fn all(
 
 fn loaded(stored: Stored, rules: &Rules) -> sqlx::Result<Loaded> {
     let row = stored.row;
-    let start = start(&stored.begins, stored.starts_on, stored.first_period, stored.trial_days)?;
+    let first_period = stored.first_period.as_deref();
+    let start = start(&stored.begins, stored.starts_on, first_period, stored.trial_days)?;
     let cadence = row.cadence();
     let phases = stored.phases.0.into_iter().map(Phase::from).collect();
     let price = row.pending_amount.zip(row.pending_tax_free_amount);
@@ -123,24 +124,24 @@ fn loaded(stored: Stored, rules: &Rules) -> sqlx::Result<Loaded> {
     paid.next_segment = stored.next_segment.unsigned_abs();
     paid.next_charge = stored.next_charge.unsigned_abs();
     paid.status = derived::paid_status(row.status, &paid);
-    paid.consent = stored.consent.and_then(|given| consent(given.0, &paid));
+    paid.consent = stored.consent.and_then(|given| consent(&given.0, &paid));
     paid.end_date = match row.end_date {
         Some(end) if row.legacy_end => Some(legacy::end_date(&paid, end)),
         end => end,
     };
-    Ok(Loaded { row, stored: paid.clone(), paid })
+    Ok(Loaded { row, stored: Box::new(paid.clone()), paid })
 }
 
 fn start(
     begins: &str,
     day: NaiveDate,
-    first_period: Option<String>,
+    first_period: Option<&str>,
     trial_days: Option<i16>,
 ) -> sqlx::Result<Start> {
     match begins {
         "anchor" => Ok(Start::OnAnchor(day)),
         "now" => {
-            let first: Option<FirstPeriod> = first_period.as_deref().and_then(text::parse);
+            let first: Option<FirstPeriod> = first_period.and_then(text::parse);
             first.map(|first| Start::Now(day, first)).ok_or_else(|| undecodable("first_period"))
         }
         "trial" => {
@@ -153,7 +154,7 @@ fn start(
 
 /// The consent as the model has it. One from before paid time names no interval, and may be to more
 /// than is asked for: it is to the rise that is to come.
-fn consent(given: Given, paid: &Subscription) -> Option<Consent> {
+fn consent(given: &Given, paid: &Subscription) -> Option<Consent> {
     let rate = match given.billing_interval.zip(given.interval_count) {
         Some((interval, count)) => {
             let price =
@@ -163,7 +164,7 @@ fn consent(given: Given, paid: &Subscription) -> Option<Consent> {
         }
         None => paid.rise()?.1,
     };
-    Some(Consent { given: given.given, rise_on: given.effective_date, rate })
+    Some(Consent { given: given.day, rise_on: given.effective_date, rate })
 }
 
 fn undecodable(column: &str) -> sqlx::Error {

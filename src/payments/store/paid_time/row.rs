@@ -3,12 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_paid_time::Cadence;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::text;
 use crate::rules::ids::{BillingKeyId, ConsentId, SubscriptionId};
+use crate::rules::metadata::Metadata;
 use crate::rules::moments::Retries;
 use crate::rules::money::Won;
 use crate::rules::schedule::RetryDays;
@@ -17,6 +17,7 @@ use crate::rules::subscription_state::Status;
 /// A row of `subscriptions`. What is charged and when is told by the paid time beside it
 /// ([`super::Loaded`]); the columns for that are written from it and never by hand.
 #[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of the table")]
 #[expect(missing_docs, reason = "the columns are described in the migrations")]
 pub struct Row {
     pub id: SubscriptionId,
@@ -42,7 +43,7 @@ pub struct Row {
     pub cycles_left: Option<i16>,
     pub canceled_at: Option<DateTime<Utc>>,
     pub cancel_reason: Option<String>,
-    pub metadata: Json<Map<String, Value>>,
+    pub metadata: Json<Metadata>,
     pub created_at: DateTime<Utc>,
     pub pending_amount: Option<Won>,
     pub pending_tax_free_amount: Option<i64>,
@@ -77,7 +78,7 @@ pub struct Labels {
     pub plan_id: String,
     pub product_name: String,
     pub billing_key_id: Uuid,
-    pub metadata: Map<String, Value>,
+    pub metadata: Metadata,
     pub retry_days: Option<Vec<i16>>,
 }
 
@@ -92,7 +93,7 @@ pub struct Identity {
     pub product_name: String,
     /// The price that holds for good: what its row shows until its first price is more than nothing.
     pub amount: Won,
-    pub metadata: Map<String, Value>,
+    pub metadata: Metadata,
     pub retry_days: Option<RetryDays>,
     pub created_at: DateTime<Utc>,
 }

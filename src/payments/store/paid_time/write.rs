@@ -184,7 +184,7 @@ pub async fn insert(
     nothing.charges.clear();
     nothing.terms.phases.clear();
     write_tables(db, row.id.0, &nothing, paid).await?;
-    stored.clone_from(paid);
+    (**stored).clone_from(paid);
     Ok(())
 }
 
@@ -215,7 +215,7 @@ pub async fn save(
     if written.rows_affected() == 0 {
         return Err(sqlx::Error::RowNotFound);
     }
-    stored.clone_from(paid);
+    (**stored).clone_from(paid);
     Ok(())
 }
 

@@ -1,25 +1,33 @@
 //! Reads requests into types that cannot be wrong, and names every problem at once.
 
+mod values;
+
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::mem;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::http::error::{ApiError, Code, Detail};
-use crate::http::json;
+use crate::http::json::{self, Object};
 use crate::redact::paths::shown_name;
-use crate::rules::characters::{composed_len, refuse};
-use crate::rules::money::{MAX_WON, Won};
 use crate::rules::text::Text;
+
+pub use values::{InQuery, UpTo, one_of, text, whole};
 
 /// A value that one field of a request can hold.
 pub trait FromField: Sized {
     /// The value, or what is wrong with it.
     fn from_field(value: &Value) -> Result<Self, Text>;
+
+    /// The same of a JSON body's own text, for what [`Value`] rounds.
+    fn as_written(value: &Value, _text: &str) -> Result<Self, Text> {
+        Self::from_field(value)
+    }
 }
 
 /// A request body or query as a whole.
@@ -31,6 +39,7 @@ pub trait FromFields: Sized {
 /// The fields of a request, and what has been found wrong with them so far.
 pub struct Fields {
     values: Map<String, Value>,
+    texts: HashMap<String, Box<RawValue>>,
     known: Vec<&'static str>,
     problems: Vec<Detail>,
 }
@@ -38,8 +47,9 @@ pub struct Fields {
 impl Fields {
     /// Reads all of `T`, or says everything that is wrong: also fields that nobody knows, because a
     /// misspelt `amount` in a refund would refund everything.
-    pub fn read<T: FromFields>(values: Map<String, Value>) -> Result<T, ApiError> {
-        let mut fields = Self { values, known: Vec::new(), problems: Vec::new() };
+    pub fn read<T: FromFields>(object: impl Into<Object>) -> Result<T, ApiError> {
+        let Object { values, texts } = object.into();
+        let mut fields = Self { values, texts, known: Vec::new(), problems: Vec::new() };
         let result = T::from_fields(&mut fields);
         let unknown = fields.values.keys().filter(|k| !fields.known.contains(&k.as_str()));
         let unknown: Vec<String> = unknown.cloned().collect();
@@ -67,7 +77,11 @@ impl Fields {
     pub fn optional<T: FromField>(&mut self, name: &'static str) -> Option<T> {
         self.known.push(name);
         let value = self.values.get(name).filter(|v| !v.is_null())?;
-        match T::from_field(value) {
+        let read = match self.texts.get(name) {
+            Some(text) => T::as_written(value, text.get()),
+            None => T::from_field(value),
+        };
+        match read {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.refuse(name, reason);
@@ -192,9 +206,15 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let values = pairs.map(|(k, v)| (k.into_owned(), Value::String(v.into_owned())));
-        Fields::read(values.collect()).map(Self)
+        let (mut values, mut repeated) = (Map::new(), Vec::new());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = Value::String(value.into_owned());
+            if values.insert(name.clone().into_owned(), value).is_some() {
+                repeated.push(shown_name(&name));
+            }
+        }
+        json::refuse_repeated(repeated)?;
+        Fields::read(values).map(Self)
     }
 }
 
@@ -208,119 +228,5 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let id = axum::extract::Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(id.map_or_else(|_| String::new(), |id| id.0)))
-    }
-}
-
-/// Text of 1 to `max` characters, counted composed, with no control characters.
-pub fn text(value: &Value, max: usize) -> Result<String, Text> {
-    let text =
-        value.as_str().ok_or_else(|| Text::new("문자열이어야 합니다.", "Has to be a string."))?;
-    if text.trim().is_empty() {
-        return Err(Text::new("비어 있을 수 없습니다.", "May not be empty."));
-    }
-    if composed_len(text) > max {
-        return Err(Text::new(
-            format!("{max}자를 넘을 수 없습니다."),
-            format!("May not exceed {max} characters."),
-        ));
-    }
-    refuse(text, char::is_control, no_control())?;
-    Ok(text.to_owned())
-}
-
-/// Why a text is refused for a control character.
-pub fn no_control() -> Text {
-    Text::new("제어 문자를 사용할 수 없습니다.", "May not contain control characters.")
-}
-
-/// The value that one of these words stands for.
-pub fn one_of<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Text> {
-    let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
-    found.map(|(_, meant)| *meant).ok_or_else(|| {
-        let words = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        Text::new(format!("{words} 중 하나여야 합니다."), format!("Has to be one of {words}."))
-    })
-}
-
-impl FromField for String {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        text(value, 255)
-    }
-}
-
-impl FromField for bool {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("true 또는 false여야 합니다.", "Has to be true or false.");
-        value.as_bool().ok_or_else(wrong)
-    }
-}
-
-impl FromField for Won {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                format!("1 이상 {MAX_WON} 이하의 정수(원)여야 합니다."),
-                format!("Has to be a whole number of won from 1 to {MAX_WON}."),
-            )
-        };
-        value.as_i64().and_then(Self::new).ok_or_else(wrong)
-    }
-}
-
-/// A whole number or a truth in a query, where every value is text: digits alone, `true`, `false`.
-pub struct InQuery<T>(pub T);
-
-impl<T: FromField> FromField for InQuery<T> {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let meant = match value.as_str() {
-            Some("true") => Value::from(true),
-            Some("false") => Value::from(false),
-            text => {
-                let digits = text.filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
-                Value::from(digits.and_then(|t| t.parse::<i64>().ok()))
-            }
-        };
-        T::from_field(&meant).map(Self)
-    }
-}
-
-/// A whole number from 1 to `MAX`.
-#[derive(Clone, Copy)]
-pub struct UpTo<const MAX: i16>(pub i16);
-
-impl<const MAX: i16> FromField for UpTo<MAX> {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || {
-            Text::new(
-                format!("1 이상 {MAX} 이하의 정수여야 합니다."),
-                format!("Has to be a whole number from 1 to {MAX}."),
-            )
-        };
-        let number = value.as_i64().and_then(|n| i16::try_from(n).ok());
-        number.filter(|n| (1..=MAX).contains(n)).map(Self).ok_or_else(wrong)
-    }
-}
-
-impl FromField for NaiveDate {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong =
-            || Text::new("YYYY-MM-DD 형식의 날짜여야 합니다.", "Has to be a date, YYYY-MM-DD.");
-        let text = value.as_str().filter(|t| has_shape_of_date(t)).ok_or_else(wrong)?;
-        text.parse().map_err(|_| wrong())
-    }
-}
-
-/// Four, two and two digits: the parser also takes signs, spaces and longer years.
-fn has_shape_of_date(text: &str) -> bool {
-    let shape =
-        |(i, b): (usize, u8)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() };
-    text.len() == 10 && text.bytes().enumerate().all(shape)
-}
-
-impl FromField for DateTime<Utc> {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        let wrong = || Text::new("RFC 3339 시각이어야 합니다.", "Has to be an RFC 3339 instant.");
-        let parsed = value.as_str().map(DateTime::parse_from_rfc3339);
-        parsed.and_then(Result::ok).map(|t| t.to_utc()).ok_or_else(wrong)
     }
 }
