@@ -2,13 +2,12 @@
 //! rules.
 
 use kiwoom_billing::payments::refund::{RefundOutcome, decide as decide_refund};
-use kiwoom_billing::payments::store::RefundState;
-use kiwoom_billing::rules::payment_state::Verdict;
-use kiwoom_billing::rules::payment_state::{Change, Outcome, State, decide};
-use kiwoom_billing::rules::schedule::due_at;
-use kiwoom_billing::rules::subscription_state::{Attempt, Status};
+use kiwoom_billing::payments::store::{InitiatedBy, Kind, Payment as Stored, RefundState};
+use kiwoom_billing::rules::ids::PaymentId;
+use kiwoom_billing::rules::money::Won;
+use kiwoom_billing::rules::payment_state::{Change, Outcome, State, Verdict, decide};
 
-use super::rows::{AMOUNT, Call, Flow, Job, Sabotage, Step};
+use super::rows::{Call, Flow, Job, Payment, Sabotage, Step};
 use super::world::World;
 
 impl World {
@@ -76,7 +75,7 @@ impl World {
         let Ok(change) = decided else {
             return self.counters.count("an outcome contradicts the books");
         };
-        let (sub, by_merchant) = (payment.sub, payment.by_merchant);
+        let (sub, before) = (payment.sub, stored(payment));
         match change {
             Change::Nothing => return,
             Change::To(state) => {
@@ -88,15 +87,15 @@ impl World {
             Change::Remove => drop(self.payments.remove(order)),
         }
         self.say(|| format!("{order} settled: {change:?}"));
-        let Some((index, period)) = sub else { return };
-        let attempt = Attempt { period, by_merchant };
-        let sub = &mut self.subs[index];
-        // Found unsent only when the next period was due: as any period missed by then.
-        let next_due = due_at(period.end, self.rules.charge_hour);
-        sub.passed_over |= change == Change::Remove && next_due <= self.now;
-        sub.state = sub.state.after(attempt, outcome, &self.rules, self.now);
-        sub.was_unpaid |= sub.state.status == Status::Unpaid;
-        sub.lease = None;
+        let Some((sub, charge)) = sub else { return };
+        if self.sabotage == Sabotage::NoConsequences && self.fault(20) {
+            return;
+        }
+        let mut s = self.subs[sub].loaded.clone();
+        s.take_in((&before, charge), outcome, &self.rules, self.now);
+        s.derive(self.now);
+        (self.subs[sub].loaded, self.subs[sub].lease) = (s, None);
+        self.subs[sub].count_ended();
     }
 
     pub fn settle_refund(&mut self, index: usize, outcome: &RefundOutcome) {
@@ -182,7 +181,7 @@ impl World {
             return;
         }
         let Some(payment) = self.payments.get(&mail.order) else { return };
-        if mail.amount != AMOUNT {
+        if mail.amount != payment.amount {
             self.counters.count("notification of another amount");
             return self.settle(&mail.order, &Outcome::Mismatch(mail.amount));
         }
@@ -205,9 +204,9 @@ impl World {
             p.state == State::Unknown && p.fresh_until <= self.tick && !on_its_way(order)
         });
         let Some(order) = unknown.map(|(order, _)| order.clone()) else { return };
-        let charged = self.gateway.charges.iter().find(|(charged, ..)| *charged == order);
+        let charged = self.gateway.charges.iter().find(|charged| charged.order == order);
         let outcome = match charged {
-            Some((_, transaction, _)) => approved(transaction.clone(), self),
+            Some(charged) => approved(charged.transaction.clone(), self),
             None => Outcome::Declined {
                 code: "RESOLVED".into(),
                 message: String::new(),
@@ -222,4 +221,47 @@ impl World {
 pub fn approved(transaction_id: String, world: &World) -> Outcome {
     let (auth_number, method, cpid) = (None, None, None);
     Outcome::Approved { transaction_id, auth_number, approved_at: world.now, method, cpid }
+}
+
+/// The row of a payment as production reads it.
+pub fn stored(payment: &Payment) -> Stored {
+    Stored {
+        id: PaymentId::new(),
+        order_no: String::new(),
+        kind: Kind::Subscription,
+        state: payment.state,
+        amount: Won::new(payment.amount).unwrap(),
+        tax_free_amount: 0,
+        refunded_amount: payment.refunded,
+        refunding_amount: payment.refunding,
+        product_name: String::new(),
+        customer_id: None,
+        billing_key_id: None,
+        subscription_id: None,
+        charge_no: payment.sub.map(|(_, charge)| charge.try_into().unwrap()),
+        period_start: None,
+        period_end: None,
+        initiated_by: if payment.by_merchant {
+            InitiatedBy::Merchant
+        } else {
+            InitiatedBy::Scheduler
+        },
+        method: None,
+        transaction_id: payment.transaction.clone(),
+        auth_number: None,
+        failure_code: None,
+        failure_message: None,
+        merchant_setting: None,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        approved_at: None,
+        settled_at: None,
+        late: false,
+        order_id: None,
+        unexpected: None,
+        cpid: None,
+        earlier_cpids: None,
+        overdue: false,
+        credited: 0,
+        credited_tax_free: 0,
+    }
 }

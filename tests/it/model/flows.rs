@@ -3,11 +3,12 @@
 
 use chrono::Duration;
 use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::payments::store::paid_time::Loaded;
 use kiwoom_billing::rules::payment_state::{State, obstacle};
-use kiwoom_billing::rules::schedule::Period;
-use kiwoom_billing::rules::subscription_state::{Due, Status};
+use kiwoom_paid_time::When;
 
-use super::rows::{AMOUNT, Flow, Job, Lease, Payment, Refund, Sabotage, Step};
+use super::rows::{AMOUNT, Flow, Job, Lease, Payment, Refund, Sabotage, Step, Sub};
+use super::subs;
 use super::world::World;
 
 const LEASE_SECS: u64 = 300;
@@ -19,7 +20,7 @@ impl World {
     pub fn claim(&mut self) {
         let Some(proc) = self.awake() else { return };
         for sub in 0..self.subs.len() {
-            let due = self.subs[sub].state.next_attempt_at.is_some_and(|at| at <= self.now);
+            let due = self.subs[sub].loaded.row.next_attempt_at.is_some_and(|at| at <= self.now);
             let free = match self.subs[sub].lease {
                 None => true,
                 Some(lease) => lease.until < self.tick || !self.is_live(lease.owner),
@@ -37,7 +38,7 @@ impl World {
                 self.counters.count("claim's answer lost");
                 continue;
             }
-            self.spawn(proc, Job::Period { sub, lease: Some(lease) });
+            self.spawn(proc, Job::Due { sub, lease: Some(lease) });
         }
         if !self.faults {
             self.end_leases_of_nobody();
@@ -53,24 +54,24 @@ impl World {
                 sub.lease = sub.lease.filter(|lease| lease.until >= self.tick);
             }
             let now = self.now;
-            if self.subs.iter().any(|s| s.state.next_attempt_at.is_some_and(|at| at <= now)) {
+            let due = |sub: &Sub| sub.loaded.row.next_attempt_at.is_some_and(|at| at <= now);
+            if self.subs.iter().any(due) {
                 self.claim();
             }
         }
     }
 
-    pub fn begin(&mut self, sub: Option<usize>, one_off: bool) {
-        let Some(proc) = self.awake() else { return };
-        match sub {
-            Some(sub) => self.spawn(proc, Job::Period { sub, lease: None }),
-            None if one_off => self.spawn(proc, Job::OneOff),
-            None => {}
+    pub fn merchant_pays(&mut self) {
+        let sub = self.rng.usize(..self.subs.len());
+        if let Some(proc) = self.awake() {
+            self.spawn(proc, Job::Due { sub, lease: None });
         }
     }
 
-    pub fn merchant_pays(&mut self) {
-        let sub = self.rng.usize(..self.subs.len());
-        self.begin(Some(sub), false);
+    pub fn merchant_charges(&mut self) {
+        if let Some(proc) = self.awake() {
+            self.spawn(proc, Job::OneOff);
+        }
     }
 
     pub fn merchant_refunds(&mut self) {
@@ -84,12 +85,12 @@ impl World {
         let order = paid[self.rng.usize(..paid.len())].clone();
         // Often twice at once, and often more than half: together too much.
         for _ in 0..self.rng.u32(1..=2) {
-            let amount = self.rng.i64(1..=AMOUNT);
+            let amount = self.rng.i64(1..=self.payments[&order].amount);
             self.spawn(proc, Job::Refund { order: order.clone(), amount });
         }
     }
 
-    fn spawn(&mut self, proc: u32, job: Job) {
+    pub fn spawn(&mut self, proc: u32, job: Job) {
         self.last_flow += 1;
         let id = self.last_flow;
         self.flows.push(Flow {
@@ -98,6 +99,7 @@ impl World {
             job,
             step: Step::Intend,
             order: String::new(),
+            amount: 0,
             refund: 0,
             committed_at: 0,
             tries: 0,
@@ -111,7 +113,10 @@ impl World {
         let mut flow = self.flows.swap_remove(index);
         let goes_on = match flow.step.clone() {
             Step::Intend => match flow.job.clone() {
-                Job::Period { sub, lease } => self.intend_period(&mut flow, sub, lease),
+                Job::Due { sub, lease } => self.intend_due(&mut flow, sub, lease),
+                Job::Change { sub, change, consented } => {
+                    self.intend_change(&mut flow, sub, (change, When::Now { consented }))
+                }
                 Job::OneOff => self.intend_one_off(&mut flow),
                 Job::Refund { order, amount } => self.intend_refund(&mut flow, order, amount),
             },
@@ -126,13 +131,13 @@ impl World {
         }
     }
 
-    fn intend_period(&mut self, flow: &mut Flow, sub: usize, lease: Option<Lease>) -> bool {
+    fn intend_due(&mut self, flow: &mut Flow, sub: usize, lease: Option<Lease>) -> bool {
         // Step 1 at the gateway comes before the intent; it may fail.
         if self.fault(4) {
             self.counters.count("step 1 failed");
-            if lease.is_some() {
-                let later = self.subs[sub].state.postponed(self.now);
-                self.subs[sub].state = later;
+            if lease.is_some() && !self.lost(sub, lease) {
+                let (rules, now) = (self.rules.clone(), self.now);
+                self.subs[sub].loaded.plan_after(Duration::minutes(5), &rules, now);
                 self.subs[sub].lease = None;
             }
             return false;
@@ -141,35 +146,72 @@ impl World {
             self.counters.count("lease lost: nothing sent");
             return false;
         }
-        let Some(period) = self.due_period(sub, lease.is_some()) else {
-            if lease.is_some() {
-                self.reschedule(sub);
+        let mut s = self.subs[sub].loaded.clone();
+        let begun = subs::begin(&mut s, lease.is_none(), &self.rules, self.now);
+        let again = self.sabotage == Sabotage::NoLookNoIndex && lease.is_none();
+        let last = s.paid.charges.last().filter(|c| again && c.amount.won > 0).map(|c| c.id);
+        match begun.or(last) {
+            Some(charge) => self.intend_charge(flow, (sub, charge), s),
+            None => {
+                if lease.is_some() || s.paid != self.subs[sub].loaded.paid {
+                    self.store(sub, s);
+                    self.recheck(sub);
+                }
+                false
             }
-            return false;
-        };
-        let earlier: Vec<State> = self.attempts(sub, period);
-        let blocked = earlier.iter().any(|state| obstacle(*state).is_some());
-        if blocked && self.sabotage != Sabotage::NoLookNoIndex {
-            self.counters.count("an earlier attempt stands in the way");
-            if lease.is_some() {
-                self.reschedule(sub);
-            }
+        }
+    }
+
+    fn intend_change(
+        &mut self,
+        flow: &mut Flow,
+        sub: usize,
+        (change, when): (kiwoom_paid_time::Change, When),
+    ) -> bool {
+        let mut s = self.subs[sub].loaded.clone();
+        let Ok(Some(charge)) = s.paid.change(change, when, self.today()) else { return false };
+        if self.sabotage == Sabotage::CreditForUsedDays {
+            s.paid.credit.won += 1;
+        }
+        self.counters.count("changed at once");
+        self.agreed(sub, &s);
+        self.intend_charge(flow, (sub, charge), s)
+    }
+
+    /// The charge that the model has begun is written with it, or neither is.
+    fn intend_charge(
+        &mut self,
+        flow: &mut Flow,
+        (sub, charge): (usize, u32),
+        mut s: Loaded,
+    ) -> bool {
+        let earlier: Vec<State> = self.attempts(sub, charge);
+        let is_taken = earlier.iter().any(|state| obstacle(*state).is_some());
+        if is_taken && self.sabotage != Sabotage::NoLookNoIndex {
+            self.counters.count("the index refuses a second attempt of a charge");
             return false;
         }
-        flow.order = format!("SUB{sub}-{}-{}", period.start, earlier.len() + 1);
-        if self.sabotage == Sabotage::NoLookNoIndex && self.payments.contains_key(&flow.order) {
+        flow.order = format!("SUB{sub}-c{charge}-{}", earlier.len() + 1);
+        if self.payments.contains_key(&flow.order) {
             return false;
         }
-        let state = &mut self.subs[sub].state;
-        let before = state.next_attempt_at.take();
-        let lease_before = self.subs[sub].lease.take();
-        let row = Self::row(flow, Some((sub, period)), lease.is_none());
+        flow.amount = s.paid.find_charge(charge).map_or(0, |charge| charge.amount.won);
+        if self.sabotage == Sabotage::DayTwice
+            && let Some(last) = s.paid.segments.last_mut().filter(|s| s.charge == Some(charge))
+        {
+            last.period.start = last.period.start - chrono::Days::new(1);
+        }
+        s.plan(&self.rules);
+        s.derive(self.now);
+        let before = (self.subs[sub].loaded.clone(), self.subs[sub].lease);
+        (self.subs[sub].loaded, self.subs[sub].lease) = (s, None);
+        let by_merchant = !matches!(flow.job, Job::Due { lease: Some(_), .. });
+        let row = Self::row(flow, Some((sub, charge)), by_merchant);
         if self.commits(flow, row) {
             return true;
         }
         // Rolled back.
-        self.subs[sub].state.next_attempt_at = before;
-        self.subs[sub].lease = lease_before;
+        (self.subs[sub].loaded, self.subs[sub].lease) = before;
         flow.step == Step::TakeBack
     }
 
@@ -178,44 +220,31 @@ impl World {
         current != lease || current.is_none_or(|lease| lease.until <= self.tick)
     }
 
-    fn due_period(&self, sub: usize, schedule: bool) -> Option<Period> {
-        let state = &self.subs[sub].state;
-        if let Due::Charge(period) = state.due(&self.rules, self.now) {
-            return Some(period);
-        }
-        let owed = matches!(state.status, Status::PastDue | Status::Unpaid);
-        let again = self.sabotage == Sabotage::NoLookNoIndex && state.status == Status::Active;
-        (!schedule && (owed || again)).then(|| state.period())
+    fn attempts(&self, sub: usize, charge: u32) -> Vec<State> {
+        let of_it = self.payments.values().filter(|payment| payment.sub == Some((sub, charge)));
+        of_it.map(|payment| payment.state).collect()
     }
 
-    fn attempts(&self, sub: usize, period: Period) -> Vec<State> {
-        let of_period = self.payments.values().filter(|payment| {
-            payment.sub.is_some_and(|(s, p)| s == sub && p.start == period.start)
-        });
-        of_period.map(|payment| payment.state).collect()
-    }
-
-    fn reschedule(&mut self, sub: usize) {
-        let state = &mut self.subs[sub].state;
-        if state.next_attempt_at.is_some() {
-            state.next_attempt_at = state.next_moment(&self.rules);
+    /// What is due and comes to nothing is looked at again later.
+    fn recheck(&mut self, sub: usize) {
+        let row = &mut self.subs[sub].loaded.row;
+        if row.next_attempt_at.is_some_and(|at| at <= self.now) {
+            self.counters.count("due, but nothing can be charged");
+            row.next_attempt_at = Some(self.now + Duration::hours(1));
         }
-        if state.next_attempt_at.is_some_and(|at| at <= self.now) {
-            state.next_attempt_at = Some(self.now + Duration::hours(1));
-        }
-        self.subs[sub].lease = None;
     }
 
     fn intend_one_off(&mut self, flow: &mut Flow) -> bool {
-        flow.order = format!("ORD{}", flow.id);
+        (flow.order, flow.amount) = (format!("ORD{}", flow.id), AMOUNT);
         let row = Self::row(flow, None, true);
         self.commits(flow, row) || flow.step == Step::TakeBack
     }
 
-    fn row(flow: &Flow, sub: Option<(usize, Period)>, by_merchant: bool) -> Payment {
+    fn row(flow: &Flow, sub: Option<(usize, u32)>, by_merchant: bool) -> Payment {
         Payment {
             flow: flow.id,
             sub,
+            amount: flow.amount,
             state: State::Sending,
             transaction: None,
             sender: flow.proc,
@@ -251,7 +280,9 @@ impl World {
 
     fn intend_refund(&mut self, flow: &mut Flow, order: String, amount: i64) -> bool {
         let Some(payment) = self.payments.get_mut(&order) else { return false };
-        let left = AMOUNT - payment.refunded - payment.refunding;
+        let charge = payment.sub.and_then(|(sub, id)| self.subs[sub].loaded.paid.find_charge(id));
+        let credited = charge.map_or(0, |charge| charge.credited.won);
+        let left = payment.amount - payment.refunded - payment.refunding - credited;
         if payment.state != State::Approved || amount > left && self.sabotage != Sabotage::NoHold {
             self.counters.count("refund refused: more than is left");
             return false;

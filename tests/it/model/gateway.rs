@@ -5,7 +5,7 @@ use kiwoom_billing::rules::payment_state::Outcome;
 use kiwoom_billing::rules::payment_state::Verdict;
 
 use super::books::approved;
-use super::rows::{AMOUNT, Call, Flow, Job, Mail, Sabotage, Step};
+use super::rows::{Call, Charged, Flow, Job, Mail, Sabotage, Step};
 use super::world::World;
 
 /// An intent older than this is not sent.
@@ -31,7 +31,9 @@ impl World {
             Job::Refund { amount, .. } => {
                 Call::Cancel { flow: id, refund: flow.refund, order, amount: *amount }
             }
-            Job::Period { .. } | Job::OneOff => Call::Charge { flow: id, order },
+            Job::Due { .. } | Job::Change { .. } | Job::OneOff => {
+                Call::Charge { flow: id, order, amount: flow.amount }
+            }
         });
         flow.step = Step::Await;
         true
@@ -50,8 +52,8 @@ impl World {
             return;
         }
         match self.calls.swap_remove(index) {
-            Call::Charge { flow, order } => {
-                let answer = self.charge(&order);
+            Call::Charge { flow, order, amount } => {
+                let answer = self.charge(&order, amount);
                 let heard = (!self.fault(15)).then_some(answer);
                 if heard.is_none() {
                     self.counters.count("charge's answer lost");
@@ -81,7 +83,7 @@ impl World {
         }
     }
 
-    fn charge(&mut self, order: &str) -> Outcome {
+    fn charge(&mut self, order: &str, amount: i64) -> Outcome {
         *self.gateway.calls.entry(order.to_owned()).or_default() += 1;
         if self.fault(15) {
             let (verdict, name) = match self.rng.u8(..) {
@@ -93,10 +95,15 @@ impl World {
             return Outcome::Declined { code: "2003".into(), message: String::new(), verdict };
         }
         let transaction = format!("t{}", self.gateway.charges.len());
-        self.gateway.charges.push((order.to_owned(), transaction.clone(), 0));
+        self.gateway.charges.push(Charged {
+            order: order.to_owned(),
+            transaction: transaction.clone(),
+            amount,
+            given_back: 0,
+        });
         self.say(|| format!("{order} is charged: {transaction}"));
         for _ in 0..self.rng.u32(0..=2) {
-            let amount = if self.fault(10) { AMOUNT + 1 } else { AMOUNT };
+            let amount = amount + i64::from(self.fault(10));
             let (order, transaction) = (order.to_owned(), transaction.clone());
             self.mail.push(Mail { order, transaction, amount });
         }
@@ -110,9 +117,9 @@ impl World {
             return declined();
         }
         let (transaction_id, refunded_at) = (None, self.now);
-        match self.gateway.charges.iter_mut().find(|(charged, ..)| charged == order) {
-            Some((.., given_back)) if *given_back + amount <= AMOUNT => {
-                *given_back += amount;
+        match self.gateway.charges.iter_mut().find(|charged| charged.order == order) {
+            Some(charged) if charged.given_back + amount <= charged.amount => {
+                charged.given_back += amount;
                 RefundOutcome::Refunded { transaction_id, refunded_at }
             }
             _ => declined(),

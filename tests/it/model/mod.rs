@@ -1,10 +1,10 @@
 //! The model test: the program's own pure rules, driven by a seeded scheduler that crashes, reorders
 //! and duplicates between every two steps.
 //!
-//! What is driven is not a copy: `decide`, `obstacle`, `SubscriptionState` and the schedule are the functions
-//! that production calls. The model supplies what PostgreSQL and the network supply: rows and what
-//! is committed of them, the unique index on a period, the hold of a refund, leases, processes that
-//! die or stand still, a gateway with books of its own, answers that are lost or late,
+//! What is driven is not a copy: `decide`, `obstacle`, the paid time, its moments, and what an outcome
+//! makes of it are the functions that production calls. The model supplies what PostgreSQL and the network supply: rows and what
+//! is committed of them, the unique index on a charge, the hold of a refund, leases, processes that
+//! die or stand still, callers who change, pause, extend and consent, a gateway with books of its own, answers that are lost or late,
 //! notifications that come twice, late or never, operators who look into the gateway's books.
 //!
 //! ```text
@@ -21,7 +21,9 @@ mod books;
 mod check;
 mod flows;
 mod gateway;
+mod paid_time;
 mod rows;
+mod subs;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

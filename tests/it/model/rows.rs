@@ -1,14 +1,13 @@
 //! What PostgreSQL, the gateway, the network and the processes hold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use chrono::NaiveDate;
 use kiwoom_billing::payments::refund::RefundOutcome;
 use kiwoom_billing::payments::store::RefundState;
+use kiwoom_billing::payments::store::paid_time::Loaded;
 use kiwoom_billing::rules::payment_state::{Outcome, State};
-use kiwoom_billing::rules::schedule::Period;
-use kiwoom_billing::rules::subscription_state::SubscriptionState;
+use kiwoom_paid_time::{Change, Consent};
 
 /// One rule of the model that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +27,18 @@ pub enum Sabotage {
     NoFence,
     /// Calls that were cut short stay as they are.
     NoRecovery,
+    /// An outcome is written, and what follows from it for the days sometimes is not.
+    NoConsequences,
+    /// What goes on after a pause is given a day more than was left.
+    DayGivenAway,
+    /// The days of a charge begin a day before those of the one before it end.
+    DayTwice,
+    /// Credit is given for used days too.
+    CreditForUsedDays,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::NoLookNoIndex,
         Self::RetryUnknown,
         Self::OneCommit,
@@ -39,6 +46,10 @@ impl Sabotage {
         Self::NoHold,
         Self::NoFence,
         Self::NoRecovery,
+        Self::NoConsequences,
+        Self::DayGivenAway,
+        Self::DayTwice,
+        Self::CreditForUsedDays,
     ];
 }
 
@@ -64,15 +75,17 @@ impl fmt::Display for Counters {
     }
 }
 
-/// A row of `subscriptions`.
+/// A row of `subscriptions` with its paid time, and what was promised and counted by the model's own
+/// book.
 pub struct Sub {
-    pub state: SubscriptionState,
-    pub first_due: NaiveDate,
+    pub loaded: Loaded,
     pub lease: Option<Lease>,
-    pub canceled: bool,
-    pub was_unpaid: bool,
-    /// The clock went past a whole period before anybody could charge it: only the latest is due.
-    pub passed_over: bool,
+    /// Days promised free: by the trial and by call.
+    pub promised: i64,
+    /// Charges that ended and count towards `totalCycles`.
+    pub counted: HashSet<u32>,
+    /// Consents that were taken.
+    pub consents: Vec<Consent>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +99,9 @@ pub struct Lease {
 pub struct Payment {
     /// The flow that wrote it. After it was taken back another attempt may have its order number.
     pub flow: u64,
-    pub sub: Option<(usize, Period)>,
+    /// Subscription and charge.
+    pub sub: Option<(usize, u32)>,
+    pub amount: i64,
     pub state: State,
     pub transaction: Option<String>,
     pub sender: u32,
@@ -97,6 +112,24 @@ pub struct Payment {
     pub refunding: i64,
 }
 
+impl Payment {
+    /// An attempt of `charge` by the schedule that is under way.
+    pub fn of_charge(charge: u32) -> Self {
+        Self {
+            flow: 0,
+            sub: Some((0, charge)),
+            amount: 1,
+            state: State::Sending,
+            transaction: None,
+            sender: 0,
+            fresh_until: 0,
+            by_merchant: false,
+            refunded: 0,
+            refunding: 0,
+        }
+    }
+}
+
 /// A row of `refunds`.
 pub struct Refund {
     pub order: String,
@@ -105,14 +138,21 @@ pub struct Refund {
     pub sender: u32,
 }
 
-/// What every payment is for, in won.
+/// What a single charge is for, in won.
 pub const AMOUNT: i64 = 10_000;
+
+/// A transaction at the gateway.
+pub struct Charged {
+    pub order: String,
+    pub transaction: String,
+    pub amount: i64,
+    pub given_back: i64,
+}
 
 /// The gateway's own books.
 #[derive(Default)]
 pub struct Gateway {
-    /// Transaction and amount given back, by order.
-    pub charges: Vec<(String, String, i64)>,
+    pub charges: Vec<Charged>,
     pub calls: HashMap<String, u32>,
     pub refund_calls: HashMap<usize, u32>,
 }
@@ -120,7 +160,7 @@ pub struct Gateway {
 /// A request that the gateway has not looked at yet.
 #[derive(Clone)]
 pub enum Call {
-    Charge { flow: u64, order: String },
+    Charge { flow: u64, order: String, amount: i64 },
     Cancel { flow: u64, refund: usize, order: String, amount: i64 },
 }
 
@@ -142,10 +182,16 @@ pub struct Proc {
 /// What a flow is about.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Job {
-    /// A period, by the schedule under a lease or by the caller.
-    Period {
+    /// What a subscription owes, by the schedule under a lease or by the caller.
+    Due {
         sub: usize,
         lease: Option<Lease>,
+    },
+    /// A change at once; whether there is a consent to a higher price.
+    Change {
+        sub: usize,
+        change: Change,
+        consented: bool,
     },
     OneOff,
     Refund {
@@ -174,6 +220,7 @@ pub struct Flow {
     pub step: Step,
     /// The row of the attempt, once it is written.
     pub order: String,
+    pub amount: i64,
     pub refund: usize,
     pub committed_at: u64,
     pub tries: u32,

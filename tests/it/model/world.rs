@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use fastrand::Rng;
-use kiwoom_billing::rules::schedule::{AnchorDay, Cadence, RetryDays, Rules};
-use kiwoom_billing::rules::subscription_state::{Status, SubscriptionState};
-use kiwoom_clock::kst;
+use kiwoom_billing::rules::schedule::{RetryDays, Rules};
 
 use super::rows::{
     Call, Counters, Flow, Gateway, Mail, Payment, Proc, Refund, Sabotage, Step, Sub,
 };
+use super::subs;
 
 pub struct World {
     pub rng: Rng,
@@ -39,8 +38,11 @@ impl World {
     pub fn new(seed: u64, sabotage: Sabotage) -> Self {
         let mut rng = Rng::with_seed(seed);
         let now: DateTime<Utc> = "2027-12-20T03:00:00Z".parse().unwrap();
-        let rules = Rules { charge_hour: 10, retry_days: RetryDays::new(vec![1, 3]).unwrap() };
-        let subs = (0..rng.usize(1..=3)).map(|_| new_sub(&mut rng, &rules)).collect();
+        let retry_days = RetryDays::new(vec![1, 3]).unwrap();
+        let minimum = if rng.u8(0..4) == 0 { 1_000 } else { 1 };
+        let end_without_consent = rng.u8(0..6) == 0;
+        let rules = Rules { charge_hour: 10, retry_days, minimum, end_without_consent };
+        let subs = (0..rng.usize(1..=3)).map(|_| subs::new(&mut rng, &rules, now)).collect();
         let procs =
             (1..=rng.u32(1..=3)).map(|number| Proc { number, frozen_until: 0, locked: true });
         let procs: Vec<Proc> = procs.collect();
@@ -81,29 +83,30 @@ impl World {
     /// The whole history: faults for a while, then rest.
     pub fn live(&mut self) -> Result<(), String> {
         for _ in 0..self.rng.u32(60..220) {
-            self.happen();
+            self.happen()?;
             super::check::always(self)?;
         }
         self.rest()
     }
 
-    fn happen(&mut self) {
+    fn happen(&mut self) -> Result<(), String> {
         self.tick += self.rng.u64(0..3);
         match self.rng.u32(0..100) {
-            0..45 => self.step_one(),
-            45..60 => self.answer_one(),
-            60..66 => self.claim(),
-            66..76 => self.pass_time(),
-            76..80 => self.crash(),
-            80..83 => self.freeze(),
-            83..86 => self.recover(),
-            86..90 => self.deliver(),
-            90..92 => self.operator(),
-            92..95 => self.merchant_pays(),
-            95..97 => self.begin(None, true),
-            97..99 => self.merchant_refunds(),
-            _ => self.cancel(),
+            0..43 => self.step_one(),
+            43..57 => self.answer_one(),
+            57..63 => self.claim(),
+            63..73 => self.pass_time(),
+            73..77 => self.crash(),
+            77..80 => self.freeze(),
+            80..83 => self.recover(),
+            83..86 => self.deliver(),
+            86..88 => self.operator(),
+            88..90 => self.merchant_pays(),
+            90..92 => self.merchant_charges(),
+            92..94 => self.merchant_refunds(),
+            _ => return self.merchant_asks(),
         }
+        Ok(())
     }
 
     /// No more faults: everybody wakes up, and all that is open comes to its end.
@@ -181,7 +184,7 @@ impl World {
     }
 
     fn pass_time(&mut self) {
-        let next = self.subs.iter().filter_map(|sub| sub.state.next_attempt_at).min();
+        let next = self.subs.iter().filter_map(|sub| sub.loaded.row.next_attempt_at).min();
         match (self.rng.u32(0..100), next) {
             (0..70, Some(next)) => self.now = self.now.max(next),
             (70..85, _) => self.tick += self.rng.u64(1..400),
@@ -191,61 +194,11 @@ impl World {
                 self.counters.count("the clock jumps over weeks");
             }
         }
-        let today = kst(self.now).date_naive();
-        for sub in &mut self.subs {
-            let due = sub.state.next_billing_date;
-            let latest = sub.state.cadence.latest_period(due, today);
-            sub.passed_over |= due <= today && latest.start != due;
-        }
         for proc in &mut self.procs {
             // Awake again, a process takes its lock back.
             if proc.frozen_until <= self.tick {
                 proc.locked = true;
             }
         }
-    }
-
-    fn cancel(&mut self) {
-        let index = self.rng.usize(..self.subs.len());
-        let sub = &mut self.subs[index];
-        if sub.state.status == Status::Canceled {
-            return;
-        }
-        sub.state.status = Status::Canceled;
-        (sub.state.retry_attempt, sub.state.retry_at) = (0, None);
-        (sub.state.next_attempt_at, sub.lease, sub.canceled) = (None, None, true);
-        self.counters.count("subscription canceled");
-        self.say(|| format!("subscription {index} is canceled"));
-    }
-}
-
-fn new_sub(rng: &mut Rng, rules: &Rules) -> Sub {
-    let cycle_day = AnchorDay::new(rng.i64(1..=31)).unwrap();
-    let today: NaiveDate = "2027-12-20".parse().unwrap();
-    let next = cycle_day.after(today);
-    let mut state = SubscriptionState {
-        status: Status::Active,
-        cadence: Cadence::monthly(cycle_day),
-        period_start: today,
-        next_billing_date: next,
-        retry_attempt: 0,
-        retry_base: None,
-        retry_at: None,
-        next_attempt_at: None,
-        cancel_at_period_end: false,
-        retry_days: None,
-        resume_on: None,
-        trial_end: None,
-        end_date: None,
-        cycles_left: None,
-    };
-    state.next_attempt_at = state.next_moment(rules);
-    Sub {
-        state,
-        first_due: next,
-        lease: None,
-        canceled: false,
-        was_unpaid: false,
-        passed_over: false,
     }
 }

@@ -66,6 +66,7 @@ impl Story<'_> {
             ("method", json!("checkbox")),
             ("outcome", json!("declined")),
             ("reason", json!("확인")),
+            ("days", json!(3)),
             ("used", json!(1)),
             ("total", json!(2)),
             ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
@@ -130,6 +131,12 @@ impl Story<'_> {
             }
             "/billing/subscription/{id}/resume" => {
                 self.caller.post(&format!("{subscription}/pause"), &json!({}), &[200]).await?;
+            }
+            "/billing/subscription/{id}/paid" => {
+                let shown = self.caller.good(Method::GET, &subscription, None).await.json;
+                let next = shown["data"]["nextCharge"]["periodStart"].clone();
+                known.insert("periodStart", next);
+                known.insert("transactionId", json!(unique[..20]));
             }
             "/billing/subscription/{id}/consent" => {
                 let rise = json!({"amount": 12_000});

@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 
 use crate::simulate::diary::Note;
-use crate::simulate::merchant::{self, Subscriber, Terms};
+use crate::simulate::merchant::{self as calls, Subscriber};
 use crate::simulate::plan::Action;
 use crate::simulate::reach::Reach;
+use crate::simulate::subscriptions::Merchant;
 use crate::simulate::{Failure, buyer, told};
 use kiwoom_billing::rules::ids::SubscriptionId;
 
@@ -25,9 +26,14 @@ pub fn who(action: &Action) -> Option<usize> {
     match action {
         Action::OneOff { who, .. }
         | Action::Cancel { who, .. }
-        | Action::Pause { who }
+        | Action::Pause { who, .. }
         | Action::Resume { who }
         | Action::Change { who, .. }
+        | Action::ChangeNow { who, .. }
+        | Action::Interval { who, .. }
+        | Action::Consent { who }
+        | Action::Extend { who, .. }
+        | Action::Refund { who, .. }
         | Action::PayOpen { who } => Some(*who),
         Action::Order { .. }
         | Action::ClosedOrder { .. }
@@ -61,27 +67,32 @@ async fn run_one(
     today: NaiveDate,
     notes: &mut Vec<Note>,
 ) -> Result<Option<SubscriptionId>, Failure> {
+    let mut merchant = Merchant { reach, who: subscriber, today, notes };
     match action {
         Action::OneOff { amount, refunds, .. } => {
-            merchant::one_off(reach, subscriber, (amount, &refunds), notes).await;
+            calls::one_off(reach, subscriber, (amount, &refunds), merchant.notes).await;
         }
         Action::Order { amount, mishap, cancel } => {
-            buyer::order(reach, amount, mishap, cancel, notes).await?;
+            buyer::order(reach, amount, mishap, cancel, merchant.notes).await?;
         }
-        Action::Cancel { at_period_end, day, amount, .. } => {
-            let terms = Terms { day, amount };
-            return Ok(merchant::cancel(reach, subscriber, at_period_end, terms, notes).await);
+        Action::Cancel { at_period_end, terms, .. } => {
+            return Ok(merchant.cancel(at_period_end, terms).await);
         }
-        Action::Pause { .. } => merchant::pause(reach, subscriber, today, notes).await,
-        Action::Resume { .. } => merchant::resume(reach, subscriber, today, notes).await,
-        Action::Change { day, amount, .. } => {
-            merchant::change(reach, subscriber, Terms { day, amount }, notes).await;
+        Action::Pause { days, at_period_end, .. } => merchant.pause(days, at_period_end).await,
+        Action::Resume { .. } => merchant.resume().await,
+        Action::Change { day, amount, .. } => merchant.change(day, amount).await,
+        Action::ChangeNow { amount, up, .. } => merchant.change_now(amount, up).await,
+        Action::Interval { anchor, now, .. } => merchant.interval(anchor, now).await,
+        Action::Consent { .. } => merchant.consent().await,
+        Action::Extend { days, .. } => merchant.extend(days).await,
+        Action::Refund { percent, .. } => merchant.refund(percent).await,
+        Action::PayOpen { .. } => merchant.pay_open().await,
+        Action::ClosedOrder { amount } => {
+            buyer::closed_order(reach, amount, merchant.notes).await?;
         }
-        Action::PayOpen { .. } => merchant::pay_open(reach, subscriber, today, notes).await,
-        Action::ClosedOrder { amount } => buyer::closed_order(reach, amount, notes).await?,
-        Action::NoMoney { amount } => told::no_money(reach, amount, notes).await?,
-        Action::FalseFailures => told::false_failures(reach, notes).await?,
-        Action::Settle => merchant::settle(reach, notes).await?,
+        Action::NoMoney { amount } => told::no_money(reach, amount, merchant.notes).await?,
+        Action::FalseFailures => told::false_failures(reach, merchant.notes).await?,
+        Action::Settle => calls::settle(reach, merchant.notes).await?,
     }
     Ok(None)
 }

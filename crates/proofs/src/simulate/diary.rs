@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::simulate::Counters;
-use kiwoom_billing::rules::schedule::AnchorDay;
+use crate::simulate::terms::{Anchor, Terms, Unit};
 
 /// The notes of a run.
 #[derive(Clone, Debug, Default)]
@@ -24,15 +24,38 @@ pub struct Diary {
     pub counters: Counters,
 }
 
-/// What callers asked of a subscription.
+/// What callers asked of a subscription. What was not answered may have been done or not.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The first billing date that the answer named.
+    /// How it began.
+    pub terms: Terms,
+    /// The day of its first charge, as the first answer said; at once: that day.
     pub first_due: NaiveDate,
-    /// Every anchor day it has had.
-    pub anchors: Vec<AnchorDay>,
-    /// Spans, first and last day, whose periods need not be billed.
-    pub excused: Vec<(NaiveDate, NaiveDate)>,
+    /// All that was asked of it since.
+    pub asked: Vec<Asked>,
+}
+
+/// One thing that was asked of a subscription. Days are those of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Another interval, and how many of them.
+    Interval(Unit, u32),
+    /// Another anchor day.
+    Day(u32),
+    /// Another price in won.
+    Price(i64),
+    /// A consent to a price in won.
+    Consent(i64),
+    /// No billing from this day on.
+    Pause(NaiveDate),
+    /// No billing when what is paid is used up.
+    PauseAtEnd,
+    /// Billing from this day on.
+    Resume(NaiveDate),
+    /// What is owed is paid on this day.
+    Pay(NaiveDate),
+    /// Free days; whether the answer said that they are given.
+    Extend { days: i64, is_given: bool },
 }
 
 /// One thing to be noted.
@@ -41,13 +64,9 @@ pub enum Note {
     /// It happened once more.
     Count(String),
     /// A subscription was made.
-    Subscribed { id: Uuid, first_due: NaiveDate, anchor: AnchorDay },
-    /// It has another anchor day, too.
-    Anchor(Uuid, AnchorDay),
-    /// Nothing need be billed from this day on.
-    ExcusedFrom(Uuid, NaiveDate),
-    /// Up to this day.
-    ExcusedUntil(Uuid, NaiveDate),
+    Subscribed { id: Uuid, terms: Terms, first_due: NaiveDate },
+    /// Something was asked of it.
+    Asked(Uuid, Asked),
     /// The gateway lost or falsified a notification of this order.
     Untold(String),
     /// The schedule had to pause and did not.
@@ -66,26 +85,48 @@ impl Diary {
     pub fn note(&mut self, note: Note) {
         match note {
             Note::Count(name) => *self.counters.entry(name).or_default() += 1,
-            Note::Subscribed { id, first_due, anchor } => {
-                let history = History { first_due, anchors: vec![anchor], excused: Vec::new() };
-                self.histories.insert(id, history);
+            Note::Subscribed { id, terms, first_due } => {
+                self.histories.insert(id, History { terms, first_due, asked: Vec::new() });
             }
-            Note::Anchor(id, anchor) => {
-                self.histories.entry(id).and_modify(|h| h.anchors.push(anchor));
-            }
-            Note::ExcusedFrom(id, from) => {
-                let span = (from, NaiveDate::MAX);
-                self.histories.entry(id).and_modify(|h| h.excused.push(span));
-            }
-            Note::ExcusedUntil(id, until) => {
-                self.histories.entry(id).and_modify(|h| {
-                    if let Some(span) = h.excused.iter_mut().find(|s| s.1 == NaiveDate::MAX) {
-                        span.1 = until;
-                    }
-                });
+            Note::Asked(id, asked) => {
+                self.histories.entry(id).and_modify(|history| history.asked.push(asked));
             }
             Note::Untold(order_no) => drop(self.untold.insert(order_no)),
             Note::NotPaused(found) => self.not_paused.push(found),
         }
+    }
+}
+
+impl History {
+    /// Every anchor that it may have had: each day that was asked for with each interval.
+    pub fn anchors(&self) -> impl Iterator<Item = Anchor> {
+        let first = self.terms.anchor;
+        let intervals = self.asked.iter().filter_map(|asked| match asked {
+            Asked::Interval(unit, count) => Some((*unit, *count)),
+            _ => None,
+        });
+        let days = self.asked.iter().filter_map(|asked| match asked {
+            Asked::Day(day) => Some(*day),
+            _ => None,
+        });
+        let days = [first.day].into_iter().chain(days);
+        let intervals = [(first.unit, first.count)].into_iter().chain(intervals);
+        let with = move |(unit, count)| days.clone().map(move |day| Anchor { unit, count, day });
+        intervals.flat_map(with).filter(|anchor| anchor.is_valid())
+    }
+
+    /// Whether it may have had this price of a whole period, in won.
+    pub fn has_price(&self, won: i64) -> bool {
+        self.terms.prices().contains(&won) || self.asked.contains(&Asked::Price(won))
+    }
+
+    /// Free days that were given by call, at least and at most.
+    pub fn extended(&self) -> (i64, i64) {
+        self.asked.iter().fold((0, 0), |(least, most), asked| match *asked {
+            Asked::Extend { days, is_given } => {
+                (least + if is_given { days } else { 0 }, most + days)
+            }
+            _ => (least, most),
+        })
     }
 }

@@ -12,8 +12,9 @@ use crate::simulate::actions;
 use crate::simulate::diary::{Diary, Note};
 use crate::simulate::incidents::Rota;
 use crate::simulate::menu::{self, Menu};
-use crate::simulate::merchant::{self, Subscriber, Terms};
+use crate::simulate::merchant::{self, Subscriber};
 use crate::simulate::plan::{Action, Later, Measure, Plan, plan};
+use crate::simulate::terms::Terms;
 use crate::simulate::world::World;
 use crate::simulate::{Failure, Options};
 use kiwoom_clock::{kst, rfc3339_kst};
@@ -68,13 +69,13 @@ impl Driver<'_> {
         let start = Utc.with_ymd_and_hms(2031, 1, 1, 3, 0, 0).single().ok_or("no such date")?;
         merchant::set_clock(&self.world.reach, start).await?;
         let mut rng = Rng::with_seed(self.options.seed);
-        let plans = (0..self.options.subs).map(|n| (n, pick_card(&mut rng), terms(&mut rng)));
+        let plans = (0..self.options.subs).map(|n| (n, pick_card(&mut rng), Terms::any(&mut rng)));
         let plans: Vec<_> = plans.collect();
-        let reach = &self.world.reach;
+        let (reach, today) = (&self.world.reach, kst(start).date_naive());
         let made = stream::iter(plans).map(|(n, card, terms)| async move {
             let mut notes = Vec::new();
-            let customer = format!("customer-{n}");
-            let made = merchant::subscriber(reach, customer, card, terms, &mut notes).await;
+            let who = (format!("customer-{n}"), card);
+            let made = merchant::subscriber(reach, who, (terms, today), &mut notes).await;
             made.map(|subscriber| (subscriber, notes))
         });
         let made: Vec<Result<_, Failure>> = made.buffered(SETUP_CONCURRENCY).collect().await;
@@ -192,7 +193,7 @@ impl Driver<'_> {
             planned.push(Action::Resume { who: self.paused.remove(0) });
         }
         for action in &planned {
-            if let Action::Pause { who } = action {
+            if let Action::Pause { who, days: None, .. } = action {
                 self.paused.push(*who);
             }
         }
@@ -272,10 +273,6 @@ impl Driver<'_> {
             Err(_) => Ok(asked().await?),
         }
     }
-}
-
-fn terms(rng: &mut Rng) -> Terms {
-    Terms { day: rng.u32(1..=31), amount: rng.u32(1..=99) * 1_000 }
 }
 
 fn pick_card(rng: &mut Rng) -> &'static str {

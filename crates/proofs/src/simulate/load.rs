@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use crate::simulate::diary::Diary;
 use crate::simulate::reach::Reach;
+use crate::simulate::segments::{self, PaidTime};
 use crate::simulate::{Failure, barriers, merchant};
 use kiwoom_billing::payments::store::InitiatedBy;
 use kiwoom_billing::rules::payment_state::State;
@@ -39,7 +40,9 @@ pub struct Entry {
     pub refunded_amount: i64,
     pub refunding_amount: i64,
     pub subscription_id: Option<uuid::Uuid>,
+    pub charge_no: Option<i32>,
     pub period_start: Option<NaiveDate>,
+    pub period_end: Option<NaiveDate>,
     pub initiated_by: InitiatedBy,
     pub created_at: DateTime<Utc>,
     pub settled_at: Option<DateTime<Utc>>,
@@ -52,9 +55,14 @@ pub struct Entry {
 pub struct Subscription {
     pub id: uuid::Uuid,
     pub status: Status,
-    pub period_start: NaiveDate,
     pub next_billing_date: NaiveDate,
     pub canceled_at: Option<DateTime<Utc>>,
+    /// Balances in won.
+    pub credit: i64,
+    pub credit_tax_free: i64,
+    pub carried: i64,
+    #[sqlx(skip)]
+    pub paid_time: PaidTime,
 }
 
 /// Our books, what we list as unknown, and what was asked of us on the way.
@@ -103,20 +111,25 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         "select order_no, kind = 'unexpected' as is_unexpected, state, transaction_id, amount,
             (select coalesce(sum(amount), 0)::bigint from refunds
                 where payment_id = payments.id and state = 'refunded') as refunds,
-            refunded_amount, refunding_amount, subscription_id, period_start, initiated_by,
-            created_at, settled_at,
+            refunded_amount, refunding_amount, subscription_id, charge_no, period_start, period_end,
+            initiated_by, created_at, settled_at,
             (select count(*) from events where object_id = payments.id
                 and type in ('payment.approved', 'order.paid', 'payment.unexpected')) as paid_events
          from payments order by id",
     );
     let subscriptions = sqlx::query_as(
-        "select id, status, period_start, next_billing_date, canceled_at
+        "select id, status, next_billing_date, canceled_at, credit, credit_tax_free, carried
          from subscriptions order by id",
     );
+    let mut subscriptions: Vec<Subscription> = subscriptions.fetch_all(&reach.pool).await?;
+    let mut paid_time = segments::load(&reach.pool).await?;
+    for subscription in &mut subscriptions {
+        subscription.paid_time = paid_time.remove(&subscription.id).unwrap_or_default();
+    }
     let not_paused = diary.not_paused.clone();
     Ok(Books {
         payments: payments.fetch_all(&reach.pool).await?,
-        subscriptions: subscriptions.fetch_all(&reach.pool).await?,
+        subscriptions,
         listed_unknown: listed_unknown(reach).await?,
         open_barriers: barriers::open(&reach.pool).await?,
         not_paused,
@@ -124,6 +137,8 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         rules: Rules {
             charge_hour: 10,
             retry_days: RetryDays::new(vec![1, 3, 5, 7]).unwrap_or_default(),
+            minimum: 1,
+            end_without_consent: false,
         },
         ended: merchant::now(reach).await?,
         diary,

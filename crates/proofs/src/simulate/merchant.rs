@@ -13,13 +13,14 @@ use crate::simulate::Failure;
 use crate::simulate::diary::Note;
 use crate::simulate::load::Transaction;
 use crate::simulate::reach::Reach;
+use crate::simulate::subscriptions::subscribe;
+use crate::simulate::terms::Terms;
 use kiwoom_billing::rules::ids::SubscriptionId;
-use kiwoom_billing::rules::schedule::AnchorDay;
 use kiwoom_clock::rfc3339_kst;
 
 /// A caller gives up after this many requests that were answered with "not now", or not at all.
-const TRIES: usize = 200;
-const PAUSE: Duration = Duration::from_millis(100);
+pub const TRIES: usize = 200;
+pub const PAUSE: Duration = Duration::from_millis(100);
 /// An unknown call may reach the gateway this late; an operator looks after it, in seconds.
 const SETTLED_AFTER_SECS: f64 = 20.0;
 
@@ -32,15 +33,6 @@ pub struct Subscriber {
     pub key: String,
     /// The subscription that is live, or was last.
     pub subscription: SubscriptionId,
-}
-
-/// Terms of a new subscription.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// The anchor day.
-    pub day: u32,
-    /// Won.
-    pub amount: u32,
 }
 
 /// Asks until there is an answer that stands. `None` = the caller gave up.
@@ -75,7 +67,7 @@ pub async fn insist(
 
 /// As [`insist`], for what needs the card: one that was ended for good is activated first, as its
 /// holder would bring another.
-async fn with_card(
+pub async fn with_card(
     reach: &Reach,
     key: &str,
     path: &str,
@@ -95,9 +87,8 @@ async fn with_card(
 /// A card and a subscription of it.
 pub async fn subscriber(
     reach: &Reach,
-    customer: String,
-    card: &str,
-    terms: Terms,
+    (customer, card): (String, &str),
+    (terms, today): (Terms, NaiveDate),
     notes: &mut Vec<Note>,
 ) -> Result<Subscriber, Failure> {
     let card = json!({
@@ -108,31 +99,8 @@ pub async fn subscriber(
         .await
         .ok_or("a card cannot be registered")?;
     let key = answer["data"]["billingKey"].as_str().ok_or("no billing key")?.to_owned();
-    let subscription = subscribe(reach, &customer, &key, terms, notes).await?;
+    let subscription = subscribe(reach, (&customer, &key), terms, today, notes).await?;
     Ok(Subscriber { customer, key, subscription })
-}
-
-/// Makes a subscription.
-pub async fn subscribe(
-    reach: &Reach,
-    customer: &str,
-    key: &str,
-    terms: Terms,
-    notes: &mut Vec<Note>,
-) -> Result<SubscriptionId, Failure> {
-    let body = json!({
-        "billingKey": key, "customerId": customer, "planId": "monthly", "cycleDay": terms.day,
-        "amount": terms.amount, "productName": "월간 구독",
-    });
-    let answer = with_card(reach, key, "/billing/subscribe", &body, notes).await;
-    let (status, answer) = answer.ok_or("a subscription cannot be made")?;
-    let made = &answer["data"];
-    let id = made["id"].as_str().ok_or(format!("no subscription: {status} {answer}"))?;
-    let id = SubscriptionId::parse(id);
-    let anchor = AnchorDay::new(terms.day.into()).ok_or("no anchor day")?;
-    let first_due: NaiveDate = made["nextBillingDate"].as_str().unwrap_or_default().parse()?;
-    notes.push(Note::Subscribed { id: id.0, first_due, anchor });
-    Ok(id)
 }
 
 /// A single charge, and refunds of parts of it.
@@ -158,68 +126,6 @@ pub async fn one_off(
         {
             notes.push(Note::Count(format!("refund answered {status}")));
         }
-    }
-}
-
-/// Ends a subscription and makes another. When it ends with its period, the other one has to wait.
-pub async fn cancel(
-    reach: &Reach,
-    who: &Subscriber,
-    at_period_end: bool,
-    terms: Terms,
-    notes: &mut Vec<Note>,
-) -> Option<SubscriptionId> {
-    let body =
-        json!({"subscriptionId": who.subscription.to_string(), "atPeriodEnd": at_period_end});
-    let (status, _) = insist(reach, Method::POST, "/billing/cancel", &body, notes).await?;
-    notes.push(Note::Count(format!("cancellation answered {status}")));
-    if at_period_end {
-        return None;
-    }
-    subscribe(reach, &who.customer, &who.key, terms, notes).await.ok()
-}
-
-/// Stops billing.
-pub async fn pause(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
-    let path = format!("/billing/subscription/{}/pause", who.subscription);
-    let answer = insist(reach, Method::POST, &path, &json!({}), notes).await;
-    notes.push(Note::Count(format!("pause answered {}", answer.as_ref().map_or(0, |a| a.0))));
-    // Without an answer it may or may not be paused.
-    if answer.is_none_or(|(status, _)| status == 200) {
-        notes.push(Note::ExcusedFrom(who.subscription.0, today));
-    }
-}
-
-/// Goes on with billing.
-pub async fn resume(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
-    let path = format!("/billing/subscription/{}/resume", who.subscription);
-    let answer = insist(reach, Method::POST, &path, &json!({}), notes).await;
-    notes.push(Note::Count(format!("resume answered {}", answer.as_ref().map_or(0, |a| a.0))));
-    if answer.is_some_and(|(status, _)| status == 200) {
-        notes.push(Note::ExcusedUntil(who.subscription.0, today));
-    }
-}
-
-/// Another anchor day and amount.
-pub async fn change(reach: &Reach, who: &Subscriber, terms: Terms, notes: &mut Vec<Note>) {
-    let path = format!("/billing/subscription/{}", who.subscription);
-    let body = json!({"cycleDay": terms.day, "amount": terms.amount});
-    // Noted first: without an answer it may or may not have changed.
-    notes.extend(AnchorDay::new(terms.day.into()).map(|day| Note::Anchor(who.subscription.0, day)));
-    let answer = insist(reach, Method::PATCH, &path, &body, notes).await;
-    notes.push(Note::Count(format!("change answered {}", answer.map_or(0, |a| a.0))));
-}
-
-/// Pays what is owed. After an unpaid period billing goes on at the next anchor day.
-pub async fn pay_open(reach: &Reach, who: &Subscriber, today: NaiveDate, notes: &mut Vec<Note>) {
-    let body = json!({"subscriptionId": who.subscription.to_string()});
-    let answer = with_card(reach, &who.key, "/billing/pay", &body, notes).await;
-    let Some((status, paid)) = answer else { return };
-    notes.push(Note::Count(format!("open period answered {status}")));
-    let start = paid["data"]["period"]["start"].as_str().and_then(|date| date.parse().ok());
-    if let Some(start) = start {
-        notes.push(Note::ExcusedFrom(who.subscription.0, start));
-        notes.push(Note::ExcusedUntil(who.subscription.0, today));
     }
 }
 

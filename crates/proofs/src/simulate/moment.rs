@@ -13,6 +13,8 @@ pub enum Subject {
     Intent,
     /// The outcome of a charge.
     Outcome,
+    /// What days of service are, apart from the intent and the outcome of a charge.
+    Days,
     /// The intent of a refund.
     RefundIntent,
     /// The outcome of a refund.
@@ -40,7 +42,7 @@ pub enum Moment {
 
 impl Moment {
     /// All of them that occur, for the seed to choose from.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Written(Subject::Claim),
         Self::Committed(Subject::Claim),
         Self::ReadySent,
@@ -52,6 +54,9 @@ impl Moment {
         Self::Written(Subject::Outcome),
         Self::CommitSent(Subject::Outcome),
         Self::Committed(Subject::Outcome),
+        Self::Written(Subject::Days),
+        Self::CommitSent(Subject::Days),
+        Self::Committed(Subject::Days),
         Self::Written(Subject::RefundIntent),
         Self::CommitSent(Subject::RefundIntent),
         Self::Committed(Subject::RefundIntent),
@@ -92,6 +97,7 @@ impl fmt::Display for Subject {
             Self::Claim => "claim",
             Self::Intent => "intent",
             Self::Outcome => "outcome",
+            Self::Days => "days",
             Self::RefundIntent => "refund intent",
             Self::RefundOutcome => "refund outcome",
             Self::KeptAnswer => "kept answer",
@@ -100,10 +106,12 @@ impl fmt::Display for Subject {
 }
 
 /// How the statements of each subject begin, spaces apart.
-const STATEMENTS: [(&str, Subject); 6] = [
+const STATEMENTS: [(&str, Subject); 8] = [
     ("update subscriptions set leased_by", Subject::Claim),
     ("insert into payments", Subject::Intent),
     ("update payments set state", Subject::Outcome),
+    ("delete from subscription_segments", Subject::Days),
+    ("insert into subscription_segments", Subject::Days),
     ("insert into refunds", Subject::RefundIntent),
     ("update refunds set state", Subject::RefundOutcome),
     ("update idempotency_keys set status", Subject::KeptAnswer),
@@ -137,7 +145,10 @@ impl Watch {
                 let (_, rest) = c_string(body)?;
                 let (name, _) = c_string(rest)?;
                 let subject = *self.statements.get(name)?;
-                self.open = Some(subject);
+                // Days that are written with an intent or an outcome are a part of that.
+                if subject != Subject::Days || self.open.is_none() {
+                    self.open = Some(subject);
+                }
                 Some(Moment::Written(subject))
             }
             b'Q' => self.command(body),
@@ -201,6 +212,24 @@ mod tests {
         assert_eq!(watch.asked(b'Q', b"COMMIT\0"), Some(Moment::CommitSent(Subject::Intent)));
         assert_eq!(watch.answered(b'C', b"COMMIT\0"), Some(Moment::Committed(Subject::Intent)));
         assert_eq!(watch.answered(b'C', b"COMMIT\0"), None);
+    }
+
+    #[test]
+    fn days_are_a_part_of_the_outcome_that_they_are_written_with() {
+        let mut watch = Watch::default();
+        watch.asked(b'P', b"s1\0update payments set state = $2\0\0\0");
+        watch.asked(b'P', b"s2\0insert into subscription_segments (number) select 1\0\0\0");
+        for with_outcome in [true, false] {
+            watch.asked(b'Q', b"BEGIN\0");
+            if with_outcome {
+                watch.asked(b'B', b"\0s1\0\0\0");
+            }
+            let days = Some(Moment::Written(Subject::Days));
+            assert_eq!(watch.asked(b'B', b"\0s2\0\0\0"), days);
+            let subject = if with_outcome { Subject::Outcome } else { Subject::Days };
+            assert_eq!(watch.asked(b'Q', b"COMMIT\0"), Some(Moment::CommitSent(subject)));
+            watch.answered(b'C', b"COMMIT\0");
+        }
     }
 
     #[test]

@@ -26,12 +26,66 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     ("rare: refunds unknown at the end", "select count(*) from refunds where state = 'unknown'"),
     (
-        "rare: periods that took several attempts",
+        "rare: charges that took several attempts",
         "select count(*) from (select from payments where kind = 'subscription'
-         group by subscription_id, period_start having count(*) > 1) periods",
+         group by subscription_id, charge_no having count(*) > 1) charges",
     ),
     (
-        "rare: periods charged by the caller",
+        "rare: stubs",
+        "select count(*) from subscription_segments where kind = 'paid' and reason = 'stub'",
+    ),
+    (
+        "rare: changes at once",
+        "select count(distinct (subscription_id, charge_no)) from subscription_segments
+         where kind = 'paid' and reason = 'changed'",
+    ),
+    (
+        "rare: changes undone",
+        "select count(*) from subscription_charges c where state = 'declined' and not exists (
+            select from subscription_segments
+            where subscription_id = c.subscription_id and charge_no = c.number)",
+    ),
+    (
+        "rare: credit used",
+        "select count(*) from subscription_charges where credit > 0 and state <> 'declined'",
+    ),
+    (
+        "rare: charges that credit paid for whole",
+        "select count(*) from subscription_charges where credit > 0 and amount = 0",
+    ),
+    (
+        "rare: charges that changed at once, unknown at the end",
+        "select count(*) from subscriptions where undo is not null",
+    ),
+    (
+        "rare: free days given",
+        "select coalesce(sum(ends_on - starts_on), 0) from subscription_segments
+         where reason = 'extension'",
+    ),
+    (
+        "rare: free periods of a phase",
+        "select count(*) from subscription_segments where reason = 'free_phase'",
+    ),
+    (
+        "rare: free for want of a consent",
+        "select count(*) from subscription_segments where reason = 'no_consent'",
+    ),
+    (
+        "rare: days without service, paused",
+        "select coalesce(sum(ends_on - starts_on), 0) from subscription_segments
+         where reason = 'paused'",
+    ),
+    (
+        "rare: days without service, unpaid",
+        "select coalesce(sum(ends_on - starts_on), 0) from subscription_segments
+         where reason = 'unpaid'",
+    ),
+    (
+        "rare: periods that were over before anybody could charge them",
+        "select count(*) from subscription_segments where reason = 'missed'",
+    ),
+    (
+        "rare: charges by the caller",
         "select count(*) from payments
          where kind = 'subscription' and initiated_by = 'merchant'",
     ),

@@ -1,5 +1,7 @@
 //! The verdict: do the gateway's ledger and our books agree, and was anybody charged twice? Pure.
 
+mod coverage;
+mod prices;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -14,12 +16,16 @@ const MAX_EXAMPLES_OF_A_RULE: usize = 5;
 /// Rules that can be broken, in the order in which they are printed.
 pub const RULES: &[&str] = &[
     "charged twice",
+    "a day paid twice",
     "calls per attempt > 1",
     "money not in the books",
     "booked without money",
     "other amount",
+    "wrong price",
+    "a rise without consent",
     "wrong day",
-    "missed period",
+    "a day given away",
+    "credit lost",
     "charged after cancel",
     "over-refunded",
     "refunds differ",
@@ -87,7 +93,14 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
         }
     }
     against_ledger(ledger, books, &mut violations);
-    schedule::judge(books, &mut violations);
+    let attempts = schedule::attempts(books);
+    schedule::judge(books, &attempts, &mut violations);
+    prices::judge(books, &attempts, &mut violations);
+    let taken = ledger.iter().filter_map(|transaction| {
+        let own = paid.get(transaction.transaction_id.as_str());
+        Some((transaction, *own.or(ours.get(transaction.order_no.as_str()))?))
+    });
+    coverage::judge(&taken.collect::<Vec<_>>(), books, &attempts, &mut violations);
     for barrier in &books.open_barriers {
         violations.add("database would take it", barrier);
     }
@@ -100,18 +113,18 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
     violations
 }
 
-/// One transaction for an order, for a period of a subscription, and for what a caller asked once.
+/// One transaction for an order, for a charge of a subscription, and for what a caller asked once.
 fn twice(ledger: &[Transaction], ours: &HashMap<&str, &Entry>, violations: &mut Violations) {
     let mut orders = HashSet::new();
-    let mut periods = HashSet::new();
+    let mut charges = HashSet::new();
     let mut asked = HashSet::new();
     for transaction in ledger {
         let no = &transaction.order_no;
         let again = !orders.insert(no);
-        let period = ours.get(no.as_str()).and_then(|p| p.subscription_id.zip(p.period_start));
+        let charge = ours.get(no.as_str()).and_then(|p| p.subscription_id.zip(p.charge_no));
         let one_off = transaction.product_name.starts_with("단건 ");
         let asked_again = one_off && !asked.insert(&transaction.product_name);
-        if again || asked_again || period.is_some_and(|period| !periods.insert(period)) {
+        if again || asked_again || charge.is_some_and(|charge| !charges.insert(charge)) {
             violations.add("charged twice", no);
         }
         if transaction.calls > 1 {

@@ -1,4 +1,5 @@
-//! The part of the verdict that is about days: was each period charged on its day, and none left out?
+//! The part of the verdict that is about days of charging: was each charge tried on its day, and none
+//! after the end?
 
 use std::collections::BTreeMap;
 
@@ -6,50 +7,57 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::simulate::diary::History;
-use crate::simulate::load::{Books, Entry, Subscription};
+use crate::simulate::load::{Books, Entry};
 use crate::simulate::verdict::Violations;
 use kiwoom_billing::payments::store::InitiatedBy;
 use kiwoom_billing::rules::schedule::due_at;
-use kiwoom_billing::rules::subscription_state::Status;
 use kiwoom_clock::kst;
 
 /// After a jump of the clock what was due on the way is done at once, or some tries later.
 const AFTER_JUMP: Duration = Duration::hours(6);
 
-/// The attempts of a subscription, by period, oldest first.
-type Periods<'a> = BTreeMap<NaiveDate, Vec<&'a Entry>>;
+/// The attempts of each charge, oldest first, by subscription and number.
+pub type Attempts<'a> = BTreeMap<(Uuid, i32), Vec<&'a Entry>>;
 
-/// Adds what is wrong with the days.
-pub fn judge(books: &Books, violations: &mut Violations) {
-    let mut attempts: BTreeMap<Uuid, Periods<'_>> = BTreeMap::new();
+/// All attempts for days of subscriptions.
+pub fn attempts(books: &Books) -> Attempts<'_> {
+    let mut attempts = Attempts::new();
     for payment in &books.payments {
-        if let Some((id, start)) = payment.subscription_id.zip(payment.period_start) {
-            attempts.entry(id).or_default().entry(start).or_default().push(payment);
+        if let Some(charge) = payment.subscription_id.zip(payment.charge_no) {
+            attempts.entry(charge).or_default().push(payment);
         }
     }
-    let none = Periods::new();
-    for subscription in &books.subscriptions {
-        let Some(history) = books.diary.histories.get(&subscription.id) else { continue };
-        let periods = attempts.get(&subscription.id).unwrap_or(&none);
-        for (start, attempts) in periods {
-            days(*start, attempts, history, books, violations);
+    attempts
+}
+
+/// Adds what is wrong with the days.
+pub fn judge(books: &Books, attempts: &Attempts<'_>, violations: &mut Violations) {
+    for ((id, _), attempts) in attempts {
+        if let Some(history) = books.diary.histories.get(id) {
+            days(attempts, history, books, violations);
         }
-        missed(subscription, periods, history, books, violations);
-        after_cancel(subscription, periods, violations);
+    }
+    for subscription in &books.subscriptions {
+        let Some(canceled_at) = subscription.canceled_at else { continue };
+        let own = attempts.iter().filter(|((id, _), _)| *id == subscription.id);
+        for attempt in own.flat_map(|(_, attempts)| attempts) {
+            if attempt.initiated_by == InitiatedBy::Scheduler && attempt.created_at > canceled_at {
+                violations.add("charged after cancel", &attempt.order_no);
+            }
+        }
     }
 }
 
-/// The first attempt is made on the anchor day, the others on the days of the retries, counted from
-/// an earlier attempt or from the day on which it was found out. The day is that of the intent: a
-/// gateway that is slow may book it later. What the caller asks for himself has no day.
-fn days(
-    start: NaiveDate,
-    attempts: &[&Entry],
-    history: &History,
-    books: &Books,
-    violations: &mut Violations,
-) {
-    let on_anchor = history.anchors.iter().any(|anchor| anchor.on_or_after(start) == start);
+/// The first attempt is made on the first day that it is for, the others on the days of the retries,
+/// counted from an earlier attempt or from the day on which it was found out. The day is that of the
+/// intent: a gateway that is slow may book it later. What the caller asks for himself has no day.
+/// What the schedule begins ends on an anchor day.
+fn days(attempts: &[&Entry], history: &History, books: &Books, violations: &mut Violations) {
+    let Some((start, end)) = attempts[0].period_start.zip(attempts[0].period_end) else { return };
+    let on_anchor = history.anchors().any(|anchor| anchor.is_on(end));
+    if attempts[0].initiated_by == InitiatedBy::Scheduler && !on_anchor {
+        violations.add("wrong day", &format!("{} ends on {end}", attempts[0].order_no));
+    }
     let mut bases = vec![start];
     for attempt in attempts {
         let day = kst(attempt.created_at).date_naive();
@@ -59,7 +67,7 @@ fn days(
         let first = planned(0);
         let retry = books.rules.retry_days.all().iter().any(|days| planned(i64::from(*days)));
         let asked_for = attempt.initiated_by == InitiatedBy::Merchant;
-        if !on_anchor || !(asked_for || first || retry) {
+        if !(asked_for || first || retry) {
             violations.add("wrong day", &attempt.order_no);
         }
         bases.push(day);
@@ -75,62 +83,4 @@ fn due_on(day: NaiveDate, at: DateTime<Utc>, books: &Books) -> bool {
         *from <= due && due <= at.min(*to) && at < *to + AFTER_JUMP
     };
     kst(at).date_naive() == day || books.diary.jumps.iter().any(jumped)
-}
-
-/// Every period from the first to the last has an attempt, unless it need not be billed; and nothing
-/// that was due before the end is left.
-fn missed(
-    subscription: &Subscription,
-    periods: &Periods<'_>,
-    history: &History,
-    books: &Books,
-    violations: &mut Violations,
-) {
-    let id = subscription.id;
-    let mut expected = with_moves(vec![history.first_due], history);
-    for start in periods.keys() {
-        if !expected.contains(start) && !excused(&expected, *start, history, books) {
-            violations.add("missed period", &format!("{id}: before {start}"));
-        }
-        let next = history.anchors.iter().map(|anchor| anchor.after(*start)).collect();
-        expected = with_moves(next, history);
-    }
-    let billed = matches!(subscription.status, Status::Active | Status::PastDue);
-    if billed && due_at(subscription.next_billing_date, books.rules.charge_hour) <= books.ended {
-        violations.add("missed period", &format!("{id}: {}", subscription.next_billing_date));
-    }
-    let current = periods.contains_key(&subscription.period_start);
-    if billed && !periods.is_empty() && !current {
-        violations.add("missed period", &format!("{id}: {}", subscription.period_start));
-    }
-}
-
-/// A change of the anchor moves the next billing date on, never back.
-fn with_moves(mut dates: Vec<NaiveDate>, history: &History) -> Vec<NaiveDate> {
-    let anchors = &history.anchors;
-    let moved: Vec<NaiveDate> =
-        dates.iter().flat_map(|next| anchors.iter().map(|a| a.on_or_after(*next))).collect();
-    dates.extend(moved);
-    dates
-}
-
-/// Whether the periods between what was expected and `start` need not have been billed: paused,
-/// unpaid, or jumped over by the clock, after which only the latest is billed.
-fn excused(expected: &[NaiveDate], start: NaiveDate, history: &History, books: &Books) -> bool {
-    let Some(first) = expected.iter().min() else { return true };
-    let spared = history.excused.iter().any(|(from, until)| *from <= start && *first <= *until);
-    let (first_due, last_due) =
-        (due_at(*first, books.rules.charge_hour), due_at(start, books.rules.charge_hour));
-    let jumped = books.diary.jumps.iter().any(|(from, to)| *from <= first_due && last_due <= *to);
-    spared || jumped
-}
-
-/// The schedule does not charge what has ended.
-fn after_cancel(subscription: &Subscription, periods: &Periods<'_>, violations: &mut Violations) {
-    let Some(canceled_at) = subscription.canceled_at else { return };
-    for attempt in periods.values().flatten() {
-        if attempt.initiated_by == InitiatedBy::Scheduler && attempt.created_at > canceled_at {
-            violations.add("charged after cancel", &attempt.order_no);
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! What happens at one stop of the clock: decided by the seed and the day alone, so that the same
 //! seed asks for the same things on the same days. Pure.
 
+mod actions;
+
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -9,6 +11,9 @@ use serde_json::{Value, json};
 use crate::simulate::menu::{self, Menu};
 use crate::simulate::moment::Moment;
 use crate::simulate::trap::{Fault, Trap};
+
+use actions::actions;
+pub use actions::{Action, Cancel};
 
 /// Longer than the gateway's time-out.
 const DELAY_MS: u64 = 1_500;
@@ -22,46 +27,6 @@ const STALLS: [Duration; 3] =
 const SOFT_DECLINE: &str = "2003";
 const HARD_DECLINE: &str = "1071";
 const SETTING_DECLINE: &str = "9103";
-
-/// What the merchant, a buyer or the operator does. `who` is the number of a subscriber.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// A single charge in won, and refunds of parts of it in won.
-    OneOff { who: usize, amount: u32, refunds: Vec<u32> },
-    /// An order of the hosted window.
-    Order { amount: u32, mishap: Option<&'static str>, cancel: Option<Cancel> },
-    /// An order that is cancelled while the buyer is in the window, and then paid there.
-    ClosedOrder { amount: u32 },
-    /// The subscription ends; another one of the same customer begins.
-    Cancel { who: usize, at_period_end: bool, day: u32, amount: u32 },
-    /// Billing pauses.
-    Pause { who: usize },
-    /// Billing goes on.
-    Resume { who: usize },
-    /// Another anchor day and amount.
-    Change { who: usize, day: u32, amount: u32 },
-    /// The open period is paid by the caller.
-    PayOpen { who: usize },
-    /// Unknown outcomes are looked up in the gateway's books and settled by hand.
-    Settle,
-    /// The gateway tells of an order that nobody pays.
-    NoMoney { amount: u32 },
-    /// The gateway says of charges whose outcome is unknown that they failed.
-    FalseFailures,
-}
-
-/// How an order of the window is given back.
-#[derive(Clone, Copy, Debug)]
-pub struct Cancel {
-    /// Won.
-    pub amount: u32,
-    /// How often that much is given back.
-    pub times: u32,
-    /// In the gateway's merchant pages, so that only a notification tells of it.
-    pub in_pages: bool,
-    /// What happens to that notification.
-    pub mishap: Option<&'static str>,
-}
 
 /// A fault some time after the clock has moved.
 #[derive(Clone, Copy, Debug)]
@@ -209,51 +174,6 @@ fn service(rng: &mut Rng, measure: Measure) -> usize {
 /// Some milliseconds into the work.
 fn soon(rng: &mut Rng) -> Duration {
     Duration::from_millis(rng.u64(0..60))
-}
-
-fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let who = |rng: &mut Rng| rng.usize(..measure.subscribers);
-    if percent(rng, 30) {
-        let amount = rng.u32(1_000..50_000);
-        let refunds = (0..rng.u32(0..=2)).map(|_| rng.u32(1..=amount)).collect();
-        actions.push(Action::OneOff { who: who(rng), amount, refunds });
-    }
-    if percent(rng, 40) {
-        actions.push(order(rng, menu));
-    }
-    if percent(rng, 3) {
-        actions.push(Action::ClosedOrder { amount: rng.u32(1_000..50_000) });
-    }
-    let (day, amount) = (rng.u32(1..=31), rng.u32(1..=99) * 1_000);
-    let change = match rng.u32(0..100) {
-        0..4 => Some(Action::Cancel { who: who(rng), at_period_end: rng.bool(), day, amount }),
-        4..8 => Some(Action::Pause { who: who(rng) }),
-        8..12 => Some(Action::Change { who: who(rng), day, amount }),
-        12..18 => Some(Action::PayOpen { who: who(rng) }),
-        18..23 => Some(Action::Settle),
-        _ => None,
-    };
-    actions.extend(change);
-    actions
-}
-
-fn order(rng: &mut Rng, menu: &Menu) -> Action {
-    let of = |also| [menu.of(menu::NOTIFICATIONS), menu.of(also)].concat();
-    let mishap = |rng: &mut Rng, mishaps: &[&'static str]| {
-        (!mishaps.is_empty() && percent(rng, 80)).then(|| pick(rng, mishaps))
-    };
-    let amount = rng.u32(1_000..50_000);
-    let cancel = rng.bool().then(|| {
-        let times = rng.u32(1..=2);
-        Cancel {
-            amount: rng.u32(1..=amount / times),
-            times,
-            in_pages: rng.bool(),
-            mishap: mishap(rng, &of(menu::OF_CANCELLATIONS)),
-        }
-    });
-    Action::Order { amount, mishap: mishap(rng, &of(menu::OF_PAYMENTS)), cancel }
 }
 
 #[cfg(test)]

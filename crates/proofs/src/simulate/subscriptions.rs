@@ -1,0 +1,250 @@
+//! What the merchant's backend asks of subscriptions: to begin, change, pause, go on and end.
+
+use chrono::{Datelike, Days, NaiveDate};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::simulate::Failure;
+use crate::simulate::diary::{Asked, Note};
+use crate::simulate::merchant::{PAUSE, Subscriber, TRIES, insist, with_card};
+use crate::simulate::reach::Reach;
+use crate::simulate::terms::{Anchor, Offer, Terms, Unit};
+use kiwoom_billing::rules::ids::SubscriptionId;
+
+/// No price is cut to less than this, in won.
+const LEAST: i64 = 1_000;
+
+/// Makes a subscription; a plain one when a first charge at once is declined.
+pub async fn subscribe(
+    reach: &Reach,
+    (customer, key): (&str, &str),
+    terms: Terms,
+    today: NaiveDate,
+    notes: &mut Vec<Note>,
+) -> Result<SubscriptionId, Failure> {
+    for terms in [terms, terms.plain()] {
+        let body = terms.body(customer, key);
+        let answer = with_card(reach, key, "/billing/subscribe", &body, notes).await;
+        let (status, answer) = answer.ok_or("a subscription cannot be made")?;
+        notes.push(Note::Count(format!("subscribing, {:?}: {status}", kind(terms.offer))));
+        if status == 402 {
+            continue;
+        }
+        let made = &answer["data"];
+        // While its first charge is unknown, the answer is that payment.
+        let id = made["subscriptionId"].as_str().or(made["id"].as_str());
+        let id = id.filter(|_| status < 300);
+        let id = SubscriptionId::parse(id.ok_or(format!("no subscription: {status} {answer}"))?);
+        let first_due = match terms.offer {
+            Offer::Plain | Offer::Introduction(_) => {
+                made["nextBillingDate"].as_str().unwrap_or_default().parse()?
+            }
+            Offer::Now(_) | Offer::Trial(_) | Offer::FreeCycles(_) => today,
+        };
+        notes.push(Note::Subscribed { id: id.0, terms, first_due });
+        if let Offer::Trial(_) = terms.offer {
+            notes.push(Note::Asked(id.0, Asked::Consent(terms.amount.into())));
+        }
+        return Ok(id);
+    }
+    Err("every first charge is declined".into())
+}
+
+fn kind(offer: Offer) -> &'static str {
+    match offer {
+        Offer::Plain => "plain",
+        Offer::Now(first) => first,
+        Offer::Trial(_) => "trial",
+        Offer::FreeCycles(_) => "free cycles",
+        Offer::Introduction(_) => "introduction",
+    }
+}
+
+/// The merchant's backend, about the subscription of one of its customers, on one day.
+pub struct Merchant<'a> {
+    pub reach: &'a Reach,
+    pub who: &'a Subscriber,
+    pub today: NaiveDate,
+    pub notes: &'a mut Vec<Note>,
+}
+
+impl Merchant<'_> {
+    /// Ends the subscription and makes another. When it ends with its period, the other one has to
+    /// wait.
+    pub async fn cancel(&mut self, at_period_end: bool, terms: Terms) -> Option<SubscriptionId> {
+        let id = self.who.subscription.to_string();
+        let body = json!({"subscriptionId": id, "atPeriodEnd": at_period_end});
+        let path = "/billing/cancel";
+        let (status, _) = insist(self.reach, Method::POST, path, &body, self.notes).await?;
+        self.count("cancellation", status);
+        if at_period_end {
+            return None;
+        }
+        let customer = (self.who.customer.as_str(), self.who.key.as_str());
+        subscribe(self.reach, customer, terms, self.today, self.notes).await.ok()
+    }
+
+    /// Stops billing: for so many days, until it is resumed, or when what is paid is used up.
+    pub async fn pause(&mut self, days: Option<u32>, at_period_end: bool) {
+        let until = days.map(|days| self.today + Days::new(days.into()));
+        let (body, asked) = match until {
+            Some(day) => {
+                (json!({"until": day}), vec![Asked::Pause(self.today), Asked::Resume(day)])
+            }
+            None if at_period_end => (json!({"at": "period_end"}), vec![Asked::PauseAtEnd]),
+            None => (json!({}), vec![Asked::Pause(self.today)]),
+        };
+        self.post("/pause", &body, &asked).await;
+    }
+
+    /// Goes on with billing.
+    pub async fn resume(&mut self) {
+        self.post("/resume", &json!({}), &[Asked::Resume(self.today)]).await;
+    }
+
+    /// Another anchor day and amount, from the next period on.
+    pub async fn change(&mut self, day: u32, amount: u32) {
+        let Some(shown) = self.show().await else { return };
+        let day = if shown["interval"] == "week" { day % 7 + 1 } else { day };
+        let body = json!({"cycleDay": day, "amount": amount});
+        self.patch("change", &body, &[Asked::Day(day), Asked::Price(amount.into())]).await;
+    }
+
+    /// Another amount at once: so much more, with a consent, or half of it.
+    pub async fn change_now(&mut self, amount: u32, up: bool) {
+        let Some(shown) = self.show().await else { return };
+        let now = shown["amount"].as_i64().unwrap_or(0);
+        let amount = if up { now + i64::from(amount) } else { (now / 2).max(LEAST) };
+        let mut body = json!({"amount": amount, "when": "now"});
+        let mut asked = vec![Asked::Price(amount)];
+        if up {
+            body["consent"] = json!({"method": "checkbox"});
+            asked.push(Asked::Consent(amount));
+        }
+        self.patch(if up { "rise at once" } else { "cut at once" }, &body, &asked).await;
+    }
+
+    /// Another interval at the same price per day, rounded down: at once, or from the next period on.
+    pub async fn interval(&mut self, anchor: Anchor, now: bool) {
+        let Some(shown) = self.show().await else { return };
+        let unit = match shown["interval"].as_str() {
+            Some("week") => Unit::Week,
+            Some("year") => Unit::Year,
+            _ => Unit::Month,
+        };
+        let count = shown["intervalCount"].as_u64().and_then(|count| u32::try_from(count).ok());
+        let was = Anchor { unit, count: count.unwrap_or(1), day: 1 };
+        let amount = shown["amount"].as_i64().unwrap_or(0) * anchor.twelfths_of_days();
+        let amount = (amount / was.twelfths_of_days()).max(LEAST);
+        let Anchor { unit, count, day } = anchor;
+        let mut body = json!({
+            "interval": anchor.interval(), "intervalCount": count, "amount": amount,
+        });
+        let mut asked = vec![Asked::Interval(unit, count), Asked::Price(amount)];
+        if now {
+            body["when"] = json!("now");
+            let weekday = self.today.weekday().number_from_monday();
+            asked.extend([self.today.day(), weekday].map(Asked::Day));
+        } else {
+            body["cycleDay"] = json!(day);
+            asked.push(Asked::Day(day));
+        }
+        self.patch(if now { "interval at once" } else { "interval" }, &body, &asked).await;
+    }
+
+    /// The customer agrees to the price that is to come.
+    pub async fn consent(&mut self) {
+        let Some(shown) = self.show().await else { return };
+        let to_come = shown["pendingAmount"].as_i64().or(shown["amount"].as_i64()).unwrap_or(0);
+        let body = json!({"amount": to_come, "method": "checkbox"});
+        self.post("/consent", &body, &[Asked::Consent(to_come)]).await;
+    }
+
+    /// Gives free days.
+    pub async fn extend(&mut self, days: u32) {
+        let body = json!({"days": days, "reason": "장애 보상"});
+        let status = self.post("/extend", &body, &[]).await;
+        if status.is_none_or(|status| status < 300) {
+            let asked = Asked::Extend { days: days.into(), is_given: status.is_some() };
+            self.note(&[asked]);
+        }
+    }
+
+    /// Gives so many percent of the payment that was made last back.
+    pub async fn refund(&mut self, percent: u32) {
+        let id = self.who.subscription;
+        let path = format!("/billing/payments?subscriptionId={id}&status=approved&limit=1");
+        let Some(page) = self.get(&path).await else { return };
+        let paid = &page["items"][0];
+        let Some((payment, amount)) = paid["id"].as_str().zip(paid["amount"].as_i64()) else {
+            return;
+        };
+        let part = (amount * i64::from(percent) / 100).max(1);
+        let body = json!({"paymentId": payment, "amount": part});
+        let path = "/billing/refund";
+        let answer = insist(self.reach, Method::POST, path, &body, self.notes).await;
+        self.count("refund of a period", answer.map_or(0, |(status, _)| status));
+    }
+
+    /// Pays what is owed. After an unpaid period service goes on from today.
+    pub async fn pay_open(&mut self) {
+        let body = json!({"subscriptionId": self.who.subscription.to_string()});
+        let path = "/billing/pay";
+        let answer = with_card(self.reach, &self.who.key, path, &body, self.notes).await;
+        self.count("open period", answer.map_or(0, |(status, _)| status));
+        self.note(&[Asked::Pay(self.today)]);
+    }
+
+    async fn post(&mut self, path: &str, body: &Value, asked: &[Asked]) -> Option<u16> {
+        let answer = insist(self.reach, Method::POST, &self.path(path), body, self.notes).await;
+        self.told(path.trim_start_matches('/'), answer.map(|(status, _)| status), asked)
+    }
+
+    async fn patch(&mut self, name: &str, body: &Value, asked: &[Asked]) {
+        let answer = insist(self.reach, Method::PATCH, &self.path(""), body, self.notes).await;
+        self.told(name, answer.map(|(status, _)| status), asked);
+    }
+
+    /// Notes what was asked, unless the answer says that it was refused. Without an answer it may or
+    /// may not have been done.
+    fn told(&mut self, name: &str, status: Option<u16>, asked: &[Asked]) -> Option<u16> {
+        self.count(name, status.unwrap_or(0));
+        if status.is_none_or(|status| status < 300) {
+            self.note(asked);
+        }
+        status
+    }
+
+    fn note(&mut self, asked: &[Asked]) {
+        let id = self.who.subscription.0;
+        self.notes.extend(asked.iter().map(|asked| Note::Asked(id, *asked)));
+    }
+
+    fn count(&mut self, name: &str, status: u16) {
+        self.notes.push(Note::Count(format!("{name} answered {status}")));
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/billing/subscription/{}{rest}", self.who.subscription)
+    }
+
+    /// The subscription as the API shows it.
+    async fn show(&self) -> Option<Value> {
+        self.get(&self.path("")).await
+    }
+
+    /// What the API shows. `None` = the caller gave up, or there is none.
+    async fn get(&self, path: &str) -> Option<Value> {
+        for n in 0..TRIES {
+            let request = self.reach.client.get(self.reach.url(n, path));
+            if let Ok(answer) = request.send().await
+                && !answer.status().is_server_error()
+                && let Ok(body) = answer.json::<Value>().await
+            {
+                return body["data"].is_object().then(|| body["data"].clone());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        None
+    }
+}
