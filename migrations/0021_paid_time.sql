@@ -439,16 +439,8 @@ update subscriptions s set
         then p.new_amount else s.amount end end,
     next_charge_reason = case when p.is_planned then 'whole' end,
     consent_id = p.consent_id,
-    -- Before the first charge there is no price that another could be above. One without a consent
-    -- would be charged without one.
-    pending_amount = case when p.segments is null and p.consent_id is null then null
-        else s.pending_amount end,
-    pending_tax_free_amount = case when p.segments is null and p.consent_id is null then null
-        else s.pending_tax_free_amount end,
-    rise_on = case when p.is_live and p.is_awaited and p.segments is not null
-        then p.next_billing_date end,
-    rise_amount = case when p.is_live and p.is_awaited and p.segments is not null
-        then p.new_amount end,
+    rise_on = case when p.is_live and p.is_awaited then p.next_billing_date end,
+    rise_amount = case when p.is_live and p.is_awaited then p.new_amount end,
     legacy_end = p.is_live and s.end_date is not null,
     legacy_pause = s.status = 'paused'
 from planned p
@@ -475,6 +467,10 @@ drop index subscriptions_one_live;
 create unique index subscriptions_one_live on subscriptions (customer_id, plan_id)
     where status <> 'canceled' and not cancel_at_period_end;
 
+-- One that only runs to its end may have a successor, which begins then.
+drop index subscriptions_one_live;
+create unique index subscriptions_one_live on subscriptions (customer_id, plan_id)
+    where status <> 'canceled' and not cancel_at_period_end;
 -- Serves the notices of a rise, the end of a trial, and the first day for a consent.
 create index subscriptions_rise on subscriptions (rise_on) where rise_on is not null;
 drop index subscriptions_price_rise;

@@ -26,7 +26,7 @@ const SETTING_PAUSE: Duration = Duration::hours(1);
 
 impl Loaded {
     /// Takes in how the attempt `payment`, as it stood until now, of the charge `id` has ended.
-    pub(super) fn take_in(
+    pub fn take_in(
         &mut self,
         (payment, id): (&Payment, u32),
         outcome: &Outcome,
@@ -87,6 +87,10 @@ impl Loaded {
         let is_retry = self.paid.find_charge(id).is_some_and(|charge| charge.is_retry);
         let is_extra = is_retry && payment.initiated_by == InitiatedBy::Merchant;
         let mut retries = self.row.retries.clone();
+        if !is_retry {
+            // Those there were are of earlier days.
+            retries.clear();
+        }
         let cadence = self.paid.terms.cadence;
         let retry = retries.plan(Decline { verdict, is_extra }, cadence, rules, now);
         self.paid.settle(id, Ended::Declined { retry }, kst(now).date_naive());

@@ -91,6 +91,8 @@ impl Subscription {
     fn without_charge(&self) -> bool {
         let mut after = self.clone();
         after.lapse(self.covered_to());
+        // One for want of a consent is none yet: until its hour the consent can still come.
+        after.end_without_consent = false;
         !matches!(after.next(), Planning::Segment(_))
     }
 

@@ -16,8 +16,8 @@ use sqlx::{Connection, PgConnection};
 
 use crate::support::postgres::new_database;
 
-const HISTORIES: u64 = 60;
-const ACTS: usize = 50;
+const HISTORIES: u64 = 40;
+const ACTS: usize = 40;
 
 fn rules(rng: &mut Rng) -> Rules {
     Rules {

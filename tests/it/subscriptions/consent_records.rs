@@ -68,7 +68,7 @@ async fn consents_are_listed_newest_first_and_the_database_refuses_to_alter_them
     for sql in [
         "update price_consents set consented_at = now()",
         "delete from price_consents",
-        "truncate price_consents",
+        "truncate price_consents cascade",
     ] {
         let refused = sqlx::query(sql).execute(&mut app.owner().await).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");

@@ -1,9 +1,7 @@
 //! A consent as a request brings it, and the record that comes of it when it holds.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use kiwoom_paid_time::{
-    CONSENT_DAYS, Cadence, Kind, Money, Reason, Refused, Segment, Subscription,
-};
+use kiwoom_paid_time::{CONSENT_DAYS, Cadence, Money, Refused};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
@@ -84,7 +82,7 @@ pub fn give(
     field: &str,
 ) -> Result<NewConsent, ApiError> {
     let at = consented_at(ctx, &given, field)?;
-    let (rise_on, rate) = s.paid.rise().ok_or_else(not_awaited)?;
+    let (rise_on, old, new) = s.paid.rise_from().ok_or_else(not_awaited)?;
     s.paid.give_consent(kst(at).date_naive()).map_err(|refused| match refused {
         Refused::ConsentFrom(first) => too_early(field, first),
         _ => not_awaited(),
@@ -94,8 +92,8 @@ pub fn give(
     Ok(NewConsent {
         id,
         subscription: s.row.id,
-        old: price_before(&s.paid, rise_on, ctx.clock.today()),
-        new: rate.price,
+        old: old.price.won,
+        new: new.price,
         cadence: s.paid.terms.with(s.paid.pending).cadence,
         rise_on,
         given,
@@ -148,18 +146,6 @@ impl NewConsent {
         let query = query.bind(self.given.method.0).bind(self.given.evidence.map(|e| e.0));
         query.bind(self.now).fetch_one(db).await
     }
-}
-
-/// The price of the last days before `rise_on` that were charged for, or promised for nothing.
-fn price_before(paid: &Subscription, rise_on: NaiveDate, today: NaiveDate) -> i64 {
-    let Some(first) = paid.segments.first() else { return paid.terms.rate(0).price.won };
-    let told = |s: &&Segment| match s.kind {
-        Kind::Paid | Kind::Open => true,
-        Kind::Free => matches!(s.reason, Reason::Trial | Reason::FreePhase | Reason::NoConsent),
-        Kind::None => false,
-    };
-    let before = paid.timeline(today, first.period.start, rise_on);
-    before.iter().rfind(told).map_or(0, |s| s.rate.price.won)
 }
 
 fn consented_at(ctx: &Context, given: &Given, field: &str) -> Result<DateTime<Utc>, ApiError> {

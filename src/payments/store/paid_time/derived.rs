@@ -99,12 +99,13 @@ fn present_price(paid: &Subscription) -> Money {
 }
 
 fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, next: Option<&Planned>) {
-    row.next_billing_date = paid.covered_to();
     row.paid_through = paid.paid_through();
     let begun = || paid.segments.iter().rev().filter(|s| s.period.start <= today);
     if let Some(covered) = begun().find(|s| s.is_covered()) {
         row.period_start = covered.period.start;
     }
+    // Paused on its first day it has no segment: what was left is kept.
+    row.next_billing_date = paid.covered_to().max(row.period_start);
     let present = begun().next();
     row.period_kind = present.map(|s| text::of(s.kind));
     row.period_reason = present.map(|s| text::of(s.reason));

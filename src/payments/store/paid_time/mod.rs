@@ -83,6 +83,11 @@ impl Loaded {
         }
     }
 
+    /// Writes into the row what the paid time says at `now`, as [`save`] does.
+    pub fn derive(&mut self, now: DateTime<Utc>) {
+        derived::derive(&mut self.row, &self.paid, now);
+    }
+
     /// What the journal keeps of an intent, after [`save`].
     pub fn intent(&self) -> Intent {
         Intent { revision: self.row.revision - 1, paid: self.paid.clone() }
