@@ -467,6 +467,10 @@ drop index subscriptions_one_live;
 create unique index subscriptions_one_live on subscriptions (customer_id, plan_id)
     where status <> 'canceled' and not cancel_at_period_end;
 
+-- One that only runs to its end may have a successor, which begins then.
+drop index subscriptions_one_live;
+create unique index subscriptions_one_live on subscriptions (customer_id, plan_id)
+    where status <> 'canceled' and not cancel_at_period_end;
 -- Serves the notices of a rise, the end of a trial, and the first day for a consent.
 create index subscriptions_rise on subscriptions (rise_on) where rise_on is not null;
 drop index subscriptions_price_rise;

@@ -98,9 +98,12 @@ fn begin_due(s: &mut Loaded, rules: &Rules, now: DateTime<Utc>) -> (Work, Option
     }
     let charge = match work {
         Work::Due(today) => {
-            // The next days begin: what was declined before them is not tried again.
-            s.row.retries.clear();
-            s.paid.due(today)
+            let charge = s.paid.due(today);
+            if charge.is_none() {
+                // The next days began: what was declined before them is not tried again.
+                s.row.retries.clear();
+            }
+            charge
         }
         Work::Retry(charge) => s.paid.retry(charge).then_some(charge),
         Work::Nothing | Work::Midnight(_) => None,

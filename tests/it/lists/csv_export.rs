@@ -56,8 +56,7 @@ fn row(payment: &Value) -> Vec<String> {
         payment["approvedAt"].clone(),
         payment["failure"]["code"].clone(),
         payment["createdAt"].clone(),
-        // Of single charges none.
-        Value::Null,
+        if payment["subscriptionId"].is_string() { json!(1) } else { Value::Null },
     ]
     .iter()
     .map(cell)
