@@ -87,12 +87,12 @@ impl World {
             Change::Remove => drop(self.payments.remove(order)),
         }
         self.say(|| format!("{order} settled: {change:?}"));
-        let Some((sub, charge)) = sub else { return };
+        let Some((sub, id)) = sub else { return };
         if self.sabotage == Sabotage::NoConsequences && self.fault(20) {
             return;
         }
         let mut s = self.subs[sub].loaded.clone();
-        s.take_in((&before, charge), outcome, &self.rules, self.now);
+        s.take_in((&before, id), outcome, &self.rules, self.now);
         s.derive(self.now);
         (self.subs[sub].loaded, self.subs[sub].lease) = (s, None);
         self.subs[sub].count_ended();

@@ -169,13 +169,13 @@ impl World {
         (change, when): (kiwoom_paid_time::Change, When),
     ) -> bool {
         let mut s = self.subs[sub].loaded.clone();
-        let Ok(Some(charge)) = s.paid.change(change, when, self.today()) else { return false };
+        let Ok(Some(id)) = s.paid.change(change, when, self.today()) else { return false };
         if self.sabotage == Sabotage::CreditForUsedDays {
             s.paid.credit.won += 1;
         }
         self.counters.count("changed at once");
         self.agreed(sub, &s);
-        self.intend_charge(flow, (sub, charge), s)
+        self.intend_charge(flow, (sub, id), s)
     }
 
     /// The charge that the model has begun is written with it, or neither is.
@@ -208,6 +208,7 @@ impl World {
         let by_merchant = !matches!(flow.job, Job::Due { lease: Some(_), .. });
         let row = Self::row(flow, Some((sub, charge)), by_merchant);
         if self.commits(flow, row) {
+            self.subs[sub].count_ended();
             return true;
         }
         // Rolled back.

@@ -207,7 +207,10 @@ impl World {
 
     /// Rule 3: changing everything from the next period on and changing it back is nothing.
     fn there_and_back(&mut self, paid: &Subscription) -> Result<(), String> {
-        if paid.pending.is_some() || paid.consent.is_some() || paid.status == Status::Canceled {
+        // A first charge that is overdue may be put off by another day: nothing is covered yet.
+        let is_overdue = paid.segments.is_empty() && paid.covered_to() < self.today();
+        let is_changed = paid.pending.is_some() || paid.consent.is_some();
+        if is_overdue || is_changed || paid.status == Status::Canceled {
             return Ok(());
         }
         let mut back = paid.clone();
@@ -223,7 +226,15 @@ impl World {
         let change = Change { price, cadence: Some(paid.terms.cadence) };
         let _ = back.change(change, When::NextPeriod, self.today());
         self.counters.count("there and back");
-        if back == *paid { Ok(()) } else { Err("rule 3: there and back is something".into()) }
+        // Before the first charge the day from which its anchor day is looked for may have moved on.
+        if back.covered_to() == paid.covered_to() {
+            back.start = paid.start;
+        }
+        if back == *paid {
+            Ok(())
+        } else {
+            Err(format!("rule 3: there and back is something: {paid:?}, then {back:?}"))
+        }
     }
 
     /// Rule 5: a consent that cannot hold is refused, with the first day on which it can.

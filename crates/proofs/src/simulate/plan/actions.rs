@@ -72,6 +72,11 @@ pub fn actions(rng: &mut Rng, menu: &Menu, measure: Measure) -> Vec<Action> {
     }
     let who = rng.usize(..measure.subscribers);
     actions.extend(of_a_subscription(rng, who));
+    // Two things on one day, often.
+    if percent(rng, 30) {
+        actions.extend(of_a_subscription(rng, who));
+        actions.extend(of_a_subscription(rng, who));
+    }
     actions
 }
 
