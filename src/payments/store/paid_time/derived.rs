@@ -3,8 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_clock::kst;
 use kiwoom_paid_time::{
-    Charge, ChargeState, Counts, Kind, Money, Planned, Reason, Segment, Status as PaidStatus,
-    Subscription,
+    Charge, ChargeState, Counts, Kind, Money, Reason, Segment, Status as PaidStatus, Subscription,
 };
 
 use super::row::Row;
@@ -59,17 +58,18 @@ pub(super) fn derive(row: &mut Row, paid: &Subscription, now: DateTime<Utc>) {
     let cycles = paid.cycles() - usize::from(counted);
     row.cycles_left = paid.total_cycles.map(|total| small(total.saturating_sub(cycles)));
     let planned = paid.next_charge(today);
+    let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
+    row.rise_on = rise.map(|(day, _)| day);
+    row.rise_amount = rise.map(|(_, rate)| rate.price.won);
+    row.consent_from = rise.and(paid.consent_from());
     if under_way.is_none() {
-        dates(row, paid, today, planned.as_ref());
+        dates(row, paid, today);
     }
     row.next_charge_date = planned.as_ref().map(|next| next.on);
     row.next_charge_start = planned.as_ref().map(|next| next.period.start);
     row.next_charge_end = planned.as_ref().map(|next| next.period.end);
     row.next_charge_amount = planned.as_ref().map(|next| next.amount.won);
     row.next_charge_reason = planned.as_ref().map(|next| text::of(next.reason));
-    let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
-    row.rise_on = rise.map(|(day, _)| day);
-    row.rise_amount = rise.map(|(_, rate)| rate.price.won);
 }
 
 fn terms(row: &mut Row, paid: &Subscription) {
@@ -98,7 +98,7 @@ fn present_price(paid: &Subscription) -> Money {
     charged.or(phases.last()).map_or(Money::ZERO, |phase| phase.price)
 }
 
-fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, next: Option<&Planned>) {
+fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate) {
     row.paid_through = paid.paid_through();
     let begun = || paid.segments.iter().rev().filter(|s| s.period.start <= today);
     if let Some(covered) = begun().find(|s| s.is_covered()) {
@@ -109,19 +109,18 @@ fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, next: Option<&Pla
     let present = begun().next();
     row.period_kind = present.map(|s| text::of(s.kind));
     row.period_reason = present.map(|s| text::of(s.reason));
-    row.trial_end = trial_end(paid, next);
+    row.trial_end = trial_end(paid, row.rise_on);
 }
 
-/// When the free time at the beginning ends: with the first charge, or where it ends already.
-fn trial_end(paid: &Subscription, next: Option<&Planned>) -> Option<NaiveDate> {
+/// When the free time at the beginning ends: with the rise to the first price, or where it has ended.
+fn trial_end(paid: &Subscription, rise_on: Option<NaiveDate>) -> Option<NaiveDate> {
     let free = |s: &&Segment| s.kind == Kind::Free;
     let promised =
         |s: &Segment| matches!(s.reason, Reason::Trial | Reason::FreePhase | Reason::NoConsent);
     let first: Vec<_> = paid.segments.iter().take_while(free).collect();
     let last = first.last().filter(|_| first.iter().any(|s| promised(s)))?;
     let still = first.len() == paid.segments.len();
-    let until = next.filter(|_| still).map(|next| next.period.start);
-    Some(until.unwrap_or(last.period.end))
+    Some(rise_on.filter(|_| still).unwrap_or(last.period.end))
 }
 
 /// Numbers of units, days and cycles are small.
