@@ -43,7 +43,7 @@ async fn it_ends_when_what_is_paid_is_used_up_and_at_once_when_nothing_is_left()
             app.advance_to(&format!("{}T23:59:59+09:00", end - Days::new(1))).await;
             assert_eq!(app.status(&s["id"]).await, status);
         }
-        app.advance_to(&format!("{end}T10:01:00+09:00")).await;
+        app.advance_to(&format!("{end}T12:00:00+09:00")).await;
         let ended = app.subscription(&s["id"]).await;
         assert_eq!((&ended["status"], &ended["retry"]), (&json!("canceled"), &Value::Null));
         let hour = if status == "active" { "00:00:0" } else { "10:0" };

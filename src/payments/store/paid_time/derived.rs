@@ -59,17 +59,17 @@ pub(super) fn derive(row: &mut Row, paid: &Subscription, now: DateTime<Utc>) {
     row.cycles_left = paid.total_cycles.map(|total| small(total.saturating_sub(cycles)));
     let planned = paid.next_charge(today);
     let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
-    row.rise_on = rise.map(|(day, _)| day);
-    row.rise_amount = rise.map(|(_, rate)| rate.price.won);
-    row.consent_from = rise.and(paid.consent_from());
     if under_way.is_none() {
-        dates(row, paid, today);
+        dates(row, paid, today, rise.map(|(day, _)| day));
     }
     row.next_charge_date = planned.as_ref().map(|next| next.on);
     row.next_charge_start = planned.as_ref().map(|next| next.period.start);
     row.next_charge_end = planned.as_ref().map(|next| next.period.end);
     row.next_charge_amount = planned.as_ref().map(|next| next.amount.won);
     row.next_charge_reason = planned.as_ref().map(|next| text::of(next.reason));
+    row.rise_on = rise.map(|(day, _)| day);
+    row.rise_amount = rise.map(|(_, rate)| rate.price.won);
+    row.consent_from = rise.and(paid.consent_from());
 }
 
 fn terms(row: &mut Row, paid: &Subscription) {
@@ -98,7 +98,7 @@ fn present_price(paid: &Subscription) -> Money {
     charged.or(phases.last()).map_or(Money::ZERO, |phase| phase.price)
 }
 
-fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate) {
+fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, rise_on: Option<NaiveDate>) {
     row.paid_through = paid.paid_through();
     let begun = || paid.segments.iter().rev().filter(|s| s.period.start <= today);
     if let Some(covered) = begun().find(|s| s.is_covered()) {
@@ -109,10 +109,10 @@ fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate) {
     let present = begun().next();
     row.period_kind = present.map(|s| text::of(s.kind));
     row.period_reason = present.map(|s| text::of(s.reason));
-    row.trial_end = trial_end(paid, row.rise_on);
+    row.trial_end = trial_end(paid, rise_on);
 }
 
-/// When the free time at the beginning ends: with the rise to the first price, or where it has ended.
+/// When the free time at the beginning ends: with the first price, or where it ends already.
 fn trial_end(paid: &Subscription, rise_on: Option<NaiveDate>) -> Option<NaiveDate> {
     let free = |s: &&Segment| s.kind == Kind::Free;
     let promised =
