@@ -162,6 +162,7 @@ alter table subscriptions
     add column next_charge_reason text,
     add column rise_on date,
     add column rise_amount bigint,
+    add column consent_from date,
     -- What rows from before this version keep until their next change.
     add column legacy_end boolean not null default false,
     add column legacy_pause boolean not null default false,
@@ -447,6 +448,8 @@ update subscriptions s set
     consent_id = p.consent_id,
     rise_on = case when p.is_live and p.is_awaited then p.next_billing_date end,
     rise_amount = case when p.is_live and p.is_awaited then p.new_amount end,
+    consent_from = case when p.is_live and p.is_awaited and p.consent_id is null
+        then p.next_billing_date - 30 end,
     legacy_end = p.is_live and s.end_date is not null,
     legacy_pause = s.status = 'paused'
 from planned p
@@ -537,7 +540,8 @@ declare
         'revision', 'begins', 'starts_on', 'first_period', 'trial_days', 'kept', 'undo',
         'undo_labels', 'next_segment', 'next_charge', 'canceled_on', 'period_kind', 'period_reason',
         'paid_through', 'next_charge_date', 'next_charge_start', 'next_charge_end',
-        'next_charge_amount', 'next_charge_reason', 'rise_on', 'rise_amount', 'consent_id', 'credit',
+        'next_charge_amount', 'next_charge_reason', 'rise_on', 'rise_amount', 'consent_from', 'consent_id',
+        'credit',
         'credit_tax_free', 'carried', 'carried_tax_free', 'legacy_end', 'legacy_pause'];
     kind text;
     what text;

@@ -51,6 +51,7 @@ const HIDDEN: &[&str] = &[
     "next_charge_reason",
     "rise_on",
     "rise_amount",
+    "consent_from",
     "consent_id",
     "legacy_end",
     "legacy_pause",
@@ -109,7 +110,8 @@ fn changes(
     before: Option<Json<StoredRow>>,
     after: Option<Json<StoredRow>>,
 ) -> BTreeMap<String, Change> {
-    let row = |side: Option<Json<StoredRow>>| side.map(|row| row.0).unwrap_or_default();
+    let row =
+        |side: Option<Json<StoredRow>>| as_answered(side.map(|row| row.0).unwrap_or_default());
     let (before, after) = (row(before), row(after));
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let changed = names.filter(|name| !HIDDEN.contains(&name.as_str())).filter_map(|name| {
@@ -120,6 +122,23 @@ fn changes(
         differs.then(|| (camel_case(name), change))
     });
     changed.collect()
+}
+
+/// A price that is no rise holds for who asks, though it waits for its day: as in the answers.
+fn as_answered(mut row: StoredRow) -> StoredRow {
+    let text = |name: &str| row.get(name).map(|json| json.get()).filter(|text| *text != "null");
+    let is_rise = text("rise_amount").is_some() && text("rise_on") != text("trial_end");
+    if is_rise || text("pending_amount").is_none() {
+        return row;
+    }
+    for (pending, name) in
+        [("pending_amount", "amount"), ("pending_tax_free_amount", "tax_free_amount")]
+    {
+        if let Some(value) = row.remove(pending) {
+            row.insert(name.to_owned(), value);
+        }
+    }
+    row
 }
 
 fn camel_case(name: &str) -> String {

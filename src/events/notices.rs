@@ -7,7 +7,6 @@ use sqlx::AssertSqlSafe;
 use crate::context::Context;
 use crate::rules::schedule::due_at;
 use kiwoom_clock::kst;
-use kiwoom_paid_time::CONSENT_DAYS;
 
 /// Days before the last day of the month on the card.
 const EXPIRY_DAYS: i64 = 30;
@@ -72,31 +71,34 @@ async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
 struct Ahead {
     /// Type of the event, after `subscription.`.
     kind: &'static str,
-    /// So many days before.
+    /// SQL: on which day, or `days` before it.
+    on: &'static str,
     days: i64,
     /// SQL over the row `s`: names the rise, so that it is told of once.
     key: &'static str,
-    /// SQL over the row `s`, with `$days`: of which rises it tells.
+    /// SQL over the row `s`: of which rises it tells.
     condition: &'static str,
 }
 
 const AHEAD: [Ahead; 3] = [
-    // Who subscribed within these days could have sent the consent with it.
+    // Who could have sent the consent with the subscription knows of it.
     Ahead {
         kind: "consent_needed",
-        days: CONSENT_DAYS,
+        on: "consent_from",
+        days: 0,
         key: "'consent ' || s.id || ' ' || s.rise_on || ' ' || s.rise_amount",
-        condition: "consent_id is null
-            and (created_at at time zone 'Asia/Seoul')::date < rise_on - $days",
+        condition: "(created_at at time zone 'Asia/Seoul')::date < consent_from",
     },
     Ahead {
         kind: "price_rise_upcoming",
+        on: "rise_on",
         days: AHEAD_DAYS,
         key: "'price_rise ' || s.id || ' ' || s.rise_on || ' ' || s.rise_amount",
         condition: "rise_on is distinct from trial_end",
     },
     Ahead {
         kind: "trial_ending",
+        on: "rise_on",
         days: AHEAD_DAYS,
         key: "'trial ' || s.id || ' ' || s.trial_end",
         condition: "rise_on = trial_end",
@@ -106,8 +108,7 @@ const AHEAD: [Ahead; 3] = [
 impl Ahead {
     /// The subscriptions of which nobody has been told.
     fn untold(&self) -> String {
-        let Self { key, .. } = self;
-        let condition = self.condition.replace("$days", &self.days.to_string());
+        let Self { key, condition, .. } = self;
         format!(
             "from subscriptions s
              where rise_on is not null and status in ('active', 'past_due')
@@ -117,18 +118,18 @@ impl Ahead {
     }
 
     async fn first(&self, ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-        let sql = format!("select min(rise_on) {}", self.untold());
+        let sql = format!("select min({}) {}", self.on, self.untold());
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
     }
 
     async fn tell(&self, ctx: &Context) -> sqlx::Result<u64> {
-        let Self { kind, key, .. } = self;
+        let Self { kind, on, key, .. } = self;
         let sql = format!(
             "insert into events (id, type, object, object_id, subscription_id, stream, notice,
                 actor, after, created_at)
              select new_event_id(), 'subscription.{kind}', 'subscription', id, id, id, {key},
                 'scheduler', to_jsonb(s), $2
-             from (select * {} and rise_on <= $1 order by rise_on limit $3) as s
+             from (select * {} and {on} <= $1 order by {on} limit $3) as s
              on conflict (notice) do nothing",
             self.untold()
         );

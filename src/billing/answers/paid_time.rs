@@ -1,12 +1,15 @@
 //! What an answer of a subscription tells of its paid time.
 
 use chrono::NaiveDate;
-use kiwoom_paid_time::{Kind, Period, Phase, Planned, Proration, Reason, Subscription};
+use kiwoom_paid_time::{
+    Kind, Period, Phase, Planned, Proration, Reason, Status as PaidStatus, Subscription,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::fields::schedule::proration_name;
 use crate::payments::store::paid_time::Row;
+use crate::rules::subscription_state::Status;
 
 /// See the module.
 pub struct Shown {
@@ -85,12 +88,13 @@ impl Shown {
 
     /// As it stood when the row was written: for events.
     pub fn of_row(row: &Row) -> Self {
-        let coverage = ["paid", "free", "open"].into_iter();
-        let mut coverage = coverage.filter(|kind| row.period_kind.as_deref() == Some(*kind));
+        let goes_on = matches!(row.status, Status::Active | Status::PastDue);
+        let kind = row.period_kind.as_deref().filter(|_| goes_on);
+        let coverage = ["paid", "free", "open"].into_iter().find(|name| kind == Some(*name));
         Self {
-            coverage: coverage.next().unwrap_or("none"),
+            coverage: coverage.unwrap_or("none"),
             next_charge: NextChargeBody::of_row(row),
-            rest: RestBody::default(),
+            rest: RestBody { consent_from: row.consent_from, ..RestBody::default() },
         }
     }
 }
@@ -135,7 +139,7 @@ impl RestBody {
         Self {
             phases: phases.iter().map(PhaseBody::from).collect(),
             proration: proration.map(proration_name),
-            consent_from: paid.consent_from(),
+            consent_from: paid.consent_from().filter(|_| paid.status != PaidStatus::Canceled),
             kept_days: Some(paid.kept_days()).filter(|days| *days > 0),
             open_charge: OpenChargeBody::of(paid),
         }

@@ -69,6 +69,7 @@ pub(super) fn derive(row: &mut Row, paid: &Subscription, now: DateTime<Utc>) {
     row.next_charge_reason = planned.as_ref().map(|next| text::of(next.reason));
     row.rise_on = rise.map(|(day, _)| day);
     row.rise_amount = rise.map(|(_, rate)| rate.price.won);
+    row.consent_from = rise.and(paid.consent_from());
 }
 
 fn terms(row: &mut Row, paid: &Subscription) {

@@ -12,7 +12,7 @@ use super::row::Row;
 use super::{Loaded, derived, tables, text};
 
 /// The columns that may change, in the order in which [`bind`] binds them.
-const COLUMNS: [&str; 57] = [
+const COLUMNS: [&str; 58] = [
     "plan_id",
     "billing_key_id",
     "product_name",
@@ -61,6 +61,7 @@ const COLUMNS: [&str; 57] = [
     "next_charge_reason",
     "rise_on",
     "rise_amount",
+    "consent_from",
     "credit_tax_free",
     "carried_tax_free",
     "begins",
@@ -130,6 +131,7 @@ fn bind<'q>(
         .bind(&row.next_charge_reason)
         .bind(row.rise_on)
         .bind(row.rise_amount)
+        .bind(row.consent_from)
         .bind(paid.credit.tax_free)
         .bind(paid.carried.tax_free)
         .bind(begins)
