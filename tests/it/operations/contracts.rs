@@ -78,12 +78,13 @@ fn what_is_sold_under_a_contract_is_the_default_s_unless_said() {
 
 #[test]
 fn a_method_of_the_window_has_what_the_window_has_unless_said() {
+    let retired = format!("PAYCO:{A}");
     let settings = [
         &DEFAULT[..],
         &WINDOW,
         &[("KIWOOM_WINDOW_TAX_TYPE", "taxed"), ("KIWOOM_BANK_PRODUCT_TYPE", "physical")],
         &[("KIWOOM_PAYCO_CPID", "PAYCO"), ("KIWOOM_PAYCO_AUTH_KEY", A)],
-        &[("KIWOOM_RETIRED_CONTRACTS", &*format!("PAYCO:{A}"))],
+        &[("KIWOOM_RETIRED_CONTRACTS", &*retired)],
     ]
     .concat();
     let contracts = read(&settings).unwrap().kiwoom.contracts;
