@@ -87,6 +87,10 @@ impl Loaded {
         let is_retry = self.paid.find_charge(id).is_some_and(|charge| charge.is_retry);
         let is_extra = is_retry && payment.initiated_by == InitiatedBy::Merchant;
         let mut retries = self.row.retries.clone();
+        if !is_retry {
+            // Those there were are of earlier days.
+            retries.clear();
+        }
         let cadence = self.paid.terms.cadence;
         let retry = retries.plan(Decline { verdict, is_extra }, cadence, rules, now);
         self.paid.settle(id, Ended::Declined { retry }, kst(now).date_naive());

@@ -198,7 +198,7 @@ async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<
     Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
 }
 
-/// No charge was needed: it goes on, or was to end.
+/// No charge was needed: days that were kept were given back, or it has ended.
 fn went_on(ctx: &Context, s: &Loaded) -> Answer {
     if s.paid.status == Status::Canceled {
         return Err(Code::SubscriptionNotActive.into());

@@ -33,8 +33,9 @@ pub async fn charge_due(
     let found = store::find_subscription(&mut db, id, ctx.rules()).await?;
     drop(db);
     let mut look = found.ok_or(NotCharged::NotFound)?;
+    let was_unpaid = look.paid.status == Status::Unpaid;
     if begin(&mut look, by, ctx.rules(), ctx.clock.now())?.is_none() {
-        return without_charge(ctx, id, by).await;
+        return nothing(without_charge(ctx, id, by).await?, by, was_unpaid);
     }
     let mut prepared = prepare(ctx, look.row.billing_key_id, by).await?;
     let mut subscription = prepared.lock(ctx, id).await?;
@@ -42,15 +43,20 @@ pub async fn charge_due(
         Some(charge) => {
             prepared.charge(ctx, subscription, charge, payment).await.map(Begun::Charged)
         }
-        None => {
-            let saved = prepared.save(ctx, subscription).await?;
-            Ok(Begun::Nothing(Box::new(saved)))
-        }
+        None => nothing(prepared.save(ctx, subscription).await?, by, was_unpaid),
+    }
+}
+
+/// No money was needed. A caller who wanted to pay has come back with it, or there was nothing to pay.
+fn nothing(s: Loaded, by: By, was_unpaid: bool) -> Result<Begun, NotCharged> {
+    match (by, s.paid.status) {
+        (By::Merchant, Status::Active | Status::PastDue) if !was_unpaid => Err(NotCharged::NotDue),
+        _ => Ok(Begun::Nothing(Box::new(s))),
     }
 }
 
 /// Does what is due without money.
-async fn without_charge(ctx: &Context, id: SubscriptionId, by: By) -> Result<Begun, NotCharged> {
+async fn without_charge(ctx: &Context, id: SubscriptionId, by: By) -> Result<Loaded, NotCharged> {
     let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
     let mut subscription = lock_row(ctx, &mut tx, id, by).await?;
@@ -61,7 +67,7 @@ async fn without_charge(ctx: &Context, id: SubscriptionId, by: By) -> Result<Beg
     plan(&mut subscription, ctx.rules(), now);
     paid_time::save(&mut tx, &mut subscription, now).await?;
     tx.commit().await?;
-    Ok(Begun::Nothing(Box::new(subscription)))
+    Ok(subscription)
 }
 
 /// Does what is due at `now`; the caller also what is owed already. The answer is the charge that has
@@ -98,9 +104,12 @@ fn begin_due(s: &mut Loaded, rules: &Rules, now: DateTime<Utc>) -> (Work, Option
     }
     let charge = match work {
         Work::Due(today) => {
-            // The next days begin: what was declined before them is not tried again.
-            s.row.retries.clear();
-            s.paid.due(today)
+            let charge = s.paid.due(today);
+            if charge.is_none() {
+                // The next days began: what was declined before them is not tried again.
+                s.row.retries.clear();
+            }
+            charge
         }
         Work::Retry(charge) => s.paid.retry(charge).then_some(charge),
         Work::Nothing | Work::Midnight(_) => None,

@@ -70,7 +70,8 @@ grant update (plan_id, billing_key_id, amount, tax_free_amount, product_name, cy
 grant select, insert, delete on subscription_segments to :"role";
 grant select, insert, delete on subscription_phases to :"role";
 grant select, insert, delete on subscription_charges to :"role";
-grant update (credited, credited_tax_free, state, counts, is_retry)
+grant update (days, amount, tax_free_amount, credit, credit_tax_free, carried_in, carried_in_tax_free,
+    carried_out, carried_out_tax_free, credited, credited_tax_free, state, counts, is_retry)
     on subscription_charges to :"role";
 
 grant select, insert on notifications to :"role";

@@ -7,6 +7,7 @@ mod interrupted_calls;
 mod interrupted_renewals;
 mod kills_and_failovers;
 mod living_processes;
+mod lost_intents;
 mod outcome_journal;
 mod poolers;
 mod process_and_database_loss;

@@ -4,6 +4,7 @@ mod environment;
 mod ids_in_one_form;
 mod least_privilege;
 mod mark_object;
+mod paid_time_migration;
 mod paid_time_rows;
 mod migrate_and_start;
 mod restored_database;

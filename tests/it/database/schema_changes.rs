@@ -14,10 +14,13 @@ use crate::support::app::{TestApp, one_off};
 use crate::support::subscriptions::{APPROVED, monthly};
 
 /// Every table that the service reads rows of.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 13] = [
     "payments",
     "refunds",
     "subscriptions",
+    "subscription_segments",
+    "subscription_charges",
+    "subscription_phases",
     "billing_keys",
     "idempotency_keys",
     "events",

@@ -189,8 +189,9 @@ async fn a_first_charge_that_was_unknown_makes_the_subscription_active() {
     assert_eq!(unknown.status, 202, "{}", unknown.text);
     let list = "/billing/subscriptions?customerId=user123";
     assert_eq!(app.get(list).await.data(200)["items"], json!([]));
-    let other_amount = charged(&app.ledger().await[0]).replace("9900", "99");
-    answered(&tell(&app, &other_amount).await, 409);
+    let mut other_amount = app.ledger().await[0].clone();
+    other_amount["amount"] = json!(99);
+    answered(&tell(&app, &charged(&other_amount)).await, 409);
     assert_eq!(app.get(list).await.data(200)["items"], json!([]));
     for _ in 0..2 {
         answered(&tell(&app, &charged(&app.ledger().await[0])).await, 200);

@@ -173,7 +173,7 @@ async fn unused_credit_is_refunded_to_the_card_and_pays_no_next_charge() {
     app.post(REFUND, &from_credit(&payment, 1)).await.fails(409, "refund_exceeds_balance");
     app.advance_to(&format!("{year}-04-15T10:00:00+09:00")).await;
     let ledger = app.ledger().await;
-    assert_eq!((&ledger[0]["refundedAmount"], &ledger[1]["amount"]), (&json!(3388), &json!(4900)));
+    assert_eq!((&ledger[0]["canceledAmount"], &ledger[1]["amount"]), (&json!(3388), &json!(4900)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +213,7 @@ async fn of_ten_refunds_of_the_same_credit_one_is_made() {
     let (credit, rest) = tokio::join!(app.post(REFUND, &body), app.post(REFUND, &all));
     credit.fails(409, "refund_exceeds_balance");
     assert_eq!(rest.data(200)["refund"]["amount"], 3193);
-    assert_eq!(app.ledger().await[0]["refundedAmount"], 5193);
+    assert_eq!(app.ledger().await[0]["canceledAmount"], 5193);
 }
 
 #[tokio::test(flavor = "multi_thread")]

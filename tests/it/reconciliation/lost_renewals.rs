@@ -3,62 +3,11 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection};
 
 use super::of_kind;
 use crate::support::app::TestApp;
+use crate::support::backup::Backup;
 use crate::support::subscriptions::{APPROVED, SHORT_AT_FIRST};
-
-/// The tables of a backup, in the order in which they are filled.
-const TABLES: [&str; 5] = [
-    "subscriptions",
-    "subscription_phases",
-    "subscription_charges",
-    "subscription_segments",
-    "payments",
-];
-
-/// The rows of a backup.
-struct Backup(Vec<Vec<Value>>);
-
-impl Backup {
-    async fn take(app: &TestApp) -> Self {
-        let mut db = app.owner().await;
-        let mut tables = Vec::new();
-        for table in TABLES {
-            let query = format!("select to_jsonb({table}) from {table}");
-            let rows = sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut db).await;
-            tables.push(rows.unwrap());
-        }
-        Self(tables)
-    }
-
-    /// Puts the tables back as they were.
-    async fn restore(&self, app: &TestApp) {
-        let mut db = app.owner().await;
-        let mut tx = db.begin().await.unwrap();
-        let triggers =
-            |what| TABLES.map(|table| format!("alter table {table} {what} trigger user"));
-        let deletes = TABLES.iter().rev().map(|table| format!("delete from {table}"));
-        for sql in triggers("disable").into_iter().chain(deletes) {
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
-        }
-        for (table, rows) in TABLES.iter().zip(&self.0) {
-            let query = format!(
-                "insert into {table} select * from jsonb_populate_record(null::{table}, $1)"
-            );
-            for row in rows {
-                let query = sqlx::query(AssertSqlSafe(query.clone())).bind(row);
-                query.execute(&mut *tx).await.unwrap();
-            }
-        }
-        sqlx::query("set constraints all immediate").execute(&mut *tx).await.unwrap();
-        for sql in triggers("enable") {
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
-        }
-        tx.commit().await.unwrap();
-    }
-}
 
 /// A service whose schedule moves only with the clock.
 async fn start() -> TestApp {

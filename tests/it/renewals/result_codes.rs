@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
-use crate::support::subscriptions::APPROVED;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, renewed_with};
 
 /// What a code does: attempts in a month, status of the subscription, of its last attempt, of the
 /// card, and what the merchant's backend is told of the money.
@@ -176,4 +176,25 @@ async fn the_merchant_s_own_file_decides_before_what_is_built_in() {
     app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "1071"})).await;
     app.pay(&key).await.fails(402, "payment_declined");
     app.pay(&key).await.data(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comeback_that_is_refused_for_our_mistake_leaves_it_unpaid() {
+    let app = TestApp::with(&[("RETRY_DAYS", "none")]).await;
+    let (id, _) = renewed_with(&app, ALWAYS_SHORT).await;
+    app.advance_days(5).await;
+    let unpaid = app.subscription(&id).await;
+    assert_eq!(unpaid["status"], "unpaid");
+    let good = app.register(APPROVED).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9103"})).await;
+    let changed = app.change(&id, &json!({"billingKey": good})).await.data(200);
+    assert_eq!((&changed["status"], &changed["coverage"]), (&json!("unpaid"), &json!("none")));
+    app.advance_days(2).await;
+    assert_eq!(app.ledger().await, Vec::<Value>::new(), "nobody was told that it is charged");
+    let paid = app.pay_period(&id).await.data(200);
+    assert_eq!(
+        (&paid["status"], &paid["period"]["start"]),
+        (&json!("approved"), &json!(app.today()))
+    );
+    assert_eq!(app.status(&id).await, "active");
 }

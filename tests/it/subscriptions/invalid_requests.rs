@@ -41,7 +41,7 @@ fn own_text_cases(field: &'static str) -> Vec<Case> {
 async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
     let app = TestApp::start().await;
     let base = body(&app.register("4111111111111111").await);
-    let required = ["billingKey", "customerId", "planId", "amount", "productName", "cycleDay"];
+    let required = ["billingKey", "customerId", "planId", "amount", "productName"];
     app.misses_each(SUBSCRIBE, &base, &required).await;
     let post = || (Method::POST, SUBSCRIBE);
     app.refuses_no_amounts(post(), &base).await;

@@ -256,8 +256,9 @@ async fn what_was_never_covered_is_cancelled_at_once_and_free_days_are_given_aft
     let extended = app.post(&extend, &days).await.data(200);
     assert_eq!(extended["paidThrough"], "2027-04-18");
     assert_eq!(extended["nextCharge"], next("2027-04-18", 8910, "2027-05-15", "stub"));
-    let told = app.events_of("&type=subscription.updated").await;
-    assert_eq!(told.last().unwrap()["reason"], "장애 보상");
+    let trail = app.get("/audit").await.data(200);
+    let told = trail["items"].as_array().unwrap().iter().find(|item| item["reason"].is_string());
+    assert_eq!(told.unwrap()["reason"], "장애 보상", "{trail}");
     let all = app.as_foretold_to(&made["id"], "2027-05-31").await;
     let expected = [("2027-03-15", 9900), ("2027-04-18", 8910), ("2027-05-15", 9900)];
     assert_eq!(all, charges_of(&expected));

@@ -49,7 +49,9 @@ async fn with_consent_two_years_are_charged_the_new_amount_from_its_day_as_foret
     let mut expected = before.clone();
     expected["pendingAmount"] = json!(12_000);
     expected["pendingFrom"] = json!(next);
-    expected["pending"] = json!({"amount": 12_000, "taxFreeAmount": 0, "from": next});
+    expected["pending"] = json!({
+        "amount": 12_000, "interval": "month", "intervalCount": 1, "cycleDay": 15, "from": next,
+    });
     expected["consentFrom"] = json!(next - Days::new(30));
     assert_eq!(app.raise(id, 12_000).await, expected);
     assert_eq!(app.subscription(id).await, expected);

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod app;
+pub mod backup;
 pub mod events;
 pub mod gateway;
 pub mod long_run;

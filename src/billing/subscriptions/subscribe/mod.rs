@@ -69,8 +69,8 @@ pub async fn subscribe(
         return charge_first(&ctx, ready, (PaymentId(new.id), charge), (s, consent)).await;
     }
     let mut tx = ctx.begin().await?;
-    lock_active_key(&mut tx, request.billing_key, &s.row.customer_id).await?;
     succeeds(&mut tx, &s).await?;
+    lock_active_key(&mut tx, request.billing_key, &s.row.customer_id).await?;
     s.plan(ctx.rules());
     let consent = give(&ctx, &mut s, consent)?;
     if let Err(error) = paid_time::insert(&mut tx, &mut s, ctx.clock.now()).await {
@@ -122,8 +122,8 @@ async fn charge_first(
 ) -> Answer {
     let tx = ready.transaction();
     s.row.status = Status::Incomplete;
-    lock_active_key(tx, s.row.billing_key_id, &s.row.customer_id).await?;
     succeeds(tx, &s).await?;
+    lock_active_key(tx, s.row.billing_key_id, &s.row.customer_id).await?;
     let consent = give(ctx, &mut s, consent)?;
     if let Err(error) = paid_time::insert(tx, &mut s, ctx.clock.now()).await {
         drop(ready);

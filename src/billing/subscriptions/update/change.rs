@@ -115,8 +115,11 @@ fn price(
     let present = s.paid.terms.phases.last().map_or(Money::ZERO, |last| last.price);
     let pending = s.paid.pending.and_then(|pending| pending.price);
     let rises = |amount: Won| amount.get() > present.won;
-    let later = request.when == FromWhen::NextPeriod && request.amount.is_none_or(rises);
-    let old = pending.filter(|_| later).unwrap_or(present);
+    let waits = request.when == FromWhen::NextPeriod;
+    // A lower price is shown at once, though it holds from the next period on.
+    let shown = pending.filter(|p| waits && p.won <= present.won).unwrap_or(present);
+    let later = waits && request.amount.is_none_or(rises);
+    let old = pending.filter(|_| later).unwrap_or(shown);
     let won = request.amount.map_or(old.won, Won::get);
     if won < s.paid.minimum {
         return Err(too_small("amount", s.paid.minimum));

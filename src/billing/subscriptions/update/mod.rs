@@ -17,7 +17,7 @@ use crate::api::answers::{PaymentBody, payment_answer};
 use crate::billing::answers::{NextChargeBody, SubscriptionBody, subscription_answer};
 use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::begun::prepare;
-use crate::billing::renewals::charge_due::{By, charge_due};
+use crate::billing::renewals::charge_due::{By, NotCharged, charge_due};
 use crate::billing::store::{self, KeyStatus};
 use crate::billing::subscriptions::consents::{self, Given, NewConsent};
 use crate::billing::subscriptions::refusals::{refusal, refusal_of};
@@ -218,8 +218,12 @@ async fn change_at_once(
         return Ok(subscription_answer(ctx, &s));
     };
     s.row.undo_labels = Some(Json(before.row.labels()));
-    let payment = ready.charge(ctx, s, charge, payment).await?;
-    changed_at_once(ctx, id, payment).await
+    let row = s.row.clone();
+    match ready.charge(ctx, s, charge, payment).await {
+        Ok(payment) => changed_at_once(ctx, id, payment).await,
+        Err(NotCharged::Database(error)) => Err(taken(&ctx.pool, &row, error).await),
+        Err(reason) => Err(reason.into()),
+    }
 }
 
 /// 200 with the payment, 202 while nobody knows what became of it; a decline is an error.

@@ -3,8 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_clock::kst;
 use kiwoom_paid_time::{
-    Charge, ChargeState, Counts, Kind, Money, Planned, Reason, Segment, Status as PaidStatus,
-    Subscription,
+    Charge, ChargeState, Counts, Kind, Money, Reason, Segment, Status as PaidStatus, Subscription,
 };
 
 use super::row::Row;
@@ -59,15 +58,15 @@ pub(super) fn derive(row: &mut Row, paid: &Subscription, now: DateTime<Utc>) {
     let cycles = paid.cycles() - usize::from(counted);
     row.cycles_left = paid.total_cycles.map(|total| small(total.saturating_sub(cycles)));
     let planned = paid.next_charge(today);
+    let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
     if under_way.is_none() {
-        dates(row, paid, today, planned.as_ref());
+        dates(row, paid, today, rise.map(|(day, _)| day));
     }
     row.next_charge_date = planned.as_ref().map(|next| next.on);
     row.next_charge_start = planned.as_ref().map(|next| next.period.start);
     row.next_charge_end = planned.as_ref().map(|next| next.period.end);
     row.next_charge_amount = planned.as_ref().map(|next| next.amount.won);
     row.next_charge_reason = planned.as_ref().map(|next| text::of(next.reason));
-    let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
     row.rise_on = rise.map(|(day, _)| day);
     row.rise_amount = rise.map(|(_, rate)| rate.price.won);
 }
@@ -98,29 +97,29 @@ fn present_price(paid: &Subscription) -> Money {
     charged.or(phases.last()).map_or(Money::ZERO, |phase| phase.price)
 }
 
-fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, next: Option<&Planned>) {
-    row.next_billing_date = paid.covered_to();
+fn dates(row: &mut Row, paid: &Subscription, today: NaiveDate, rise_on: Option<NaiveDate>) {
     row.paid_through = paid.paid_through();
     let begun = || paid.segments.iter().rev().filter(|s| s.period.start <= today);
     if let Some(covered) = begun().find(|s| s.is_covered()) {
         row.period_start = covered.period.start;
     }
+    // Paused on its first day it has no segment: what was left is kept.
+    row.next_billing_date = paid.covered_to().max(row.period_start);
     let present = begun().next();
     row.period_kind = present.map(|s| text::of(s.kind));
     row.period_reason = present.map(|s| text::of(s.reason));
-    row.trial_end = trial_end(paid, next);
+    row.trial_end = trial_end(paid, rise_on);
 }
 
-/// When the free time at the beginning ends: with the first charge, or where it ends already.
-fn trial_end(paid: &Subscription, next: Option<&Planned>) -> Option<NaiveDate> {
+/// When the free time at the beginning ends: with the first price, or where it ends already.
+fn trial_end(paid: &Subscription, rise_on: Option<NaiveDate>) -> Option<NaiveDate> {
     let free = |s: &&Segment| s.kind == Kind::Free;
     let promised =
         |s: &Segment| matches!(s.reason, Reason::Trial | Reason::FreePhase | Reason::NoConsent);
     let first: Vec<_> = paid.segments.iter().take_while(free).collect();
     let last = first.last().filter(|_| first.iter().any(|s| promised(s)))?;
     let still = first.len() == paid.segments.len();
-    let until = next.filter(|_| still).map(|next| next.period.start);
-    Some(until.unwrap_or(last.period.end))
+    Some(rise_on.filter(|_| still).unwrap_or(last.period.end))
 }
 
 /// Numbers of units, days and cycles are small.

@@ -305,9 +305,14 @@ async fn write_charges(
                 credit_tax_free, carried_in, carried_in_tax_free, carried_out, carried_out_tax_free,
                 credited, credited_tax_free, state, counts, is_retry
              from jsonb_populate_recordset(null::subscription_charges, $1)
-             on conflict (subscription_id, number) do update set credited = excluded.credited,
-                credited_tax_free = excluded.credited_tax_free, state = excluded.state,
-                counts = excluded.counts, is_retry = excluded.is_retry",
+             on conflict (subscription_id, number) do update set days = excluded.days,
+                amount = excluded.amount, tax_free_amount = excluded.tax_free_amount,
+                credit = excluded.credit, credit_tax_free = excluded.credit_tax_free,
+                carried_in = excluded.carried_in, carried_in_tax_free = excluded.carried_in_tax_free,
+                carried_out = excluded.carried_out,
+                carried_out_tax_free = excluded.carried_out_tax_free,
+                credited = excluded.credited, credited_tax_free = excluded.credited_tax_free,
+                state = excluded.state, counts = excluded.counts, is_retry = excluded.is_retry",
         );
         query.bind(Json(new)).execute(db).await?;
     }
