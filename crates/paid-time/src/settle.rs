@@ -117,6 +117,10 @@ impl Subscription {
         self.give_up(id, today);
         if serving && is_last && !over {
             self.stop(today, Status::Unpaid);
+        } else if serving && !over {
+            for segment in self.rows_of(id).filter(|s| s.period.end > today) {
+                segment.kind = Kind::None;
+            }
         }
     }
 
@@ -198,8 +202,9 @@ impl Subscription {
         self.carried += charge.carried_in;
     }
 
+    /// The charge of the last days that are charged for; free days that came with one do not count.
     pub(crate) fn last_charged(&self) -> Option<u32> {
-        self.segments.iter().rev().find_map(|s| s.charge)
+        self.segments.iter().rev().filter(|s| s.kind != Kind::Free).find_map(|s| s.charge)
     }
 
     pub(crate) fn rows_of(&mut self, id: u32) -> impl DoubleEndedIterator<Item = &mut Segment> {

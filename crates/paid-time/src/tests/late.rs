@@ -1,4 +1,4 @@
-//! What the books learn of late: approvals after a decline, lost payments, refunds of credit.
+//! What the books learn of late: approvals after a decline, lost payments, changes that are undone.
 
 use super::*;
 
@@ -150,40 +150,6 @@ fn what_was_lost_of_retries_pauses_and_comebacks_is_recorded_too() {
 }
 
 #[test]
-fn credit_goes_back_to_the_card_that_paid_for_its_days() {
-    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
-    let mut of_both = terms(MONTHLY, 9_900);
-    of_both.phases[0].price.tax_free = 3_000;
-    let mut sub = subscribe(of_both, start);
-    live(&mut sub, "2027-03-15", "2027-03-15");
-    let cheaper = Change { price: Some(Money { won: 4_900, tax_free: 1_400 }), cadence: None };
-    sub.change(cheaper, NOW, day("2027-03-25")).unwrap();
-    // Credit of 6,707 with 2,033 tax-free; 3,319 with 948 are used.
-    assert_eq!(sub.credit, Money { won: 3_388, tax_free: 1_085 });
-    assert_eq!(sub.find_charge(1).unwrap().refundable(), Money { won: 3_193, tax_free: 967 });
-    assert_eq!(sub.refund_credit(1, 3_389), None);
-    assert_eq!(sub.refund_credit(2, 1_000), None, "the card paid nothing for it");
-    assert_eq!(sub.refund_credit(1, 1_000), Some(Money { won: 1_000, tax_free: 320 }));
-    assert_eq!(sub.credit, Money { won: 2_388, tax_free: 765 });
-    assert_eq!(sub.find_charge(1).unwrap().refundable(), Money { won: 3_193, tax_free: 967 });
-    assert!(sub.refund(1, Money { won: 3_193, tax_free: 967 }));
-    assert_eq!(sub.quote(1, day("2027-03-24")).unwrap().value, Money::ZERO);
-}
-
-#[test]
-fn a_quote_takes_off_the_tax_free_part_that_went_back() {
-    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
-    let mut of_both = terms(MONTHLY, 11_000);
-    of_both.phases[0].price.tax_free = 3_000;
-    let mut sub = subscribe(of_both, start);
-    live(&mut sub, "2027-03-15", "2027-03-15");
-    assert!(sub.refund(1, Money { won: 8_000, tax_free: 0 }));
-    // 30 of 31 days are left, 10,646 with 2,904; what is left of the payment is all tax-free.
-    let quote = sub.quote(1, day("2027-03-15")).unwrap();
-    assert_eq!(quote.value, Money { won: 3_000, tax_free: 3_000 });
-}
-
-#[test]
 fn what_is_asked_for_while_a_change_is_unknown_is_not_undone_with_it() {
     let later = |won| {
         move |sub: &mut Subscription| {
@@ -273,4 +239,33 @@ fn days_of_an_unknown_that_a_pause_kept_are_not_given_back_when_it_was_declined(
     // 1 to 15 May: 14 of 30 days.
     let charged = live(&mut sub, "2027-05-01", "2027-05-14");
     assert_eq!(charged, rows(&[("2027-05-01", 4_620, "2027-05-15")]));
+}
+
+#[test]
+fn another_amount_that_is_recorded_uses_no_credit_and_nothing_that_is_carried() {
+    let mut sub = running();
+    sub.change(price(4_900), NOW, day("2027-03-25")).unwrap();
+    sub.record_paid(day("2027-04-15"), Some(Money::taxed(4_900)), day("2027-04-20")).unwrap();
+    assert_eq!(sub.credit.won, 3_388);
+    let next = live(&mut sub, "2027-04-20", "2027-05-15");
+    assert_eq!(next, rows(&[("2027-05-15", 1_512, "2027-06-15")]));
+
+    let start = Start::Now(day("2027-04-14"), FirstPeriod::Prorated);
+    let mut sub = subscribe(terms(MONTHLY, 9_900), start);
+    sub.minimum = 1_000;
+    live(&mut sub, "2027-04-14", "2027-04-14");
+    sub.record_paid(day("2027-04-15"), Some(Money::taxed(9_900)), day("2027-04-20")).unwrap();
+    assert_eq!(sub.carried.won, 319);
+    let next = live(&mut sub, "2027-04-20", "2027-05-15");
+    assert_eq!(next, rows(&[("2027-05-15", 10_219, "2027-06-15")]));
+}
+
+#[test]
+fn what_was_tried_again_ends_with_the_next_period_that_is_recorded() {
+    let mut sub = running();
+    let id = sub.due(day("2027-04-15")).unwrap();
+    sub.settle(id, Outcome::Declined { retry: true }, day("2027-04-15"));
+    sub.record_paid(day("2027-05-15"), None, day("2027-05-20")).unwrap();
+    assert_eq!(sub.find_charge(id).map(|c| c.state), Some(ChargeState::Declined));
+    assert_eq!((sub.status, sub.paid_through()), (Status::Active, Some(day("2027-06-15"))));
 }
