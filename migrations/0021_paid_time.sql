@@ -379,8 +379,9 @@ insert into subscription_phases (subscription_id, position, amount, tax_free_amo
 select id, 0, amount, tax_free_amount from subscriptions;
 
 with told as (
-    select s.id, s.status <> 'canceled' as is_live, s.period_start < s.trial_end as is_trial,
-        s.period_start < s.trial_end or s.pending_amount is not null as is_awaited,
+    select s.id, s.status <> 'canceled' as is_live,
+        coalesce(s.period_start < s.trial_end, false) as is_trial,
+        coalesce(s.period_start < s.trial_end, false) or s.pending_amount is not null as is_awaited,
         case when s.period_start < s.trial_end then s.amount else s.pending_amount end as new_amount,
         (select c.id from price_consents c
             where c.subscription_id = s.id
@@ -391,6 +392,7 @@ with told as (
                     between 0 and 30
             order by c.id desc limit 1) as consent_id,
         coalesce(charges.n, 0) as charges, coalesce(charges.counted, 0) as counted,
+        coalesce(charges.uncounted, 0) as uncounted,
         coalesce(charges.is_under_way, false) as is_under_way,
         days.n as segments, days.starts_on, days.ends_on, days.paid_through
     from subscriptions s
@@ -398,7 +400,9 @@ with told as (
         select p.id, max(p.number) as n, bool_or(p.became = 'sending' and not p.is_retry) as is_under_way,
             -- One that is under way for a period not entered yet is among those that are left.
             count(*) filter (where p.became <> 'due again'
-                and not (p.became = 'sending' and p.period_start >= s.next_billing_date)) as counted
+                and not (p.became = 'sending' and p.period_start >= s.next_billing_date)) as counted,
+            count(*) filter (where p.became = 'sending' and p.period_start >= s.next_billing_date)
+                as uncounted
         from paid_time_periods p join subscriptions s on s.id = p.id group by p.id) as charges
         on charges.id = s.id
     left join (
@@ -411,9 +415,11 @@ with told as (
             else coalesce(t.ends_on, s.next_billing_date) end as next_billing_date
     from told t join subscriptions s on s.id = t.id
 ), planned as (
-    select n.*, n.is_live and s.status in ('active', 'past_due') and not s.cancel_at_period_end
-            and s.cycles_left is distinct from 0
-            and (n.next_billing_date < s.end_date) is not false
+    -- One that is under way is taken as approved: what comes after it.
+    select n.*, coalesce(n.ends_on, s.next_billing_date) as charged_on,
+        n.is_live and s.status in ('active', 'past_due') and not s.cancel_at_period_end
+            and (s.cycles_left > n.uncounted) is not false
+            and (coalesce(n.ends_on, s.next_billing_date) < s.end_date) is not false
             and (not n.is_trial or n.consent_id is not null) as is_planned
     from next n join subscriptions s on s.id = n.id
 )
@@ -430,11 +436,11 @@ update subscriptions s set
     paid_through = p.paid_through,
     period_kind = t.kind,
     period_reason = t.reason,
-    next_charge_date = case when p.is_planned then p.next_billing_date end,
-    next_charge_start = case when p.is_planned then p.next_billing_date end,
+    next_charge_date = case when p.is_planned then p.charged_on end,
+    next_charge_start = case when p.is_planned then p.charged_on end,
     next_charge_end = case when p.is_planned then anchor_day(interval_after(
-        case when s.billing_interval = 'week' then p.next_billing_date
-            else date_trunc('month', p.next_billing_date::timestamp)::date end,
+        case when s.billing_interval = 'week' then p.charged_on
+            else date_trunc('month', p.charged_on::timestamp)::date end,
         s.billing_interval, s.interval_count), s.billing_interval, s.cycle_day) end,
     next_charge_amount = case when p.is_planned then case when p.consent_id is not null
         then p.new_amount else s.amount end end,

@@ -72,7 +72,7 @@ pub async fn run(config: Config, asked: Arguments) -> Result<bool, Failure> {
         let address = SocketAddr::new(config.host, config.port);
         let ctx =
             service::context(config, (pool.clone(), vault, unnamed_cpid), address, ended).await?;
-        Actor::reconcile().acts(compare(&ctx, &asked)).await
+        Box::pin(Actor::reconcile().acts(compare(&ctx, &asked))).await
     };
     let compared = Box::pin(compared).await;
     drop(alive);

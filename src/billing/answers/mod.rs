@@ -146,9 +146,6 @@ impl Agreed {
         let present = row.cadence();
         let coming = row.pending_cadence().unwrap_or(present);
         let price = row.pending_amount.map(Won::get).zip(row.pending_tax_free_amount);
-        // A rise that waits for its day does not come any more when it is over.
-        let over = row.status == Status::Canceled;
-        let price = price.filter(|(won, _)| !over || *won <= row.amount.get());
         let (amount, tax_free) = price.unwrap_or((row.amount.get(), row.tax_free_amount));
         // In a trial any price holds at once: what waits for its day is the first charge.
         let rise = row.rise_amount.filter(|_| trial_end(row).is_none());

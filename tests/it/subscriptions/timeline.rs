@@ -34,7 +34,7 @@ impl TestApp {
 }
 
 /// Start, end, kind, reason and amount of each segment, without the year.
-fn told(timeline: &Value) -> Vec<(String, String, String, String, i64)> {
+fn told_of(timeline: &Value) -> Vec<(String, String, String, String, i64)> {
     let segments = timeline["segments"].as_array().unwrap();
     let of = |s: &Value| {
         let text = |name: &str, from: usize| s[name].as_str().unwrap()[from..].to_owned();
@@ -103,7 +103,7 @@ async fn every_day_is_in_one_segment_with_its_payment_and_its_rule() {
         row("04-01", "04-15", "paid", "whole", 9900),
         row("04-15", "05-01", "paid", "whole", 9900),
     ];
-    assert_eq!(told(&month), expected);
+    assert_eq!(told_of(&month), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +116,7 @@ async fn a_pause_is_shown_and_the_days_that_it_kept_follow_it() {
     let paused = app.timeline(&id, &window).await;
     assert_gapless(&paused);
     let used = row("03-15", "03-25", "paid", "whole", 3193);
-    assert_eq!(told(&paused), [used.clone(), row("03-25", "06-01", "none", "paused", 0)]);
+    assert_eq!(told_of(&paused), [used.clone(), row("03-25", "06-01", "none", "paused", 0)]);
     app.advance_to(&format!("{year}-04-01T12:00:00+09:00")).await;
     app.turn(&id, "resume").await.data(200);
     let resumed = app.timeline(&id, &window).await;
@@ -129,7 +129,7 @@ async fn a_pause_is_shown_and_the_days_that_it_kept_follow_it() {
         row("04-22", "05-15", "paid", "stub", 7590),
         row("05-15", "06-01", "paid", "whole", 9900),
     ];
-    assert_eq!(told(&resumed), expected);
+    assert_eq!(told_of(&resumed), expected);
     let segments = resumed["segments"].as_array().unwrap();
     assert_eq!(segments[0]["payments"], segments[2]["payments"]);
     let planned: Vec<_> = segments.iter().map(|s| s["planned"].as_bool().unwrap()).collect();
@@ -142,7 +142,7 @@ async fn an_open_period_is_shown_with_its_attempts_and_what_is_not_paid_for_is_n
     let (id, year) = app.charged_on_15_march(ALWAYS_SHORT).await;
     let window = format!("?from={year}-03-15&to={year}-04-20");
     let open = app.timeline(&id, &window).await;
-    assert_eq!(told(&open)[0], row("03-15", "04-15", "open", "whole", 9900));
+    assert_eq!(told_of(&open)[0], row("03-15", "04-15", "open", "whole", 9900));
     assert_eq!(open["segments"][0]["payments"][0]["status"], "declined");
     app.advance_days(7).await;
     assert_eq!(app.status(&id).await, "unpaid");
@@ -150,8 +150,57 @@ async fn an_open_period_is_shown_with_its_attempts_and_what_is_not_paid_for_is_n
     assert_gapless(&unpaid);
     let expected =
         [row("03-15", "03-22", "open", "declined", 0), row("03-22", "04-20", "none", "unpaid", 0)];
-    assert_eq!(told(&unpaid), expected);
+    assert_eq!(told_of(&unpaid), expected);
     assert_eq!(unpaid["segments"][0]["payments"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_after_unpaid_gets_days_that_were_given_back_before_anything_is_charged() {
+    let app = TestApp::start().await;
+    let (id, year) = app.charged_on_15_march(ALWAYS_SHORT).await;
+    app.advance_days(7).await;
+    let path = format!("/billing/subscription/{}/extend", id.as_str().unwrap());
+    app.post(&path, &json!({"days": 3, "reason": "장애 보상"})).await.data(200);
+    assert_eq!(app.status(&id).await, "unpaid");
+    app.advance_to(&format!("{year}-03-25T12:00:00+09:00")).await;
+    let calls = app.calls("CARD-BATCH").await;
+    let back = app.pay_period(&id).await.data(200);
+    assert_eq!(back["payment"], Value::Null);
+    let told = ["status", "coverage", "paidThrough"].map(|name| &back["subscription"][name]);
+    assert_eq!(told, [&json!("active"), &json!("free"), &json!(format!("{year}-03-28"))]);
+    assert_eq!(app.calls("CARD-BATCH").await, calls);
+    let window = format!("?from={year}-03-15&to={year}-03-28");
+    let timeline = app.timeline(&id, &window).await;
+    let expected = [
+        row("03-15", "03-22", "open", "declined", 0),
+        row("03-22", "03-25", "none", "unpaid", 0),
+        row("03-25", "03-28", "free", "extension", 0),
+    ];
+    assert_eq!(told_of(&timeline), expected);
+    app.pay_period(&id).await.fails(409, "already_charged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_at_once_divides_the_period_and_shows_what_each_part_was_paid_with() {
+    let app = TestApp::start().await;
+    let (id, year) = app.charged_on_15_march(APPROVED).await;
+    app.advance_to(&format!("{year}-03-25T12:00:00+09:00")).await;
+    let upgrade = json!({"amount": 19_800, "when": "now", "consent": {"method": "checkbox"}});
+    app.change(&id, &upgrade).await.data(200);
+    let window = format!("?from={year}-03-15&to={year}-05-15");
+    let timeline = app.timeline(&id, &window).await;
+    assert_gapless(&timeline);
+    let expected = [
+        row("03-15", "03-25", "paid", "whole", 3193),
+        row("03-25", "04-15", "paid", "changed", 13_412),
+        row("04-15", "05-15", "paid", "whole", 19_800),
+    ];
+    assert_eq!(told_of(&timeline), expected);
+    let charges: Vec<_> =
+        timeline["segments"].as_array().unwrap().iter().map(|s| &s["charge"]).collect();
+    let first = json!({"number": 1, "amount": 9900, "credit": 0, "carried": 0, "credited": 6707});
+    let second = json!({"number": 2, "amount": 6705, "credit": 6707, "carried": 0});
+    assert_eq!(charges, [&first, &second, &Value::Null]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ async fn subscribe_now(app: &TestApp, key: &str, product: &str) -> Value {
     let plan = uuid::Uuid::now_v7().to_string();
     let body = json!({
         "billingKey": key, "customerId": "user123", "planId": plan, "amount": 9900,
-        "productName": product, "cycleDay": 15, "chargeNow": true,
+        "productName": product, "cycleDay": 15, "chargeNow": true, "firstPeriod": "full",
     });
     app.post("/billing/subscribe", &body).await.data(201)
 }

@@ -259,3 +259,18 @@ fn free_days_given_while_a_change_is_unknown_stay_when_it_is_undone() {
     assert_eq!(days(&sub), days(&as_if));
     assert_eq!((sub.credit, sub.status), (Money::ZERO, Status::Active));
 }
+
+#[test]
+fn days_of_an_unknown_that_a_pause_kept_are_not_given_back_when_it_was_declined() {
+    let mut sub = running();
+    let id = sub.due(day("2027-04-15")).unwrap();
+    sub.settle(id, Outcome::Unknown, day("2027-04-15"));
+    sub.pause(day("2027-04-20"), None).unwrap();
+    assert_eq!(sub.kept_days(), 25);
+    sub.settle(id, LAST, day("2027-04-25"));
+    assert_eq!((sub.status, sub.kept_days()), (Status::Paused, 0));
+    sub.resume(day("2027-05-01"));
+    // 1 to 15 May: 14 of 30 days.
+    let charged = live(&mut sub, "2027-05-01", "2027-05-14");
+    assert_eq!(charged, rows(&[("2027-05-01", 4_620, "2027-05-15")]));
+}

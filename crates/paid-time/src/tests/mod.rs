@@ -8,6 +8,7 @@
 
 mod acts;
 mod calls;
+mod consents;
 mod histories;
 mod late;
 mod rules;

@@ -55,11 +55,11 @@ fn no_day_is_given_away(world: &World) -> Result<(), String> {
     check(given == world.free_periods, || {
         format!("rule 2: {free} free periods, {} promised", world.free_periods)
     })?;
-    let gives = matches!(sub.start, Start::Now(_, FirstPeriod::Full | FirstPeriod::Free))
+    let is_asked = matches!(sub.start, Start::Now(_, FirstPeriod::Full | FirstPeriod::Free))
         || sub.proration == Proration::Free;
     let before = |s: &&Segment| s.reason == Reason::BeforeAnchor;
     let before = sub.segments.iter().find(before);
-    check(gives || before.is_none(), || format!("rule 2: nobody promised {before:?}"))?;
+    check(is_asked || before.is_none(), || format!("rule 2: nobody promised {before:?}"))?;
     for charge in sub.charges.iter().filter(|c| c.state == ChargeState::Approved) {
         let bought = world.bought.get(&charge.id).copied();
         let has = days_of(sub, charge.id);
@@ -69,6 +69,13 @@ fn no_day_is_given_away(world: &World) -> Result<(), String> {
         })?;
     }
     let open = |s: &&Segment| s.kind == Kind::Open;
+    let declined = |s: &&Segment| {
+        let charge = s.charge.and_then(|id| sub.find_charge(id));
+        charge.is_none_or(|c| c.state == ChargeState::Declined)
+    };
+    let ahead = sub.segments.iter().filter(|s| s.period.end > world.today);
+    let unpaid = ahead.chain(&sub.kept).filter(open).find(declined);
+    check(unpaid.is_none(), || format!("rule 2: {unpaid:?} is declined and still to come"))?;
     for segment in sub.segments.iter().filter(open) {
         let charge = sub.charges.iter().find(|c| Some(c.id) == segment.charge);
         let approved = charge.is_none_or(|c| c.state == ChargeState::Approved);
