@@ -133,8 +133,14 @@ mod tests {
         for (json, reason) in [
             ("[]", "Has to be a JSON object."),
             ("3", "Has to be a JSON object."),
-            (r#"{"a":"\u0000"}"#, "May not contain control characters."),
-            (r#"{"a":[{"b\u0000":1}]}"#, "May not contain control characters."),
+            (
+                r#"{"a":"\u0000"}"#,
+                "May not contain control characters. Character 1: '\\0' (U+0000)",
+            ),
+            (
+                r#"{"a":[{"b\u0000":1}]}"#,
+                "May not contain control characters. Character 2: '\\0' (U+0000)",
+            ),
             (r#"{"a":[1e-1000]}"#, "The exponent of a number may have at most three digits."),
             (r#"{"a":0E+99999}"#, "The exponent of a number may have at most three digits."),
         ] {
