@@ -158,8 +158,7 @@ impl Agreed {
             cycle_day: coming.anchor,
             from: row.next_billing_date,
         });
-        let over = row.status == Status::Canceled && amount > row.amount.get();
-        if rise.is_none() && !over {
+        if rise.is_none() {
             return Self { amount, tax_free, cadence: coming, rise, pending };
         }
         // The day may move though the price waits.
