@@ -158,7 +158,8 @@ impl Agreed {
             cycle_day: coming.anchor,
             from: row.next_billing_date,
         });
-        if rise.is_none() {
+        let over = row.status == Status::Canceled && amount > row.amount.get();
+        if rise.is_none() && !over {
             return Self { amount, tax_free, cadence: coming, rise, pending };
         }
         // The day may move though the price waits.
