@@ -99,10 +99,13 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             json(KeyEvent { key, expires, subscriptions })
         }
         Object::Subscription => {
+            // What was written before there was paid time lacks what is never null since.
             let sql = concat!(
                 "select ",
                 subscription_columns!(),
-                " from jsonb_populate_record(null::subscriptions, $1)"
+                " from jsonb_populate_record(null::subscriptions,
+                    '{\"pause_at_period_end\": false, \"credit\": 0, \"carried\": 0,
+                      \"legacy_end\": false, \"legacy_pause\": false, \"revision\": 0}' || $1)"
             );
             let card = row.remove("card");
             let row: Row = read(db, sql, row).await?;

@@ -146,9 +146,7 @@ pub async fn apply_listed(
                 refund::finish(&mut tx, own.id, &outcome, Some(reason)).await?;
                 true
             }
-            None if is_proven(&known, told)
-                && (1..=payment.left()).contains(&told.amount) =>
-            {
+            None if is_proven(&known, told) && (1..=payment.left()).contains(&told.amount) => {
                 let canceled = Recorded {
                     transaction_id,
                     amount: told.amount,

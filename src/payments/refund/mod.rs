@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 pub use amount::{Wanted, check_mixed, check_state, quote};
 use amount::{charge_no, parts_of};
-pub(super) use books::{finish, write_again};
 pub use books::{decide, settle};
+pub(super) use books::{finish, write_again};
 use books::{hold, lock_with_paid_time};
 pub use method::CannotSend;
 use method::cancel_method;

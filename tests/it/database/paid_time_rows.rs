@@ -107,7 +107,7 @@ async fn act(db: &mut PgConnection, rng: &mut Rng, s: &mut Loaded, today: NaiveD
         price: rng.bool().then(|| money(rng)),
         cadence: (rng.u8(..3) == 0).then(|| cadence(rng)),
     };
-    match rng.u8(..24) {
+    match rng.u8(..30) {
         0..7 => _ = s.paid.due(today),
         7..13 => {
             if let Some(id) = open(&s.paid) {
@@ -115,7 +115,7 @@ async fn act(db: &mut PgConnection, rng: &mut Rng, s: &mut Loaded, today: NaiveD
             }
         }
         13 => _ = s.paid.change(change(rng), When::NextPeriod, today),
-        14 => {
+        14 | 24.. => {
             let when = When::Now { consented: rng.bool() };
             _ = s.paid.change(change(rng), when, today);
         }

@@ -42,7 +42,7 @@ fn payment(of: (Uuid, Uuid), start: &str, end: &str, state: &str) -> Value {
         "product_name": "월간 구독", "subscription_id": of.0, "billing_key_id": of.1,
         "period_start": start, "period_end": end, "initiated_by": "scheduler",
         "transaction_id": (state == "approved").then_some(id), "created_at": at, "settled_at": at,
-        "late": false})
+        "sender": (state == "sending").then_some(-1), "late": false})
 }
 
 async fn insert(db: &mut PgConnection, table: &str, row: &Value) {
