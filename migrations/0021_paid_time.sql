@@ -416,12 +416,14 @@ with told as (
     from told t join subscriptions s on s.id = t.id
 ), planned as (
     -- One that is under way is taken as approved: what comes after it.
-    select n.*, coalesce(n.ends_on, s.next_billing_date) as charged_on,
-        n.is_live and s.status in ('active', 'past_due') and not s.cancel_at_period_end
-            and (s.cycles_left > n.uncounted) is not false
-            and (coalesce(n.ends_on, s.next_billing_date) < s.end_date) is not false
+    select n.*, charged_on, n.is_live and (s.status in ('active', 'past_due', 'incomplete')
+                or s.status = 'paused' and s.resume_on is not null)
+            and not s.cancel_at_period_end and (s.cycles_left > n.uncounted) is not false
+            and (charged_on < s.end_date) is not false
             and (not n.is_trial or n.consent_id is not null) as is_planned
-    from next n join subscriptions s on s.id = n.id
+    from next n join subscriptions s on s.id = n.id,
+        lateral (select coalesce(n.ends_on, anchor_day(greatest(s.next_billing_date, s.resume_on),
+            s.billing_interval, s.cycle_day)) as charged_on) as first
 )
 update subscriptions s set
     begins = 'anchor',

@@ -101,14 +101,14 @@ async fn wrong_phases_are_refused_each_with_its_place() {
     let (app, key) = on_a_wednesday(&[("KIWOOM_MIN_AMOUNT", "100")]).await;
     let list = "1개 이상 20개 이하의 객체를 담은 배열이어야 합니다.";
     let amount = "0 이상 9999999999 이하의 정수(원)여야 합니다.";
-    let last = "마지막 단계는 끝이 없으므로 사용할 수 없습니다.";
+    let endless = "마지막 단계는 끝이 없으므로 사용할 수 없습니다.";
     for (phases, field, reason) in [
         (json!([]), "phases", list),
         (json!([1]), "phases", list),
         (json!({}), "phases", list),
         (json!([{"amount": -1}]), "phases[0].amount", amount),
         (json!([{"amount": 0}]), "phases[0].amount", "마지막 단계는 1원 이상이어야 합니다."),
-        (json!([{"amount": 9900, "cycles": 1}]), "phases[0].cycles", last),
+        (json!([{"amount": 9900, "cycles": 1}]), "phases[0].cycles", endless),
         (
             json!([{"amount": 100}, {"amount": 200}]),
             "phases[0].cycles",

@@ -55,6 +55,7 @@ impl Old {
 
 const RISE: &str = "0195a000-0000-7000-8000-000000000001";
 
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 pub fn each_kind() -> Vec<Old> {
     let quiet = json!({"next_attempt_at": null});
     vec![
