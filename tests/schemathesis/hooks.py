@@ -87,8 +87,17 @@ def keep_rules_between_fields(body):
     if body.get("chargeNow"):
         body.pop("trialDays", None)
         body.pop("freeCycles", None)
-    # At `subscribe` only the end of a free time waits for a consent.
-    if "cycleDay" in body and body.get("trialDays") is None and body.get("freeCycles") is None:
+        body.pop("startDate", None)
+    else:
+        body.pop("firstPeriod", None)
+    if "phases" in body:
+        body.pop("phases")
+        if "amount" not in body:
+            body["phases"] = [{"cycles": 1, "amount": 100}, {"amount": 9900}]
+            body.pop("taxFreeAmount", None)
+            body.pop("freeCycles", None)
+    # At `subscribe` a consent has to be given within the 30 days before a rise.
+    if "planId" in body and "productName" in body:
         body.pop("consent", None)
     consent = body.get("consent")
     if isinstance(consent, dict) and consent.get("consentedAt") is not None:
