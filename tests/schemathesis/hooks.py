@@ -96,6 +96,9 @@ def keep_rules_between_fields(body):
             body["phases"] = [{"cycles": 1, "amount": 100}, {"amount": 9900}]
             body.pop("taxFreeAmount", None)
             body.pop("freeCycles", None)
+    # An end may not lie inside days that are free or paid by then.
+    if body.get("chargeNow") or body.get("trialDays") or body.get("freeCycles") or body.get("phases"):
+        body.pop("endDate", None)
     # At `subscribe` a consent has to be given within the 30 days before a rise.
     if "planId" in body and "productName" in body:
         body.pop("consent", None)
