@@ -92,16 +92,20 @@ def keep_rules_between_fields(body):
         body.pop("firstPeriod", None)
     if "phases" in body:
         body.pop("phases")
-        if "amount" not in body:
+        if body.get("amount") is None:
             body["phases"] = [{"cycles": 1, "amount": 100}, {"amount": 9900}]
             body.pop("taxFreeAmount", None)
             body.pop("freeCycles", None)
     # An end may not lie inside days that are free or paid by then.
     if body.get("chargeNow") or body.get("trialDays") or body.get("freeCycles") or body.get("phases"):
         body.pop("endDate", None)
-    # At `subscribe` a consent has to be given within the 30 days before a rise.
-    if "planId" in body and "productName" in body:
+    # `subscribe`: a price, and no consent, which has to be given within the 30 days before a rise.
+    if "planId" in body and "productName" in body and "customerId" in body:
         body.pop("consent", None)
+        if body.get("phases") is None and body.get("amount") is None:
+            body["amount"] = 9900
+        if body.get("phases"):
+            body.pop("amount", None)
     consent = body.get("consent")
     if isinstance(consent, dict) and consent.get("consentedAt") is not None:
         consent["consentedAt"] = day(-1) + "T00:00:00Z"
