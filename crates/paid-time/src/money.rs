@@ -37,9 +37,32 @@ impl Money {
     /// `won` of this (at most all), with the tax-free part in proportion, rounded down, as far as
     /// `left` has it: neither its tax-free part nor its taxed one is exceeded.
     pub fn part(self, won: i64, left: Self) -> Self {
-        let share = if self.won > 0 { self.tax_free * won / self.won } else { 0 };
-        let least = (won - (left.won - left.tax_free)).clamp(0, won);
-        Self { won, tax_free: share.clamp(least, left.tax_free.clamp(least, won)) }
+        let (least, most) = left.tax_free_of(won);
+        Self { won, tax_free: self.tax_free_in(won).clamp(least, most) }
+    }
+
+    /// As [`Self::part`], of `left` and, where that can be, of all of `others` as well.
+    pub(crate) fn part_of_all(self, won: i64, left: Self, others: [Self; 2]) -> Self {
+        let narrow = |(least, most): (i64, i64), other: Self| {
+            let (low, high) = other.tax_free_of(won);
+            (least.max(low), most.min(high))
+        };
+        let (least, most) = others.into_iter().fold(left.tax_free_of(won), narrow);
+        if least > most {
+            return self.part(won, left);
+        }
+        Self { won, tax_free: self.tax_free_in(won).clamp(least, most) }
+    }
+
+    /// The tax-free part of `won` of it, in proportion.
+    fn tax_free_in(self, won: i64) -> i64 {
+        if self.won > 0 { self.tax_free * won / self.won } else { 0 }
+    }
+
+    /// The least and the most of `won` of it that can be free of tax.
+    fn tax_free_of(self, won: i64) -> (i64, i64) {
+        let least = (won - (self.won - self.tax_free)).clamp(0, won);
+        (least, self.tax_free.clamp(least, won))
     }
 
     /// As much of this as `due` needs. The tax-free part is used for what is free of tax, and beyond

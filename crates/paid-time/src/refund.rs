@@ -29,7 +29,7 @@ impl Subscription {
         if !(1..=most).contains(&won) {
             return None;
         }
-        let back = balance.part(won, paid);
+        let back = balance.part_of_all(won, paid, [balance, charge.credited]);
         charge.credited = charge.credited.less(back);
         charge.refunded += back;
         self.credit = balance.less(back);
