@@ -1,4 +1,4 @@
-//! The JSON of payments and refunds, and the statuses they are answered with.
+//! The JSON of payments and refunds.
 
 use axum::http::StatusCode;
 use chrono::NaiveDate;
@@ -7,11 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::errors::merchant_setting;
+use crate::api::statuses::{payment_status, refund_status};
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::error::{ApiError, Code, GatewayAnswer};
 use crate::kiwoom::codes;
-use crate::payments::store::{Payment, Refund, RefundState};
+use crate::payments::store::{Kind, Payment, Refund, RefundState};
 use crate::payments::unexpected::Reason;
 use crate::rules::payment_state::State;
 use crate::rules::text::Text;
@@ -74,6 +75,9 @@ pub struct PaymentBody {
     /// its `transactionId`.
     #[serde(skip_serializing_if = "Option::is_none")]
     unexpected: Option<&'static str>,
+    /// `window`, only of an order of the payment window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -102,6 +106,7 @@ impl PaymentBody {
             id: payment.id.to_string(),
             order_id: payment.told_order_no().to_owned(),
             unexpected: payment.unexpected.map(Reason::name),
+            source: (payment.kind == Kind::Checkout).then_some("window"),
             amount: payment.amount.get(),
             tax_free_amount: Some(payment.tax_free_amount).filter(|part| *part > 0),
             customer_id: payment.customer_id,
@@ -136,44 +141,6 @@ pub fn receipt_method<'a>(ctx: &Context, payment: &'a Payment) -> &'a str {
     }
 }
 
-/// The status of the API; see [`PaymentBody`].
-pub fn payment_status(payment: &Payment) -> &'static str {
-    match payment.state {
-        State::Sending if payment.overdue => "unknown",
-        State::Sending | State::Ready => "pending",
-        State::Declined if payment.merchant_setting.is_some() => "refused",
-        State::Declined | State::Closed | State::Expired => "declined",
-        State::Unknown | State::Mismatch => "unknown",
-        State::Approved if payment.refunded_amount == 0 => "approved",
-        State::Approved if payment.refunded_amount < payment.amount.get() => "partially_refunded",
-        State::Approved => "refunded",
-    }
-}
-
-/// What payments and refunds have in common of the two tables below.
-const PENDING: (&str, &str) =
-    ("pending", "state = 'sending' and not coalesce(call_ends_by < now(), false)");
-const UNKNOWN: (&str, &str) =
-    ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))");
-
-/// Each status of a payment as a condition on its columns.
-pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
-    PENDING,
-    ("approved", "state = 'approved' and refunded_amount = 0"),
-    ("declined", "state = 'declined' and merchant_setting is null"),
-    ("refused", "state = 'declined' and merchant_setting is not null"),
-    UNKNOWN,
-    (
-        "partially_refunded",
-        "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
-    ),
-    ("refunded", "state = 'approved' and refunded_amount = amount"),
-];
-
-/// Each status of a refund as a condition on its columns.
-pub const REFUND_STATUSES: &[(&str, &str)] =
-    &[PENDING, ("refunded", "state = 'refunded'"), ("declined", "state = 'declined'"), UNKNOWN];
-
 /// A refund.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -205,13 +172,7 @@ impl From<Refund> for RefundBody {
             payment_id: refund.payment_id.to_string(),
             amount: refund.amount.get(),
             tax_free_amount: Some(refund.tax_free_amount).filter(|part| *part > 0),
-            status: match refund.state {
-                RefundState::Sending if refund.overdue => "unknown",
-                RefundState::Sending => "pending",
-                RefundState::Refunded => "refunded",
-                RefundState::Declined => "declined",
-                RefundState::Unknown => "unknown",
-            },
+            status: refund_status(&refund),
             reason: refund.reason,
             refunded_at: refund.refunded_at.map(rfc3339_kst),
             transaction_id: refund.transaction_id,

@@ -3,6 +3,8 @@
 pub(crate) mod answers;
 pub(crate) mod billing_keys;
 pub(crate) mod cards;
+pub(crate) mod customer;
+pub(crate) mod overview;
 pub(crate) mod payments;
 pub mod renewals;
 pub(crate) mod store;
@@ -12,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::context::AppState;
-use payments::{export, pay, proof, quote, refunds};
+use payments::{export, list, pay, proof, quote, refunds};
 use subscriptions::{consents, extend, forecast, pauses, recorded, subscribe, timeline, update};
 
 /// The routes.
@@ -26,7 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(pay::pay))
         .routes(routes!(payments::show))
         .routes(routes!(proof::show))
-        .routes(routes!(payments::list))
+        .routes(routes!(list::list))
         .routes(routes!(export::payments))
         .routes(routes!(payments::resolve))
         .routes(routes!(quote::show))
@@ -36,6 +38,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(subscriptions::cancel))
         .routes(routes!(subscriptions::list))
         .routes(routes!(forecast::show))
+        .routes(routes!(overview::show))
+        .routes(routes!(customer::show))
         .routes(routes!(subscriptions::show, update::update))
         .routes(routes!(timeline::show))
         .routes(routes!(extend::extend))

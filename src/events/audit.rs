@@ -171,7 +171,7 @@ impl FromFields for AuditRequest {
 }
 
 /// `pay_…`, `sub_…`, `ref_…` or `bk_…`; anything else names nothing.
-struct ObjectId(Uuid);
+pub struct ObjectId(pub Uuid);
 
 described!(ObjectId, description::text(100));
 

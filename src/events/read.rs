@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::context::AppState;
+use crate::events::audit::ObjectId;
 use crate::events::publish::publish;
 use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
@@ -74,6 +75,7 @@ impl FromFields for ListRequest {
         let filter = Filter {
             kind: f.optional::<Type>("type").map(|kind| kind.0),
             subscription_id: f.optional("subscriptionId"),
+            object_id: f.optional::<ObjectId>("objectId").map(|id| id.0),
             ..Filter::default()
         };
         let limit = f.optional::<Limit>("limit").unwrap_or_default().rows();
@@ -117,6 +119,8 @@ impl FromField for Position {
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("type" = inline(Option<Type>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
+        ("objectId" = inline(Option<ObjectId>), Query,
+            description = "`pay_…`, `sub_…`, `ref_…` or `bk_…`"),
     ),
     responses(
         (status = 200, description = "Events", body = Success<EventPage>),

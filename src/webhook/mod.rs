@@ -4,6 +4,7 @@
 mod health;
 pub mod ingest;
 mod judge;
+mod list;
 mod receive;
 pub mod source;
 mod store;
@@ -13,7 +14,12 @@ use utoipa_axum::routes;
 
 use crate::context::AppState;
 
-/// The routes.
+/// The route that needs an API key.
+pub fn keyed_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list::list))
+}
+
+/// The routes of KiwoomPay.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(receive::kiwoom))

@@ -11,12 +11,14 @@ use csv::{IntoInnerError, Terminator, WriterBuilder};
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use crate::api::answers::{payment_method, payment_status};
-use crate::billing::payments::{Moment, StatusFilter};
+use crate::api::answers::payment_method;
+use crate::api::statuses::payment_status;
+use crate::billing::payments::TransactionId;
+use crate::billing::payments::list::{MaskedCard, Moment, SourceName, StatusFilter};
 use crate::context::{AppState, Context};
 use crate::http::answer::Answer;
 use crate::http::extract::Query;
-use crate::kiwoom::text::CustomerId;
+use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{self, Filter, Payment};
 use crate::rules::ids::SubscriptionId;
@@ -54,6 +56,12 @@ const COLUMNS: [&str; 18] = [
 #[utoipa::path(
     get, path = "/billing/payments.csv", operation_id = "exportPayments", tag = "billing",
     params(
+        ("source" = inline(Option<SourceName>), Query, description = "Paid with a registered card \
+            (default), in the payment window, or both"),
+        ("orderId" = inline(Option<OrderNo>), Query),
+        ("transactionId" = inline(Option<TransactionId>), Query),
+        ("card" = inline(Option<MaskedCard>), Query,
+            description = "As it is shown, `411111******1111`, or its last four digits"),
         ("customerId" = inline(Option<CustomerId>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
         ("status" = inline(Option<StatusFilter>), Query),

@@ -1,32 +1,27 @@
 //! Payments: reading them, and settling an unknown one by hand.
 
 pub(crate) mod export;
+pub(crate) mod list;
 pub(crate) mod pay;
 pub(crate) mod proof;
 pub(crate) mod quote;
 pub(crate) mod refunds;
 
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PAYMENT_STATUSES, PaymentBody};
-use crate::api::filters::terms;
+use crate::api::answers::PaymentBody;
 use crate::context::AppState;
-use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
+use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code, ErrorBody};
-use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, Query, one_of};
+use crate::http::extract::{Body, Fields, FromField, FromFields, PathId, one_of};
 use crate::http::fields::Reason;
-use crate::kiwoom::text::CustomerId;
 use crate::payments::settle::{self, SettleError};
-use crate::payments::store::terms::Terms;
-use crate::payments::store::{self, Filter, Kind, Payment, PaymentRef};
-use crate::rules::ids::SubscriptionId;
+use crate::payments::store::{self, Kind, Payment, PaymentRef};
 use crate::rules::payment_state::Verdict;
 use crate::rules::payment_state::{Outcome, State as PaymentState};
-use crate::rules::schedule::midnight;
 use crate::rules::text::Text;
 
 /// A payment, by its id or its order id.
@@ -47,91 +42,6 @@ pub async fn card_payment(ctx: &AppState, reference: &PaymentRef) -> Result<Paym
     let found = store::find(&ctx.pool, reference).await?;
     let found = found.filter(|p| p.kind != Kind::Checkout);
     found.ok_or(Code::PaymentNotFound.into())
-}
-
-/// Which payments to list.
-pub struct ListRequest {
-    filter: Filter,
-    paging: Paging,
-}
-
-pub(super) struct StatusFilter(&'static str);
-
-described!(
-    StatusFilter as "PaymentStatus",
-    description::one_of(PAYMENT_STATUSES.iter().map(|row| row.0))
-);
-
-impl FromField for StatusFilter {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        one_of(value, PAYMENT_STATUSES).map(Self)
-    }
-}
-
-/// An instant, or a date that stands for its beginning in Korea.
-pub(super) struct Moment(DateTime<Utc>);
-
-described!(Moment, description::moment());
-
-impl FromField for Moment {
-    fn from_field(value: &Value) -> Result<Self, Text> {
-        if let Ok(date) = NaiveDate::from_field(value) {
-            return Ok(Self(midnight(date)));
-        }
-        // The + of an offset, sent as it is in a query, arrives as a space.
-        let text = value.as_str().unwrap_or_default();
-        let plus = text.rsplit_once(' ').map(|(time, offset)| format!("{time}+{offset}"));
-        DateTime::from_field(&plus.map_or_else(|| value.clone(), Value::from)).map(Self)
-    }
-}
-
-impl FromFields for Filter {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
-        let customer_id = f.optional::<CustomerId>("customerId");
-        let status = f.optional::<StatusFilter>("status");
-        Some(Self {
-            customer_id: customer_id.map(|c| c.as_str().to_owned()),
-            subscription_id: f.optional::<SubscriptionId>("subscriptionId"),
-            condition: status.map(|s| s.0),
-            from: f.optional::<Moment>("from").map(|m| m.0),
-            to: f.optional::<Moment>("to").map(|m| m.0),
-            terms: terms(f),
-        })
-    }
-}
-
-impl FromFields for ListRequest {
-    fn from_fields(f: &mut Fields) -> Option<Self> {
-        Some(Self { filter: Filter::from_fields(f)?, paging: Paging::from_fields(f)? })
-    }
-}
-
-/// Payments, newest first. `from` is included, `to` is not; both take a date or an instant.
-#[utoipa::path(
-    get, path = "/billing/payments", operation_id = "listPayments", tag = "billing",
-    params(
-        ("customerId" = inline(Option<CustomerId>), Query),
-        ("subscriptionId" = inline(Option<SubscriptionId>), Query),
-        ("status" = inline(Option<StatusFilter>), Query),
-        ("from" = inline(Option<Moment>), Query),
-        ("to" = inline(Option<Moment>), Query),
-        ("minAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
-            description = "Won, included"),
-        ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
-            description = "Won, included"),
-        ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
-            description = "`metadata[key]=value` of the subscription, at most 5"),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
-        ("cursor" = inline(Option<Cursor>), Query),
-    ),
-    responses(
-        (status = 200, description = "A page", body = Success<Page<PaymentBody>>),
-    )
-)]
-pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    let ListRequest { filter, paging } = request;
-    let rows = store::list(&ctx.pool, &filter, paging.before, paging.fetch()).await?;
-    Ok(answer::ok(paging.page(rows, |p| p.id.0, |p| PaymentBody::new(&ctx, p))))
 }
 
 /// What a person found out about an unknown payment.

@@ -164,6 +164,19 @@ pub async fn list_keys(
     sql.build_query_as().fetch_all(pool).await
 }
 
+/// All keys of the customer, deleted ones too, newest first.
+pub async fn keys_of_customer(
+    db: &mut PgConnection,
+    customer_id: &str,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where customer_id = $1 order by id desc"
+    ));
+    query.bind(customer_id).fetch_all(db).await
+}
+
 /// Takes back that the key's card was ended. `None` when there is no such key.
 pub async fn activate_key(
     db: &mut PgConnection,

@@ -116,6 +116,20 @@ pub async fn list_subscriptions(
     sql.build_query_as().fetch_all(db).await
 }
 
+/// All subscriptions of the customer, newest first.
+pub async fn subscriptions_of_customer(
+    db: &mut PgConnection,
+    customer_id: &str,
+    rules: &Rules,
+) -> sqlx::Result<Vec<Loaded>> {
+    let query = sqlx::query_scalar(
+        "select id from subscriptions where customer_id = $1 and status <> 'incomplete'
+         order by id desc",
+    );
+    let ids: Vec<SubscriptionId> = query.bind(customer_id).fetch_all(&mut *db).await?;
+    paid_time::find_all(db, &ids, rules).await
+}
+
 /// The next moment at which a subscription has something to do.
 pub async fn next_due(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
     let query = sqlx::query_scalar(

@@ -101,9 +101,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
 
 impl ForecastBody {
     fn new(rules: &Rules, s: Loaded, now: DateTime<Utc>, until: NaiveDate) -> Self {
-        let mut charges: Vec<_> = retry(rules, &s, now, until).into_iter().collect();
-        let planned = s.paid.forecast(kst(now).date_naive(), until);
-        charges.extend(planned.iter().map(|charge| ChargeBody::planned(rules, charge, now)));
+        let charges = all(rules, &s, now, until);
         Self {
             subscription_id: s.row.id.to_string(),
             total: charges.iter().map(|charge| charge.amount).sum(),
@@ -112,6 +110,23 @@ impl ForecastBody {
             plan_id: s.row.plan_id,
         }
     }
+}
+
+fn all(rules: &Rules, s: &Loaded, now: DateTime<Utc>, until: NaiveDate) -> Vec<ChargeBody> {
+    let mut charges: Vec<_> = retry(rules, s, now, until).into_iter().collect();
+    let planned = s.paid.forecast(kst(now).date_naive(), until);
+    charges.extend(planned.iter().map(|charge| ChargeBody::planned(rules, charge, now)));
+    charges
+}
+
+/// Day and won of every charge of `s` until `until` (inclusive).
+pub fn charges(
+    rules: &Rules,
+    s: &Loaded,
+    now: DateTime<Utc>,
+    until: NaiveDate,
+) -> impl Iterator<Item = (NaiveDate, i64)> {
+    all(rules, s, now, until).into_iter().map(|charge| (charge.date, charge.amount))
 }
 
 /// The next try of a declined charge, when it comes before the next period does.

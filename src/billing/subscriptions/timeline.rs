@@ -6,7 +6,7 @@ use kiwoom_paid_time::{Charge, Kind, Reason, Segment, Status, Subscription};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::answers::payment_status;
+use crate::api::statuses::payment_status;
 use crate::billing::store;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};

@@ -1,6 +1,7 @@
 //! Lists of payments and refunds, newest first.
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -9,9 +10,40 @@ use crate::payments::store::terms::Terms;
 use crate::payments::store::{Payment, Refund};
 use crate::rules::ids::{PaymentId, SubscriptionId};
 
+/// What was paid with: which payments a list is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Registered cards, and money that nobody asked for so. Of that, what turned out to be an order's
+    /// own is closed.
+    #[default]
+    Card,
+    /// Orders of the payment window.
+    Window,
+    /// Both.
+    All,
+}
+
+impl Source {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Card => "kind <> 'checkout' and state <> 'closed'",
+            Self::Window => "kind = 'checkout'",
+            Self::All => "(kind = 'checkout' or state <> 'closed')",
+        }
+    }
+}
+
 /// What a list of payments is narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// What was paid with.
+    pub source: Source,
+    /// With this order number, unexpected money that was told of with it too.
+    pub order_no: Option<String>,
+    /// KiwoomPay's transaction id.
+    pub transaction_id: Option<String>,
+    /// Of registered cards whose masked number matches, a pattern of `like`.
+    pub card: Option<String>,
     /// Of this customer.
     pub customer_id: Option<String>,
     /// Of this subscription.
@@ -26,8 +58,7 @@ pub struct Filter {
     pub terms: Terms,
 }
 
-/// Card payments and unexpected money, newest first, older than `before`. Money that turned out to be
-/// an order's own is closed.
+/// Payments, newest first, older than `before`.
 pub async fn list(
     pool: &PgPool,
     filter: &Filter,
@@ -37,8 +68,21 @@ pub async fn list(
     let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
         "select ",
         payment_and_credit_columns!(),
-        " from payments where kind <> 'checkout' and state <> 'closed'"
+        " from payments where "
     ));
+    sql.push(filter.source.condition());
+    if let Some(order_no) = &filter.order_no {
+        sql.push(" and (order_no = ").push_bind(order_no);
+        sql.push(" or order_id in (select id from payments where order_no = ");
+        sql.push_bind(order_no).push("))");
+    }
+    if let Some(transaction) = &filter.transaction_id {
+        sql.push(" and transaction_id = ").push_bind(transaction);
+    }
+    if let Some(card) = &filter.card {
+        sql.push(" and billing_key_id in (select id from billing_keys where right(card_number_masked, 4) = right(");
+        sql.push_bind(card).push(", 4) and card_number_masked like ").push_bind(card).push(")");
+    }
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
     }
@@ -89,4 +133,31 @@ pub async fn list_refunds(
     }
     sql.push(" order by id desc limit ").push_bind(limit);
     sql.build_query_as().fetch_all(db).await
+}
+
+/// All payments of the customer, orders of the payment window too, newest first.
+pub async fn payments_of_customer(
+    db: &mut PgConnection,
+    customer_id: &str,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_and_credit_columns!(),
+        " from payments where customer_id = $1 order by id desc"
+    ));
+    query.bind(customer_id).fetch_all(db).await
+}
+
+/// All refunds of the customer, newest first.
+pub async fn refunds_of_customer(
+    db: &mut PgConnection,
+    customer_id: &str,
+) -> sqlx::Result<Vec<Refund>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        refund_columns!(),
+        " from refunds where payment_id in (select id from payments where customer_id = $1)
+         order by id desc"
+    ));
+    query.bind(customer_id).fetch_all(db).await
 }

@@ -18,7 +18,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-pub use lists::{Filter, list, list_refunds};
+pub use lists::{
+    Filter, Source, list, list_refunds, payments_of_customer, refunds_of_customer,
+};
 
 use crate::kiwoom::text::is_order_no;
 use crate::payments::store::columns::{

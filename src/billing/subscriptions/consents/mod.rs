@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_paid_time::Status;
 use serde::Serialize;
+use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
@@ -201,4 +202,16 @@ async fn consents_of(
     }
     sql.push(" order by id desc limit ").push_bind(paging.fetch());
     sql.build_query_as().fetch_all(pool).await
+}
+
+/// All consents of a customer, newest first.
+pub async fn of_customer(db: &mut PgConnection, customer: &str) -> sqlx::Result<Vec<ConsentBody>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        consent_columns!(),
+        " from price_consents where subscription_id in
+            (select id from subscriptions where customer_id = $1) order by id desc"
+    ));
+    let rows: Vec<Consent> = query.bind(customer).fetch_all(db).await?;
+    Ok(rows.into_iter().map(ConsentBody::from).collect())
 }

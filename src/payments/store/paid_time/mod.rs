@@ -131,3 +131,12 @@ pub async fn load_all(
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     read::all(db, &ids, rules).await
 }
+
+/// The subscriptions with these ids, in the same order; without those that are gone by now.
+pub async fn find_all(
+    db: &mut PgConnection,
+    ids: &[SubscriptionId],
+    rules: &Rules,
+) -> sqlx::Result<Vec<Loaded>> {
+    read::all(db, ids, rules).await
+}
