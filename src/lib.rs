@@ -3,7 +3,7 @@
 //! The rooms from the top down. Each may use those below it, and no others
 //! (`tests/it/operations/directions.rs` holds them to it):
 //!
-//! commands → service → features (billing, easypay, webhook, reconciliation; events, which may read
+//! commands → service → console (which knows features by their HTTP API alone) → features (billing, easypay, webhook, reconciliation, books; events, which may read
 //! every feature's answers) → api, layers → payments → context, access → config, kiwoom, storage → http →
 //! redact → rules.
 
@@ -11,8 +11,12 @@
 pub mod commands;
 pub mod service;
 
+// For people: a client of the API in the same process.
+pub mod console;
+
 // Features.
 pub mod billing;
+pub mod books;
 pub mod easypay;
 pub mod events;
 pub mod reconciliation;

@@ -58,6 +58,7 @@ id!(SubscriptionId, "sub_", "a subscription");
 id!(PaymentId, "pay_", "a payment");
 id!(RefundId, "ref_", "a refund");
 id!(EventId, "evt_", "an event");
+id!(MovementId, "mov_", "a movement of money");
 id!(ConsentId, "con_", "a consent to a price rise");
 
 #[cfg(test)]

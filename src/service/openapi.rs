@@ -17,6 +17,7 @@ use crate::http::error::ErrorBody;
 #[openapi(
     tags(
         (name = "billing", description = "Card subscriptions and charges"),
+        (name = "books", description = "Movements of money, and their sums"),
         (name = "easypay",
             description = "KakaoPay, NaverPay, SamsungPay, Payco in the hosted window"),
         (name = "events",

@@ -19,7 +19,7 @@ use crate::context::AppState;
 use crate::http::error::{ApiError, Code};
 use crate::layers::{auth, envelope, headers, idempotency};
 use crate::redact::paths::shown_path;
-use crate::{billing, easypay, events, reconciliation, webhook};
+use crate::{billing, books, console, easypay, events, reconciliation, webhook};
 
 /// What the documentation page may load: its own files, and the one style that its script writes,
 /// by its hash. Another version of the page has another one: the browser test would tell.
@@ -34,9 +34,11 @@ const MAX_LOGGED_PATH: usize = 256;
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let (keyed, keyed_doc) = OpenApiRouter::new()
         .merge(billing::routes())
+        .merge(books::routes())
         .merge(easypay::routes())
         .merge(reconciliation::routes())
         .merge(events::routes())
+        .merge(webhook::keyed_routes())
         .merge(health::keyed_routes())
         .split_for_parts();
     let (open, open_doc) = OpenApiRouter::new()
@@ -51,7 +53,12 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(envelope::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
-    let mut router = Router::new().merge(keyed).merge(open).with_state(ctx).merge(docs(doc));
+    let api = Router::new().merge(keyed).merge(open).with_state(ctx.clone());
+    let mut router = api.clone().merge(console::assets()).merge(docs(doc));
+    if ctx.config.console_enabled {
+        let api = api.fallback(not_found).layer(from_fn(envelope::render));
+        router = router.nest("/console", console::routes(ctx, api));
+    }
     if let Some(sandbox) = sandbox {
         router = router.nest("/sandbox", kiwoom_sandbox::router(sandbox));
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::billing::renewals;
+use crate::books;
 use crate::context::{AppState, Context};
 use crate::events::notices;
 use crate::payments::{checkout, recovery};
@@ -51,7 +52,7 @@ pub async fn run(ctx: AppState) {
     }
 }
 
-/// Finds calls that were cut short, then charges what is due.
+/// Finds calls that were cut short, charges what is due, then closes the days of the books.
 pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.pass.lock().await;
     recovery::recover(ctx).await?;
@@ -62,7 +63,7 @@ pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
     if ctx.config.schedule.enabled && ctx.guard.may_charge(&ctx.pool).await? {
         renewals::run_due(ctx).await?;
     }
-    Ok(())
+    books::close(ctx).await
 }
 
 /// Moves the clock to `target`, stopping at every due moment on the way, in order, and letting

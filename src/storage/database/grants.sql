@@ -39,6 +39,13 @@ grant select, insert on price_consents to :"role";
 grant select on delivery_attempts to :"role";
 grant insert (event_id, millis, status, failure) on delivery_attempts to :"role";
 
+-- Movements of money are written by triggers, and days are closed by a function, which run as the
+-- owner: the service only reads them.
+grant select on movements to :"role";
+grant select on movement_days to :"role";
+grant select on movements_closed to :"role";
+grant execute on function close_movements to :"role";
+
 grant select, insert on billing_keys to :"role";
 grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, inactive_message)
     on billing_keys to :"role";
@@ -50,6 +57,10 @@ grant update (wrapped, retired_at) on data_keys to :"role";
 
 -- Made and revoked by the operator (`kiwoom-billing keys`).
 grant select on api_keys to :"role";
+
+-- Sign-in and sign-out of the console, and what has ended.
+grant select, insert, delete on console_sessions to :"role";
+grant update (seen_at) on console_sessions to :"role";
 
 -- DELETE: a first charge that failed leaves no subscription (subscriptions_are_kept).
 grant select, insert, delete on subscriptions to :"role";

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 44] = [
+const ROUTES: [(&str, &[&str]); 46] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -34,6 +34,8 @@ const ROUTES: [(&str, &[&str]); 44] = [
     ("/billing/keys", &["get"]),
     ("/billing/key/{billingKey}", &["delete"]),
     ("/billing/key/{billingKey}/activate", &["post"]),
+    ("/billing/movements", &["get"]),
+    ("/billing/summary", &["get"]),
     ("/easypay/methods", &["get"]),
     ("/easypay/prepare", &["post"]),
     ("/easypay/status/{orderId}", &["get"]),
@@ -140,7 +142,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 37 { Value::Null } else { json!([{}]) };
+        let own = if n < 39 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }

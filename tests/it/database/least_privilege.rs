@@ -10,7 +10,7 @@ use crate::support::process::migrate;
 use crate::support::subscriptions::monthly;
 
 /// The columns that the service may change in the books and in what is evidence.
-const CHANGING: [(&str, &str); 5] = [
+const CHANGING: [(&str, &str); 8] = [
     (
         "payments",
         "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
@@ -24,6 +24,9 @@ const CHANGING: [(&str, &str); 5] = [
          transaction_id",
     ),
     ("events", "data position"),
+    ("movements", ""),
+    ("movement_days", ""),
+    ("movements_closed", ""),
     ("price_consents", ""),
     ("delivery_attempts", ""),
 ];

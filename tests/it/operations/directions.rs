@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &str)] = &[
     (
         "service",
-        "billing easypay webhook events reconciliation api layers payments context access config \
-         kiwoom storage http redact rules",
+        "console billing books easypay webhook events reconciliation api layers payments context access \
+         config kiwoom storage http redact rules",
     ),
+    ("console", "layers context access config http redact rules"),
     (
         "events",
         "billing easypay webhook api layers payments context access config kiwoom storage http \
          redact rules",
     ),
     ("billing", "api layers payments context access config kiwoom storage http redact rules"),
+    ("books", "api layers payments context access config kiwoom storage http redact rules"),
     ("easypay", "api layers payments context access config kiwoom storage http redact rules"),
     ("webhook", "api layers payments context access config kiwoom storage http redact rules"),
     (

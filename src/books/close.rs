@@ -1,0 +1,17 @@
+//! Closes the days of the books: a closed day never changes, and is read from its sums.
+
+use crate::context::Context;
+
+/// Closes the days before today, unless that is done. A process that is writing a movement is waited
+/// for, for a second; then it is left to the next pass.
+pub async fn close(ctx: &Context) -> sqlx::Result<()> {
+    let today = ctx.clock.today();
+    let mut db = ctx.pool.acquire().await?;
+    let is_closed =
+        sqlx::query_scalar("select coalesce(through >= $1::date - 1, false) from movements_closed");
+    if is_closed.bind(today).fetch_one(&mut *db).await? {
+        return Ok(());
+    }
+    let close = sqlx::query("select close_movements($1)").bind(today);
+    close.execute(&mut *db).await.map(drop)
+}
