@@ -42,6 +42,7 @@ pub enum Environment {
 
 /// The settings of the service.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, each a setting")]
 pub struct Config {
     /// `APP_ENV`, else `NODE_ENV`.
     pub environment: Environment,
@@ -93,6 +94,8 @@ pub struct Config {
     pub merchant_webhook: Option<MerchantWebhook>,
     /// `SDK_EXAMPLE_ENABLED`: default on in development only.
     pub sdk_example_enabled: bool,
+    /// `CONSOLE_ENABLED`: whether `/console` is there; default on in development only.
+    pub console_enabled: bool,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`.
@@ -277,6 +280,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         )),
         merchant_webhook: MerchantWebhook::read(r, production),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
+        console_enabled: r.switch("CONSOLE_ENABLED", !production),
         log_format: log_format(r, production),
         log_filter: log_filter(r),
         kiwoom: kiwoom?,

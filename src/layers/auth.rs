@@ -1,4 +1,6 @@
-//! Who calls, and whether that caller may: `Authorization: Bearer <key>` or `X-API-Key: <key>`.
+//! Who calls, and whether that caller may: `Authorization: Bearer <key>` or `X-API-Key: <key>`; or,
+//! of a request that the console makes in this process, a [`Caller`] among its extensions, which
+//! nothing that comes from the network has.
 
 use std::time::Duration;
 
@@ -35,7 +37,10 @@ pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Ne
 }
 
 async fn admit(ctx: &Context, request: &Parts, origin: Origin) -> Result<Caller, ApiError> {
-    let caller = identify(ctx, request, origin).await?;
+    let caller = match request.extensions.get::<Caller>() {
+        Some(caller) => caller.clone(),
+        None => identify(ctx, presented(&request.headers), origin).await?,
+    };
     let route = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let scope = needed(&request.method, route);
     if caller.may(scope) {
@@ -45,11 +50,15 @@ async fn admit(ctx: &Context, request: &Parts, origin: Origin) -> Result<Caller,
     Err(insufficient_scope(scope))
 }
 
-/// A good key is always let in. Who fails too often is told so, without a look into the database: a
-/// key that was made less than five seconds ago is then not known yet.
-async fn identify(ctx: &Context, request: &Parts, origin: Origin) -> Result<Caller, ApiError> {
+/// Who presents this key, or nothing. A good key is always let in. Who fails too often is told so,
+/// without a look into the database: a key that was made less than five seconds ago is then not known
+/// yet.
+pub async fn identify(
+    ctx: &Context,
+    key: Option<&str>,
+    origin: Origin,
+) -> Result<Caller, ApiError> {
     let may_look_up = || ctx.auth_failures.wait(origin).is_none();
-    let key = presented(&request.headers);
     let refused = match ctx.api_keys.identify(key, may_look_up).await? {
         Ok(caller) => return Ok(caller),
         Err(refused) => refused,

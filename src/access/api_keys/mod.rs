@@ -23,8 +23,11 @@ pub use store::Row;
 use table::Table;
 pub use text::{NewKey, Presented};
 
+/// The id of whoever calls without a key, where anybody may.
+pub const OPEN: &str = "open";
+
 /// Whose request it is, without the key: the public id, or for a key of `API_KEYS` the beginning of
-/// its hash. It never holds a quote.
+/// its hash; of a request by way of the console with ` (console)` after it. It never holds a quote.
 #[derive(Clone, Debug)]
 pub struct ApiKeyId(pub String);
 
@@ -46,6 +49,11 @@ pub struct Caller {
 impl Caller {
     fn with_everything(id: String) -> Self {
         Self { first: FirstKeyId(id.clone()), id: ApiKeyId(id), scopes: vec![Scope::Admin] }
+    }
+
+    /// The same by way of the console: the audit trail says so.
+    pub fn by_console(&self) -> Self {
+        Self { id: ApiKeyId(format!("{} (console)", self.id.0)), ..self.clone() }
     }
 
     /// Whether it may do what takes this scope: `admin` includes the others, which stand each for
@@ -123,9 +131,25 @@ impl ApiKeys {
             table = self.table.since(arrived).await?;
         }
         if self.open_without_keys && table.is_empty() {
-            return Ok(Ok(Caller::with_everything("open".to_owned())));
+            return Ok(Ok(Caller::with_everything(OPEN.to_owned())));
         }
         Ok(key.ok_or(Refused::NoKey).and_then(|key| table.identify(&key)))
+    }
+
+    /// Who calls with the key of this public id, when it would be let in: of a session that began with
+    /// the key itself. `None` when the key has ended.
+    pub async fn with_id(&self, id: &str) -> Result<Option<Caller>, ApiError> {
+        if self.of_settings.iter().any(|(known, _)| known == id) {
+            return Ok(Some(Caller::with_everything(id.to_owned())));
+        }
+        if id == OPEN && !self.open_without_keys {
+            return Ok(None);
+        }
+        let table = self.table.fresh().await?;
+        if id == OPEN {
+            return Ok(table.is_empty().then(|| Caller::with_everything(OPEN.to_owned())));
+        }
+        Ok(table.with_id(id))
     }
 
     /// Compares hashes in constant time, all keys every time.

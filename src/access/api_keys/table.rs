@@ -60,13 +60,19 @@ impl Snapshot {
         if !same {
             return Err(Refused::WrongSecret);
         }
-        if !row.usable {
-            return Err(Refused::Ended);
-        }
-        let scopes = row.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
-        let first = FirstKeyId(row.first_id.clone());
-        Ok(Caller { id: ApiKeyId(row.id.clone()), first, scopes })
+        caller(row).ok_or(Refused::Ended)
     }
+
+    /// Whose key has this public id; `None` when it has ended.
+    pub fn with_id(&self, id: &str) -> Option<Caller> {
+        caller(self.rows.get(id)?)
+    }
+}
+
+fn caller(row: &Row) -> Option<Caller> {
+    let scopes = row.scopes.iter().filter_map(|name| Scope::parse(name)).collect();
+    let first = FirstKeyId(row.first_id.clone());
+    row.usable.then(|| Caller { id: ApiKeyId(row.id.clone()), first, scopes })
 }
 
 /// See the module.
