@@ -1,6 +1,7 @@
 //! Billing keys that are there: listing, deleting, and activating one whose card was ended.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::billing::answers::BillingKeyBody;
@@ -34,6 +35,7 @@ impl FromField for StatusFilter {
 pub struct ListRequest {
     customer_id: Option<CustomerId>,
     condition: &'static str,
+    expires_before: Option<NaiveDate>,
     paging: Paging,
 }
 
@@ -42,7 +44,8 @@ impl FromFields for ListRequest {
         let customer_id = f.optional("customerId");
         let status = f.optional::<StatusFilter>("status");
         let condition = status.map_or(KEY_STATUSES[0].1, |status| status.0);
-        Some(Self { customer_id, condition, paging: Paging::from_fields(f)? })
+        let expires_before = f.optional("expiresBefore");
+        Some(Self { customer_id, condition, expires_before, paging: Paging::from_fields(f)? })
     }
 }
 
@@ -52,6 +55,8 @@ impl FromFields for ListRequest {
     params(
         ("customerId" = inline(Option<CustomerId>), Query),
         ("status" = inline(Option<StatusFilter>), Query),
+        ("expiresBefore" = Option<NaiveDate>, Query, description = "Of cards that a live subscription \
+            uses and that end before this day"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = inline(Option<Cursor>), Query),
     ),
@@ -61,7 +66,8 @@ impl FromFields for ListRequest {
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let customer = request.customer_id.as_ref().map(CustomerId::as_str);
-    let rows = store::list_keys(&ctx.pool, customer, request.condition, request.paging).await?;
+    let filter = (customer, request.condition, request.expires_before);
+    let rows = store::list_keys(&ctx.pool, filter, request.paging).await?;
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
 }
 

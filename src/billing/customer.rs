@@ -69,7 +69,11 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
         names,
         emails,
         consents: consents::of_customer(&mut tx, &id).await?,
-        refunds: refunds_of_customer(&mut tx, &id).await?.into_iter().map(RefundBody::from).collect(),
+        refunds: refunds_of_customer(&mut tx, &id)
+            .await?
+            .into_iter()
+            .map(RefundBody::from)
+            .collect(),
         notifications: told(&mut tx, &id).await?,
         cards: keys.into_iter().map(BillingKeyBody::from).collect(),
         subscriptions: subscriptions.iter().map(|s| SubscriptionBody::of(&ctx, s)).collect(),

@@ -32,7 +32,10 @@ struct Filter {
 const STATES: [(&str, &str); 4] = [
     ("applied", "verdict = 'applied'"),
     ("waiting", "verdict = 'waiting'"),
-    ("review", "verdict in ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction')"),
+    (
+        "review",
+        "verdict in ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction')",
+    ),
     ("refused", "verdict in ('source', 'unreadable', 'merchant')"),
 ];
 

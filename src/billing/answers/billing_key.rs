@@ -20,6 +20,9 @@ pub struct BillingKeyBody {
     /// Only of an `inactive` one: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     inactive: Option<InactiveBody>,
+    /// The last month of the card; not known of one that was imported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
     created_at: String,
 }
 
@@ -50,6 +53,7 @@ impl From<BillingKey> for BillingKeyBody {
                 message: key.ended.message.unwrap_or_default(),
                 since: rfc3339_kst(at),
             }),
+            expires: key.card_expires.map(|day| day.format("%Y-%m").to_string()),
             billing_key: key.id.to_string(),
             customer_id: key.customer_id,
             customer_name: key.customer_name,

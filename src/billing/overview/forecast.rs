@@ -29,7 +29,8 @@ pub struct ForecastDayBody {
 const CHUNK: usize = 500;
 
 /// Of `subscriptions`: what the schedule charges, or will when its pause is over.
-const BILLED: &str = "(s.status in ('active', 'past_due') or s.status = 'paused' and s.resume_on is not null)
+const BILLED: &str =
+    "(s.status in ('active', 'past_due') or s.status = 'paused' and s.resume_on is not null)
     and exists (select from billing_keys where id = s.billing_key_id and inactive_at is null)";
 
 /// Of those: its next charge is in its row, and whole periods of `amount` follow it.
@@ -81,7 +82,8 @@ pub async fn days(
         .await?;
     let mut days: BTreeMap<NaiveDate, ForecastDayBody> =
         counted.into_iter().map(|day| (day.date, day)).collect();
-    let others = format!("select s.id from subscriptions s where {BILLED} and not {GOES_ON} and $2 >= $1");
+    let others =
+        format!("select s.id from subscriptions s where {BILLED} and not {GOES_ON} and $2 >= $1");
     let others: Vec<SubscriptionId> = sqlx::query_scalar(sqlx::AssertSqlSafe(others))
         .bind(today)
         .bind(until)

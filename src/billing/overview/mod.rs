@@ -1,7 +1,7 @@
 //! `GET /billing/overview`: what needs a person, and how it goes.
 
-mod attention;
 mod attempts;
+mod attention;
 mod forecast;
 mod members;
 

@@ -11,7 +11,7 @@ use crate::billing::payments::TransactionId;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
-use crate::http::extract::{Fields, FromField, FromFields, Query, one_of};
+use crate::http::extract::{Fields, FromField, FromFields, InQuery, Query, one_of};
 use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::payments::store::terms::Terms;
 use crate::payments::store::{self, Filter, Source};
@@ -55,11 +55,15 @@ impl FromField for Moment {
     }
 }
 
-/// `card` (default), `window` or `all`.
+/// `card` (default), `window`, `all` or `unexpected`.
 pub(super) struct SourceName(Source);
 
-const SOURCES: [(&str, Source); 3] =
-    [("card", Source::Card), ("window", Source::Window), ("all", Source::All)];
+const SOURCES: [(&str, Source); 4] = [
+    ("card", Source::Card),
+    ("window", Source::Window),
+    ("all", Source::All),
+    ("unexpected", Source::Unexpected),
+];
 
 described!(SourceName as "PaymentSource", description::one_of(SOURCES.map(|(word, _)| word)));
 
@@ -77,7 +81,8 @@ described!(MaskedCard, description::matching(r"^([0-9]{6}\*+)?[0-9]{4}$"));
 impl FromField for MaskedCard {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let text = value.as_str().unwrap_or_default();
-        let digits = |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_digit());
+        let digits =
+            |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_digit());
         let parts = text.split_once('*').map(|(first, rest)| (first, rest.trim_start_matches('*')));
         match parts {
             Some((first, last)) if digits(first, 6) && digits(last, 4) => {
@@ -101,6 +106,7 @@ impl FromFields for Filter {
             source: f.optional::<SourceName>("source").map(|s| s.0).unwrap_or_default(),
             order_no: f.optional::<OrderNo>("orderId").map(|o| o.as_str().to_owned()),
             transaction_id: f.optional::<TransactionId>("transactionId").map(|t| t.0),
+            late: f.optional::<InQuery<bool>>("late").is_some_and(|late| late.0),
             card: f.optional::<MaskedCard>("card").map(|card| card.0),
             customer_id: customer_id.map(|c| c.as_str().to_owned()),
             subscription_id: f.optional::<SubscriptionId>("subscriptionId"),
@@ -123,7 +129,9 @@ impl FromFields for ListRequest {
     get, path = "/billing/payments", operation_id = "listPayments", tag = "billing",
     params(
         ("source" = inline(Option<SourceName>), Query, description = "Paid with a registered card \
-            (default), in the payment window, or both"),
+            (default), in the payment window, or both; or money that nobody asked for"),
+        ("late" = Option<bool>, Query, description = "`true`: only orders of the window that were paid \
+            after they had expired, failed or been closed"),
         ("orderId" = inline(Option<OrderNo>), Query),
         ("transactionId" = inline(Option<TransactionId>), Query),
         ("card" = inline(Option<MaskedCard>), Query,

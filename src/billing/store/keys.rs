@@ -147,8 +147,7 @@ pub const KEY_STATUSES: &[(&str, &str)] = &[
 
 pub async fn list_keys(
     pool: &PgPool,
-    customer_id: Option<&str>,
-    condition: &'static str,
+    (customer_id, condition, expires_before): (Option<&str>, &'static str, Option<NaiveDate>),
     paging: Paging,
 ) -> sqlx::Result<Vec<BillingKey>> {
     let mut sql: QueryBuilder<Postgres> =
@@ -156,6 +155,11 @@ pub async fn list_keys(
     sql.push(condition);
     if let Some(customer) = customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
+    }
+    if let Some(day) = expires_before {
+        sql.push(" and card_expires < ").push_bind(day);
+        sql.push(" and exists (select from subscriptions s where s.billing_key_id = billing_keys.id");
+        sql.push(" and s.status in ('active', 'past_due', 'paused', 'unpaid'))");
     }
     if let Some(before) = paging.before {
         sql.push(" and id < ").push_bind(before);

@@ -21,6 +21,8 @@ pub enum Source {
     Window,
     /// Both.
     All,
+    /// Money that nobody asked for so.
+    Unexpected,
 }
 
 impl Source {
@@ -28,6 +30,7 @@ impl Source {
         match self {
             Self::Card => "kind <> 'checkout' and state <> 'closed'",
             Self::Window => "kind = 'checkout'",
+            Self::Unexpected => "kind = 'unexpected' and state <> 'closed'",
             Self::All => "(kind = 'checkout' or state <> 'closed')",
         }
     }
@@ -42,6 +45,8 @@ pub struct Filter {
     pub order_no: Option<String>,
     /// KiwoomPay's transaction id.
     pub transaction_id: Option<String>,
+    /// Only orders that were paid after they had expired, failed or been closed.
+    pub late: bool,
     /// Of registered cards whose masked number matches, a pattern of `like`.
     pub card: Option<String>,
     /// Of this customer.
@@ -78,6 +83,9 @@ pub async fn list(
     }
     if let Some(transaction) = &filter.transaction_id {
         sql.push(" and transaction_id = ").push_bind(transaction);
+    }
+    if filter.late {
+        sql.push(" and late");
     }
     if let Some(card) = &filter.card {
         sql.push(" and billing_key_id in (select id from billing_keys where right(card_number_masked, 4) = right(");

@@ -1,0 +1,121 @@
+//! 고객: everything of one customer, and their data as a file.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::console::Shared;
+use crate::console::api::{path_with, segment};
+use crate::console::failed::FieldProblem;
+use crate::console::frame::{Console, Page};
+use crate::console::pages::answers::{BillingKey, List, Payment, Subscription};
+use crate::console::pages::payments::or_problems;
+
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/customers", get(search))
+        .route("/customers/{id}", get(show))
+        .route("/customers/{id}/file", get(file))
+        .route("/cards", get(cards))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Search {
+    customer_id: String,
+}
+
+#[derive(Template)]
+#[template(path = "customers/search.html")]
+struct SearchPage<'a> {
+    c: &'a Console,
+}
+
+async fn search(c: Console, Query(search): Query<Search>) -> Page {
+    let id = search.customer_id.trim();
+    if id.is_empty() {
+        return c.page(&SearchPage { c: &c });
+    }
+    Ok(Redirect::to(&format!("/console/customers/{}", segment(id))).into_response())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Paging {
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "customers/one.html")]
+struct OnePage<'a> {
+    c: &'a Console,
+    id: &'a str,
+    keys: Vec<BillingKey>,
+    subscriptions: List<Subscription>,
+    payments: List<Payment>,
+    next: Option<String>,
+}
+
+async fn show(c: Console, Path(id): Path<String>, Query(paging): Query<Paging>) -> Page {
+    let list = |path, more: (&'static str, &'static str)| {
+        path_with(path, [("customerId", id.as_str()), ("limit", "100"), more])
+    };
+    let active = list("/billing/keys", ("status", "active"));
+    let inactive = list("/billing/keys", ("status", "inactive"));
+    let subscriptions = list("/billing/subscriptions", ("status", ""));
+    let payments = [("customerId", id.as_str()), ("source", "all"), ("cursor", &paging.cursor)];
+    let payments = path_with("/billing/payments", payments);
+    let (active, inactive, subscriptions, payments) = tokio::join!(
+        c.get::<List<BillingKey>>(&active),
+        c.get::<List<BillingKey>>(&inactive),
+        c.get::<List<Subscription>>(&subscriptions),
+        c.get::<List<Payment>>(&payments),
+    );
+    let (mut keys, payments) = (active?.items, payments?);
+    keys.extend(inactive?.items);
+    let here = format!("/console/customers/{}", segment(&id));
+    let next = payments.next_cursor.as_deref();
+    let next = next.map(|cursor| path_with(&here, [("cursor", cursor)]));
+    c.page(&OnePage { c: &c, id: &id, keys, subscriptions: subscriptions?, payments, next })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Ending {
+    expires_before: String,
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "customers/cards.html")]
+struct CardsPage<'a> {
+    c: &'a Console,
+    ending: &'a Ending,
+    keys: Vec<BillingKey>,
+    problems: Vec<FieldProblem>,
+    next: Option<String>,
+}
+
+/// Cards in use that end before a day.
+async fn cards(c: Console, Query(ending): Query<Ending>) -> Page {
+    let path = |path, cursor| {
+        path_with(path, [("expiresBefore", ending.expires_before.trim()), ("cursor", cursor)])
+    };
+    let asked = c.get(&path("/billing/keys", &ending.cursor)).await;
+    let (found, problems): (List<BillingKey>, _) = or_problems(asked)?;
+    let next = found.next_cursor.as_deref().map(|cursor| path("/console/cards", cursor));
+    c.page(&CardsPage { c: &c, ending: &ending, keys: found.items, problems, next })
+}
+
+/// All that is kept of the customer, as JSON.
+async fn file(c: Console, Path(id): Path<String>) -> Page {
+    let path = format!("/billing/customer/{}", segment(&id));
+    let mut response = c.api.download(&path).await?;
+    let name = HeaderValue::from_static("attachment; filename=\"customer.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
