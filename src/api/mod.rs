@@ -5,3 +5,4 @@ pub mod answers;
 pub mod errors;
 pub mod filters;
 pub mod statuses;
+pub mod spreadsheet;

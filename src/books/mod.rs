@@ -4,9 +4,11 @@
 //! record. Nothing here writes one.
 
 mod close;
+mod export;
 mod movements;
 mod store;
 mod summary;
+mod workbook;
 
 pub use close::close;
 pub use movements::Kind;
@@ -18,5 +20,9 @@ use crate::context::AppState;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(movements::list)).routes(routes!(summary::show))
+    OpenApiRouter::new()
+        .routes(routes!(movements::list))
+        .routes(routes!(export::csv))
+        .routes(routes!(export::xlsx))
+        .routes(routes!(summary::show))
 }

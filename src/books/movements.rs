@@ -47,6 +47,13 @@ const KINDS: &[(&str, Kind)] = &[
 
 described!(Kind as "MovementKind", description::one_of(KINDS.iter().map(|row| row.0)));
 
+impl Kind {
+    /// As it is shown.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|row| row.1 == self).map_or("", |row| row.0)
+    }
+}
+
 impl FromField for Kind {
     fn from_field(value: &Value) -> Result<Self, Text> {
         one_of(value, KINDS)

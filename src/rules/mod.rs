@@ -10,6 +10,7 @@ pub mod payment_state;
 pub mod pro_rata;
 pub mod renewal_no;
 pub mod schedule;
+pub mod sheet_text;
 pub mod subscription_state;
 pub mod tax_free;
 pub mod text;

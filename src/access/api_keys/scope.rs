@@ -66,6 +66,8 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("POST", "/billing/subscription/{id}/pause", Scope::Charge),
     ("POST", "/billing/subscription/{id}/resume", Scope::Charge),
     ("GET", "/billing/movements", Scope::Read),
+    ("GET", "/billing/movements.csv", Scope::Read),
+    ("GET", "/billing/movements.xlsx", Scope::Read),
     ("GET", "/billing/summary", Scope::Read),
     ("GET", "/easypay/methods", Scope::Read),
     ("POST", "/easypay/prepare", Scope::Charge),
@@ -75,9 +77,11 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("GET", "/events", Scope::Read),
     ("GET", "/events/{id}", Scope::Read),
     ("POST", "/events/{id}/redeliver", Scope::Admin),
+    ("POST", "/events/redeliver", Scope::Admin),
     ("GET", "/notifications", Scope::Read),
     ("GET", "/audit", Scope::Admin),
     ("POST", "/reconciliations", Scope::Admin),
+    ("GET", "/status", Scope::Admin),
     ("GET", "/metrics", Scope::Read),
 ];
 

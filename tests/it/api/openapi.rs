@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 46] = [
+const ROUTES: [(&str, &[&str]); 53] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -35,7 +35,12 @@ const ROUTES: [(&str, &[&str]); 46] = [
     ("/billing/key/{billingKey}", &["delete"]),
     ("/billing/key/{billingKey}/activate", &["post"]),
     ("/billing/movements", &["get"]),
+    ("/billing/movements.csv", &["get"]),
+    ("/billing/movements.xlsx", &["get"]),
     ("/billing/summary", &["get"]),
+    ("/billing/overview", &["get"]),
+    ("/billing/customer/{customerId}", &["get"]),
+    ("/notifications", &["get"]),
     ("/easypay/methods", &["get"]),
     ("/easypay/prepare", &["post"]),
     ("/easypay/status/{orderId}", &["get"]),
@@ -44,8 +49,10 @@ const ROUTES: [(&str, &[&str]); 46] = [
     ("/events", &["get"]),
     ("/events/{id}", &["get"]),
     ("/events/{id}/redeliver", &["post"]),
+    ("/events/redeliver", &["post"]),
     ("/audit", &["get"]),
     ("/reconciliations", &["post"]),
+    ("/status", &["get"]),
     ("/metrics", &["get"]),
     ("/easypay/sdk-example", &["get"]),
     ("/easypay/return", &["get"]),
@@ -142,7 +149,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 39 { Value::Null } else { json!([{}]) };
+        let own = if n < 46 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }

@@ -75,7 +75,7 @@ async fn what_was_paid_and_given_back_before_is_booked_when_it_was_recorded() {
     }
     migrate(&as_owner(&database), &["--grant-to", SERVICE]).unwrap();
     let sql = "select jsonb_build_array(order_no, kind, amount, tax_free_amount, method,
-            card_company_code, transaction_id, moved_on, booked_on) as row from movements order by row";
+            card_company_code, transaction_id, moved_on, booked_on) as line from movements order by line";
     let rows: Vec<Value> = sqlx::query_scalar(sql).fetch_all(&mut db).await.unwrap();
     let expected = [
         json!([

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{agree, agree_with_ledger, moved, movements, named};
 use crate::support::app::{TestApp, one_off, steady};
+use crate::support::refusals::without;
 use crate::support::sandbox::{IMPATIENT, lose};
 use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::window::{ALL_ON, answered, in_window, paid, pay_by, prepare, status, tell};
@@ -18,7 +19,7 @@ async fn a_sale_stays_and_what_goes_back_stands_beside_it() {
     app.pay(&short).await.fails(402, "payment_declined");
     let part = json!({"paymentId": sale["id"], "amount": 4000});
     let refund = app.post("/billing/refund", &part).await.data(200)["refund"].clone();
-    let mut plan = monthly(&key);
+    let mut plan = without(&monthly(&key), "cycleDay");
     (plan["chargeNow"], plan["firstPeriod"]) = (json!(true), json!("full"));
     let made = app.post("/billing/subscribe", &plan).await.data(201);
     let whole = app.pay(&key).await.data(200);
