@@ -47,8 +47,8 @@ pub struct MembersDayBody {
 /// once ends with the day before.
 const DAYS: &str = "
     with segments as (
-        select greatest(starts_on, $1) as starts_on,
-            least(ends_on, coalesce(s.canceled_on, ends_on)) as ends_on,
+        select greatest(g.starts_on, $1) as starts_on,
+            least(g.ends_on, coalesce(s.canceled_on, g.ends_on)) as ends_on,
             case when kind = 'free' then 0 else rate_amount * 365.0 / rate_twelfths end as monthly
         from subscription_segments g join subscriptions s on s.id = g.subscription_id
         where g.ends_on > $1 and g.starts_on < $2 and g.kind <> 'none' and s.status <> 'incomplete'),

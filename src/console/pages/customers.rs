@@ -61,13 +61,14 @@ struct OnePage<'a> {
 }
 
 async fn show(c: Console, Path(id): Path<String>, Query(paging): Query<Paging>) -> Page {
-    let list = |path, more: (&'static str, &'static str)| {
+    let list = |path: &str, more: (&'static str, &'static str)| {
         path_with(path, [("customerId", id.as_str()), ("limit", "100"), more])
     };
     let active = list("/billing/keys", ("status", "active"));
     let inactive = list("/billing/keys", ("status", "inactive"));
     let subscriptions = list("/billing/subscriptions", ("status", ""));
-    let payments = [("customerId", id.as_str()), ("source", "all"), ("cursor", &paging.cursor)];
+    let payments =
+        [("customerId", id.as_str()), ("source", "all"), ("cursor", paging.cursor.as_str())];
     let payments = path_with("/billing/payments", payments);
     let (active, inactive, subscriptions, payments) = tokio::join!(
         c.get::<List<BillingKey>>(&active),
@@ -102,7 +103,7 @@ struct CardsPage<'a> {
 
 /// Cards in use that end before a day.
 async fn cards(c: Console, Query(ending): Query<Ending>) -> Page {
-    let path = |path, cursor| {
+    let path = |path: &str, cursor: &str| {
         path_with(path, [("expiresBefore", ending.expires_before.trim()), ("cursor", cursor)])
     };
     let asked = c.get(&path("/billing/keys", &ending.cursor)).await;

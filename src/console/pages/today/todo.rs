@@ -46,10 +46,9 @@ pub fn list(
 ) -> Vec<Todo> {
     let a = &overview.attention;
     let at = |path: &str| path.to_owned();
-    let late = path_with(
-        "/console/payments",
-        [("late", "true"), ("source", "window"), ("from", &overview.from.to_string())],
-    );
+    let from = overview.from.to_string();
+    let late = [("late", "true"), ("source", "window"), ("from", from.as_str())];
+    let late = path_with("/console/payments", late);
     let cards = path_with("/console/cards", [("expiresBefore", ending(overview).as_str())]);
     let kinds: [Kind<'_>; 10] = [
         (
@@ -87,7 +86,7 @@ pub fn list(
             &a.given_up_events,
             "전송을 포기한 이벤트",
             "Events whose delivery was given up",
-            at("/console/events?state=given_up"),
+            at("/console/events?delivery=given_up"),
         ),
         (
             &a.past_due,
