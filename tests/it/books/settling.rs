@@ -197,7 +197,11 @@ async fn a_period_that_the_books_had_lost_is_booked_when_it_is_recorded() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
     let made = app.post("/billing/subscribe", &monthly(&key)).await.data(201);
-    let body = json!({"periodStart": made["nextBillingDate"], "transactionId": "LOST1",
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    let next = app.subscription(&made["id"]).await["nextBillingDate"].clone();
+    let day: chrono::NaiveDate = next.as_str().unwrap().parse().unwrap();
+    app.advance_to(&format!("{}T12:00:00+09:00", day.pred_opt().unwrap())).await;
+    let body = json!({"periodStart": next, "transactionId": "LOST1",
         "reason": "복구한 데이터베이스에 없는 결제"});
     let path = format!("/billing/subscription/{}/paid", made["id"].as_str().unwrap());
     for _ in 0..2 {
@@ -205,8 +209,9 @@ async fn a_period_that_the_books_had_lost_is_booked_when_it_is_recorded() {
         app.send(request.header("Idempotency-Key", "once")).await.data(201);
     }
     let all = movements(&app, "").await;
-    assert_eq!(all.len(), 1, "{all:?}");
-    let seen = (&all[0]["kind"], &all[0]["amount"], &all[0]["subscriptionId"]);
-    assert_eq!(seen, (&json!("charge"), &json!(9900), &made["id"]));
+    assert_eq!(all.len(), 2, "{all:?}");
+    let seen = (&all[0]["kind"], &all[0]["amount"], &all[0]["transactionId"]);
+    assert_eq!(seen, (&json!("charge"), &json!(9900), &json!("LOST1")));
+    assert!(all.iter().all(|m| m["subscriptionId"] == made["id"]));
     agree(&app).await;
 }

@@ -33,28 +33,35 @@ fn row(payment: &Value) -> Vec<String> {
     let refunded = if payment["status"] == "partially_refunded" { 9900 - left } else { 0 };
     let cell = |value: &Value| match value {
         Value::Null => String::new(),
-        Value::String(text) if text.starts_with(['=', '+', '-', '@']) => format!("'{text}"),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    };
+    // A spreadsheet would read a result code as a number.
+    let text = |value: &Value| match value {
+        Value::String(text) if text.starts_with(['=', '+', '-', '@']) => json!(format!("'{text}")),
+        Value::String(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            json!(format!("'{text}"))
+        }
+        other => other.clone(),
     };
     let period = |end: &str| payment["period"][end].clone();
     [
         payment["id"].clone(),
-        payment["orderId"].clone(),
+        text(&payment["orderId"]),
         payment["status"].clone(),
         payment["amount"].clone(),
         json!(refunded),
         payment["refundableAmount"].clone(),
-        payment["customerId"].clone(),
+        text(&payment["customerId"]),
         payment["billingKey"].clone(),
         payment["subscriptionId"].clone(),
         period("start"),
         period("end"),
-        payment["productName"].clone(),
+        text(&payment["productName"]),
         payment["method"].clone(),
-        payment["transactionId"].clone(),
+        text(&payment["transactionId"]),
         payment["approvedAt"].clone(),
-        payment["failure"]["code"].clone(),
+        text(&payment["failure"]["code"]),
         payment["createdAt"].clone(),
         if payment["subscriptionId"].is_string() { json!(1) } else { Value::Null },
     ]

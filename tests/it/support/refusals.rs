@@ -1,5 +1,6 @@
 //! What every refusal of bad input has in common, and the proof that it changed nothing.
 
+use kiwoom_billing::books;
 use kiwoom_billing::events::notices;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -91,9 +92,10 @@ impl TestApp {
     }
 
     /// Lets happen what the service does by itself soon after a change: notices, and the positions of
-    /// events.
+    /// events; and the closing of the days before today.
     async fn settle_events(&self) {
         notices::give(&self.service.ctx).await.unwrap();
+        books::close(&self.service.ctx).await.unwrap();
         self.until_published().await;
     }
 
