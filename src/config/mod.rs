@@ -11,6 +11,7 @@ mod limits;
 mod merchant_webhook;
 mod read;
 pub mod secret_file;
+mod shown;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

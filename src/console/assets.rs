@@ -17,7 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
 const FILES: [(&str, &str, &[u8]); 6] = [
-    ("look.css", CSS, include_bytes!("assets/look.css")),
+    ("look.css", CSS, kiwoom_look::CSS.as_bytes()),
     ("console.js", SCRIPT, include_bytes!("assets/console.js")),
     ("charts.js", SCRIPT, include_bytes!("assets/charts.js")),
     ("htmx.js", SCRIPT, include_bytes!("assets/htmx-2.0.11.min.js")),

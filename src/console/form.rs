@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::console::failed::Failed;
 use crate::http::error::{ApiError, Code};
@@ -96,9 +97,12 @@ impl Form {
         Some((name, bytes))
     }
 
-    /// The `Idempotency-Key` of the form: the same page, sent twice, does it once.
-    pub fn idempotency_key(&self) -> Option<&str> {
-        self.optional(IDEMPOTENCY_KEY)
+    /// The `Idempotency-Key` for what the form asks for: the same page, sent twice, does it once. One
+    /// that was refused and is sent again with other values asks for something else.
+    pub fn idempotency_key(&self, body: &Value) -> Option<String> {
+        let key = self.optional(IDEMPOTENCY_KEY)?;
+        let hash = Sha256::digest(body.to_string());
+        Some(format!("{key}-{}", hex::encode(&hash[..8])))
     }
 
     /// A JSON object of the fields that are not empty: text by the name in `texts`, numbers by that

@@ -24,7 +24,7 @@ use crate::console::session::Token;
 use crate::console::shown::{self, Whole};
 
 /// What pages may load and where their forms go: their own, nothing inline, in no frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What the CSRF token of a session seals.
@@ -89,7 +89,7 @@ impl Console {
         body: &Value,
         form: &Form,
     ) -> Result<T, Failed> {
-        self.api.write(Method::POST, path, body, form.idempotency_key()).await
+        self.write(Method::POST, path, body, form).await
     }
 
     /// The same with another method: `PATCH`, `DELETE`.
@@ -100,7 +100,8 @@ impl Console {
         body: &Value,
         form: &Form,
     ) -> Result<T, Failed> {
-        self.api.write(method, path, body, form.idempotency_key()).await
+        let key = form.idempotency_key(body);
+        self.api.write(method, path, body, key.as_deref()).await
     }
 
     /// A page of a template.
@@ -209,6 +210,11 @@ impl Console {
     /// A number by thousands.
     pub fn number(&self, number: impl Whole) -> String {
         shown::grouped(number.whole())
+    }
+
+    /// A size in bytes.
+    pub fn megabytes(&self, bytes: impl Whole) -> String {
+        format!("{} MB", shown::grouped(bytes.whole() / 1_000_000))
     }
 
     /// A moment of the API (RFC 3339, Korea): `2026-12-15 10:00`.

@@ -1,6 +1,7 @@
 //! Korean, or English by a switch that a cookie remembers.
 
 use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_LANGUAGE, COOKIE as COOKIES};
 use cookie::Cookie;
 
 /// The cookie of the switch.
@@ -24,6 +25,14 @@ impl Language {
             Some("en") => Self::English,
             _ => Self::Korean,
         }
+    }
+
+    /// As the browser asks for, where there is no cookie.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let english =
+            accepted.is_some_and(|text| text.trim_start().to_lowercase().starts_with("en"));
+        if english { Self::English } else { Self::Korean }
     }
 
     /// `ko` or `en`.
@@ -57,7 +66,7 @@ impl Language {
 
 /// The value of a cookie that a request carries.
 pub fn cookie_named(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(axum::http::header::COOKIE).iter();
+    let all = headers.get_all(COOKIES).iter();
     let mut all = all.filter_map(|header| header.to_str().ok()).flat_map(Cookie::split_parse);
     all.find_map(|cookie| cookie.ok().filter(|c| c.name() == name).map(|c| c.value().to_owned()))
 }

@@ -12,6 +12,7 @@ mod assets;
 pub mod failed;
 pub mod form;
 pub mod frame;
+mod front;
 mod guard;
 pub mod language;
 mod pages;
@@ -26,6 +27,7 @@ use axum::routing::{get, post};
 use crate::context::AppState;
 
 pub use assets::routes as assets;
+pub use front::routes as front;
 
 /// What every page of the console is handed.
 #[derive(Clone)]

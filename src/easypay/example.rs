@@ -34,7 +34,8 @@ pub async fn returned(State(ctx): State<AppState>) -> Response {
 /// elsewhere but the SDK, and nothing framed but the payment window. `ancestors` may frame the page.
 fn page(template: &str, ctx: &AppState, ancestors: &str) -> Response {
     let nonce = hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16]);
-    let body = template.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
+    let body = template.replace("{{look}}", kiwoom_look::CSS);
+    let body = body.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
     let form_action = ctx.kiwoom.form_action();
     let window = origin(&form_action);
     let policy = format!(

@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod notices;
 pub mod publish;
 mod read;
+pub mod redeliver;
 mod store;
 mod types;
 
@@ -28,7 +29,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(read::list))
         .routes(routes!(read::show))
-        .routes(routes!(read::redeliver))
+        .routes(routes!(redeliver::since))
+        .routes(routes!(redeliver::one))
         .routes(routes!(audit::list))
 }
 

@@ -1,4 +1,5 @@
-//! `GET /events`: what happened, oldest first, from a cursor on; and one event with its delivery.
+//! `GET /events`: what happened, oldest first, from a cursor on, or newest first; and one event with
+//! its delivery.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -66,8 +67,43 @@ pub struct EventPage {
 /// Which events to list.
 pub struct ListRequest {
     filter: Filter,
-    limit: i64,
-    after: Option<i64>,
+    limit: Limit,
+    order: Order,
+    cursor: Option<i64>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Order {
+    #[default]
+    OldestFirst,
+    NewestFirst,
+}
+
+const ORDERS: [(&str, Order); 2] = [("oldest", Order::OldestFirst), ("newest", Order::NewestFirst)];
+
+described!(Order as "EventOrder", description::one_of(ORDERS.map(|(word, _)| word)));
+
+impl FromField for Order {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        one_of(value, &ORDERS)
+    }
+}
+
+const DELIVERIES: [(&str, DeliveryState); 3] = [
+    ("waiting", DeliveryState::Waiting),
+    ("delivered", DeliveryState::Delivered),
+    ("given_up", DeliveryState::GivenUp),
+];
+
+described!(
+    DeliveryState as "EventDelivery",
+    description::one_of(DELIVERIES.map(|(word, _)| word))
+);
+
+impl FromField for DeliveryState {
+    fn from_field(value: &Value) -> Result<Self, Text> {
+        one_of(value, &DELIVERIES)
+    }
 }
 
 impl FromFields for ListRequest {
@@ -76,10 +112,12 @@ impl FromFields for ListRequest {
             kind: f.optional::<Type>("type").map(|kind| kind.0),
             subscription_id: f.optional("subscriptionId"),
             object_id: f.optional::<ObjectId>("objectId").map(|id| id.0),
+            delivery: f.optional("delivery"),
             ..Filter::default()
         };
-        let limit = f.optional::<Limit>("limit").unwrap_or_default().rows();
-        Some(Self { filter, limit, after: f.optional::<Position>("cursor").map(|c| c.0) })
+        let limit = f.optional("limit").unwrap_or_default();
+        let order = f.optional("order").unwrap_or_default();
+        Some(Self { filter, limit, order, cursor: f.optional::<Position>("cursor").map(|c| c.0) })
     }
 }
 
@@ -111,7 +149,7 @@ impl FromField for Position {
 }
 
 /// 이벤트 조회: oldest first. Keep `nextCursor` and go on from it: nothing is missed, nothing comes
-/// twice.
+/// twice. With `order=newest` the newest come first, and `nextCursor` is `null` on the last page.
 #[utoipa::path(
     get, path = "/events", operation_id = "listEvents", tag = "events",
     params(
@@ -121,6 +159,9 @@ impl FromField for Position {
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
         ("objectId" = inline(Option<ObjectId>), Query,
             description = "`pay_…`, `sub_…`, `ref_…` or `bk_…`"),
+        ("delivery" = inline(Option<DeliveryState>), Query,
+            description = "How the delivery stands; without `MERCHANT_WEBHOOK_URL` there is none"),
+        ("order" = inline(Option<Order>), Query),
     ),
     responses(
         (status = 200, description = "Events", body = Success<EventPage>),
@@ -128,9 +169,16 @@ impl FromField for Position {
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     publish(&ctx).await?;
-    let from = Direction::After(request.after.unwrap_or(0));
-    let events = store::list(&ctx.pool, &request.filter, from, request.limit).await?;
-    let last = events.last().and_then(|event| event.position).or(request.after);
+    let ListRequest { filter, limit, order, cursor } = request;
+    if matches!(order, Order::NewestFirst) {
+        let from = Direction::Before(cursor.unwrap_or(i64::MAX));
+        let events = store::list(&ctx.pool, &filter, from, limit.fetch()).await?;
+        let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
+        return Ok(answer::ok(limit.page(events, cursor, EventBody::from)));
+    }
+    let from = Direction::After(cursor.unwrap_or(0));
+    let events = store::list(&ctx.pool, &filter, from, limit.rows()).await?;
+    let last = events.last().and_then(|event| event.position).or(cursor);
     Ok(answer::ok(EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: last.map(|position| position.to_string()),
@@ -202,30 +250,12 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     detail(&ctx, EventId::parse(&id)).await
 }
 
-async fn detail(ctx: &AppState, id: EventId) -> Answer {
+/// An event and its delivery log.
+pub async fn detail(ctx: &AppState, id: EventId) -> Answer {
     let event = store::find(&ctx.pool, id).await?.ok_or(ApiError::from(Code::EventNotFound))?;
     let delivery = match store::delivery(&ctx.pool, id).await? {
         Some(delivery) => Some(DeliveryBody::new(delivery, store::attempts(&ctx.pool, id).await?)),
         None => None,
     };
     Ok(answer::ok(EventDetail { event: event.into(), delivery }))
-}
-
-/// Delivers an event again, with the same id.
-#[utoipa::path(
-    post, path = "/events/{id}/redeliver", operation_id = "redeliverEvent",
-    tag = "events", params(("id" = String, Path)),
-    responses(
-        (status = 200, description = "It will be delivered", body = Success<EventDetail>),
-    )
-)]
-pub async fn redeliver(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
-    if ctx.config.merchant_webhook.is_none() {
-        let ko = "설정되지 않아 보낼 곳이 없습니다.";
-        let reason = Text::new(ko, "Not set: there is nowhere to deliver to.");
-        return Err(ApiError::invalid_field("MERCHANT_WEBHOOK_URL", reason));
-    }
-    let id = EventId::parse(&id);
-    store::redeliver(&ctx.pool, id).await?;
-    detail(&ctx, id).await
 }

@@ -144,6 +144,7 @@ pub struct Filter {
     pub subscription_id: Option<SubscriptionId>,
     pub object_id: Option<Uuid>,
     pub actor: Option<String>,
+    pub delivery: Option<DeliveryState>,
 }
 
 /// Which way a list goes, and from where.
@@ -185,6 +186,10 @@ pub async fn list(
     }
     if let Some(actor) = &filter.actor {
         sql.push(" and actor = ").push_bind(actor);
+    }
+    if let Some(state) = filter.delivery {
+        sql.push(" and id in (select event_id from event_deliveries where state = ");
+        sql.push_bind(state).push(")");
     }
     sql.push(order).push_bind(limit);
     sql.build_query_as().fetch_all(pool).await

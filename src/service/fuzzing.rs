@@ -19,6 +19,7 @@ use crate::billing::subscriptions::subscribe::SubscribeRequest;
 use crate::billing::subscriptions::update::UpdateRequest;
 use crate::easypay::cancel::CancelRequest as CancelOrderRequest;
 use crate::easypay::checkout::PrepareRequest;
+use crate::events::redeliver::RedeliverRequest;
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, OptionalBody};
 
@@ -26,7 +27,7 @@ use crate::http::extract::{Body, OptionalBody};
 pub type Reader = fn(Request) -> Result<(), ApiError>;
 
 /// Each route that takes a body, with its reader.
-pub const BODIES: [(&str, Reader); 14] = [
+pub const BODIES: [(&str, Reader); 15] = [
     ("/billing/register", read::<Body<RegisterRequest>>),
     ("/billing/subscribe", read::<Body<SubscribeRequest>>),
     ("/billing/pay", read::<Body<PayRequest>>),
@@ -41,6 +42,7 @@ pub const BODIES: [(&str, Reader); 14] = [
     ("/billing/refund/{id}/resolve", read::<Body<refunds::ResolveRequest>>),
     ("/easypay/prepare", read::<Body<PrepareRequest>>),
     ("/easypay/cancel", read::<Body<CancelOrderRequest>>),
+    ("/events/redeliver", read::<Body<RedeliverRequest>>),
 ];
 
 /// A request with this body, as JSON.

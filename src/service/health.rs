@@ -13,7 +13,7 @@ use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{Code, ErrorBody};
 use crate::payments::store::{merchant_settings, unknown_outcomes};
-use crate::service::telemetry;
+use crate::service::{status, telemetry};
 use crate::storage::failover_guard::Charging;
 
 /// Routes that need no API key.
@@ -23,7 +23,7 @@ pub fn open_routes() -> OpenApiRouter<AppState> {
 
 /// Routes that need one.
 pub fn keyed_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(metrics))
+    OpenApiRouter::new().routes(routes!(metrics)).routes(routes!(status::show))
 }
 
 /// The process is there.

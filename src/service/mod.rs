@@ -10,6 +10,7 @@ pub mod openapi;
 pub mod router;
 pub mod scheduler;
 pub mod server;
+mod status;
 pub mod telemetry;
 mod watch;
 

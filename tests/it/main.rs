@@ -6,6 +6,7 @@ mod access;
 mod api;
 mod books;
 mod cards;
+mod console;
 mod crashes;
 mod database;
 mod easypay;

@@ -44,10 +44,10 @@ pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
     html::page(StatusCode::OK, page)
 }
 
-/// The style of all sandbox pages.
+/// The style of all sandbox pages: the look of every page, and what these have beside it.
 pub async fn style() -> Response {
-    let style = include_bytes!("sandbox.css").to_vec();
-    wire::bytes(StatusCode::OK, "text/css; charset=utf-8", style)
+    let style = [kiwoom_look::CSS, include_str!("sandbox.css")].concat();
+    wire::bytes(StatusCode::OK, "text/css; charset=utf-8", style.into_bytes())
 }
 
 /// The script of the page.
