@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod console_pages;
 mod console;
+mod console_pages;
 mod driver;
 mod form;
 mod hostile;
