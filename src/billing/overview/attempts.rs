@@ -10,7 +10,7 @@ use super::Range;
 /// The attempts that were begun on a day, with orders of the payment window that were opened on it.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
-pub struct DayBody {
+pub struct AttemptsDayBody {
     date: NaiveDate,
     approved: i64,
     approved_amount: i64,
@@ -57,7 +57,7 @@ const DAYS: &str = "
     left join counted on date = day::date
     order by day";
 
-pub async fn days(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<DayBody>> {
+pub async fn days(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<AttemptsDayBody>> {
     let (from, to) = range.instants();
     let query = sqlx::query_as(DAYS).bind(from).bind(to).bind(range.from).bind(range.to);
     query.fetch_all(db).await
@@ -91,7 +91,7 @@ pub async fn declines(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<D
 
 /// The first, second … retry of declined charges.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
-pub struct RetryBody {
+pub struct RetriedBody {
     /// 1 for the first one.
     retry: i64,
     tried: i64,
@@ -117,7 +117,7 @@ const RETRIES: &str = "
     from tried where retry > 0 and created_at >= $1 and created_at < $2
     group by retry order by retry";
 
-pub async fn retries(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<RetryBody>> {
+pub async fn retries(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<RetriedBody>> {
     let (from, to) = range.instants();
     sqlx::query_as(RETRIES).bind(from).bind(to).fetch_all(db).await
 }

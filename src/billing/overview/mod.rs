@@ -14,7 +14,7 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::extract::{Fields, FromFields, InQuery, Query, UpTo};
 use crate::rules::schedule::midnight;
-use attempts::{DayBody, DeclineBody, RetryBody};
+use attempts::{AttemptsDayBody, DeclineBody, RetriedBody};
 use attention::AttentionBody;
 use forecast::ForecastDayBody;
 use members::{MembersBody, MembersDayBody};
@@ -59,11 +59,11 @@ pub struct OverviewBody {
     attention: AttentionBody,
     /// Each day: the attempts that were begun on it, by what has become of them, and how long KiwoomPay
     /// took.
-    attempts: Vec<DayBody>,
+    attempts: Vec<AttemptsDayBody>,
     /// Why cards were declined, the most frequent first.
     declines: Vec<DeclineBody>,
     /// What was tried again, by the number of the retry.
-    retries: Vec<RetryBody>,
+    retries: Vec<RetriedBody>,
     subscriptions: MembersBody,
     /// Each day: the subscriptions that covered it, and what they are worth a month.
     members: Vec<MembersDayBody>,

@@ -77,9 +77,9 @@ pub async fn list(
     ));
     sql.push(filter.source.condition());
     if let Some(order_no) = &filter.order_no {
-        sql.push(" and (order_no = ").push_bind(order_no);
-        sql.push(" or order_id in (select id from payments where order_no = ");
-        sql.push_bind(order_no).push("))");
+        sql.push(" and id in (with named as (select id from payments where order_no = ");
+        sql.push_bind(order_no).push(") select id from named union all select u.id from named");
+        sql.push(" join payments u on u.order_id = named.id and u.kind = 'unexpected')");
     }
     if let Some(transaction) = &filter.transaction_id {
         sql.push(" and transaction_id = ").push_bind(transaction);
@@ -88,8 +88,10 @@ pub async fn list(
         sql.push(" and late");
     }
     if let Some(card) = &filter.card {
-        sql.push(" and billing_key_id in (select id from billing_keys where right(card_number_masked, 4) = right(");
-        sql.push_bind(card).push(", 4) and card_number_masked like ").push_bind(card).push(")");
+        // By the customer too: that is what payments have an index of.
+        sql.push(" and (customer_id, billing_key_id) in (select customer_id, id from billing_keys");
+        sql.push(" where right(card_number_masked, 4) = right(").push_bind(card);
+        sql.push(", 4) and card_number_masked like ").push_bind(card).push(")");
     }
     if let Some(customer) = &filter.customer_id {
         sql.push(" and customer_id = ").push_bind(customer);
