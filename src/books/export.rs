@@ -1,7 +1,6 @@
 //! `GET /billing/movements.csv` and `.xlsx`: movements as a table for a spreadsheet.
 
 use axum::extract::State;
-use chrono::NaiveDate;
 use futures::{Stream, TryStreamExt};
 
 use crate::api::spreadsheet::{self, Cell, XlsxFile, pages};

@@ -97,6 +97,17 @@ impl FromFields for ListRequest {
 /// An amount that came or went.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "mov_019b0a3e-5b1c-7d2e-8f4a-6b7c8d9e0f10", "kind": "refund", "amount": -4000,
+    "taxFreeAmount": 0, "taxableAmount": -4000, "vat": -364, "method": "CARD",
+    "cardCompanyCode": "CCLG", "cardCompany": "신한", "orderId": "ORDER-20260205-001",
+    "transactionId": "cMP26020500001",
+    "paymentId": "pay_019b0a3e-1f2a-7b3c-9d4e-5f6a7b8c9d01",
+    "refundId": "ref_019b0a3e-4c5d-7e6f-8a9b-0c1d2e3f4a52", "subscriptionId": null,
+    "customerId": "user123", "movedAt": "2026-02-05T14:30:00.000+09:00",
+    "movedOn": "2026-02-05", "bookedAt": "2026-02-05T14:30:00.210+09:00",
+    "bookedOn": "2026-02-05",
+}))]
 pub struct MovementBody {
     id: String,
     kind: Kind,

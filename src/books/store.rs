@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::books::movements::Kind;
 use crate::rules::ids::{MovementId, PaymentId, RefundId, SubscriptionId};
 
-/// A row of `movements`.
+/// A row of `movements`, whose columns are described in the migration.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct Movement {
     pub id: MovementId,
     pub kind: Kind,

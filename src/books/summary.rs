@@ -127,6 +127,17 @@ pub struct PeriodFigures {
 /// What came and went.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "from": "2026-02-01", "to": "2026-03-01", "by": "month", "closedThrough": "2026-03-09",
+    "total": {"gross": 11000, "refunds": 4000, "net": 7000, "taxable": 7000, "taxFree": 0,
+        "vat": 636, "count": 2},
+    "methods": [{"method": "CARD", "gross": 11000, "refunds": 4000, "net": 7000, "taxable": 7000,
+        "taxFree": 0, "vat": 636, "count": 2}],
+    "periods": [{"start": "2026-02-01", "gross": 11000, "refunds": 4000, "net": 7000,
+        "taxable": 7000, "taxFree": 0, "vat": 636, "count": 2,
+        "methods": [{"method": "CARD", "gross": 11000, "refunds": 4000, "net": 7000,
+            "taxable": 7000, "taxFree": 0, "vat": 636, "count": 2}]}],
+}))]
 pub struct SummaryBody {
     from: NaiveDate,
     to: NaiveDate,

@@ -69,6 +69,8 @@ impl Story<'_> {
             ("days", json!(3)),
             ("used", json!(1)),
             ("total", json!(2)),
+            ("from", json!("2000-01-01")),
+            ("to", json!("2999-01-01")),
             ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
         ]);
         known.insert("billingKey", json!(self.register().await?));
