@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kiwoom_billing::books;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -29,6 +30,7 @@ async fn a_past_month_stays_as_it_was_whatever_is_found_out_later() {
     let next = app.today().format("%Y-%m-01").to_string().parse::<chrono::NaiveDate>().unwrap()
         + chrono::Months::new(1);
     app.advance_to(&format!("{next}T12:00:00+09:00")).await;
+    books::close(&app.service.ctx).await.unwrap();
     let closed = month_of(&app, month).await;
     assert_eq!(closed["closedThrough"], json!(next.pred_opt().unwrap().to_string()));
     assert_eq!((&closed["total"], &closed["periods"]), (&open["total"], &open["periods"]));
@@ -57,6 +59,7 @@ async fn a_past_month_stays_as_it_was_whatever_is_found_out_later() {
     // They are closed in their turn, with the same sums.
     let open = month_of(&app, next).await;
     app.advance_days(2).await;
+    books::close(&app.service.ctx).await.unwrap();
     let closed = month_of(&app, next).await;
     assert_eq!((&closed["total"], &closed["periods"]), (&open["total"], &open["periods"]));
     let sums = "select count(*) from movement_days where day < $1";

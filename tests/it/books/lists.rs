@@ -39,7 +39,7 @@ async fn a_movement_is_found_by_its_day_its_customer_and_what_it_is() {
         "O-10",
     ];
     assert_eq!(orders(&all), newest_first);
-    for (query, expected) in [
+    let cases: [(&str, &[&str]); 15] = [
         ("from=2999-03-02", &newest_first[..8]),
         ("to=2999-03-02", &newest_first[8..]),
         ("from=2999-03-02&to=2999-03-03", &newest_first[4..8]),
@@ -55,7 +55,8 @@ async fn a_movement_is_found_by_its_day_its_customer_and_what_it_is() {
         ("date=booked&to=2999-03-02", &newest_first[8..]),
         ("date=moved&from=2999-02-03", &newest_first[8..]),
         ("date=moved&to=2999-02-02&customerId=customer1", &["O-31"]),
-    ] {
+    ];
+    for (query, expected) in cases {
         assert_eq!(orders(&movements(&app, query).await), expected, "{query}");
     }
     let moved = movements(&app, "date=moved").await;

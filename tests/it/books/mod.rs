@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use crate::lists::walk;
 use crate::support::app::TestApp;
 
-const EVER: &str = "from=2000-01-01&to=2999-01-01";
+const EVER: &str = "from=2000-01-01&to=3000-01-01";
 
 /// All movements of the list, newest first.
 pub async fn movements(app: &TestApp, query: &str) -> Vec<Value> {
@@ -110,7 +110,7 @@ pub async fn at(app: &TestApp, now: &str, statements: &[String]) {
     let begin = format!("set local kiwoom.now = '{now}'");
     sqlx::query(AssertSqlSafe(begin)).execute(&mut *tx).await.unwrap();
     for sql in statements {
-        sqlx::query(AssertSqlSafe(sql.as_str())).execute(&mut *tx).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut *tx).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
