@@ -81,7 +81,7 @@ const STATUSES: [&str; 7] =
 
 async fn list(c: Console, Query(search): Query<Search>) -> Page {
     let asked = c.get::<List<Payment>>(&search.path("/billing/payments", &search.cursor)).await;
-    let (found, problems): (List<Payment>, _) = or_problems(asked)?;
+    let (found, problems) = or_problems(asked)?;
     let next = found.next_cursor.as_deref().map(|cursor| search.path("/console/payments", cursor));
     c.page(&ListPage { c: &c, search: &search, found, problems, next })
 }
