@@ -14,9 +14,12 @@ use crate::support::app::{TestApp, one_off};
 use crate::support::subscriptions::{APPROVED, monthly};
 
 /// Every table that the service reads rows of.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 16] = [
     "payments",
     "refunds",
+    "movements",
+    "movement_days",
+    "movements_closed",
     "subscriptions",
     "subscription_segments",
     "subscription_charges",
@@ -54,6 +57,8 @@ async fn new_columns_cost_no_charge_its_outcome_and_no_caller_an_error() {
                     let made = app.post("/billing/subscribe", &plan).await;
                     *statuses.entry(made.status).or_default() += 1;
                     let listed = app.get("/billing/payments").await;
+                    *statuses.entry(listed.status).or_default() += 1;
+                    let listed = app.get("/billing/movements").await;
                     *statuses.entry(listed.status).or_default() += 1;
                     // An answer is kept and found again.
                     let request = app.request(reqwest::Method::POST, "/billing/pay");
