@@ -120,9 +120,10 @@ begin
 end $$;
 
 -- Closes the days before `today`, a day in Korea. Gives the last closed day, which is an earlier one
--- when a writer has been at it for a second: the next call tries again.
+-- when a writer has been at it for two seconds: the next call tries again. An autovacuum of the table
+-- gives way after one (deadlock_timeout).
 create function close_movements(today date) returns date language plpgsql security definer
-set lock_timeout = '1s' as $$
+set lock_timeout = '2s' as $$
 declare
     closed date := (select through from movements_closed);
 begin

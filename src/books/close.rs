@@ -3,7 +3,7 @@
 use crate::context::Context;
 
 /// Closes the days before today, unless that is done. A process that is writing a movement is waited
-/// for, for a second; then it is left to the next pass.
+/// for, for two seconds; then it is left to the next pass.
 pub async fn close(ctx: &Context) -> sqlx::Result<()> {
     let today = ctx.clock.today();
     let mut db = ctx.pool.acquire().await?;
