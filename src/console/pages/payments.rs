@@ -91,7 +91,7 @@ pub fn or_problems<T: Default>(asked: Result<T, Failed>) -> Result<(T, Vec<Field
     match asked {
         Ok(found) => Ok((found, Vec::new())),
         Err(failed) if failed.status == 400 && !failed.details.is_empty() => {
-            Ok((T::default(), failed.details))
+            Ok((T::default(), failed.details.clone()))
         }
         Err(failed) => Err(failed),
     }
