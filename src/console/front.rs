@@ -7,21 +7,18 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 
-use crate::config::Gateway;
+use crate::config::{Config, Gateway};
 use crate::console::frame;
 use crate::console::language::Language;
 use crate::context::AppState;
 
 #[derive(Template)]
 #[template(path = "front.html")]
-struct Front {
+struct Front<'a> {
     language: Language,
     version: &'static str,
-    is_production: bool,
-    is_sandbox: bool,
-    console: bool,
-    sandbox: bool,
-    example: bool,
+    config: &'a Config,
+    has_sandbox: bool,
 }
 
 /// The route.
@@ -31,15 +28,11 @@ pub fn routes(ctx: AppState) -> Router {
 }
 
 async fn show(State(ctx): State<AppState>, headers: HeaderMap) -> Response {
-    let config = &ctx.config;
     let page = Front {
         language: Language::accepted(&headers),
         version: env!("CARGO_PKG_VERSION"),
-        is_production: config.is_production(),
-        is_sandbox: config.kiwoom.gateway.is_sandbox(),
-        console: config.console_enabled,
-        sandbox: matches!(config.kiwoom.gateway, Gateway::Sandbox),
-        example: config.sdk_example_enabled,
+        config: &ctx.config,
+        has_sandbox: matches!(ctx.config.kiwoom.gateway, Gateway::Sandbox),
     };
     frame::html(page.render())
 }
