@@ -32,7 +32,7 @@ const PAGES: [(&str, &str); 13] = [
 ];
 
 struct Desk {
-    app: Service,
+    _app: Service,
     browser: Browser,
     base: String,
     payment: String,
@@ -61,7 +61,7 @@ impl Desk {
             "amount": 9900, "productName": "월간 구독", "chargeNow": true});
         let subscription = post(&app, "/billing/subscribe", plan).await["id"].clone();
         let text = |id: Value| id.as_str().unwrap().to_owned();
-        Self { app, browser, base, payment: text(payment), subscription: text(subscription) }
+        Self { _app: app, browser, base, payment: text(payment), subscription: text(subscription) }
     }
 
     fn path(&self, path: &str) -> String {

@@ -98,7 +98,6 @@ pub struct Notification {
     pub order_id: Option<String>,
     pub transaction_id: Option<String>,
     pub amount: Option<i64>,
-    pub occurred_at: Option<String>,
     pub copies: i64,
     pub first_at: String,
     pub last_at: String,

@@ -1,5 +1,7 @@
 //! The pages, one file for each entry of the navigation.
 
+#![expect(clippy::struct_field_names, reason = "fields are named as in the answers of the API")]
+
 mod answers;
 mod audit;
 mod books;
