@@ -20,9 +20,6 @@ pub struct BillingKeyBody {
     /// Only of an `inactive` one: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     inactive: Option<InactiveBody>,
-    /// The last month of the card; not known of one that was imported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<String>,
     created_at: String,
 }
 
@@ -33,6 +30,9 @@ struct CardBody {
     company_code: String,
     /// First six and last four digits.
     number: String,
+    /// Its last month, `2027-05`; left out when that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
 }
 
 /// The refusal that ended a card.
@@ -53,7 +53,6 @@ impl From<BillingKey> for BillingKeyBody {
                 message: key.ended.message.unwrap_or_default(),
                 since: rfc3339_kst(at),
             }),
-            expires: key.card_expires.map(|day| day.format("%Y-%m").to_string()),
             billing_key: key.id.to_string(),
             customer_id: key.customer_id,
             customer_name: key.customer_name,
@@ -61,6 +60,7 @@ impl From<BillingKey> for BillingKeyBody {
                 company: codes::company(&key.card_company_code).to_owned(),
                 company_code: key.card_company_code,
                 number: key.card_number_masked,
+                expires: key.card_expires.map(|day| day.format("%Y-%m").to_string()),
             },
             created_at: rfc3339_kst(key.created_at),
         }

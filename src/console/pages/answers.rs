@@ -108,6 +108,7 @@ pub struct Notification {
 pub struct Card {
     pub company: String,
     pub number: String,
+    pub expires: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +118,6 @@ pub struct BillingKey {
     pub customer_id: String,
     pub customer_name: String,
     pub card: Card,
-    pub expires: Option<String>,
     pub status: String,
     pub created_at: String,
 }

@@ -166,7 +166,7 @@ async fn a_whole_cancellation_answers_with_refund_payment_and_order() {
             "refundableAmount": 0, "customerId": null, "billingKey": null,
             "productName": "프리미엄 구독", "method": "KAKAOPAY", "transactionId": transaction,
             "authNumber": auth, "approvedAt": "at", "receiptUrl": receipt, "failure": null,
-            "createdAt": "at",
+            "createdAt": "at", "source": "window",
         },
         "order": {
             "orderId": "O-1", "status": "canceled", "amount": 9900, "paidAmount": 9900,
