@@ -46,7 +46,10 @@ const GOES_ON: &str = "(s.status = 'active' and s.next_charge_amount > 0 and s.n
 
 fn going_on() -> String {
     format!(
-        "with s as (select * from subscriptions s where {BILLED} and {GOES_ON}),
+        "with s as (
+            select amount, billing_interval, interval_count, cycle_day, next_charge_date,
+                next_charge_end, next_charge_amount
+            from subscriptions s where {BILLED} and {GOES_ON}),
         charges as (
             select next_charge_date as date, next_charge_amount as amount from s
             union all
