@@ -4,3 +4,4 @@
 pub mod answers;
 pub mod errors;
 pub mod filters;
+pub mod refunds;

@@ -4,7 +4,8 @@ use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PaymentBody, REFUND_STATUSES, RefundAnswer, RefundBody, refund_answer};
+use crate::api::answers::PaymentBody;
+use crate::api::refunds::{REFUND_STATUSES, RefundAnswer, RefundBody, refund_answer};
 use crate::billing::payments::not_settled;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
