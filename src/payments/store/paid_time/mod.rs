@@ -6,6 +6,7 @@
 //!
 //! The row is written in one statement, so that it is one event.
 
+mod columns;
 mod derived;
 mod legacy;
 mod read;
