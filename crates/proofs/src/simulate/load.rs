@@ -43,6 +43,8 @@ pub struct Entry {
     pub refunds_tax_free: i64,
     /// What is free of tax of refunds that may have been made.
     pub refunding_tax_free: i64,
+    /// Whether a notification told of one of its refunds, which does not say what is free of tax.
+    pub has_learnt_refund: bool,
     pub refunded_amount: i64,
     pub refunding_amount: i64,
     pub subscription_id: Option<uuid::Uuid>,
@@ -123,6 +125,8 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
             (select coalesce(sum(tax_free_amount), 0)::bigint from refunds
                 where payment_id = payments.id and state in ('sending', 'unknown'))
                 as refunding_tax_free,
+            exists (select from refunds where payment_id = payments.id and origin = 'gateway')
+                as has_learnt_refund,
             refunded_amount, refunding_amount, subscription_id, charge_no, period_start, period_end,
             initiated_by, created_at, settled_at,
             (select count(*) from events where object_id = payments.id

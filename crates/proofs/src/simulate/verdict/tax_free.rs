@@ -14,7 +14,8 @@ pub fn against_ours(transaction: &Transaction, payment: &Entry, violations: &mut
     let made = payment.refunds_tax_free;
     // Of a refund that is unknown it may have been told or not.
     let told = made..=made + payment.refunding_tax_free;
-    if charged != payment.tax_free_amount || !told.contains(&gone) {
+    let as_told = payment.has_learnt_refund || told.contains(&gone);
+    if charged != payment.tax_free_amount || !as_told {
         let no = &payment.order_no;
         violations.add(RULE, &format!("{no}: at the gateway {gone} of {charged} went back"));
     }

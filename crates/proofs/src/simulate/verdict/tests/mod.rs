@@ -39,6 +39,7 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         refunds: 0,
         refunds_tax_free: 0,
         refunding_tax_free: 0,
+        has_learnt_refund: false,
         refunded_amount: 0,
         refunding_amount: 0,
         subscription_id: Some(id),
