@@ -11,7 +11,7 @@ use super::row::Row;
 use super::text;
 
 /// The columns that may change, in the order in which [`bind`] binds them.
-const COLUMNS: [&str; 58] = [
+const COLUMNS: [&str; 59] = [
     "plan_id",
     "billing_key_id",
     "product_name",
@@ -61,6 +61,7 @@ const COLUMNS: [&str; 58] = [
     "rise_on",
     "rise_amount",
     "consent_from",
+    "told",
     "credit_tax_free",
     "carried_tax_free",
     "begins",
@@ -132,6 +133,7 @@ pub(super) fn bind<'q>(
         .bind(row.rise_on)
         .bind(row.rise_amount)
         .bind(row.consent_from)
+        .bind(&row.told)
         .bind(paid.credit.tax_free)
         .bind(paid.carried.tax_free)
         .bind(begins)
