@@ -203,9 +203,13 @@ pub async fn delete_key(
     let rows = sqlx::query_as(concat!(
         "select ",
         subscription_columns!(),
-        " from subscriptions where billing_key_id = $1 and status <> 'canceled' order by id"
+        " from subscriptions where status <> 'canceled' and (billing_key_id = $1
+            -- It comes back when a change at once is declined.
+            or customer_id = $2 and undo_labels is not null
+                and (undo_labels->>'billing_key_id')::uuid = $1)
+         order by id"
     ));
-    let rows = rows.bind(id).fetch_all(&mut *db).await?;
+    let rows = rows.bind(id).bind(&key.customer_id).fetch_all(&mut *db).await?;
     let mut charged = paid_time::load_all(db, rows, rules).await?.into_iter();
     if let Some(s) = charged.find(|s| s.paid.can_be_charged()) {
         return Ok(Deleted::InUse(Box::new(s)));

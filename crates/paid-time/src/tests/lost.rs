@@ -168,13 +168,15 @@ fn lose(world: &mut World) -> Result<bool, String> {
     }
     let declined = |c: &&Charge| c.state == ChargeState::Declined;
     let declined: Vec<_> = world.sub.charges.iter().filter(declined).map(|c| c.id).collect();
-    declined.into_iter().for_each(|id| world.ended(id));
+    for id in declined {
+        world.ended(id);
+    }
     let counts = |c: &Charge| c.counts != Counts::Never;
     world.counted.retain(|id| world.sub.find_charge(*id).is_some_and(counts));
     if world.rng.u8(0..3) == 0 {
-        world.answer(again)
+        world.answer(again);
     } else {
-        world.settle(again, Outcome::Approved)
+        world.settle(again, Outcome::Approved);
     }
     Ok(true)
 }
