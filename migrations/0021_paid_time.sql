@@ -163,7 +163,6 @@ alter table subscriptions
     add column rise_on date,
     add column rise_amount bigint,
     add column consent_from date,
-    add column told jsonb,
     -- What rows from before this version keep until their next change.
     add column legacy_end boolean not null default false,
     add column legacy_pause boolean not null default false,
@@ -189,8 +188,6 @@ comment on column subscriptions.kept is 'Segments that were left at a pause: onl
 comment on column subscriptions.undo is
     'What was before a change at once whose charge has not ended.';
 comment on column subscriptions.undo_labels is 'As undo: plan, product, card, metadata, retry days.';
-comment on column subscriptions.told is
-    'What answers and events tell beside the columns: phases, proration, kept days, the open charge.';
 comment on column subscriptions.canceled_on is 'The day on which it ended, in Korea.';
 comment on column subscriptions.next_billing_date is
     'Where the last segment ends: the next one begins there. Before the first: the first charge.';
