@@ -4,5 +4,6 @@
 pub mod answers;
 pub mod errors;
 pub mod filters;
-pub mod statuses;
+pub mod refunds;
 pub mod spreadsheet;
+pub mod statuses;

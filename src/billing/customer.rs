@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PaymentBody, RefundBody};
+use crate::api::answers::PaymentBody;
+use crate::api::refunds::RefundBody;
 use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
 use crate::billing::store;
 use crate::billing::subscriptions::consents::{self, ConsentBody};

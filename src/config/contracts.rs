@@ -118,20 +118,7 @@ pub(super) fn read(r: &mut Reader, accounts: Accounts) -> Option<Contracts> {
     retired.extend(default);
     let cards_of = cpids(r, "KIWOOM_BILLING_CARDS_OF");
     let (billing, window) = (billing?, window?);
-    let methods: Vec<_> = METHODS
-        .iter()
-        .zip(methods)
-        .zip(sold_by)
-        .filter(|((_, own), sold)| own.is_some() || *sold != (None, None))
-        .map(|(((method, _), own), (product_type, tax_type))| {
-            let of_window = || (window.cpid.clone(), window.auth_key.clone());
-            let (cpid, auth_key) = own.unwrap_or_else(of_window);
-            let product_type = product_type.unwrap_or(window.product_type);
-            let tax_type = tax_type.unwrap_or(window.tax_type);
-            let bill_type = bill_type.clone();
-            (*method, Arc::new(Contract { cpid, auth_key, product_type, bill_type, tax_type }))
-        })
-        .collect();
+    let methods = of_methods(&window, methods, sold_by);
     let charging = [&billing, &window].into_iter().chain(methods.iter().map(|(_, own)| own));
     let charging: Vec<&str> = charging.map(|contract| contract.cpid.as_str()).collect();
     retired.retain(|(cpid, _)| !charging.contains(&cpid.as_str()));
@@ -141,6 +128,31 @@ pub(super) fn read(r: &mut Reader, accounts: Accounts) -> Option<Contracts> {
     });
     let retired = retired.collect();
     Some(Contracts { billing, window, methods, retired, cards_of })
+}
+
+/// What a contract of a method is for, where its settings say so.
+type SoldBy = (Option<ProductType>, Option<TaxType>);
+
+/// The contracts of methods of which a setting says that they differ from the window's.
+fn of_methods(
+    window: &Contract,
+    own: [Option<Account>; METHODS.len()],
+    sold_by: [SoldBy; METHODS.len()],
+) -> Vec<(&'static str, Arc<Contract>)> {
+    let mut found = Vec::new();
+    for (((method, _), own), sold_by) in METHODS.iter().zip(own).zip(sold_by) {
+        if own.is_none() && sold_by == (None, None) {
+            continue;
+        }
+        let mut contract = window.clone();
+        if let Some((cpid, auth_key)) = own {
+            contract = Contract { cpid, auth_key, ..contract };
+        }
+        contract.product_type = sold_by.0.unwrap_or(contract.product_type);
+        contract.tax_type = sold_by.1.unwrap_or(contract.tax_type);
+        found.push((*method, Arc::new(contract)));
+    }
+    found
 }
 
 fn product_type(r: &mut Reader, name: &'static str) -> Option<ProductType> {

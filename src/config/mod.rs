@@ -6,10 +6,12 @@ mod billing_key_secret;
 mod codes_file;
 mod contracts;
 mod daily_list;
+mod easypay;
 mod kiwoom;
 mod limits;
 mod merchant_webhook;
 mod read;
+mod schedule;
 pub mod secret_file;
 mod shown;
 
@@ -23,14 +25,15 @@ use tracing_subscriber::filter::Targets;
 use url::Url;
 
 pub use daily_list::DailyList;
+pub use easypay::EasyPayConfig;
 pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use read::Problem;
 use read::Reader;
+pub use schedule::ScheduleConfig;
 
 use crate::rules::contract::Contracts;
 use crate::rules::payment_state::Meaning;
-use crate::rules::schedule::Rules;
 
 /// Which KiwoomPay the service talks to, and how strict the start is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,41 +169,6 @@ impl Gateway {
     }
 }
 
-/// Which methods of the payment window the contract has.
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "six independent switches of the contract")]
-pub struct EasyPayConfig {
-    /// 카카오페이
-    pub kakaopay: bool,
-    /// 네이버페이
-    pub naverpay: bool,
-    /// 삼성페이
-    pub samsungpay: bool,
-    /// 페이코
-    pub payco: bool,
-    /// 신용카드
-    pub card: bool,
-    /// 계좌이체
-    pub bank: bool,
-    /// `KIWOOM_METHODS_FIELD`: the field of the window that lists its methods (protocol section 3).
-    pub methods_field: String,
-    /// `ORDER_EXPIRES_MINUTES`: an order that is not paid by then expires.
-    pub expires_minutes: i64,
-}
-
-/// When subscriptions are charged.
-#[derive(Clone, Debug)]
-pub struct ScheduleConfig {
-    /// `SCHEDULER_ENABLED`.
-    pub enabled: bool,
-    /// `SCHEDULER_INTERVAL_SECS`.
-    pub interval: Duration,
-    /// `CHARGE_HOUR`, `RETRY_DAYS`, `KIWOOM_MIN_AMOUNT` and `PRICE_RISE_FALLBACK`.
-    pub rules: Rules,
-    /// `RENEWAL_NOTICE_DAYS`: days before a renewal on which an event announces it; 0 = never.
-    pub renewal_notice_days: i64,
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -250,29 +218,10 @@ fn build(r: &mut Reader) -> Option<Config> {
         billing_key_secret: billing_key_secret::present(r, production),
         billing_key_secret_old: billing_key_secret::old(r),
         daily_list: DailyList::read(r, production),
-        easypay: EasyPayConfig {
-            kakaopay: r.switch("KAKAOPAY_ENABLED", false),
-            naverpay: r.switch("NAVERPAY_ENABLED", false),
-            samsungpay: r.switch("SAMSUNGPAY_ENABLED", false),
-            payco: r.switch("PAYCO_ENABLED", false),
-            card: r.switch("CARD_ENABLED", false),
-            bank: r.switch("BANK_ENABLED", false),
-            methods_field: r.methods_field(),
-            expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
-        },
+        easypay: EasyPayConfig::read(r),
         webhook_allowed_ips: r.webhook_allowed_ips(production),
         trusted_proxies: r.networks("TRUSTED_PROXIES").unwrap_or_default(),
-        schedule: ScheduleConfig {
-            enabled: r.switch("SCHEDULER_ENABLED", true),
-            interval: Duration::from_secs(r.number("SCHEDULER_INTERVAL_SECS", 1..=3600, 30)),
-            rules: Rules {
-                charge_hour: r.number("CHARGE_HOUR", 0..=23, 10),
-                retry_days: r.retry_days(),
-                minimum: r.number("KIWOOM_MIN_AMOUNT", 1..=1_000_000, 1),
-                end_without_consent: end_without_consent(r),
-            },
-            renewal_notice_days: r.number("RENEWAL_NOTICE_DAYS", 0..=60, 7),
-        },
+        schedule: ScheduleConfig::read(r),
         guard_callers: r.switch("GUARD_CALLERS", false),
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",
@@ -295,15 +244,6 @@ fn environment(r: &mut Reader) -> Option<Environment> {
         None | Some("development" | "test") => Some(Environment::Development),
         Some("production") => Some(Environment::Production),
         Some(_) => r.wrong(name, "development (test API) or production (real API)"),
-    }
-}
-
-fn end_without_consent(r: &mut Reader) -> bool {
-    const NAME: &str = "PRICE_RISE_FALLBACK";
-    match r.text(NAME).as_deref() {
-        None | Some("keep_price") => false,
-        Some("end") => true,
-        Some(_) => r.wrong(NAME, "keep_price or end").unwrap_or(false),
     }
 }
 

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PaymentBody, RefundBody, refund_refused};
+use crate::api::answers::PaymentBody;
+use crate::api::refunds::{RefundBody, refund_refused};
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::checkout::{find_order, order_body};

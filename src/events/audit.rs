@@ -126,6 +126,11 @@ fn changes(
 
 /// A price that is no rise holds for who asks, though it waits for its day: as in the answers.
 fn as_answered(mut row: StoredRow) -> StoredRow {
+    let told = row.remove("told");
+    let told: Option<StoredRow> = told.and_then(|told| serde_json::from_str(told.get()).ok());
+    for (name, value) in told.unwrap_or_default() {
+        row.entry(name).or_insert(value);
+    }
     let text = |name: &str| row.get(name).map(|json| json.get()).filter(|text| *text != "null");
     let is_rise = text("rise_amount").is_some() && text("rise_on") != text("trial_end");
     if is_rise || text("pending_amount").is_none() {

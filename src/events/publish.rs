@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 
-use crate::api::answers::{PaymentBody, RefundBody};
+use crate::api::answers::PaymentBody;
+use crate::api::refunds::RefundBody;
 use crate::billing::answers::{BillingKeyBody, Shown, SubscriptionBody};
 use crate::billing::store::BillingKey;
 use crate::billing::store::columns::{billing_key_columns, subscription_columns};

@@ -1,9 +1,10 @@
 //! A renewal that was charged and that the books have lost, as after a restore: only KiwoomPay knows
 //! it. Its order number says which days of which subscription it paid from. It is recorded as paid when
-//! the subscription would have charged exactly that, so that the schedule does not charge it again.
+//! the subscription would have charged exactly that, so that the schedule does not charge it again. Of a
+//! price that waits the books may say something else by now than they did then: both are looked at.
 
-use chrono::{DateTime, Utc};
-use kiwoom_paid_time::Period;
+use chrono::{DateTime, NaiveDate, Utc};
+use kiwoom_paid_time::{Change, Charge, Consent, Period, Subscription};
 use sqlx::postgres::PgConnection;
 
 use crate::context::Context;
@@ -39,7 +40,7 @@ pub struct Listed<'a> {
 pub enum Unproven {
     /// There is no such subscription, or it is over.
     NoSubscription,
-    /// The subscription charges another amount, or a price rise is pending.
+    /// The subscription would not have charged this amount.
     OtherAmount,
     /// Another attempt has paid the days, or its outcome is not known.
     PeriodTaken,
@@ -74,13 +75,15 @@ pub async fn prove(
     let number = |payment: &Payment| RenewalNo::parse(payment.told_order_no()).map(|no| no.attempt);
     let highest = earlier.iter().filter_map(number).max().unwrap_or(0);
     let day = kst(listed.approved_at).date_naive();
-    let is_rising = s.paid.pending.is_some_and(|change| change.price.is_some());
-    let begun = moments::begin_from(&mut s.paid, period_start, day).filter(|_| attempt > highest);
-    let Some((charge, period)) = begun else { return Ok(Err(Unproven::OtherPeriod)) };
-    let asked = Won::new(charge.amount.won).filter(|won| won.get() == listed.amount);
-    let Some(amount) = asked.filter(|_| charge.is_retry || !is_rising) else {
-        return Ok(Err(Unproven::OtherAmount));
+    if attempt <= highest {
+        return Ok(Err(Unproven::OtherPeriod));
+    }
+    let begun = match begun(&s.paid, (period_start, day), listed.amount) {
+        Ok(begun) => begun,
+        Err(unproven) => return Ok(Err(unproven)),
     };
+    let Begun { paid, charge, period, amount } = begun;
+    s.paid = paid;
     s.row.retries.retry_at = None;
     let charge_no = i32::try_from(charge.id).unwrap_or(i32::MAX);
     let of_charge = attempts_of_charge(db, id, charge_no).await?;
@@ -91,6 +94,52 @@ pub async fn prove(
         payment.product_name.clone_from(&first.product_name);
     }
     Ok(Ok(Proven { subscription: s, payment }))
+}
+
+/// A subscription that has begun a charge again.
+struct Begun {
+    paid: Subscription,
+    charge: Charge,
+    period: Period,
+    amount: Won,
+}
+
+/// The charge of `won` for days from `first` on that was made on `day`.
+fn begun(
+    paid: &Subscription,
+    (first, day): (NaiveDate, NaiveDate),
+    won: i64,
+) -> Result<Begun, Unproven> {
+    let mut unproven = Unproven::OtherPeriod;
+    for (mut paid, waits) in as_it_may_have_been(paid, day) {
+        let Some((charge, period)) = moments::begin_from(&mut paid, first, day) else { continue };
+        match Won::new(charge.amount.won).filter(|amount| amount.get() == won) {
+            Some(amount) => {
+                paid.pending = waits.or(paid.pending);
+                return Ok(Begun { paid, charge, period, amount });
+            }
+            None => unproven = Unproven::OtherAmount,
+        }
+    }
+    Err(unproven)
+}
+
+/// How the subscription may have stood on `day`, with what was asked for since: as the books have it;
+/// with the consent to the next rise, which they may have lost; before what is pending was asked for.
+fn as_it_may_have_been(
+    paid: &Subscription,
+    day: NaiveDate,
+) -> impl Iterator<Item = (Subscription, Option<Change>)> {
+    let consented = paid.rise().map(|(rise_on, rate)| {
+        let consent = Some(Consent { given: day, rise_on, rate });
+        (Subscription { consent, ..paid.clone() }, None)
+    });
+    let before = paid.pending.is_some().then(|| {
+        let mut before = paid.clone();
+        let waits = before.pending.take();
+        (before, waits)
+    });
+    [(paid.clone(), None)].into_iter().chain(consented).chain(before)
 }
 
 fn payment(listed: Listed<'_>, s: &Loaded, (charge_no, period): (i32, Period)) -> Payment {

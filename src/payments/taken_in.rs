@@ -8,15 +8,13 @@
 
 use chrono::{DateTime, Duration, Utc};
 use kiwoom_clock::kst;
-use kiwoom_paid_time::{ChargeState, Outcome as Ended, Status, Undo};
-use sqlx::types::Json;
+use kiwoom_paid_time::{Charge, ChargeState, Outcome as Ended, Status, Undo};
 
-use crate::payments::store::paid_time::{Labels, Loaded, Row};
+use crate::payments::store::paid_time::Loaded;
 use crate::payments::store::{InitiatedBy, Payment};
-use crate::rules::ids::BillingKeyId;
 use crate::rules::moments::Decline;
-use crate::rules::payment_state::{Outcome, State, Verdict};
-use crate::rules::schedule::{RetryDays, Rules};
+use crate::rules::payment_state::{Outcome, Verdict};
+use crate::rules::schedule::Rules;
 use crate::rules::subscription_state;
 
 /// After a call that was not sent, the next try.
@@ -64,7 +62,9 @@ impl Loaded {
 
     fn approved(&mut self, (payment, id): (&Payment, u32), now: DateTime<Utc>) {
         let today = kst(now).date_naive();
-        if payment.state != State::Declined {
+        let is_open =
+            |charge: &Charge| matches!(charge.state, ChargeState::UnderWay | ChargeState::Unknown);
+        if self.paid.find_charge(id).is_some_and(is_open) {
             self.paid.settle(id, Ended::Approved, today);
         } else if !self.paid.approve_late(id, today) {
             let order_no = &payment.order_no;
@@ -134,15 +134,7 @@ impl Loaded {
         let Some(before) = self.row.undo_labels.take() else { return };
         let mut segments = self.paid.segments.iter().chain(&self.paid.kept);
         if !segments.any(|segment| segment.id >= change.first_segment) {
-            put_back(&mut self.row, before.0);
+            self.row.put(&before);
         }
     }
-}
-
-fn put_back(row: &mut Row, before: Labels) {
-    row.plan_id = before.plan_id;
-    row.product_name = before.product_name;
-    row.billing_key_id = BillingKeyId(before.billing_key_id);
-    row.metadata = Json(before.metadata);
-    row.retries.retry_days = before.retry_days.and_then(RetryDays::new);
 }

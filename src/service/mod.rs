@@ -10,6 +10,7 @@ pub mod openapi;
 pub mod router;
 pub mod scheduler;
 pub mod server;
+mod start_error;
 mod status;
 pub mod telemetry;
 mod watch;
@@ -24,7 +25,6 @@ use kiwoom_clock::Clock;
 use kiwoom_sandbox::Sandbox;
 use secrecy::SecretString;
 use sqlx::PgPool;
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
@@ -44,66 +44,22 @@ use crate::kiwoom::codes::Codes;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Endpoints, KiwoomClient};
 use crate::layers::idempotency;
+use crate::storage::database;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::database::rights::Rights;
-use crate::storage::database::{self, DatabaseError};
-use crate::storage::environment::{self, EnvironmentError};
+use crate::storage::environment;
 use crate::storage::failover_guard::Guard;
 use crate::storage::live_processes::Instance;
 use crate::storage::outcome_journal::OutcomeJournal;
-use crate::storage::vault::{self, Vault, VaultError};
+use crate::storage::vault::{self, Vault};
 use crate::{events, payments};
 use addresses::{is_stand_alone_sandbox, public_url, reachable, sdk_url};
+pub use start_error::StartError;
 
 /// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
 /// stop is over within the gateway's time-out and five seconds.
 const RECORDING: Duration = Duration::from_millis(3_700);
 const GOODBYE: Duration = Duration::from_millis(500);
-
-/// Why the service does not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// `HOST` and `PORT`, which another program listens on.
-    #[error(
-        "{0}은(는) 다른 프로그램이 사용 중입니다. 이미 실행 중인 서비스를 종료하거나 PORT를 변경해 주세요 (another \
-         program listens on {0}: stop the service that is running, or set another PORT)"
-    )]
-    InUse(SocketAddr),
-    /// `HOST` and `PORT`.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// The books belong to another environment.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// A query at start.
-    #[error("the database refused a query at start: {0}")]
-    Query(#[from] sqlx::Error),
-    /// Production without any key.
-    #[error(
-        "운영 환경에는 API 키가 있어야 합니다: `kiwoom-billing keys new`로 만들거나 API_KEYS를 설정해 \
-         주세요 (production needs an API key: make one with `kiwoom-billing keys new --name <name> \
-         --scopes <scopes>`, or set API_KEYS)"
-    )]
-    NoApiKey,
-    /// `BILLING_KEY_SECRET`.
-    #[error(transparent)]
-    Secret(#[from] VaultError),
-    /// `DATA_DIR`.
-    #[error("DATA_DIR: {0}")]
-    DataDir(io::Error),
-    /// `HIGH_WATER_MARK_URL` and what belongs to it.
-    #[error("HIGH_WATER_MARK_URL: {0}")]
-    HighWaterMark(io::Error),
-    /// `PUBLIC_URL`.
-    #[error("PUBLIC_URL: {0}")]
-    Url(#[from] url::ParseError),
-    /// TLS.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[from] reqwest::Error),
-}
 
 /// A running service.
 pub struct Service {

@@ -54,7 +54,8 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
     let api = Router::new().merge(keyed).merge(open).with_state(ctx.clone());
-    let mut router = api.clone().merge(console::front(ctx.clone())).merge(console::assets()).merge(docs(doc));
+    let mut router =
+        api.clone().merge(console::front(ctx.clone())).merge(console::assets()).merge(docs(doc));
     if ctx.config.console_enabled {
         let api = api.fallback(not_found).layer(from_fn(envelope::render));
         router = router.nest("/console", console::routes(ctx, api));

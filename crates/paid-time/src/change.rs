@@ -107,7 +107,8 @@ impl Subscription {
         })
     }
 
-    /// From the next segment on. The first one does not move to days that are past.
+    /// From the next segment on. The first one does not move to days that are past or, when it is
+    /// overdue, to a day before the one on which it was due.
     pub(crate) fn change_later(&mut self, change: Change, today: NaiveDate) {
         let (rise, shown, first) = (self.rise(), self.price(), self.covered_to());
         let wanted = change.over(self.pending.unwrap_or_default());
@@ -116,9 +117,13 @@ impl Subscription {
             cadence: wanted.cadence.filter(|cadence| *cadence != self.terms.cadence),
         };
         self.pending = Some(new).filter(|change| !change.is_none());
-        let begins = self.status == Status::Active && self.segments.is_empty();
-        if begins && self.covered_to() < today && today <= first {
-            self.start = Start::OnAnchor(today);
+        if let Start::OnAnchor(day) = self.start
+            && self.status == Status::Active
+            && self.segments.is_empty()
+            && self.covered_to() < today
+        {
+            let as_agreed = self.terms.cadence.on_or_after(day);
+            self.start = Start::OnAnchor(today.min(first).min(as_agreed));
         }
         if self.rise() != rise {
             self.consent = None;
@@ -152,6 +157,9 @@ impl Subscription {
         let reprices = change.price.is_some() && paid().any(|s| s.rate != terms.rate(0));
         if !consented && (moves || reprices) && paid().any(|s| terms.rate(0).is_above(s.rate)) {
             return Err(Refused::ConsentNeeded);
+        }
+        if moves && self.total_cycles.is_some_and(|total| self.cycles() >= total) {
+            return Err(Refused::NoCyclesLeft);
         }
         let pending = self.pending.map(|p| Change {
             price: p.price.filter(|_| change.price.is_none()),

@@ -15,6 +15,7 @@ mod change;
 mod consent;
 mod forecast;
 mod late;
+mod lost;
 mod money;
 mod next;
 mod quote;

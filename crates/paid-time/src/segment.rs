@@ -199,10 +199,11 @@ impl Charge {
         (self.amount + self.credit + self.carried_out).less(self.carried_in)
     }
 
-    /// The credit for days of it that cost `price`: no more than has not gone back yet.
+    /// The credit for days of it that cost `price`: no more than has not gone back yet, of the tax-free
+    /// part and of the taxed one.
     pub(crate) fn credit_for(&self, price: Money) -> Money {
         let left = self.price().less(self.refunded + self.credited);
-        if price.won <= left.won { price } else { price.part(left.won.max(0), left) }
+        price.part(price.won.min(left.won), left)
     }
 
     /// What can still be refunded: what was paid, less what went back and the credit given for its

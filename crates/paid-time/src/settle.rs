@@ -117,7 +117,7 @@ impl Subscription {
         self.give_up(id, today);
         if serving && is_last && !over {
             self.stop(today, Status::Unpaid);
-        } else if serving && !over {
+        } else if !over {
             for segment in self.rows_of(id).filter(|s| s.period.end > today) {
                 segment.kind = Kind::None;
             }

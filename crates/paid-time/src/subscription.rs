@@ -119,6 +119,8 @@ pub enum Refused {
     NoRise,
     /// The consent would be older than 30 days: this is the first day on which it can be given.
     ConsentFrom(NaiveDate),
+    /// Another interval at once would be one charge more than there are to be.
+    NoCyclesLeft,
     /// The interval does not have this anchor day.
     Anchor,
     /// The amount is below its tax-free part.

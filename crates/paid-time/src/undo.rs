@@ -69,7 +69,7 @@ impl Subscription {
     }
 
     /// What was asked for since `left` was pending.
-    fn asked_since(&self, left: Option<Change>) -> Change {
+    pub(crate) fn asked_since(&self, left: Option<Change>) -> Change {
         let (left, new) = (left.unwrap_or_default(), self.pending.unwrap_or_default());
         let shown = self.price();
         Change {

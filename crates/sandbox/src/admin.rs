@@ -82,7 +82,7 @@ fn cancel_there(sandbox: &Sandbox, transaction_id: &str, amount: Option<u64>) ->
         return reply::invalid(&refusal.message);
     }
     let canceled = transaction.canceled_amount + amount;
-    let events = cancel::events(sandbox, &ledger, transaction, amount);
+    let events = cancel::events(sandbox, &ledger, transaction, (amount, 0));
     if let Err(refusal) = exchange::keep(&mut ledger, events) {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         return reply::error(status, "internal_error", &refusal.message);

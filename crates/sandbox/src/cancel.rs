@@ -64,7 +64,8 @@ pub fn cancel(
         return Err(refusal);
     }
     let now = sandbox.now();
-    let events = events(sandbox, &ledger, transaction, wanted);
+    let tax_free = request.get("TAXFREEAMT").parse().unwrap_or_default();
+    let events = events(sandbox, &ledger, transaction, (wanted, tax_free));
     keep(&mut ledger, events)?;
     let answer = wire::success(
         codes::SUCCESS_MESSAGE,
@@ -89,15 +90,16 @@ fn check_tax_free(request: &Fields) -> Result<(), Refusal> {
     fields::check_tax_free(request, "TAXFREEAMT")
 }
 
-/// What a cancellation of `amount` makes happen: itself, and its notification.
+/// What a cancellation of `amount`, of which `tax_free` are free of tax, makes happen: itself, and its
+/// notification.
 pub fn events(
     sandbox: &Sandbox,
     ledger: &Ledger,
     transaction: &Transaction,
-    amount: u64,
+    (amount, tax_free): (u64, u64),
 ) -> Vec<Event> {
-    let transaction_id = transaction.id.clone();
-    let mut events = vec![Event::Canceled { at: sandbox.now(), transaction_id, amount }];
+    let (at, transaction_id) = (sandbox.now(), transaction.id.clone());
+    let mut events = vec![Event::Canceled { at, transaction_id, amount, tax_free }];
     events.extend(notice::of_cancellation(sandbox, ledger, transaction, amount));
     events
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::charge::{new_auth_no, new_transaction_id};
 use crate::exchange::keep;
-use crate::fields::amount;
+use crate::fields::{amount, tax_free};
 use crate::ledger::{Event, Ledger, Transaction};
 use crate::window::Checkout;
 use crate::wire::{Fields, Refusal};
@@ -78,7 +78,9 @@ fn approve(sandbox: &Sandbox, ledger: &Ledger, request: &Fields, method: &str) -
         order_no: request.get("ORDERNO").to_owned(),
         pay_method: method.to_owned(),
         amount: amount(request.get("AMOUNT")).unwrap_or_default(),
+        tax_free_amount: tax_free(request, if method == "KAKAOPAY" { "FREEAMT" } else { "TELNO2" }),
         canceled_amount: 0,
+        canceled_tax_free: 0,
         canceled_at: None,
         product_name: request.get("PRODUCTNAME").to_owned(),
         user_id: request.get("USERID").to_owned(),

@@ -72,6 +72,15 @@ pub fn check_tax_free(fields: &Fields, name: &str) -> Result<(), Refusal> {
     wrong(&format!("{name} 항목은 AMOUNT를 넘지 않는 비과세 금액(숫자)이어야 합니다."))
 }
 
+/// Won of AMOUNT that are free of tax: by TAXFREECD none, all, or what the field `name` says.
+pub fn tax_free(fields: &Fields, name: &str) -> u64 {
+    match fields.get("TAXFREECD") {
+        "01" => amount(fields.get("AMOUNT")).unwrap_or_default(),
+        "02" => fields.get(name).parse().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// Whether a charge or a window goes without TAXFREEAMT, which cancellations alone have.
 pub fn check_no_tax_free_amount(fields: &Fields) -> Result<(), Refusal> {
     if fields.find("TAXFREEAMT").is_none() {

@@ -54,9 +54,15 @@ pub struct Transaction {
     pub pay_method: String,
     /// AMOUNT in won.
     pub amount: u64,
+    /// Won of it that are free of tax.
+    #[serde(default)]
+    pub tax_free_amount: u64,
     /// How much of it was cancelled so far.
     #[serde(default)]
     pub canceled_amount: u64,
+    /// Won of that by TAXFREEAMT.
+    #[serde(default)]
+    pub canceled_tax_free: u64,
     /// When some of it was cancelled last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceled_at: Option<DateTime<Utc>>,
@@ -119,6 +125,9 @@ pub enum Event {
         transaction_id: String,
         /// How much was cancelled this time.
         amount: u64,
+        /// TAXFREEAMT.
+        #[serde(default)]
+        tax_free: u64,
     },
     /// A notification is to be sent.
     NotificationQueued(Notice),
@@ -234,10 +243,11 @@ impl Ledger {
                 self.count_charge(auto_key.as_deref());
                 self.by_order.entry(order_no).or_default().calls += 1;
             }
-            Event::Canceled { at, transaction_id, amount } => {
+            Event::Canceled { at, transaction_id, amount, tax_free } => {
                 if let Some(&index) = self.by_id.get(&transaction_id) {
                     let paid = &mut self.transactions[index];
                     paid.canceled_amount += amount;
+                    paid.canceled_tax_free += tax_free;
                     paid.canceled_at = Some(at);
                     self.cancellations.push(Cancellation { transaction: index, amount, at });
                 }

@@ -1,14 +1,11 @@
 //! What an answer of a subscription tells of its paid time.
 
 use chrono::NaiveDate;
-use kiwoom_paid_time::{
-    Kind, Period, Phase, Planned, Proration, Reason, Status as PaidStatus, Subscription,
-};
+use kiwoom_paid_time::{Kind, Period, Planned, Reason, Status as PaidStatus, Subscription};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::fields::schedule::proration_name;
-use crate::payments::store::paid_time::Row;
+use crate::payments::store::paid_time::{Row, Told};
 use crate::rules::subscription_state::Status;
 
 /// See the module.
@@ -36,44 +33,11 @@ pub struct NextChargeBody {
 #[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestBody {
-    /// With `phases`: all of them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    phases: Vec<PhaseBody>,
-    /// What parts of a period cost, when that is not their share: `full` or `free`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proration: Option<&'static str>,
+    #[serde(flatten)]
+    told: Told,
     /// While a rise waits for a consent: the first day on which it can be given.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent_from: Option<NaiveDate>,
-    /// Days that were left at a pause and are given back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kept_days: Option<i64>,
-    /// While it is past due: what is tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    open_charge: Option<OpenChargeBody>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct PhaseBody {
-    /// Whole periods; of the last phase none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cycles: Option<u32>,
-    /// Won; 0 = free.
-    amount: i64,
-    /// Only when part of the amount is tax-free.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tax_free_amount: Option<i64>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct OpenChargeBody {
-    /// Won.
-    amount: i64,
-    period_start: NaiveDate,
-    period_end: NaiveDate,
 }
 
 impl Shown {
@@ -94,7 +58,10 @@ impl Shown {
         Self {
             coverage: coverage.unwrap_or("none"),
             next_charge: NextChargeBody::of_row(row),
-            rest: RestBody { consent_from: row.consent_from, ..RestBody::default() },
+            rest: RestBody {
+                told: row.told.as_ref().map(|told| told.0.clone()).unwrap_or_default(),
+                consent_from: row.consent_from,
+            },
         }
     }
 }
@@ -133,35 +100,11 @@ const REASONS: [&str; 3] = ["whole", "stub", "changed"];
 
 impl RestBody {
     fn of(paid: &Subscription) -> Self {
-        let phases = paid.terms.phases.as_slice();
-        let phases = if phases.len() > 1 { phases } else { &[] };
-        let proration = Some(paid.proration).filter(|p| *p != Proration::Prorated);
+        let consent_from = paid.consent_from();
         Self {
-            phases: phases.iter().map(PhaseBody::from).collect(),
-            proration: proration.map(proration_name),
-            consent_from: paid.consent_from().filter(|_| paid.status != PaidStatus::Canceled),
-            kept_days: Some(paid.kept_days()).filter(|days| *days > 0),
-            open_charge: OpenChargeBody::of(paid),
+            told: Told::of(paid),
+            consent_from: consent_from.filter(|_| paid.status != PaidStatus::Canceled),
         }
-    }
-}
-
-impl From<&Phase> for PhaseBody {
-    fn from(phase: &Phase) -> Self {
-        Self {
-            cycles: phase.cycles,
-            amount: phase.price.won,
-            tax_free_amount: Some(phase.price.tax_free).filter(|part| *part > 0),
-        }
-    }
-}
-
-impl OpenChargeBody {
-    fn of(paid: &Subscription) -> Option<Self> {
-        let past_due = paid.status == kiwoom_paid_time::Status::PastDue;
-        let charge = paid.open_charge().filter(|_| past_due)?;
-        let Period { start, end } = paid.period_of(charge.id)?;
-        Some(Self { amount: charge.amount.won, period_start: start, period_end: end })
     }
 }
 

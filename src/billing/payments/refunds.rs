@@ -4,7 +4,8 @@ use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::answers::{PaymentBody, RefundAnswer, RefundBody, refund_answer};
+use crate::api::answers::PaymentBody;
+use crate::api::refunds::{RefundAnswer, RefundBody, refund_answer};
 use crate::api::statuses::REFUND_STATUSES;
 use crate::billing::payments::not_settled;
 use crate::context::AppState;

@@ -104,6 +104,7 @@ impl Prepared {
         let key = store::lock_key(tx, card.id).await?.ok_or(NotCharged::NoKey)?;
         chargeable(key)?;
         subscription.plan(ctx.rules());
+        let intent = subscription.intent();
         paid_time::save(tx, &mut subscription, ctx.clock.now()).await?;
         let Loaded { row, paid, .. } = &subscription;
         let begun = paid.find_charge(charge).zip(paid.period_of(charge));
@@ -122,12 +123,7 @@ impl Prepared {
             product_name: first.map_or(&row.product_name, |first| &first.product_name).clone(),
             card,
             initiated_by: by.into(),
-            of: Some(OfSubscription {
-                id: row.id,
-                charge_no,
-                period,
-                intent: subscription.intent(),
-            }),
+            of: Some(OfSubscription { id: row.id, charge_no, period, intent }),
         };
         Ok(Box::pin(ready.charge(ctx, draft)).await?)
     }

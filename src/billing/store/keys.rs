@@ -158,7 +158,9 @@ pub async fn list_keys(
     }
     if let Some(day) = expires_before {
         sql.push(" and card_expires < ").push_bind(day);
-        sql.push(" and exists (select from subscriptions s where s.billing_key_id = billing_keys.id");
+        sql.push(
+            " and exists (select from subscriptions s where s.billing_key_id = billing_keys.id",
+        );
         sql.push(" and s.status in ('active', 'past_due', 'paused', 'unpaid'))");
     }
     if let Some(before) = paging.before {
@@ -220,9 +222,13 @@ pub async fn delete_key(
     let rows = sqlx::query_as(concat!(
         "select ",
         subscription_columns!(),
-        " from subscriptions where billing_key_id = $1 and status <> 'canceled' order by id"
+        " from subscriptions where status <> 'canceled' and (billing_key_id = $1
+            -- It comes back when a change at once is declined.
+            or customer_id = $2 and undo_labels is not null
+                and (undo_labels->>'billing_key_id')::uuid = $1)
+         order by id"
     ));
-    let rows = rows.bind(id).fetch_all(&mut *db).await?;
+    let rows = rows.bind(id).bind(&key.customer_id).fetch_all(&mut *db).await?;
     let mut charged = paid_time::load_all(db, rows, rules).await?.into_iter();
     if let Some(s) = charged.find(|s| s.paid.can_be_charged()) {
         return Ok(Deleted::InUse(Box::new(s)));

@@ -1,6 +1,7 @@
 //! `POST /billing/subscription/:id/extend`: free days after those that are covered.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use kiwoom_paid_time::Refused;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
@@ -48,20 +49,29 @@ pub async fn extend(
     Body(request): Body<ExtendRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
-    s.paid.extend(request.days.0.unsigned_abs().into()).map_err(refused)?;
+    let (today, first) = (ctx.clock.today(), s.paid.covered_to());
+    let extended = s.paid.extend(request.days.0.unsigned_abs().into());
+    extended.map_err(|refused| match refused {
+        Refused::NothingPaid => not_begun(today, first),
+        other => refusal(other),
+    })?;
     say(&mut tx, &request.reason).await?;
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
     Ok(subscription_answer(&ctx, &s))
 }
 
-fn refused(refused: Refused) -> ApiError {
-    if refused != Refused::NothingPaid {
-        return refusal(refused);
-    }
+/// 409 on `today` for one whose first charge is on the day `first`.
+fn not_begun(today: NaiveDate, first: NaiveDate) -> ApiError {
     ApiError::from(Code::NothingPaid).with_text(Text::new(
-        "아직 이용을 시작하지 않은 구독입니다. 시작일을 늦추려면 startDate를 나중 날짜로 구독해 주세요.",
-        "It has not begun yet: subscribe with a later startDate instead.",
+        format!(
+            "오늘({today})은 이용 시작 전이며 첫 청구일은 {first}입니다. 시작일을 늦추려면 startDate를 나중 날짜로 \
+             구독해 주세요."
+        ),
+        format!(
+            "Today, {today}, it has not begun: the first charge is on {first}. Subscribe with a later \
+             startDate instead."
+        ),
     ))
 }
 

@@ -3,14 +3,14 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_paid_time::{Charge, Money, Period, Refused, Status};
 use utoipa::ToSchema;
 
 use crate::api::answers::PaymentBody;
 use crate::billing::payments::TransactionId;
 use crate::billing::renewals::begun::order_no;
-use crate::billing::subscriptions::refusals::refusal_of;
+use crate::billing::subscriptions::refusals::{in_the_future, refusal_of};
 use crate::billing::subscriptions::{locked, save};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
@@ -39,6 +39,9 @@ pub struct PaidRequest {
     /// Won that were taken; default: what would be charged for the period.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64)]
     amount: Option<Won>,
+    /// When KiwoomPay took it, as the merchant pages show it; default: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    approved_at: Option<DateTime<Utc>>,
 }
 
 impl FromFields for PaidRequest {
@@ -48,6 +51,7 @@ impl FromFields for PaidRequest {
         let reason = f.required("reason");
         Some(Self {
             amount: f.optional("amount"),
+            approved_at: f.optional("approvedAt"),
             period_start: period_start?,
             transaction_id: transaction_id?,
             reason: reason?,
@@ -76,6 +80,11 @@ pub async fn record(
     {
         return Ok(answer::with_status(StatusCode::CREATED, PaymentBody::new(&ctx, payment)));
     }
+    let now = ctx.clock.now();
+    let approved_at = request.approved_at.unwrap_or(now);
+    if approved_at > now {
+        return Err(ApiError::invalid_field("approvedAt", in_the_future()));
+    }
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
     let today = ctx.clock.today();
     let (charge, period) = match pay(&mut s, &request, today) {
@@ -96,9 +105,10 @@ pub async fn record(
         tax_free_amount: charge.amount.tax_free,
         cpid: &ctx.kiwoom.contracts().billing.cpid,
         reason: &request.reason.0,
+        approved_at,
     };
     save(&ctx, &mut tx, &mut s).await?;
-    match recorded::write(&mut tx, &s.row, &recorded, ctx.clock.now()).await {
+    match recorded::write(&mut tx, &s.row, &recorded, now).await {
         Ok(payment) => {
             tx.commit().await?;
             tracing::warn!(id = %payment.id, "a period that the books had lost is recorded as paid");

@@ -34,6 +34,13 @@ pub fn refusal(refused: Refused) -> ApiError {
                 format!("The consent can be given from {day} on."),
             ),
         ),
+        Refused::NoCyclesLeft => {
+            let reason = Text::new(
+                "남은 회차가 없습니다. 먼저 totalCycles를 늘리거나 null로 지워 주세요.",
+                "No charge is left: first give a higher totalCycles, or clear it with null.",
+            );
+            ApiError::from(Code::SubscriptionNotActive).with_detail("totalCycles", reason)
+        }
         Refused::Anchor => ApiError::invalid_field("cycleDay", no_such_weekday()),
         Refused::TaxFree => ApiError::invalid_field("taxFreeAmount", TaxFree::above_amount()),
     }
@@ -109,6 +116,11 @@ pub fn covered_to(day: NaiveDate) -> Text {
         format!("{day} 전날까지 이미 결제되었거나 무료입니다(paidThrough {day})."),
         format!("The time up to {day} is paid or free already (paidThrough)."),
     )
+}
+
+/// Why a moment is refused that has not come.
+pub fn in_the_future() -> Text {
+    Text::new("미래일 수 없습니다.", "May not be in the future.")
 }
 
 /// 400 for a rise from `old` to `new` at once without the consent that it needs.

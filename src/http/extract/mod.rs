@@ -101,14 +101,21 @@ impl Fields {
 
     /// A field of a change that may be left out, but not cleared.
     pub fn changeable<T: FromField>(&mut self, name: &'static str) -> Option<T> {
-        let value = self.clearable(name)?;
-        if value.is_none() {
-            self.refuse(
-                name,
-                Text::new("null로 지울 수 없습니다.", "Cannot be cleared with null."),
-            );
+        self.refuse_null(name);
+        self.optional(name)
+    }
+
+    /// As [`Self::changeable`], of an object.
+    pub fn changeable_object<T: FromFields>(&mut self, name: &'static str) -> Option<T> {
+        self.refuse_null(name);
+        self.object(name)
+    }
+
+    fn refuse_null(&mut self, name: &'static str) {
+        if self.values.get(name).is_some_and(Value::is_null) {
+            let reason = Text::new("null로 지울 수 없습니다.", "Cannot be cleared with null.");
+            self.refuse(name, reason);
         }
-        value
     }
 
     /// An object within the request, which may be left out or `null`.

@@ -146,11 +146,6 @@ const PRORATIONS: [(&str, Proration); 3] =
 #[derive(Clone, Copy)]
 pub struct ProrationName(pub Proration);
 
-/// A proration as it is written in requests and answers.
-pub fn proration_name(proration: Proration) -> &'static str {
-    PRORATIONS.iter().find(|(_, known)| *known == proration).map_or("prorated", |(name, _)| name)
-}
-
 described!(ProrationName as "Proration", description::one_of(PRORATIONS.map(|(name, _)| name)));
 
 impl FromField for ProrationName {

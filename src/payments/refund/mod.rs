@@ -4,9 +4,8 @@
 mod amount;
 mod books;
 mod method;
+mod outcome;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
@@ -17,6 +16,8 @@ pub(super) use books::{finish, write_again};
 use books::{hold, lock_with_paid_time};
 pub use method::CannotSend;
 use method::cancel_method;
+pub use outcome::RefundOutcome;
+use outcome::{log, outcome_of};
 
 use super::intent::{self, Call, Recorded};
 use super::journaled::Journaled;
@@ -24,9 +25,8 @@ use super::settle::SettleError;
 use super::store::{self, Payment, PaymentRef, Refund, RefundState, paid_time};
 use super::unexpected;
 use crate::context::Context;
-use crate::kiwoom::codes;
 use crate::kiwoom::pace::NoTurn;
-use crate::kiwoom::{CancelOrder, Cancellation, GatewayError};
+use crate::kiwoom::{CancelOrder, GatewayError};
 use crate::payments::store::columns::refund_columns;
 use crate::rules::ids::RefundId;
 
@@ -43,30 +43,6 @@ pub struct Request {
     pub tax_free_amount: Option<i64>,
     /// Why.
     pub reason: Option<String>,
-}
-
-/// What became of the call.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundOutcome {
-    /// Money went back.
-    Refunded {
-        /// TRXID.
-        transaction_id: Option<String>,
-        /// When.
-        refunded_at: DateTime<Utc>,
-    },
-    /// The gateway said no.
-    Declined {
-        /// RESULTCODE.
-        code: String,
-        /// ERRORMESSAGE.
-        message: String,
-    },
-    /// The answer was lost: the amount stays held.
-    Unknown,
-    /// Proven: nothing was sent.
-    NotSent,
 }
 
 /// Why there is no refund.
@@ -258,49 +234,4 @@ impl Call for RefundCall<'_> {
         store::lock(&mut tx, self.payment.id).await?;
         tx.rollback().await
     }
-}
-
-fn outcome_of(
-    ctx: &Context,
-    answer: Result<Cancellation, GatewayError>,
-) -> (RefundOutcome, Option<GatewayError>) {
-    match answer {
-        Ok(Cancellation { transaction_id, canceled_at }) => {
-            let refunded_at = canceled_at.unwrap_or_else(|| ctx.clock.now());
-            (RefundOutcome::Refunded { transaction_id, refunded_at }, None)
-        }
-        Err(GatewayError::Refused { code, message, .. }) => {
-            (RefundOutcome::Declined { code, message }, None)
-        }
-        Err(error @ GatewayError::Unknown(_)) => (RefundOutcome::Unknown, Some(error)),
-        Err(error) => (RefundOutcome::NotSent, Some(error)),
-    }
-}
-
-fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {
-    let (id, order_no) = (refund.id, &payment.order_no);
-    let label = match outcome {
-        RefundOutcome::Refunded { .. } => {
-            tracing::info!(%id, order_no, "refunded");
-            "refunded"
-        }
-        RefundOutcome::Declined { code, .. } if code == codes::NEEDS_DEPOSIT => {
-            tracing::error!(alert = true, %id, order_no, "refund refused: the settlement balance at \
-                KiwoomPay is too low; deposit the amount today (입금후취소)");
-            "declined"
-        }
-        RefundOutcome::Declined { code, .. } => {
-            tracing::warn!(%id, order_no, code, "refund refused");
-            "declined"
-        }
-        RefundOutcome::Unknown => {
-            tracing::error!(alert = true, %id, order_no, "refund outcome unknown: find out before any retry");
-            "unknown"
-        }
-        RefundOutcome::NotSent => {
-            tracing::warn!(%id, order_no, "refund not sent");
-            "not_sent"
-        }
-    };
-    metrics::counter!("kiwoom_billing_refunds_total", "outcome" => label).increment(1);
 }

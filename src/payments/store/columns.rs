@@ -50,6 +50,7 @@ macro_rules! subscription_columns {
          coalesce(credit, 0) as credit, coalesce(carried, 0) as carried, undo_labels, canceled_on, \
          period_kind, period_reason, paid_through, next_charge_date, next_charge_start, \
          next_charge_end, next_charge_amount, next_charge_reason, rise_on, rise_amount, consent_from, \
+         told, \
          coalesce(legacy_end, false) as legacy_end, \
          coalesce(legacy_pause, false) as legacy_pause, coalesce(revision, 0) as revision"
     };

@@ -11,10 +11,10 @@ use crate::context::Context;
 use crate::rules::ids::PaymentId;
 use crate::rules::moments;
 
-/// Writes the row of a charge again, as it was intended, and of its subscription what `intent` had
-/// written: the days that it pays for. When the subscription has been changed since and would not charge
-/// them so any more, the payment is kept without days, and somebody has to look. `false` when its order
-/// number is another one's by now.
+/// Writes the row of a charge again, as it was intended, and of its subscription the days that it pays
+/// for, though that may have been changed since. Where they are covered otherwise by now, the payment is
+/// kept without days, and somebody has to look; so is that of a subscription that is lost. `false` when
+/// its order number is another one's by now.
 pub(crate) async fn write_charge_again(
     ctx: &Context,
     payment: &Payment,
@@ -22,21 +22,23 @@ pub(crate) async fn write_charge_again(
 ) -> sqlx::Result<bool> {
     let mut tx = ctx.begin().await?;
     let mut payment = payment.clone();
-    if let Some(id) = payment.subscription_id
-        && let Some(mut of) = paid_time::lock(&mut tx, id, ctx.rules()).await?
-    {
-        match intent {
-            Some(intent) if intent.revision == of.row.revision => {
-                of.paid = intent.paid.clone();
-                of.row.next_attempt_at = None;
-            }
-            _ => {
-                let begun = begun_again(&mut of, &payment);
+    if let Some(id) = payment.subscription_id {
+        match paid_time::lock(&mut tx, id, ctx.rules()).await? {
+            Some(mut of) => {
+                let begun = match intent.zip(payment.charge_no.and_then(|no| no.try_into().ok())) {
+                    Some((intent, charge)) => of.begin_lost(intent, charge, ctx.rules()),
+                    None => begun_again(&mut of, &payment),
+                };
                 let number = begun.unwrap_or_else(|| charge_without_days(&mut of, &payment));
                 payment.charge_no = number.try_into().ok();
+                paid_time::save(&mut tx, &mut of, ctx.clock.now()).await?;
+            }
+            None => {
+                let order_no = &payment.order_no;
+                tracing::error!(alert = true, order_no, "a charge whose subscription is lost");
+                (payment.subscription_id, payment.charge_no) = (None, None);
             }
         }
-        paid_time::save(&mut tx, &mut of, ctx.clock.now()).await?;
     }
     let written = write_again(&mut tx, &payment, ctx.instance.number()).await?;
     if written {
@@ -45,8 +47,8 @@ pub(crate) async fn write_charge_again(
     Ok(written)
 }
 
-/// The charge that the subscription, though changed since, would have made as the attempt was: for the
-/// same days and money.
+/// The charge that the subscription would have made as the attempt was, for the same days and money: of
+/// an intent from before paid time.
 fn begun_again(of: &mut Loaded, payment: &Payment) -> Option<u32> {
     let mut paid = of.paid.clone();
     let day = kst(payment.created_at).date_naive();
@@ -60,10 +62,14 @@ fn begun_again(of: &mut Loaded, payment: &Payment) -> Option<u32> {
     Some(charge.id)
 }
 
-/// A charge for an attempt whose days are not known: it stands beside the others, and counts for none.
+/// A charge for an attempt whose days something else covers: it stands beside the others, and counts for none.
 fn charge_without_days(of: &mut Loaded, payment: &Payment) -> u32 {
     let order_no = &payment.order_no;
-    tracing::error!(alert = true, order_no, "a charge whose days are not known");
+    tracing::error!(
+        alert = true,
+        order_no,
+        "a charge whose days are covered otherwise: to be refunded"
+    );
     let number = of.paid.next_charge;
     of.paid.next_charge += 1;
     of.paid.charges.push(Charge {

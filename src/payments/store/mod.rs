@@ -1,5 +1,6 @@
 //! SQL of payments and refunds.
 
+mod calls;
 pub(crate) mod columns;
 pub(crate) mod intents;
 mod lists;
@@ -7,27 +8,26 @@ pub mod many;
 pub mod merchant_settings;
 pub mod paid_time;
 pub mod recorded;
+mod refunds;
 pub mod terms;
-
-use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_paid_time::Period;
 use serde::{Deserialize, Serialize};
+use sqlx::PgExecutor;
 use sqlx::postgres::PgConnection;
-use sqlx::{PgExecutor, PgPool};
-use uuid::Uuid;
 
-pub use lists::{
-    Filter, Source, list, list_refunds, payments_of_customer, refunds_of_customer,
+pub use calls::{
+    call_ended, call_secs, is_own_request, last_known, may_be_sent_yet, orphan_refunds, orphans,
+    unknown_outcomes,
 };
+pub use lists::{Filter, Source, list, list_refunds, payments_of_customer, refunds_of_customer};
+pub use refunds::{Refund, RefundState, find_refund, refunded_tax_free};
 
 use crate::kiwoom::text::is_order_no;
-use crate::payments::store::columns::{
-    payment_and_credit_columns, payment_columns, refund_columns,
-};
+use crate::payments::store::columns::{payment_and_credit_columns, payment_columns};
 use crate::payments::unexpected::Reason;
-use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
 use crate::rules::tax_free::Left;
@@ -166,43 +166,6 @@ impl Payment {
     }
 }
 
-/// Where a refund stands, as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum RefundState {
-    /// The intent is committed; the call is or may be under way.
-    Sending,
-    /// Money went back.
-    Refunded,
-    /// The gateway said no.
-    Declined,
-    /// The answer was lost.
-    Unknown,
-}
-
-/// A row of `refunds`.
-#[derive(Clone, Debug, Deserialize, Serialize, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in the migration")]
-pub struct Refund {
-    pub id: RefundId,
-    pub payment_id: PaymentId,
-    pub amount: Won,
-    pub tax_free_amount: i64,
-    #[serde(default)]
-    pub from_credit: bool,
-    pub state: RefundState,
-    pub reason: Option<String>,
-    pub transaction_id: Option<String>,
-    pub failure_code: Option<String>,
-    pub failure_message: Option<String>,
-    pub created_at: DateTime<Utc>,
-    pub refunded_at: Option<DateTime<Utc>>,
-    /// As in [`Payment`].
-    #[serde(default)]
-    pub overdue: bool,
-}
-
 /// How a caller names a payment.
 #[derive(Clone, Debug)]
 pub enum PaymentRef {
@@ -275,70 +238,6 @@ pub async fn lock(db: &mut PgConnection, id: PaymentId) -> sqlx::Result<Option<P
     query.bind(id).fetch_optional(db).await
 }
 
-/// Whether the request that makes the payment or refund `id` is still this process's, until the
-/// transaction ends. One without an `Idempotency-Key` always is; one with a key has its id, and may
-/// have been taken over while this process was stopped, and answered.
-pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sqlx::Result<bool> {
-    let query = sqlx::query_scalar(
-        "select sender = $2 and status is null from idempotency_keys where id = $1 for share",
-    );
-    let own: Option<bool> = query.bind(id).bind(sender).fetch_optional(db).await?;
-    Ok(own.unwrap_or(true))
-}
-
-/// Longer than an intent may be sent, by any process (`intent::Since::in_time`).
-const FRESH: Duration = Duration::from_secs(5);
-
-/// Seconds after an intent by which its call has ended, when it takes at most `timeout`.
-pub fn call_secs(timeout: Duration) -> f64 {
-    (FRESH + timeout).as_secs_f64()
-}
-
-/// The call of the payment or refund `id` has ended without an answer: its process sends nothing for
-/// it any more.
-pub async fn call_ended(pool: &PgPool, id: Uuid) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "with payment as (update payments set sender = null where id = $1)
-         update refunds set sender = null where id = $1",
-    );
-    query.bind(id).execute(pool).await.map(drop)
-}
-
-/// Whether the payment or refund `id` may be sent or its call be under way yet, though it is unknown:
-/// its process was taken for dead, and may only stand still or have lost its way to the database. What
-/// is settled by hand now could land after. A call takes at most `timeout`; none is under way when
-/// its process was seen to end.
-pub async fn may_be_sent_yet(pool: &PgPool, id: Uuid, timeout: Duration) -> sqlx::Result<bool> {
-    let query = sqlx::query_scalar(
-        "select exists (
-            select from (
-                select sender, sent_at from payments where id = $1
-                union all
-                select sender, sent_at from refunds where id = $1) call
-            where sender is not null and sent_at > now() - make_interval(secs => case
-                when exists (select from processes where number = sender and ended_at is not null)
-                then $2 else $2 + $3 end))",
-    );
-    query.bind(id).bind(FRESH.as_secs_f64()).bind(timeout.as_secs_f64()).fetch_one(pool).await
-}
-
-/// How much of a payment's tax-free part has gone back, may have, or is about to, in won.
-pub async fn refunded_tax_free(db: impl PgExecutor<'_>, id: PaymentId) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar(
-        "select coalesce(sum(tax_free_amount), 0)::bigint from refunds
-         where payment_id = $1 and state <> 'declined'",
-    );
-    query.bind(id).fetch_one(db).await
-}
-
-/// The refund.
-pub async fn find_refund(pool: &PgPool, id: RefundId) -> sqlx::Result<Option<Refund>> {
-    sqlx::query_as(concat!("select ", refund_columns!(), " from refunds where id = $1"))
-        .bind(id)
-        .fetch_optional(pool)
-        .await
-}
-
 /// The attempts of a charge, newest first.
 pub async fn attempts_of_charge(
     db: &mut PgConnection,
@@ -392,49 +291,4 @@ pub async fn open_charge(
             and state in ('sending', 'unknown') order by id desc limit 1",
     );
     query.bind(subscription).bind(from).fetch_optional(db).await
-}
-
-/// Payments whose state was left `sending` by a process that is gone, or for longer than any call
-/// may take.
-pub async fn orphans(pool: &PgPool, alive: &[i32], secs: f64) -> sqlx::Result<Vec<PaymentId>> {
-    let query = sqlx::query_scalar(
-        "select id from payments where state = 'sending'
-           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
-    );
-    query.bind(alive).bind(secs).fetch_all(pool).await
-}
-
-/// As [`orphans`], for refunds.
-pub async fn orphan_refunds(
-    pool: &PgPool,
-    alive: &[i32],
-    secs: f64,
-) -> sqlx::Result<Vec<RefundId>> {
-    let query = sqlx::query_scalar(
-        "select id from refunds where state = 'sending'
-           and (sender <> all($1) or sent_at < now() - make_interval(secs => $2)) limit 1000",
-    );
-    query.bind(alive).bind(secs).fetch_all(pool).await
-}
-
-/// How many payments and refunds have an unknown outcome, those whose call has ended unrecorded too.
-pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar(
-        "select (select count(*) from payments
-                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))
-              + (select count(*) from refunds
-                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))",
-    );
-    query.fetch_one(pool).await
-}
-
-/// The last charge that the books know of, and how many outcomes are unknown: where the comparison
-/// with KiwoomPay's merchant pages begins.
-pub async fn last_known(pool: &PgPool) -> sqlx::Result<(Option<String>, i64)> {
-    let last = sqlx::query_scalar(
-        "select to_char(created_at at time zone 'Asia/Seoul', 'YYYY-MM-DD HH24:MI:SS') || ' '
-            || order_no
-         from payments order by created_at desc limit 1",
-    );
-    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?))
 }

@@ -31,6 +31,8 @@ pub struct Recorded<'a> {
     pub cpid: &'a str,
     /// The operator's.
     pub reason: &'a str,
+    /// When it was taken.
+    pub approved_at: DateTime<Utc>,
 }
 
 /// Writes the payment of a subscription as approved.
@@ -46,7 +48,7 @@ pub async fn write(
             initiated_by, method, transaction_id, cpid, resolve_reason, created_at, approved_at,
             settled_at)
          values ($1, $2, $3, 'approved', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            $15, $16, $17, $17, $17)
+            $15, $16, $17, $18, $17)
          returning ",
         payment_columns!()
     ));
@@ -68,6 +70,7 @@ pub async fn write(
         .bind(recorded.cpid)
         .bind(recorded.reason)
         .bind(now)
+        .bind(recorded.approved_at)
         .fetch_one(db)
         .await
 }

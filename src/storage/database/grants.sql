@@ -73,7 +73,8 @@ grant update (plan_id, billing_key_id, amount, tax_free_amount, product_name, cy
     interval_count, pending_interval, pending_interval_count, pending_cycle_day, consent_id, kept,
     undo, undo_labels, next_segment, next_charge, canceled_on, period_kind, period_reason,
     paid_through, next_charge_date, next_charge_start, next_charge_end, next_charge_amount,
-    next_charge_reason, rise_on, rise_amount, consent_from, legacy_end, legacy_pause, revision)
+    next_charge_reason, rise_on, rise_amount, consent_from, told, legacy_end, legacy_pause,
+    revision)
     on subscriptions to :"role";
 
 -- Their paid time. DELETE: what is divided or changed is written anew, and what was not sent is taken

@@ -123,7 +123,8 @@ async fn a_body_of_another_type_or_of_70_kib_is_refused_everywhere() {
 async fn an_unknown_route_is_404_and_a_wrong_method_405_in_the_same_envelope() {
     let app = TestApp::start().await;
     let not_found = error("not_found", "존재하지 않는 경로입니다.");
-    for path in ["/nope", "/billing", "/billing/nope", "/billing/pay/", "/favicon.ico", "/billing//pay"]
+    for path in
+        ["/nope", "/billing", "/billing/nope", "/billing/pay/", "/favicon.ico", "/billing//pay"]
     {
         assert_eq!(app.get(path).await.error(404), not_found, "{path}");
         assert_eq!(app.post(path, &json!({})).await.error(404), not_found, "{path}");

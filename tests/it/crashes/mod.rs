@@ -1,5 +1,6 @@
 //! Processes and connections that die, hang or double: nothing is charged twice, nothing is lost.
 
+mod changes_at_once;
 mod commits_in_doubt;
 mod fencing;
 mod idempotency_recovery;

@@ -3,3 +3,4 @@
 mod audit_trail;
 mod delivery;
 mod notices;
+mod same_as_answers;

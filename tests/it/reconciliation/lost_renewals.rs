@@ -121,12 +121,7 @@ async fn what_its_subscription_does_not_prove_is_listed_and_says_why() {
         assert_eq!((&found["why"], &found["provable"]), (&json!(why), &json!(false)), "{report}");
         assert_eq!(app.books().await, books, "{why}");
     }
-    // A pending rise says nothing about what was charged.
-    app.raise(&made["id"], 19_900).await;
-    let report = app.reconcile("?settle=true", line(order, 9900, &at)).await.data(200);
-    assert_eq!(of_kind(&report, "only_at_kiwoompay")[0]["why"], "other_amount");
     // Charged again meanwhile, under the same number: the lost charge is one too many.
-    app.change(&made["id"], &json!({"amount": 9900})).await.data(200);
     app.pay_period(&made["id"]).await.data(200);
     let second = app.ledger().await[1]["transactionId"].as_str().unwrap().to_owned();
     let list = line(order, 9900, &at) + &format!("{second},{order},9900,{at}\n");
@@ -138,4 +133,81 @@ async fn what_its_subscription_does_not_prove_is_listed_and_says_why() {
     let report = app.reconcile("?settle=true", other).await.data(200);
     assert_eq!(of_kind(&report, "only_at_kiwoompay")[0]["why"], "period_taken", "{report}");
     assert_eq!(app.books().await, books);
+}
+
+/// A renewal at `won` that a restore has lost is recorded, whatever is said of its price: the
+/// subscription after it.
+async fn recorded(app: &TestApp, made: &Value, won: i64) -> Value {
+    let paid = app.ledger().await[0].clone();
+    assert_eq!(paid["amount"], won);
+    let at = paid["approvedAt"].as_str().unwrap()[..19].replace('T', " ");
+    let (id, order) = (paid["transactionId"].as_str().unwrap(), paid["orderNo"].as_str().unwrap());
+    let list = format!("transactionId,orderNo,amount,at\n{id},{order},{won},{at}\n");
+    let done = app.reconcile("?settle=true", list).await.data(200);
+    assert_eq!(of_kind(&done, "only_at_kiwoompay")[0]["settled"], true, "{done}");
+    assert_eq!(done["remaining"], json!({}), "{done}");
+    let after = app.subscription(&made["id"]).await;
+    assert_eq!(
+        (&after["coverage"], &after["paidThrough"]),
+        (&json!("paid"), &made["nextCharge"]["periodEnd"])
+    );
+    after
+}
+
+/// A subscription ten days before its first charge.
+async fn soon(app: &TestApp) -> Value {
+    let made = subscribe(app, APPROVED).await;
+    let first: chrono::NaiveDate = made["nextBillingDate"].as_str().unwrap().parse().unwrap();
+    let before = (first - chrono::Days::new(10)).max(app.today());
+    if before > app.today() {
+        app.advance_to(&format!("{before}T12:00:00+09:00")).await;
+    }
+    made
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_is_proven_by_the_price_that_was_valid_for_it() {
+    // A rise with its consent was charged; the consent may be lost as well.
+    for consent_is_lost in [false, true] {
+        let app = start().await;
+        let made = soon(&app).await;
+        app.raise(&made["id"], 19_800).await;
+        let mut backup = Backup::take(&app).await;
+        app.consent(&made["id"], 19_800).await.data(201);
+        if !consent_is_lost {
+            backup = Backup::take(&app).await;
+        }
+        app.advance_to_charge(&made["nextBillingDate"]).await;
+        let before = app.subscription(&made["id"]).await;
+        backup.restore(&app).await;
+        assert_eq!(recorded(&app, &made, 19_800).await, before);
+    }
+    // One without a consent was dropped on its day.
+    let app = start().await;
+    let made = soon(&app).await;
+    app.raise(&made["id"], 19_800).await;
+    let backup = Backup::take(&app).await;
+    app.advance_to_charge(&made["nextBillingDate"]).await;
+    let before = app.subscription(&made["id"]).await;
+    backup.restore(&app).await;
+    assert_eq!(recorded(&app, &made, 9900).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_was_asked_for_since_waits_for_the_next_period() {
+    for (amount, consents) in [(19_800, true), (5000, false)] {
+        let app = start().await;
+        let made = soon(&app).await;
+        let backup = Backup::take(&app).await;
+        app.advance_to_charge(&made["nextBillingDate"]).await;
+        backup.restore(&app).await;
+        app.change(&made["id"], &json!({ "amount": amount })).await.data(200);
+        if consents {
+            app.consent(&made["id"], amount).await.data(201);
+        }
+        let after = recorded(&app, &made, 9900).await;
+        assert_eq!(after["nextCharge"]["amount"], amount);
+        app.advance_to_charge(&after["nextCharge"]["date"]).await;
+        assert_eq!(app.ledger().await[1]["amount"], amount);
+    }
 }

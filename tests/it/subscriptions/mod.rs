@@ -14,4 +14,5 @@ mod successive_changes;
 mod timeline;
 mod trial_consents;
 mod trials_and_ends;
+mod unknown_changes;
 mod walks;

@@ -246,7 +246,10 @@ async fn what_was_never_covered_is_cancelled_at_once_and_free_days_are_given_aft
     let made = subscribed(&app, &key, &json!({})).await;
     let extend = format!("/billing/subscription/{}/extend", made["id"].as_str().unwrap());
     let days = json!({"days": 3, "reason": "장애 보상"});
-    app.post(&extend, &days).await.fails(409, "nothing_paid");
+    let refused = app.post(&extend, &days).await.error(409);
+    assert_eq!(refused["code"], "nothing_paid");
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("2027-03-10") && message.contains("2027-03-15"), "{message}");
     let cancel = json!({"subscriptionId": made["id"], "atPeriodEnd": true});
     assert_eq!(app.post("/billing/cancel", &cancel).await.data(200)["status"], "canceled");
 

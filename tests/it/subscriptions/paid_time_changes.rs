@@ -294,6 +294,7 @@ async fn null_clears_or_is_refused() {
         "cancelAtPeriodEnd",
         "taxFreeAmount",
         "when",
+        "consent",
     ] {
         let refused = app.change(id, &json!({ field: null })).await.error(400);
         assert_eq!(refused, invalid(&[(field, reason)]), "{field}");

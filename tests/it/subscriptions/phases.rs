@@ -212,8 +212,13 @@ async fn a_period_that_the_books_had_lost_is_recorded_and_not_charged_again() {
     let path = format!("/billing/subscription/{}/paid", made["id"].as_str().unwrap());
     let body = json!({
         "periodStart": "2027-04-15", "transactionId": "CTS27041500001", "reason": "복원 후 확인",
+        "approvedAt": "2027-04-13T10:00:03+09:00",
     });
     let before = app.everything().await;
+    let mut early = body.clone();
+    early["approvedAt"] = json!("2027-04-14T12:00:01+09:00");
+    let reason = "미래일 수 없습니다.";
+    assert_eq!(app.post(&path, &early).await.error(400), invalid(&[("approvedAt", reason)]));
     let mut wrong = body.clone();
     wrong["periodStart"] = json!("2027-05-15");
     let reason = "다음 회차가 시작하는 2027-04-15이어야 합니다(paidThrough 2027-04-15).";
@@ -230,6 +235,7 @@ async fn a_period_that_the_books_had_lost_is_recorded_and_not_charged_again() {
         (&recorded["status"], &recorded["transactionId"]),
         (&json!("approved"), &body["transactionId"])
     );
+    assert_eq!(recorded["approvedAt"], body["approvedAt"]);
     let now = app.subscription(&made["id"]).await;
     assert_eq!(now["paidThrough"], "2027-05-15");
     app.advance_to("2027-05-15T10:00:00+09:00").await;

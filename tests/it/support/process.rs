@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -201,7 +201,26 @@ impl Process {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> reqwest::Result<Reply> {
-        let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
+        self.try_send(Method::POST, path, headers, body).await
+    }
+
+    pub async fn try_patch(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> reqwest::Result<Reply> {
+        self.try_send(Method::PATCH, path, headers, body).await
+    }
+
+    async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> reqwest::Result<Reply> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).json(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

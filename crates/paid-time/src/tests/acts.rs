@@ -47,6 +47,7 @@ impl World {
                     self.ended(id);
                 }
                 if let Some(id) = asked {
+                    super::rules::is_within_total(self, id)?;
                     self.answer(id);
                 }
             }
@@ -125,8 +126,7 @@ impl World {
     }
 
     pub fn there_and_back(&mut self) -> Result<(), String> {
-        let overdue = self.sub.segments.is_empty() && self.sub.covered_to() < self.today;
-        if self.sub.pending.is_some() || self.sub.consent.is_some() || overdue {
+        if self.sub.pending.is_some() || self.sub.consent.is_some() {
             return Ok(());
         }
         let mut back = self.sub.clone();

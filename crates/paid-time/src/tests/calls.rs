@@ -2,6 +2,7 @@
 
 use super::*;
 
+const MONTHLY: Cadence = Cadence { interval: Interval::Month, count: 1, anchor: 15 };
 const NOW: When = When::Now { consented: true };
 
 fn at_once(won: i64) -> Subscription {
@@ -250,4 +251,47 @@ fn a_change_at_once_ends_with_the_end_date() {
     let id = sub.change(year, NOW, day("2027-03-25")).unwrap().unwrap();
     // 37 of 366 days: 10,008; 6,707 of credit.
     assert_eq!(since(&sub, id), rows(&[("2027-03-25", 10_008 - 6_707, "2027-05-01")]));
+}
+
+#[test]
+fn a_first_charge_that_is_overdue_does_not_move_by_changing_its_day_there_and_back() {
+    let overdue = subscribe(terms(MONTHLY, 9_900), Start::OnAnchor(day("2027-03-01")));
+    let today = day("2027-03-16");
+    let move_to = |sub: &mut Subscription, anchor| {
+        let cadence = Some(Cadence { anchor, ..MONTHLY });
+        sub.change(Change { price: None, cadence }, When::NextPeriod, today).unwrap();
+    };
+    let mut moved = overdue.clone();
+    for anchor in [20, 1, 14, 15] {
+        move_to(&mut moved, anchor);
+    }
+    assert_eq!((moved.covered_to(), moved.pending), (day("2027-03-15"), None));
+    let expected = rows(&[("2027-03-16", 9_900, "2027-04-15")]);
+    assert_eq!(live(&mut moved, "2027-03-16", "2027-03-16"), expected);
+    // Nor to a day before the one on which it was due.
+    let mut earlier = overdue;
+    move_to(&mut earlier, 14);
+    assert_eq!(earlier.covered_to(), day("2027-04-14"));
+}
+
+#[test]
+fn another_interval_at_once_is_no_charge_more_than_there_are_to_be() {
+    let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
+    let mut sub = subscribe(terms(MONTHLY, 9_900), start);
+    sub.total_cycles = Some(1);
+    live(&mut sub, "2027-03-15", "2027-03-15");
+    let before = sub.clone();
+    let cadence = Cadence { interval: Interval::Year, count: 1, anchor: 25 };
+    let year = Change { cadence: Some(cadence), price: Some(Money::taxed(99_000)) };
+    let refused = sub.change(year, NOW, day("2027-03-25"));
+    assert_eq!((refused, &sub), (Err(Refused::NoCyclesLeft), &before));
+    let dearer = Change { cadence: None, price: Some(Money::taxed(19_800)) };
+    assert!(
+        sub.clone().change(dearer, NOW, day("2027-03-25")).unwrap().is_some(),
+        "no charge more"
+    );
+    sub.total_cycles = Some(2);
+    let id = sub.change(year, NOW, day("2027-03-25")).unwrap().unwrap();
+    sub.settle(id, Outcome::Approved, day("2027-03-25"));
+    assert_eq!((sub.cycles(), sub.next()), (2, Planning::End(day("2028-03-25"))));
 }

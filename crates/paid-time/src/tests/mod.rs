@@ -11,6 +11,7 @@ mod calls;
 mod consents;
 mod histories;
 mod late;
+mod lost;
 mod refunds;
 mod rules;
 mod stories;

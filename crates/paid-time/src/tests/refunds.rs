@@ -27,6 +27,27 @@ fn credit_goes_back_to_the_card_that_paid_for_its_days() {
 }
 
 #[test]
+fn credit_is_of_neither_part_more_than_did_not_go_back() {
+    let credited = |back: Money| {
+        let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
+        let mut of_both = terms(MONTHLY, 9_900);
+        of_both.phases[0].price.tax_free = 3_000;
+        let mut sub = subscribe(of_both, start);
+        live(&mut sub, "2027-03-15", "2027-03-15");
+        assert!(sub.refund(1, back));
+        let cheaper = Change { price: Some(Money { won: 4_900, tax_free: 1_400 }), cadence: None };
+        sub.change(cheaper, NOW, day("2027-03-25")).unwrap();
+        sub.find_charge(1).unwrap().credited
+    };
+    // Of 21 of 31 days, 6,707 with 2,033 tax-free: nothing that is tax-free is left, or 3,900 taxed.
+    let tax_free = Money { won: 3_000, tax_free: 3_000 };
+    assert_eq!(credited(tax_free), Money { won: 6_707, tax_free: 0 });
+    assert_eq!(credited(Money::taxed(3_000)), Money { won: 6_707, tax_free: 2_807 });
+    assert_eq!(credited(Money::taxed(5_000)), Money { won: 4_900, tax_free: 3_000 });
+    assert_eq!(credited(Money::taxed(1)), Money { won: 6_707, tax_free: 2_033 });
+}
+
+#[test]
 fn a_quote_takes_off_the_tax_free_part_that_went_back() {
     let start = Start::Now(day("2027-03-15"), FirstPeriod::Prorated);
     let mut of_both = terms(MONTHLY, 11_000);

@@ -189,6 +189,13 @@ fn cycles_are_counted(world: &World) -> Result<(), String> {
     })
 }
 
+/// A charge that was begun is one of `totalCycles`. One that is approved late comes on top.
+pub fn is_within_total(world: &World, id: u32) -> Result<(), String> {
+    let counts = world.sub.find_charge(id).is_some_and(|c| c.counts != Counts::Never);
+    let (made, most) = (world.sub.cycles(), world.sub.total_cycles.unwrap_or(usize::MAX));
+    check(!counts || made <= most, || format!("rule 7: charge {id} is {made} of {most}"))
+}
+
 /// When what is due has been done, an active subscription is covered today.
 pub fn today_is_covered(world: &World) -> Result<(), String> {
     let sub = &world.sub;

@@ -131,7 +131,7 @@ impl World {
         *self.reached.entry(name).or_default() += 1;
     }
 
-    fn step(&mut self) -> Result<(), String> {
+    pub fn step(&mut self) -> Result<(), String> {
         match self.rng.u8(0..27) {
             0 => self.change_later(),
             1 => self.change_now()?,
@@ -162,7 +162,7 @@ impl World {
         Ok(())
     }
 
-    fn due(&mut self) -> Result<(), String> {
+    pub fn due(&mut self) -> Result<(), String> {
         self.go_on();
         let told = self.sub.forecast(self.today, self.today).into_iter().next();
         let retrying = self.sub.charges.iter().find(|c| c.state == ChargeState::Retrying);
@@ -191,6 +191,7 @@ impl World {
         super::rules::today_is_covered(self)?;
         if let Some(id) = asked {
             super::rules::is_as_told(self, told, id)?;
+            super::rules::is_within_total(self, id)?;
             self.corrupt(id);
             self.answer(id);
         }

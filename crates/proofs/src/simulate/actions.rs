@@ -80,12 +80,14 @@ async fn run_one(
         }
         Action::Pause { days, at_period_end, .. } => merchant.pause(days, at_period_end).await,
         Action::Resume { .. } => merchant.resume().await,
-        Action::Change { day, amount, .. } => merchant.change(day, amount).await,
+        Action::Change { day, price, .. } => merchant.change(day, price).await,
         Action::ChangeNow { amount, up, .. } => merchant.change_now(amount, up).await,
         Action::Interval { anchor, now, .. } => merchant.interval(anchor, now).await,
         Action::Consent { .. } => merchant.consent().await,
         Action::Extend { days, .. } => merchant.extend(days).await,
-        Action::Refund { percent, .. } => merchant.refund(percent).await,
+        Action::Refund { percent, tax_free_first, .. } => {
+            merchant.refund(percent, tax_free_first).await;
+        }
         Action::PayOpen { .. } => merchant.pay_open().await,
         Action::ClosedOrder { amount } => {
             buyer::closed_order(reach, amount, merchant.notes).await?;

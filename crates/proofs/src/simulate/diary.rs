@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::simulate::Counters;
-use crate::simulate::terms::{Anchor, Terms, Unit};
+use crate::simulate::terms::{Anchor, Price, Terms, Unit};
 
 /// The notes of a run.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Diary {
     pub untold: HashSet<String>,
     /// Times at which the schedule had to pause and did not.
     pub not_paused: Vec<String>,
+    /// What came otherwise than it was foretold.
+    pub otherwise: Vec<String>,
     /// How often each thing happened.
     pub counters: Counters,
 }
@@ -42,8 +44,8 @@ pub enum Asked {
     Interval(Unit, u32),
     /// Another anchor day.
     Day(u32),
-    /// Another price in won.
-    Price(i64),
+    /// Another price.
+    Price(Price),
     /// A consent to a price in won.
     Consent(i64),
     /// No billing from this day on.
@@ -71,6 +73,8 @@ pub enum Note {
     Untold(String),
     /// The schedule had to pause and did not.
     NotPaused(String),
+    /// Something came otherwise than it was foretold.
+    Otherwise(String),
 }
 
 impl Diary {
@@ -93,6 +97,7 @@ impl Diary {
             }
             Note::Untold(order_no) => drop(self.untold.insert(order_no)),
             Note::NotPaused(found) => self.not_paused.push(found),
+            Note::Otherwise(found) => self.otherwise.push(found),
         }
     }
 }
@@ -115,9 +120,9 @@ impl History {
         intervals.flat_map(with).filter(|anchor| anchor.is_valid())
     }
 
-    /// Whether it may have had this price of a whole period, in won.
-    pub fn has_price(&self, won: i64) -> bool {
-        self.terms.prices().contains(&won) || self.asked.contains(&Asked::Price(won))
+    /// Whether it may have had this price of a whole period.
+    pub fn has_price(&self, price: Price) -> bool {
+        self.terms.prices().contains(&price) || self.asked.contains(&Asked::Price(price))
     }
 
     /// Free days that were given by call, at least and at most.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::simulate::actions;
 use crate::simulate::diary::{Diary, Note};
+use crate::simulate::foretold::Foretold;
 use crate::simulate::incidents::Rota;
 use crate::simulate::menu::{self, Menu};
 use crate::simulate::merchant::{self, Subscriber};
@@ -48,15 +49,16 @@ pub struct Driver<'a> {
     pub diary: Diary,
     subscribers: Vec<Subscriber>,
     paused: Vec<usize>,
+    foretold: Foretold,
 }
 
 /// Makes the subscriptions, walks the months, and lets everything come to rest.
 pub async fn drive(world: &mut World, options: &Options, menu: Menu) -> Result<Diary, Failure> {
     let diary = Diary::default();
-    let (subscribers, paused) = (Vec::new(), Vec::new());
+    let (subscribers, paused, foretold) = (Vec::new(), Vec::new(), Foretold::default());
     let stops = options.months * STOPS_PER_MONTH;
     let rota = Rota::new(menu.of(menu::INCIDENTS), stops, options.seed);
-    let mut driver = Driver { world, options, menu, rota, diary, subscribers, paused };
+    let mut driver = Driver { world, options, menu, rota, diary, subscribers, paused, foretold };
     let start = driver.begin().await?;
     driver.walk(start).await?;
     driver.rest().await?;
@@ -123,6 +125,9 @@ impl Driver<'_> {
             Some(name) => Some(self.begin_incident(name).await?),
             None => None,
         };
+        if incident.is_some() || plan.jump_days.is_some() {
+            self.foretold.forget_all();
+        }
         plan.traps.iter().for_each(|trap| self.world.traps.arm(*trap));
         let target = match plan.jump_days {
             Some(days) => self.jump(next, days).await?,
@@ -147,7 +152,10 @@ impl Driver<'_> {
         self.until_quiet(target).await?;
         match incident {
             Some(incident) => self.end_incident(incident).await,
-            None => Ok(()),
+            None => {
+                let (reach, subscribers) = (&self.world.reach, &self.subscribers);
+                self.foretold.follow(reach, subscribers, target, &mut self.diary).await
+            }
         }
     }
 
@@ -192,6 +200,7 @@ impl Driver<'_> {
         if self.paused.len() > 1 {
             planned.push(Action::Resume { who: self.paused.remove(0) });
         }
+        self.foretold.forget(planned.iter().filter_map(actions::who));
         for action in &planned {
             if let Action::Pause { who, days: None, .. } = action {
                 self.paused.push(*who);

@@ -22,7 +22,9 @@ pub struct Transaction {
     pub transaction_id: String,
     pub product_name: String,
     pub amount: i64,
+    pub tax_free_amount: i64,
     pub canceled_amount: i64,
+    pub canceled_tax_free: i64,
     pub calls: u32,
 }
 
@@ -35,8 +37,14 @@ pub struct Entry {
     pub state: State,
     pub transaction_id: Option<String>,
     pub amount: i64,
-    /// What its refunds come to, those that were made.
+    pub tax_free_amount: i64,
+    /// What its refunds come to, those that were made, and what of that is free of tax.
     pub refunds: i64,
+    pub refunds_tax_free: i64,
+    /// What is free of tax of refunds that may have been made.
+    pub refunding_tax_free: i64,
+    /// Whether a notification told of one of its refunds, which does not say what is free of tax.
+    pub has_learnt_refund: bool,
     pub refunded_amount: i64,
     pub refunding_amount: i64,
     pub subscription_id: Option<uuid::Uuid>,
@@ -109,8 +117,16 @@ pub async fn ledger(reach: &Reach) -> Result<Vec<Transaction>, Failure> {
 pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Result<Books, Failure> {
     let payments = sqlx::query_as(
         "select order_no, kind = 'unexpected' as is_unexpected, state, transaction_id, amount,
+            tax_free_amount,
             (select coalesce(sum(amount), 0)::bigint from refunds
                 where payment_id = payments.id and state = 'refunded') as refunds,
+            (select coalesce(sum(tax_free_amount), 0)::bigint from refunds
+                where payment_id = payments.id and state = 'refunded') as refunds_tax_free,
+            (select coalesce(sum(tax_free_amount), 0)::bigint from refunds
+                where payment_id = payments.id and state in ('sending', 'unknown'))
+                as refunding_tax_free,
+            exists (select from refunds where payment_id = payments.id and origin = 'gateway')
+                as has_learnt_refund,
             refunded_amount, refunding_amount, subscription_id, charge_no, period_start, period_end,
             initiated_by, created_at, settled_at,
             (select count(*) from events where object_id = payments.id

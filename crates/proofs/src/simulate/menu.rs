@@ -15,6 +15,9 @@ pub const GATEWAY: &[&str] = &[
     "truncate",
     "half_close",
     "garbage",
+    "utf8",
+    "utf8_unnamed",
+    "euc_kr_unnamed",
     "html",
     "huge",
     "slow",
@@ -106,5 +109,13 @@ mod tests {
         assert!(Menu::parse("none").unwrap().of(GATEWAY).is_empty());
         assert_eq!(Menu::parse("all").unwrap().of(GATEWAY).len(), GATEWAY.len());
         assert!(Menu::parse("slow,nonsense").unwrap_err().to_string().contains("nonsense"));
+    }
+
+    #[test]
+    fn the_gateway_answers_in_every_way_that_the_sandbox_knows() {
+        let missing: Vec<_> =
+            kiwoom_sandbox::fault_kinds().filter(|kind| !GATEWAY.contains(kind)).collect();
+        // Only the address of a payment window, which no money depends on.
+        assert_eq!(missing, ["bad_return_url"]);
     }
 }

@@ -19,8 +19,8 @@ use kiwoom_billing::rules::ids::SubscriptionId;
 use kiwoom_clock::rfc3339_kst;
 
 /// A caller gives up after this many requests that were answered with "not now", or not at all.
-pub const TRIES: usize = 200;
-pub const PAUSE: Duration = Duration::from_millis(100);
+const TRIES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(100);
 /// An unknown call may reach the gateway this late; an operator looks after it, in seconds.
 const SETTLED_AFTER_SECS: f64 = 20.0;
 
@@ -62,6 +62,21 @@ pub async fn insist(
         tokio::time::sleep(PAUSE).await;
     }
     notes.push(Note::Count("caller gave up".to_owned()));
+    None
+}
+
+/// What the API shows at `path`. `None` = the caller gave up, or there is none.
+pub async fn get(reach: &Reach, path: &str) -> Option<Value> {
+    for n in 0..TRIES {
+        let request = reach.client.get(reach.url(n, path));
+        if let Ok(answer) = request.send().await
+            && !answer.status().is_server_error()
+            && let Ok(body) = answer.json::<Value>().await
+        {
+            return body["data"].is_object().then(|| body["data"].clone());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
     None
 }
 

@@ -12,6 +12,7 @@ mod behind;
 mod buyer;
 mod diary;
 mod drive;
+mod foretold;
 mod incidents;
 mod load;
 mod menu;

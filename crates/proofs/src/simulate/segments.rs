@@ -59,7 +59,9 @@ pub struct Segment {
     pub reason: Reason,
     pub charge_no: Option<i32>,
     pub amount: i64,
+    pub tax_free_amount: i64,
     pub rate_amount: i64,
+    pub rate_tax_free: i64,
     pub rate_twelfths: i64,
     pub of_days: i32,
 }
@@ -82,9 +84,13 @@ pub struct Charge {
     pub number: i32,
     pub first_tried_on: NaiveDate,
     pub amount: i64,
+    pub tax_free_amount: i64,
     pub credit: i64,
+    pub credit_tax_free: i64,
     pub carried_in: i64,
+    pub carried_in_tax_free: i64,
     pub carried_out: i64,
+    pub carried_out_tax_free: i64,
     pub credited: i64,
     pub credited_tax_free: i64,
     pub state: ChargeState,
@@ -94,6 +100,12 @@ impl Charge {
     /// Price of its days when it was made.
     pub fn price(&self) -> i64 {
         self.amount + self.credit + self.carried_out - self.carried_in
+    }
+
+    /// What of that is free of tax.
+    pub fn price_tax_free(&self) -> i64 {
+        self.tax_free_amount + self.credit_tax_free + self.carried_out_tax_free
+            - self.carried_in_tax_free
     }
 }
 
@@ -155,6 +167,7 @@ struct KeptRate {
 #[derive(Deserialize)]
 struct Won {
     won: i64,
+    tax_free: i64,
 }
 
 impl From<Kept> for Segment {
@@ -166,7 +179,9 @@ impl From<Kept> for Segment {
             reason: kept.reason,
             charge_no: kept.charge,
             amount: kept.price.won,
+            tax_free_amount: kept.price.tax_free,
             rate_amount: kept.rate.price.won,
+            rate_tax_free: kept.rate.price.tax_free,
             rate_twelfths: kept.rate.twelfths,
             of_days: kept.of_days,
         }
@@ -177,8 +192,8 @@ impl From<Kept> for Segment {
 pub async fn load(pool: &PgPool) -> sqlx::Result<HashMap<Uuid, PaidTime>> {
     let mut all: HashMap<Uuid, PaidTime> = HashMap::new();
     let segments: Vec<Of<Segment>> = sqlx::query_as(
-        "select subscription_id, starts_on, ends_on, kind, reason, charge_no, amount, rate_amount,
-            rate_twelfths, of_days
+        "select subscription_id, starts_on, ends_on, kind, reason, charge_no, amount,
+            tax_free_amount, rate_amount, rate_tax_free, rate_twelfths, of_days
          from subscription_segments order by subscription_id, starts_on",
     )
     .fetch_all(pool)
@@ -187,7 +202,8 @@ pub async fn load(pool: &PgPool) -> sqlx::Result<HashMap<Uuid, PaidTime>> {
         all.entry(subscription_id).or_default().segments.push(row);
     }
     let charges: Vec<Of<Charge>> = sqlx::query_as(
-        "select subscription_id, number, first_tried_on, amount, credit, carried_in, carried_out,
+        "select subscription_id, number, first_tried_on, amount, tax_free_amount, credit,
+            credit_tax_free, carried_in, carried_in_tax_free, carried_out, carried_out_tax_free,
             credited, credited_tax_free, state
          from subscription_charges order by subscription_id, number",
     )

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::simulate::Failure;
 use crate::simulate::diary::{Asked, Note};
-use crate::simulate::merchant::{PAUSE, Subscriber, TRIES, insist, with_card};
+use crate::simulate::foretold::Previewed;
+use crate::simulate::merchant::{Subscriber, get, insist, with_card};
 use crate::simulate::reach::Reach;
-use crate::simulate::terms::{Anchor, Offer, Terms, Unit};
+use crate::simulate::terms::{Anchor, Offer, Price, Terms, Unit};
 use kiwoom_billing::rules::ids::SubscriptionId;
 
 /// No price is cut to less than this, in won.
@@ -102,21 +103,23 @@ impl Merchant<'_> {
         self.post("/resume", &json!({}), &[Asked::Resume(self.today)]).await;
     }
 
-    /// Another anchor day and amount, from the next period on.
-    pub async fn change(&mut self, day: u32, amount: u32) {
+    /// Another anchor day and price, from the next period on.
+    pub async fn change(&mut self, day: u32, price: Price) {
         let Some(shown) = self.show().await else { return };
         let day = if shown["interval"] == "week" { day % 7 + 1 } else { day };
-        let body = json!({"cycleDay": day, "amount": amount});
-        self.patch("change", &body, &[Asked::Day(day), Asked::Price(amount.into())]).await;
+        let Price { won, tax_free } = price;
+        let body = json!({"cycleDay": day, "amount": won, "taxFreeAmount": tax_free});
+        self.patch("change", &body, &[Asked::Day(day), Asked::Price(price)]).await;
     }
 
     /// Another amount at once: so much more, with a consent, or half of it.
     pub async fn change_now(&mut self, amount: u32, up: bool) {
         let Some(shown) = self.show().await else { return };
-        let now = shown["amount"].as_i64().unwrap_or(0);
-        let amount = if up { now + i64::from(amount) } else { (now / 2).max(LEAST) };
-        let mut body = json!({"amount": amount, "when": "now"});
-        let mut asked = vec![Asked::Price(amount)];
+        let now = price_of(&shown);
+        let amount = if up { now.won + i64::from(amount) } else { (now.won / 2).max(LEAST) };
+        let price = in_proportion(now, amount);
+        let mut body = json!({"amount": amount, "taxFreeAmount": price.tax_free, "when": "now"});
+        let mut asked = vec![Asked::Price(price)];
         if up {
             body["consent"] = json!({"method": "checkbox"});
             asked.push(Asked::Consent(amount));
@@ -134,13 +137,15 @@ impl Merchant<'_> {
         };
         let count = shown["intervalCount"].as_u64().and_then(|count| u32::try_from(count).ok());
         let was = Anchor { unit, count: count.unwrap_or(1), day: 1 };
-        let amount = shown["amount"].as_i64().unwrap_or(0) * anchor.twelfths_of_days();
-        let amount = (amount / was.twelfths_of_days()).max(LEAST);
+        let before = price_of(&shown);
+        let amount = before.won * anchor.twelfths_of_days() / was.twelfths_of_days();
+        let price = in_proportion(before, amount.max(LEAST));
         let Anchor { unit, count, day } = anchor;
         let mut body = json!({
-            "interval": anchor.interval(), "intervalCount": count, "amount": amount,
+            "interval": anchor.interval(), "intervalCount": count, "amount": price.won,
+            "taxFreeAmount": price.tax_free,
         });
-        let mut asked = vec![Asked::Interval(unit, count), Asked::Price(amount)];
+        let mut asked = vec![Asked::Interval(unit, count), Asked::Price(price)];
         if now {
             body["when"] = json!("now");
             let weekday = self.today.weekday().number_from_monday();
@@ -170,17 +175,21 @@ impl Merchant<'_> {
         }
     }
 
-    /// Gives so many percent of the payment that was made last back.
-    pub async fn refund(&mut self, percent: u32) {
+    /// Gives so many percent of the payment that was made last back: of what is free of tax as much as
+    /// there is, or as little.
+    pub async fn refund(&mut self, percent: u32, tax_free_first: bool) {
         let id = self.who.subscription;
         let path = format!("/billing/payments?subscriptionId={id}&status=approved&limit=1");
-        let Some(page) = self.get(&path).await else { return };
+        let Some(page) = get(self.reach, &path).await else { return };
         let paid = &page["items"][0];
         let Some((payment, amount)) = paid["id"].as_str().zip(paid["amount"].as_i64()) else {
             return;
         };
         let part = (amount * i64::from(percent) / 100).max(1);
-        let body = json!({"paymentId": payment, "amount": part});
+        let mut body = json!({"paymentId": payment, "amount": part});
+        if tax_free_first && let Some(tax_free) = paid["taxFreeAmount"].as_i64() {
+            body["taxFreeAmount"] = json!(tax_free.min(part));
+        }
         let path = "/billing/refund";
         let answer = insist(self.reach, Method::POST, path, &body, self.notes).await;
         self.count("refund of a period", answer.map_or(0, |(status, _)| status));
@@ -200,9 +209,27 @@ impl Merchant<'_> {
         self.told(path.trim_start_matches('/'), answer.map(|(status, _)| status), asked)
     }
 
+    /// Previews a change, and makes it.
     async fn patch(&mut self, name: &str, body: &Value, asked: &[Asked]) {
+        let before = self.revision().await;
+        let path = self.path("?preview=true");
+        let preview = insist(self.reach, Method::PATCH, &path, body, self.notes).await;
         let answer = insist(self.reach, Method::PATCH, &self.path(""), body, self.notes).await;
+        let revisions = before.zip(self.revision().await);
+        if let (Some((200, preview)), Some((200, made))) = (&preview, &answer)
+            && let Some(revisions) = revisions
+        {
+            let subscription = self.who.subscription.0;
+            let previewed = Previewed { subscription, revisions, preview, made };
+            self.notes.push(previewed.note());
+        }
         self.told(name, answer.map(|(status, _)| status), asked);
+    }
+
+    /// How often the row was written. `None` = PostgreSQL is down just now.
+    async fn revision(&self) -> Option<i32> {
+        let query = sqlx::query_scalar("select revision from subscriptions where id = $1");
+        query.bind(self.who.subscription.0).fetch_one(&self.reach.pool).await.ok()
     }
 
     /// Notes what was asked, unless the answer says that it was refused. Without an answer it may or
@@ -230,21 +257,17 @@ impl Merchant<'_> {
 
     /// The subscription as the API shows it.
     async fn show(&self) -> Option<Value> {
-        self.get(&self.path("")).await
+        get(self.reach, &self.path("")).await
     }
+}
 
-    /// What the API shows. `None` = the caller gave up, or there is none.
-    async fn get(&self, path: &str) -> Option<Value> {
-        for n in 0..TRIES {
-            let request = self.reach.client.get(self.reach.url(n, path));
-            if let Ok(answer) = request.send().await
-                && !answer.status().is_server_error()
-                && let Ok(body) = answer.json::<Value>().await
-            {
-                return body["data"].is_object().then(|| body["data"].clone());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        None
-    }
+/// The price that the API shows.
+fn price_of(shown: &Value) -> Price {
+    let won = |name: &str| shown[name].as_i64().unwrap_or(0);
+    Price { won: won("amount"), tax_free: won("taxFreeAmount") }
+}
+
+/// So many won, as much of them free of tax as of `price`, rounded down.
+fn in_proportion(price: Price, won: i64) -> Price {
+    Price { won, tax_free: price.tax_free * won / price.won.max(1) }
 }

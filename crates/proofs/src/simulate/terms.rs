@@ -48,8 +48,26 @@ pub struct Terms {
     pub anchor: Anchor,
     /// Won of a whole period.
     pub amount: u32,
+    /// What of them is free of tax.
+    pub tax_free: u32,
     /// How it begins.
     pub offer: Offer,
+}
+
+/// A price of a whole period in won, and what of it is free of tax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    pub won: i64,
+    pub tax_free: i64,
+}
+
+/// What is free of tax of so many won: of some all, of some a part, of most nothing.
+pub fn tax_free_of(rng: &mut Rng, amount: u32) -> u32 {
+    match rng.u32(0..10) {
+        0 => amount,
+        1..4 => rng.u32(1..=amount),
+        _ => 0,
+    }
 }
 
 impl Anchor {
@@ -143,7 +161,8 @@ impl Terms {
             8..10 => Offer::Introduction(rng.u32(1..=2)),
             _ => Offer::Plain,
         };
-        Self { anchor: Anchor::any(rng), amount: rng.u32(1..=99) * 1_000, offer }
+        let (anchor, amount) = (Anchor::any(rng), rng.u32(1..=99) * 1_000);
+        Self { anchor, amount, tax_free: tax_free_of(rng, amount), offer }
     }
 
     /// The same terms, charged on the first anchor day.
@@ -151,16 +170,22 @@ impl Terms {
         Self { offer: Offer::Plain, ..self }
     }
 
-    /// The price of the introduction, in won.
-    fn introduction(self) -> u32 {
-        self.amount / 10
+    /// The price when the offer is over.
+    pub fn price(self) -> Price {
+        Price { won: self.amount.into(), tax_free: self.tax_free.into() }
     }
 
-    /// Won of a whole period, at first and then.
-    pub fn prices(self) -> Vec<i64> {
-        let mut prices = vec![i64::from(self.amount)];
+    /// The price of the introduction.
+    fn introduction(self) -> Price {
+        let Price { won, tax_free } = self.price();
+        Price { won: won / 10, tax_free: tax_free / 10 }
+    }
+
+    /// The prices of a whole period, at first and then.
+    pub fn prices(self) -> Vec<Price> {
+        let mut prices = vec![self.price()];
         if let Offer::Introduction(_) = self.offer {
-            prices.push(self.introduction().into());
+            prices.push(self.introduction());
         }
         prices
     }
@@ -171,9 +196,15 @@ impl Terms {
         let mut body = json!({
             "billingKey": key, "customerId": customer, "planId": "monthly", "cycleDay": day,
             "interval": self.anchor.interval(), "intervalCount": count, "amount": self.amount,
-            "productName": "월간 구독",
+            "taxFreeAmount": self.tax_free, "productName": "월간 구독",
         });
-        let introduction = |cycles: u32| json!([{"cycles": cycles, "amount": self.introduction()}, {"amount": self.amount}]);
+        let first = self.introduction();
+        let introduction = |cycles: u32| {
+            json!([
+                {"cycles": cycles, "amount": first.won, "taxFreeAmount": first.tax_free},
+                {"amount": self.amount, "taxFreeAmount": self.tax_free},
+            ])
+        };
         let more = match self.offer {
             Offer::Plain => json!({}),
             Offer::Now(first) => json!({"chargeNow": true, "firstPeriod": first}),
@@ -185,6 +216,7 @@ impl Terms {
             body.extend(more.clone());
             if more.contains_key("phases") {
                 body.remove("amount");
+                body.remove("taxFreeAmount");
             }
         }
         body

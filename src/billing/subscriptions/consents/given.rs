@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
 use super::{Consent, consent_columns};
+use crate::billing::subscriptions::refusals::in_the_future;
 use crate::context::Context;
 use crate::http::description::{self, described};
 use crate::http::error::ApiError;
@@ -152,8 +153,7 @@ fn consented_at(ctx: &Context, given: &Given, field: &str) -> Result<DateTime<Ut
     let now = ctx.clock.now();
     let at = given.consented_at.unwrap_or(now);
     if at > now {
-        let reason = Text::new("미래일 수 없습니다.", "May not be in the future.");
-        return Err(ApiError::invalid_field(field, reason));
+        return Err(ApiError::invalid_field(field, in_the_future()));
     }
     Ok(at)
 }

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use kiwoom_paid_time::{Cadence, Change, Money, Refused, When};
+use sqlx::types::Json;
 
 use crate::api::errors::takes;
 use crate::billing::subscriptions::consents;
@@ -10,10 +11,11 @@ use crate::billing::subscriptions::subscribe::{set_end, too_small};
 use crate::billing::subscriptions::update::request::{FromWhen, UpdateRequest};
 use crate::http::error::ApiError;
 use crate::http::fields::TaxFree;
-use crate::payments::store::paid_time::Loaded;
+use crate::payments::store::paid_time::{Labels, Loaded};
 use crate::rules::contract::Contract;
 use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
+use crate::rules::text::Text;
 
 /// A change that was made to the model, and is not stored.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,7 @@ impl From<ApiError> for NoChange {
     }
 }
 
-/// Makes the change to `s`, but for the card and the record of the consent.
+/// Makes the change to `s`, but for the record of the consent. Its new card is the caller's to look up.
 pub fn change(
     s: &mut Loaded,
     request: &UpdateRequest,
@@ -155,23 +157,40 @@ fn cadence(
     .map(Some)
 }
 
+/// What it is called. While a change at once is unknown the labels before it are called so as well: what
+/// was asked for since stays when that is declined.
 fn labels(s: &mut Loaded, request: &UpdateRequest) -> Result<(), ApiError> {
-    let row = &mut s.row;
+    let mut now = s.row.labels();
+    relabel(&mut now, request).map_err(|reason| ApiError::invalid_field("metadata", reason))?;
+    if let Some(Json(before)) = &mut s.row.undo_labels
+        && relabel(before, request).is_err()
+    {
+        // Too much with what there was before.
+        before.metadata.clone_from(&now.metadata);
+    }
+    s.row.put(&now);
+    Ok(())
+}
+
+/// An error when the metadata becomes too much; all else is changed all the same.
+fn relabel(labels: &mut Labels, request: &UpdateRequest) -> Result<(), Text> {
     if let Some(plan) = &request.plan_id {
-        row.plan_id.clone_from(&plan.0);
+        labels.plan_id.clone_from(&plan.0);
     }
     if let Some(name) = &request.product_name {
-        name.as_str().clone_into(&mut row.product_name);
+        name.as_str().clone_into(&mut labels.product_name);
+    }
+    if let Some(key) = request.billing_key {
+        labels.billing_key_id = key.0;
     }
     if let Some(days) = &request.retry_days {
-        row.retries.retry_days.clone_from(days);
+        labels.retry_days = days.as_ref().map(|days| days.all().to_vec());
     }
     if let Some(changes) = &request.metadata {
-        let merged = match changes {
-            Some(changes) => row.metadata.0.clone().merged(changes.clone()),
-            None => Ok(Metadata::default()),
+        labels.metadata = match changes {
+            Some(changes) => labels.metadata.clone().merged(changes.clone())?,
+            None => Metadata::default(),
         };
-        row.metadata.0 = merged.map_err(|reason| ApiError::invalid_field("metadata", reason))?;
     }
     Ok(())
 }

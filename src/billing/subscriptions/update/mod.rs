@@ -1,20 +1,18 @@
 //! `PATCH /billing/subscription/:id`: what a subscription is charged for, when and to which card.
 
+mod bodies;
 mod change;
 mod request;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{Months, NaiveDate};
-use kiwoom_paid_time::{Outcome, Subscription};
-use serde::Serialize;
+use kiwoom_paid_time::Outcome;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
-use utoipa::ToSchema;
 
 use crate::api::answers::{PaymentBody, payment_answer};
-use crate::billing::answers::{NextChargeBody, SubscriptionBody, subscription_answer};
+use crate::billing::answers::{SubscriptionBody, subscription_answer};
 use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::begun::prepare;
 use crate::billing::renewals::charge_due::{By, NotCharged, charge_due};
@@ -34,38 +32,10 @@ use crate::rules::ids::{PaymentId, SubscriptionId};
 use crate::rules::payment_state::State as PaymentState;
 use crate::rules::text::Text;
 
+use bodies::PreviewBody;
+pub use bodies::UpdatedBody;
 use change::{Changed, NoChange};
 pub use request::{PreviewRequest, UpdateRequest};
-
-/// A subscription that was changed.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UpdatedBody {
-    #[serde(flatten)]
-    subscription: SubscriptionBody,
-    /// Only of a change at once that was charged for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment: Option<PaymentBody>,
-    /// Only with `preview=true`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preview: Option<PreviewBody>,
-}
-
-/// The lines of a change that was not made.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct PreviewBody {
-    /// Won given for days that are paid and not used.
-    credit: i64,
-    /// Its tax-free part.
-    credit_tax_free: i64,
-    /// Price of the new days in won.
-    charge: i64,
-    /// What the card would pay now, in won.
-    total: i64,
-    /// The next charges, at most three.
-    next_charges: Vec<NextChargeBody>,
-}
 
 /// Changes a subscription: its price, interval and day from the next charge on or, with `"when":
 /// "now"`, from today; the rest at once. No day is paid for twice. A retry of the open period still
@@ -99,7 +69,7 @@ pub async fn update(
     if new.resumed
         && let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(new.id))).await?
     {
-        return changed_at_once(&ctx, id, payment).await;
+        return changed_at_once(&ctx, (id, None), payment).await;
     }
     let (mut tx, mut s) = locked(&ctx, id).await?;
     let before = s.clone();
@@ -146,7 +116,7 @@ async fn change_locked(
         return Err(Code::SubscriptionNotActive.into());
     }
     if let Some(key) = request.billing_key {
-        s.row.billing_key_id = lock_active_key(db, key, &s.row.customer_id).await?.id;
+        lock_active_key(db, key, &s.row.customer_id).await?;
     }
     let today = ctx.clock.today();
     let was_charged = s.paid.can_be_charged();
@@ -218,25 +188,39 @@ async fn change_at_once(
         return Ok(subscription_answer(ctx, &s));
     };
     s.row.undo_labels = Some(Json(before.row.labels()));
-    let row = s.row.clone();
+    let intended = s.clone();
     match ready.charge(ctx, s, charge, payment).await {
-        Ok(payment) => changed_at_once(ctx, id, payment).await,
-        Err(NotCharged::Database(error)) => Err(taken(&ctx.pool, &row, error).await),
+        Ok(payment) => changed_at_once(ctx, (id, Some(intended)), payment).await,
+        Err(NotCharged::Database(error)) => Err(taken(&ctx.pool, &intended.row, error).await),
         Err(reason) => Err(reason.into()),
     }
 }
 
-/// 200 with the payment, 202 while nobody knows what became of it; a decline is an error.
-async fn changed_at_once(ctx: &Context, id: SubscriptionId, payment: Payment) -> Answer {
+/// 200 with the payment, 202 while nobody knows what became of it; a decline is an error. Should the
+/// database be away by now, 202 with the subscription as it was `intended`: money has moved, and the
+/// caller is not told otherwise.
+async fn changed_at_once(
+    ctx: &Context,
+    (id, intended): (SubscriptionId, Option<Loaded>),
+    payment: Payment,
+) -> Answer {
     if payment.state == PaymentState::Declined {
         return payment_answer(ctx, payment);
     }
+    let (s, is_read) = match (shown(ctx, id).await, intended) {
+        (Ok(s), _) => (s, true),
+        (Err(error), Some(mut intended)) => {
+            tracing::warn!(%id, ?error, "changed, but the subscription cannot be read now");
+            intended.derive(ctx.clock.now());
+            (intended, false)
+        }
+        (Err(error), None) => return Err(error),
+    };
     let status = match payment.state {
-        PaymentState::Approved => StatusCode::OK,
+        PaymentState::Approved if is_read => StatusCode::OK,
         _ => StatusCode::ACCEPTED,
     };
     let payment = PaymentBody::new(ctx, payment);
-    let s = shown(ctx, id).await?;
     Ok(answer::with_status(status, UpdatedBody::new(ctx, &s, Some(payment), None)))
 }
 
@@ -259,35 +243,5 @@ async fn settle_open_period(ctx: &Context, s: Loaded) -> Response {
             tracing::warn!(%id, ?error, "charged, but the subscription cannot be read now");
             answer::with_status(StatusCode::ACCEPTED, SubscriptionBody::of(ctx, &s))
         }
-    }
-}
-
-impl UpdatedBody {
-    fn new(
-        ctx: &Context,
-        s: &Loaded,
-        payment: Option<PaymentBody>,
-        preview: Option<PreviewBody>,
-    ) -> Self {
-        Self { subscription: SubscriptionBody::of(ctx, s), payment, preview }
-    }
-}
-
-impl PreviewBody {
-    fn new(
-        before: &Subscription,
-        after: &Subscription,
-        changed: &Changed,
-        today: NaiveDate,
-    ) -> Result<Self, kiwoom_paid_time::Refused> {
-        let lines = before.preview(changed.change, changed.when, today)?;
-        let next = after.forecast(today, today + Months::new(120));
-        Ok(Self {
-            credit: lines.credit.won,
-            credit_tax_free: lines.credit.tax_free,
-            charge: lines.charge.won,
-            total: lines.total.won,
-            next_charges: next.into_iter().take(3).map(NextChargeBody::from).collect(),
-        })
     }
 }

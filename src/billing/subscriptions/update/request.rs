@@ -117,7 +117,7 @@ impl FromFields for UpdateRequest {
             metadata: f.clearable("metadata"),
             cancel_at_period_end: f.changeable("cancelAtPeriodEnd"),
             tax_free_amount: f.changeable("taxFreeAmount"),
-            consent: f.object("consent"),
+            consent: f.changeable_object("consent"),
             end_date: f.clearable("endDate"),
             total_cycles: f.clearable("totalCycles"),
         })

@@ -5,9 +5,11 @@ use kiwoom_clock::kst;
 use kiwoom_paid_time::{
     Charge, ChargeState, Counts, Kind, Money, Reason, Segment, Status as PaidStatus, Subscription,
 };
+use sqlx::types::Json;
 
 use super::row::Row;
 use super::text;
+use super::told::Told;
 use crate::rules::money::Won;
 use crate::rules::subscription_state::Status;
 
@@ -61,6 +63,7 @@ pub(super) fn derive(row: &mut Row, paid: &Subscription, now: DateTime<Utc>) {
     let rise = paid.rise().filter(|_| paid.status != PaidStatus::Canceled);
     if under_way.is_none() {
         dates(row, paid, today, rise.map(|(day, _)| day));
+        row.told = Told::of(paid).something().map(Json);
     }
     row.next_charge_date = planned.as_ref().map(|next| next.on);
     row.next_charge_start = planned.as_ref().map(|next| next.period.start);

@@ -6,25 +6,29 @@
 //!
 //! The row is written in one statement, so that it is one event.
 
+mod columns;
 mod derived;
+mod intent;
 mod legacy;
 mod read;
 mod row;
 mod tables;
 pub(crate) mod text;
+mod told;
 mod write;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use kiwoom_clock::kst;
 use kiwoom_paid_time::Subscription;
-use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::Rules;
 use crate::rules::subscription_state::Status;
 
+pub use intent::Intent;
 pub use row::{Identity, Labels, Row};
+pub use told::Told;
 pub use write::{insert, save};
 
 /// A row of `subscriptions` with its paid time, read at one moment.
@@ -36,15 +40,6 @@ pub struct Loaded {
     pub paid: Subscription,
     /// The paid time as it is stored.
     stored: Box<Subscription>,
-}
-
-/// The state that an intent was committed with: a failover of the database may lose it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Intent {
-    /// The row's revision before it.
-    pub revision: i32,
-    /// The paid time with it.
-    pub paid: Subscription,
 }
 
 impl Loaded {
@@ -86,11 +81,6 @@ impl Loaded {
     /// Writes into the row what the paid time says at `now`, as [`save`] does.
     pub fn derive(&mut self, now: DateTime<Utc>) {
         derived::derive(&mut self.row, &self.paid, now);
-    }
-
-    /// What the journal keeps of an intent, after [`save`].
-    pub fn intent(&self) -> Intent {
-        Intent { revision: self.row.revision - 1, paid: self.paid.clone() }
     }
 }
 

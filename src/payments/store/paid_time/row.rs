@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::text;
+use super::told::Told;
 use crate::rules::ids::{BillingKeyId, ConsentId, SubscriptionId};
 use crate::rules::metadata::Metadata;
 use crate::rules::moments::Retries;
@@ -67,6 +68,7 @@ pub struct Row {
     pub rise_on: Option<NaiveDate>,
     pub rise_amount: Option<i64>,
     pub consent_from: Option<NaiveDate>,
+    pub told: Option<Json<Told>>,
     pub legacy_end: bool,
     pub legacy_pause: bool,
     pub revision: i32,
@@ -149,6 +151,7 @@ impl Row {
             rise_on: None,
             rise_amount: None,
             consent_from: None,
+            told: None,
             legacy_end: false,
             legacy_pause: false,
             revision: 0,
@@ -166,7 +169,7 @@ impl Row {
         Some(cadence(self.pending_interval.as_deref()?, count, day))
     }
 
-    /// What the first five columns of [`Labels`] hold now.
+    /// What the columns of [`Labels`] hold now.
     pub fn labels(&self) -> Labels {
         Labels {
             plan_id: self.plan_id.clone(),
@@ -175,6 +178,15 @@ impl Row {
             metadata: self.metadata.0.clone(),
             retry_days: self.retries.retry_days.as_ref().map(|days| days.all().to_vec()),
         }
+    }
+
+    /// Calls it so.
+    pub fn put(&mut self, labels: &Labels) {
+        self.plan_id.clone_from(&labels.plan_id);
+        self.product_name.clone_from(&labels.product_name);
+        self.billing_key_id = BillingKeyId(labels.billing_key_id);
+        self.metadata.0.clone_from(&labels.metadata);
+        self.retries.retry_days = labels.retry_days.clone().and_then(RetryDays::new);
     }
 }
 

@@ -7,6 +7,7 @@ mod account;
 mod binaries;
 mod cluster;
 mod error;
+mod launch;
 mod postmaster;
 #[cfg(test)]
 mod tests;
@@ -16,13 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::postgres::PgConnectOptions;
 use tokio::time::sleep;
 
-use binaries::Binaries;
 use cluster::Cluster;
 pub use error::PrivateServerError;
+use launch::{FIRST_POLL, Poll, can_connect, connect_options, launch};
 
 /// The database the service uses.
 pub const DATABASE: &str = "kiwoom_billing";
@@ -30,12 +30,7 @@ pub const DATABASE: &str = "kiwoom_billing";
 const SUPERUSER: &str = "kiwoom";
 const PORT: u16 = 5432;
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// Recovery after a crash reads the whole log since the last checkpoint, which may take a while.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
-const ORPHAN_TIMEOUT: Duration = Duration::from_secs(5);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-const FIRST_POLL: Duration = Duration::from_millis(5);
-const SLOWEST_POLL: Duration = Duration::from_millis(50);
 
 /// What to start and where.
 #[derive(Clone, Debug)]
@@ -212,71 +207,6 @@ fn try_lock(lock: &File) -> Result<bool, PrivateServerError> {
     }
 }
 
-fn connect_options(cluster: &Cluster, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
-        .socket(&cluster.socket_dir)
-        .port(PORT)
-        .username(SUPERUSER)
-        .database(database)
-        .ssl_mode(PgSslMode::Disable)
-}
-
-async fn can_connect(cluster: &Cluster) -> bool {
-    match connect_options(cluster, DATABASE).connect().await {
-        Ok(connection) => connection.close().await.is_ok(),
-        Err(_) => false,
-    }
-}
-
-/// Launches the server and waits for it. A child that is dropped on the way, by an error or by a
-/// caller who gives up, closes its standard input and so ends.
-async fn launch(
-    cluster: &Cluster,
-    binaries: &Binaries,
-    for_tests: bool,
-) -> Result<Child, PrivateServerError> {
-    let deadline = Instant::now() + ORPHAN_TIMEOUT;
-    loop {
-        let mut child = cluster.spawn(binaries, for_tests)?;
-        match wait_until_ready(cluster, &mut child).await {
-            // A server killed outright leaves processes that take a moment to notice.
-            Err(error) if error.is_orphans() && Instant::now() < deadline => {
-                sleep(SLOWEST_POLL).await;
-            }
-            outcome => return outcome.map(|()| child),
-        }
-    }
-}
-
-async fn wait_until_ready(cluster: &Cluster, child: &mut Child) -> Result<(), PrivateServerError> {
-    let deadline = Instant::now() + START_TIMEOUT;
-    let mut poll = Poll::default();
-    loop {
-        match ensure_database(cluster).await {
-            Ok(()) => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error.into()),
-            Err(_) => {}
-        }
-        if child.try_wait().is_ok_and(|status| status.is_some()) {
-            return Err(cluster.did_not_start());
-        }
-        poll.wait().await;
-    }
-}
-
-async fn ensure_database(cluster: &Cluster) -> Result<(), sqlx::Error> {
-    match connect_options(cluster, DATABASE).connect().await {
-        Ok(connection) => connection.close().await,
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("3D000") => {
-            let options = connect_options(cluster, "postgres");
-            let mut connection = PgConnection::connect_with(&options).await?;
-            sqlx::query("CREATE DATABASE kiwoom_billing").execute(&mut connection).await?;
-            connection.close().await
-        }
-        Err(error) => Err(error),
-    }
-}
-
 async fn ends_within(child: &mut Child, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     while child.try_wait().is_ok_and(|status| status.is_none()) {
@@ -286,20 +216,4 @@ async fn ends_within(child: &mut Child, limit: Duration) -> bool {
         sleep(FIRST_POLL).await;
     }
     true
-}
-
-/// Waits that begin short, for the usual start, and grow, for a long recovery.
-struct Poll(Duration);
-
-impl Default for Poll {
-    fn default() -> Self {
-        Self(FIRST_POLL)
-    }
-}
-
-impl Poll {
-    async fn wait(&mut self) {
-        sleep(self.0).await;
-        self.0 = (self.0 + Duration::from_millis(1)).min(SLOWEST_POLL);
-    }
 }

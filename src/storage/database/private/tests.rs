@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sqlx::ConnectOptions as _;
+
 use super::*;
 
 const OWNER_DIR: &str = "KIWOOM_BILLING_TEST_OWNER_DIR";

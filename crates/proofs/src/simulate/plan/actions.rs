@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use crate::simulate::menu::{self, Menu};
 use crate::simulate::plan::{Measure, percent, pick};
-use crate::simulate::terms::{Anchor, Terms};
+use crate::simulate::terms::{Anchor, Price, Terms, tax_free_of};
 
 /// What the merchant, a buyer or the operator does. `who` is the number of a subscriber.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub enum Action {
     Pause { who: usize, days: Option<u32>, at_period_end: bool },
     /// Billing goes on.
     Resume { who: usize },
-    /// Another anchor and amount, from the next period on.
-    Change { who: usize, day: u32, amount: u32 },
+    /// Another anchor and price, from the next period on.
+    Change { who: usize, day: u32, price: Price },
     /// So many won more at once, with a consent; or half of it at once.
     ChangeNow { who: usize, amount: u32, up: bool },
     /// Another interval, from the next period on or at once.
@@ -31,8 +31,8 @@ pub enum Action {
     Consent { who: usize },
     /// Free days.
     Extend { who: usize, days: u32 },
-    /// So many percent of what was paid last are given back.
-    Refund { who: usize, percent: u32 },
+    /// So many percent of what was paid last are given back: what is free of tax first, or last.
+    Refund { who: usize, percent: u32, tax_free_first: bool },
     /// The open period is paid by the caller.
     PayOpen { who: usize },
     /// Unknown outcomes are looked up in the gateway's books and settled by hand.
@@ -88,14 +88,20 @@ fn of_a_subscription(rng: &mut Rng, who: usize) -> Option<Action> {
             let days = rng.bool().then(|| rng.u32(1..=45));
             Action::Pause { who, days, at_period_end: days.is_none() && percent(rng, 30) }
         }
-        9..13 => Action::Change { who, day, amount },
+        9..13 => {
+            let tax_free = tax_free_of(rng, amount).into();
+            Action::Change { who, day, price: Price { won: amount.into(), tax_free } }
+        }
         13..18 => Action::ChangeNow { who, amount, up: rng.bool() },
         18..21 => Action::Interval { who, anchor: Anchor::any(rng), now: rng.bool() },
         21..25 => Action::Consent { who },
         25..28 => Action::Extend { who, days: rng.u32(1..=10) },
         28..34 => Action::PayOpen { who },
         34..39 => Action::Settle,
-        39..42 => Action::Refund { who, percent: rng.u32(1..=100) },
+        39..42 => {
+            let (percent, tax_free_first) = (rng.u32(1..=100), rng.bool());
+            Action::Refund { who, percent, tax_free_first }
+        }
         _ => return None,
     })
 }

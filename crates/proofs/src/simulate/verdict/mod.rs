@@ -3,6 +3,7 @@
 mod coverage;
 mod prices;
 mod schedule;
+mod tax_free;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ pub const RULES: &[&str] = &[
     "wrong day",
     "a day given away",
     "credit lost",
+    "tax-free parts differ",
+    "not as foretold",
     "charged after cancel",
     "over-refunded",
     "refunds differ",
@@ -96,6 +99,7 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
     let attempts = schedule::attempts(books);
     schedule::judge(books, &attempts, &mut violations);
     prices::judge(books, &attempts, &mut violations);
+    tax_free::judge(books, &attempts, &mut violations);
     let taken = ledger.iter().filter_map(|transaction| {
         let own = paid.get(transaction.transaction_id.as_str());
         Some((transaction, *own.or(ours.get(transaction.order_no.as_str()))?))
@@ -106,6 +110,9 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
     }
     for found in &books.not_paused {
         violations.add("not paused", found);
+    }
+    for found in &books.diary.otherwise {
+        violations.add("not as foretold", found);
     }
     for stop in &books.slow_stops {
         violations.add("slow to stop", stop);
@@ -156,6 +163,7 @@ fn against_ours(
     if payment.state != State::Approved {
         return;
     }
+    tax_free::against_ours(transaction, payment, violations);
     // A refund whose outcome is unknown to us may or may not have been made.
     if given_back > payment.refunded_amount + payment.refunding_amount {
         violations.add("money not in the books", &format!("{no}: a refund"));

@@ -3,7 +3,7 @@
 use crate::simulate::diary::{Asked, History};
 use crate::simulate::load::{Books, Subscription};
 use crate::simulate::segments::{Charge, ChargeState, Kind, Reason, Segment};
-use crate::simulate::terms::Offer;
+use crate::simulate::terms::{Offer, Price};
 use crate::simulate::verdict::Violations;
 use crate::simulate::verdict::schedule::Attempts;
 
@@ -87,23 +87,30 @@ fn wrong_price(
     let own: Vec<&Segment> = subscription.paid_time.of(charge.number).collect();
     let first = attempts.get(&(subscription.id, charge.number))?.first()?;
     let (start, end) = first.period_start.zip(first.period_end)?;
-    let rate = own.first()?.rate_amount;
+    let (rate, rate_tax_free) = (own.first()?.rate_amount, own.first()?.rate_tax_free);
     let told = |what: &str| {
         Some(format!("{}: {} for {start} to {end}, {what}", first.order_no, charge.price()))
     };
-    if !history.has_price(rate) {
-        return told(&format!("nobody asked for {rate}"));
+    if !history.has_price(Price { won: rate, tax_free: rate_tax_free }) {
+        return told(&format!("nobody asked for {rate}, {rate_tax_free} of it free of tax"));
     }
     let days = (end - start).num_days();
+    // Only of what has all its days the tax-free part is known.
+    let has_all = own.iter().map(|s| s.days()).sum::<i64>() == days;
+    let tax_free = own.iter().map(|s| s.tax_free_amount).sum::<i64>();
+    let costs = |share: &dyn Fn(i64) -> i64| {
+        charge.price() == share(rate) && (!has_all || tax_free == share(rate_tax_free))
+    };
     if own.iter().any(|s| s.reason == Reason::Changed) {
         // Of several periods at once, and of one that was divided, the parts are not known.
         let [only] = own[..] else { return None };
         let whole = only.days() == days && charge.credited == 0;
-        let share = rate * days / i64::from(only.of_days);
-        return if whole && charge.price() != share { told(&format!("not {share}")) } else { None };
+        let share = |won: i64| won * days / i64::from(only.of_days);
+        let wrong = whole && !costs(&share);
+        return if wrong { told(&format!("not {}", share(rate))) } else { None };
     }
     if history.terms.offer == Offer::Now("full") && charge.number == 1 {
-        return if charge.price() == rate { None } else { told(&format!("not {rate}")) };
+        return if costs(&|won| won) { None } else { told(&format!("not {rate}")) };
     }
     let ends: Vec<_> = history.anchors().filter(|anchor| anchor.is_on(end)).collect();
     if ends.is_empty() {
@@ -111,7 +118,8 @@ fn wrong_price(
     }
     let right = ends.iter().any(|anchor| {
         let from = anchor.before(end);
-        charge.price() == if from == start { rate } else { rate * days / (end - from).num_days() }
+        let of_days = (end - from).num_days();
+        costs(&|won| if from == start { won } else { won * days / of_days })
     });
     if right { None } else { told(&format!("of {rate}")) }
 }

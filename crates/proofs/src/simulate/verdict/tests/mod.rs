@@ -24,7 +24,9 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         transaction_id: "t".into(),
         product_name: "월간 구독".into(),
         amount: 9900,
+        tax_free_amount: 3000,
         canceled_amount: 0,
+        canceled_tax_free: 0,
         calls: 1,
     };
     let payment = Entry {
@@ -33,7 +35,11 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         state: State::Approved,
         transaction_id: Some("t".into()),
         amount: 9900,
+        tax_free_amount: 3000,
         refunds: 0,
+        refunds_tax_free: 0,
+        refunding_tax_free: 0,
+        has_learnt_refund: false,
         refunded_amount: 0,
         refunding_amount: 0,
         subscription_id: Some(id),
@@ -56,7 +62,8 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         paid_time: one_month(),
     };
     let mut diary = Diary::default();
-    let terms = Terms { anchor: Anchor::monthly(15), amount: 9900, offer: Offer::Plain };
+    let terms =
+        Terms { anchor: Anchor::monthly(15), amount: 9900, tax_free: 3000, offer: Offer::Plain };
     let history = History { terms, first_due: date("2026-12-15"), asked: Vec::new() };
     diary.histories.insert(id, history);
     let books = Books {
@@ -86,7 +93,9 @@ fn one_month() -> PaidTime {
         reason: Reason::Whole,
         charge_no: Some(1),
         amount: 9900,
+        tax_free_amount: 3000,
         rate_amount: 9900,
+        rate_tax_free: 3000,
         rate_twelfths: 365,
         of_days: 31,
     };
@@ -94,9 +103,13 @@ fn one_month() -> PaidTime {
         number: 1,
         first_tried_on: date("2026-12-15"),
         amount: 9900,
+        tax_free_amount: 3000,
         credit: 0,
+        credit_tax_free: 0,
         carried_in: 0,
+        carried_in_tax_free: 0,
         carried_out: 0,
+        carried_out_tax_free: 0,
         credited: 0,
         credited_tax_free: 0,
         state: ChargeState::Approved,
@@ -200,6 +213,7 @@ const BREAKS: &[Break] = &[
     ("over-refunded", |_, b| b.payments[0].refunded_amount = 9901),
     ("over-refunded", |l, _| l[0].canceled_amount = 9901),
     ("refunds differ", |_, b| b.payments[0].refunds = 1),
+    ("not as foretold", |_, b| b.diary.otherwise.push("9,900 on 15 January".into())),
     ("other amount", |l, b| {
         unexpected(l, b);
         l[1].amount += 1;

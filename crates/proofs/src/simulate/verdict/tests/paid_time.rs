@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::simulate::diary::Asked;
+use crate::simulate::terms::Price;
 
 /// Each rule, and what breaks it.
 pub const BREAKS: &[Break] = &[
@@ -96,6 +97,28 @@ pub const BREAKS: &[Break] = &[
     ("credit lost", |_, b| b.subscriptions[0].carried = 1),
     ("credit lost", |_, b| days(b)[0].amount -= 1),
     ("credit lost", |_, b| b.subscriptions[0].credit_tax_free = 1),
+    ("tax-free parts differ", |l, _| l[0].tax_free_amount -= 1),
+    ("tax-free parts differ", |l, _| l[0].canceled_tax_free = 1),
+    ("tax-free parts differ", |l, b| give_back(l, b, 3001, 3001)),
+    ("tax-free parts differ", |l, b| give_back(l, b, 6901, 0)),
+    ("tax-free parts differ", |_, b| {
+        b.subscriptions[0].paid_time.charges[0].tax_free_amount -= 1;
+    }),
+    ("tax-free parts differ", |_, b| days(b)[0].tax_free_amount -= 1),
+    // Given back as credit and to the card: what is free of tax, and what is taxed.
+    ("tax-free parts differ", |l, b| {
+        changed(l, b);
+        give_back(l, b, 2000, 2000);
+    }),
+    ("tax-free parts differ", |l, b| {
+        changed(l, b);
+        give_back(l, b, 5000, 0);
+    }),
+    ("wrong price", |l, b| {
+        (l[0].tax_free_amount, b.payments[0].tax_free_amount) = (2999, 2999);
+        b.subscriptions[0].paid_time.charges[0].tax_free_amount = 2999;
+        days(b)[0].tax_free_amount = 2999;
+    }),
     // Given back as credit and to the card.
     ("over-refunded", |l, b| {
         changed(l, b);
@@ -117,6 +140,7 @@ fn after(kind: Kind, reason: Reason, end: &str) -> Segment {
         reason,
         charge_no: None,
         amount: 0,
+        tax_free_amount: 0,
         ..one_month().segments.remove(0)
     }
 }
@@ -164,10 +188,21 @@ fn second(l: &mut Vec<Transaction>, b: &mut Books, start: &str, end: &str) {
     });
 }
 
-/// All of it costs so much.
+/// All of it costs so much, and as much of it as before is free of tax.
 fn cost(l: &mut [Transaction], b: &mut Books, won: i64) {
     (l[0].amount, b.payments[0].amount, days(b)[0].amount) = (won, won, won);
     b.subscriptions[0].paid_time.charges[0].amount = won;
+    let part = 3000 * won / 9900;
+    (l[0].tax_free_amount, b.payments[0].tax_free_amount) = (part, part);
+    days(b)[0].tax_free_amount = part;
+    b.subscriptions[0].paid_time.charges[0].tax_free_amount = part;
+}
+
+/// So much of the first payment goes back, and what of it is free of tax.
+fn give_back(l: &mut [Transaction], b: &mut Books, won: i64, tax_free: i64) {
+    (l[0].canceled_amount, l[0].canceled_tax_free) = (won, tax_free);
+    (b.payments[0].refunded_amount, b.payments[0].refunds) = (won, won);
+    b.payments[0].refunds_tax_free = tax_free;
 }
 
 /// The half month from 1 January on: 14 of 31 days.
@@ -180,26 +215,38 @@ fn stub(b: &mut Books) {
     history(b).first_due = start;
 }
 
-/// At once, on 31 December, from 9,900 to 19,800: 15 of 31 days.
+/// At once, on 31 December, from 9,900 to 19,800, of which 3,000 and 6,000 are free of tax: 15 of 31
+/// days.
 fn changed(l: &mut Vec<Transaction>, b: &mut Books) {
     second(l, b, "2026-12-31", "2027-01-15");
     // 9,900 × 16 days ÷ 31, rounded down, is used.
     let (used, credit, price) = (5109, 4791, 9580);
     (l[1].amount, b.payments[1].amount) = (price - credit, price - credit);
     b.payments[1].initiated_by = InitiatedBy::Merchant;
-    history(b).asked.extend([Asked::Price(19_800), Asked::Consent(19_800)]);
+    let asked = Price { won: 19_800, tax_free: 6000 };
+    history(b).asked.extend([Asked::Price(asked), Asked::Consent(19_800)]);
     let time = &mut b.subscriptions[0].paid_time;
     (time.segments[0].ends_on, time.segments[0].amount) = (date("2026-12-31"), used);
     time.charges[0].credited = credit;
     (time.segments[1].amount, time.segments[1].rate_amount) = (price, 19_800);
     time.segments[1].reason = Reason::Changed;
     (time.charges[1].amount, time.charges[1].credit) = (price - credit, credit);
+    // 3,000 × 16 days ÷ 31 are used, and 6,000 × 15 days ÷ 31 are charged.
+    (time.segments[0].tax_free_amount, time.charges[0].credited_tax_free) = (1548, 1452);
+    (time.segments[1].tax_free_amount, time.segments[1].rate_tax_free) = (2903, 6000);
+    (time.charges[1].tax_free_amount, time.charges[1].credit_tax_free) = (1451, 1452);
+    (l[1].tax_free_amount, b.payments[1].tax_free_amount) = (1451, 1451);
 }
 
 type Setting = (&'static str, fn(&mut Vec<Transaction>, &mut Books));
 
 /// What looks like a broken rule and is none.
 const GOOD: &[Setting] = &[
+    ("a refund that only a notification told of", |l, b| {
+        give_back(l, b, 1000, 0);
+        l[0].canceled_tax_free = 1000;
+        b.payments[0].has_learnt_refund = true;
+    }),
     ("the next month", |l, b| second(l, b, "2027-01-15", "2027-02-15")),
     ("a change at once", changed),
     ("a stub", |l, b| {
@@ -213,12 +260,15 @@ const GOOD: &[Setting] = &[
         (time.charges[0].credited, time.charges[1].credit) = (3900, 3900);
         time.charges[1].amount += 891;
         (l[1].amount, b.payments[1].amount) = (l[1].amount + 891, b.payments[1].amount + 891);
-        (b.payments[0].refunded_amount, b.payments[0].refunds) = (6000, 6000);
-        l[0].canceled_amount = 6000;
+        // Of these all that is free of tax.
+        (time.charges[0].credited_tax_free, time.charges[1].credit_tax_free) = (3000, 3000);
+        time.charges[1].tax_free_amount = 0;
+        (l[1].tax_free_amount, b.payments[1].tax_free_amount) = (0, 0);
+        give_back(l, b, 6000, 0);
     }),
     ("days left at a pause", |_, b| {
         days(b)[0].ends_on = date("2027-01-10");
-        days(b)[0].amount = 8303;
+        (days(b)[0].amount, days(b)[0].tax_free_amount) = (8303, 2516);
         let kept = Segment {
             starts_on: date("2027-01-20"),
             ..after(Kind::Paid, Reason::Whole, "2027-01-25")
@@ -226,6 +276,7 @@ const GOOD: &[Setting] = &[
         b.subscriptions[0].paid_time.kept.push(Segment {
             charge_no: Some(1),
             amount: 1597,
+            tax_free_amount: 484,
             ..kept
         });
         b.subscriptions[0].status = Status::Paused;
