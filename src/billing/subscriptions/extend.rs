@@ -13,6 +13,7 @@ use crate::http::answer::{Answer, Success};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromFields, PathId, UpTo};
 use crate::http::fields::Reason;
+use crate::layers::idempotency::NewId;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::text::Text;
 
@@ -46,9 +47,13 @@ impl FromFields for ExtendRequest {
 pub async fn extend(
     State(ctx): State<AppState>,
     PathId(id): PathId,
+    new: NewId,
     Body(request): Body<ExtendRequest>,
 ) -> Answer {
     let (mut tx, mut s) = locked(&ctx, SubscriptionId::parse(&id)).await?;
+    if new.is_applied(&mut tx).await? {
+        return Ok(subscription_answer(&ctx, &s));
+    }
     let (today, first) = (ctx.clock.today(), s.paid.covered_to());
     let extended = s.paid.extend(request.days.0.unsigned_abs().into());
     extended.map_err(|refused| match refused {

@@ -6,7 +6,8 @@
 //!
 //! The row of a key carries the id that the request's payment, refund or subscription will have.
 //! When a process dies in the middle, the next request with the key finds by that id what was
-//! done, and answers from it instead of doing it again.
+//! done, and answers from it instead of doing it again. What makes nothing that has an id, and would
+//! add up when it is done twice, is marked as applied in its own transaction.
 
 mod body;
 mod end;
@@ -23,6 +24,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -51,6 +53,20 @@ pub struct NewId {
     pub id: Uuid,
     /// An earlier process began this request and died: look for what it made.
     pub resumed: bool,
+}
+
+impl NewId {
+    /// Whether the request was carried out already, by a process that died before it answered or whose
+    /// COMMIT was not confirmed. When it was not, it is from now on, if `tx` is committed. One without
+    /// an `Idempotency-Key` never was.
+    pub async fn is_applied(self, tx: &mut PgConnection) -> sqlx::Result<bool> {
+        let query = sqlx::query_scalar(
+            "update idempotency_keys k set applied = true
+             from (select id, applied from idempotency_keys where id = $1 for update) before
+             where k.id = before.id returning before.applied",
+        );
+        Ok(query.bind(self.id).fetch_optional(tx).await?.unwrap_or(false))
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for NewId {

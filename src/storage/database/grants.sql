@@ -90,7 +90,7 @@ grant select, insert on notifications to :"role";
 grant update (verdict, copies, last_at) on notifications to :"role";
 
 grant select, insert on idempotency_keys to :"role";
-grant update (id, sender, started_at, status, body) on idempotency_keys to :"role";
+grant update (id, sender, started_at, status, body, applied) on idempotency_keys to :"role";
 
 grant select on event_deliveries to :"role";
 grant insert (event_id, stream, position) on event_deliveries to :"role";

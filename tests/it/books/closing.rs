@@ -92,14 +92,14 @@ async fn who_is_writing_when_a_day_is_closed_is_waited_for() {
     let open = close(&mut closer, next).await;
     assert!(open.is_none_or(|through| through.to_string().as_str() < before), "{open:?}");
     assert!(started.elapsed() > Duration::from_millis(1900), "{:?}", started.elapsed());
-    let closing = tokio::spawn(async move {
-        let closed = close(&mut closer, "2999-03-02").await;
-        (closed, closer)
+    let waiting = tokio::spawn(async move {
+        let through = close(&mut closer, "2999-03-02").await;
+        (through, closer)
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     tx.commit().await.unwrap();
-    let (closed, mut closer) = closing.await.unwrap();
-    assert_eq!(closed.unwrap().to_string(), day);
+    let (through, mut closer) = waiting.await.unwrap();
+    assert_eq!(through.unwrap().to_string(), day);
     let of_day = summary(&app, &format!("from={day}&to={next}")).await;
     assert_eq!(of_day["total"]["gross"], 100, "it was there when the day was summed up");
     // What is told to be of a closed day, and of one far ahead.

@@ -1,4 +1,4 @@
-//! CSV and XLSX as LibreOffice reads them, cell by cell.
+//! CSV and XLSX as `LibreOffice` reads them, cell by cell.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use calamine::{Data, Reader, Xlsx, open_workbook};
 use super::exports::{COLUMNS, FOREIGN, bytes, hostile, shown};
 use super::movements;
 
-/// What LibreOffice makes of a file; `None` when it is not installed.
+/// What `LibreOffice` makes of a file; `None` when it is not installed.
 fn converted(dir: &Path, file: &str, arguments: &[&str]) -> Option<PathBuf> {
     let mut command = Command::new("soffice");
     command.arg(format!("-env:UserInstallation=file://{}/profile", dir.display()));

@@ -11,8 +11,11 @@ use crate::support::process::migrate;
 const CARD: &str = "00000000-0000-7000-8000-000000000001";
 
 fn payment(order: &str, kind: &str, state: &str, columns: &[(&str, &str)]) -> String {
-    let names: String = columns.iter().map(|(name, _)| format!(", {name}")).collect();
-    let values: String = columns.iter().map(|(_, value)| format!(", {value}")).collect();
+    let (mut names, mut values) = (String::new(), String::new());
+    for (name, value) in columns {
+        names = names + ", " + name;
+        values = values + ", " + value;
+    }
     format!(
         "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
             transaction_id, created_at{names})
@@ -30,18 +33,8 @@ fn refund(order: &str, state: &str, origin: &str, at: &str) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_paid_and_given_back_before_is_booked_when_it_was_recorded() {
-    let database = empty_database().await;
-    let mut db = PgConnection::connect(&as_owner(&database)).await.unwrap();
-    let earlier = MIGRATIONS.iter().filter(|m| m.version < 22).cloned().collect();
-    Migrator::with_migrations(earlier).run(&mut db).await.unwrap();
-    let card = format!(
-        "insert into billing_keys (id, customer_id, customer_name, autokey, card_company_code,
-            card_number_masked, status, created_at)
-         values ('{CARD}', 'user123', '홍길동', '\\x00', 'CCKM', '411111******1111', 'active', now())"
-    );
-    db.execute(AssertSqlSafe(card)).await.unwrap();
+/// A payment and a refund of each kind and state.
+fn rows_before() -> Vec<String> {
     let key = format!("'{CARD}'");
     let (approved, settled) = ("'2026-02-28T14:59:59Z'", "'2026-02-28T15:00:01Z'");
     let charge = [
@@ -53,7 +46,7 @@ async fn what_was_paid_and_given_back_before_is_booked_when_it_was_recorded() {
         ("refunded_amount", "2000"),
     ];
     let window = [("method", "'NAVERPAY'"), ("approved_at", approved), ("refunded_amount", "1000")];
-    for sql in [
+    vec![
         payment("O-1", "one_off", "approved", &charge),
         payment("O-2", "checkout", "approved", &window),
         payment("O-3", "checkout", "approved", &[("approved_at", "null")]),
@@ -70,7 +63,22 @@ async fn what_was_paid_and_given_back_before_is_booked_when_it_was_recorded() {
          select gen_random_uuid(), 'O-1#t9', 'unexpected', 'approved', 500, '월간 구독', 'buyer', 't9',
             created_at, id, 'already_paid' from payments where order_no = 'O-1'"
             .to_owned(),
-    ] {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_and_given_back_before_is_booked_when_it_was_recorded() {
+    let database = empty_database().await;
+    let mut db = PgConnection::connect(&as_owner(&database)).await.unwrap();
+    let earlier = MIGRATIONS.iter().filter(|m| m.version < 22).cloned().collect();
+    Migrator::with_migrations(earlier).run(&mut db).await.unwrap();
+    let card = format!(
+        "insert into billing_keys (id, customer_id, customer_name, autokey, card_company_code,
+            card_number_masked, status, created_at)
+         values ('{CARD}', 'user123', '홍길동', '\\x00', 'CCKM', '411111******1111', 'active', now())"
+    );
+    db.execute(AssertSqlSafe(card)).await.unwrap();
+    for sql in rows_before() {
         db.execute(AssertSqlSafe(sql)).await.unwrap();
     }
     migrate(&as_owner(&database), &["--grant-to", SERVICE]).unwrap();

@@ -66,7 +66,6 @@ async fn made_of(app: &TestApp, text: &str) -> Vec<String> {
     let extend = json!({"days": 1, "reason": text});
     post(app, &format!("/billing/subscription/{id}/extend"), &extend).await;
     let path = |page: &str, id: &Value| Some(format!("/console/{page}/{}", id.as_str()?));
-    let customer = percent_encoding(text);
     let made = [path("payments", &payment["id"]), path("subscriptions", &subscription["id"])];
     let customer = format!("/console/customers/{}", percent_encoding(text));
     made.into_iter().flatten().chain([customer]).collect()

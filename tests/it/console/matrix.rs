@@ -33,8 +33,11 @@ pub const PAGES: &[(&str, Scope)] = &[
     ("/console/status", Scope::Admin),
 ];
 
-/// Every action: where its form goes, what it sends, and the scope that it takes.
-pub const ACTIONS: &[(&str, &[(&str, &str)], Scope)] = &[
+/// Where a form goes, what it sends, and the scope that it takes.
+type Action = (&'static str, &'static [(&'static str, &'static str)], Scope);
+
+/// Every action.
+pub const ACTIONS: &[Action] = &[
     ("/console/payments/{payment}/refund", &[("how", "all")], Scope::Refund),
     (
         "/console/payments/{payment}/resolve",

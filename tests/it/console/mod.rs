@@ -56,8 +56,9 @@ impl<'a> Visitor<'a> {
 
     /// As a browser sends it from a page of the console.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut request = self.client.request(method.clone(), format!("{}{path}", self.app.base));
-        if method != Method::GET {
+        let writes = method != Method::GET;
+        let mut request = self.client.request(method, format!("{}{path}", self.app.base));
+        if writes {
             request = request.header("origin", &self.app.base);
             request = request.header("sec-fetch-site", "same-origin");
         }

@@ -88,8 +88,8 @@ async fn unknown_charges_and_refunds_are_settled_where_they_are_shown() {
     assert!(html.contains("결과를 알 수 없습니다"), "{html}");
     let refund = app.get("/billing/refunds?status=unknown").await.data(200)["items"][0].clone();
     let refund = format!("/console/refunds/{}", refund["id"].as_str().unwrap());
-    let list = visitor.page("/console/refunds?status=unknown").await;
-    assert!(list.contains(&format!("{refund}/resolve")), "{list}");
+    let unknown = visitor.page("/console/refunds?status=unknown").await;
+    assert!(unknown.contains(&format!("{refund}/resolve")), "{unknown}");
     let fields = [("outcome", "refunded"), ("reason", "확인"), ("paymentId", id)];
     let reply = visitor.act(&format!("{refund}/resolve"), &fields).await;
     assert_eq!(location(&reply), page, "{}", reply.text);

@@ -242,12 +242,12 @@ async fn what_needs_a_person_is_counted_and_each_line_leads_to_it() {
         assert_eq!(told, (&json!(count), &json!(amount)), "{what}: {attention}");
         assert!(waiting["oldest"].is_string(), "{what}: {waiting}");
         let page = visitor.page("/console").await;
-        let href = page.split("href=\"").map(|rest| rest.split('"').next().unwrap());
-        let href = href.map(|href| href.replace("&#38;", "&").replace("&amp;", "&"));
-        let href: Vec<_> = href.filter(|href| href.contains(link)).collect();
-        assert_eq!(href.len(), 1, "{what}: {page}");
-        let list = visitor.page(&href[0]).await;
-        let rows = list.split("<tbody>").nth(1).unwrap_or_else(|| panic!("{what}: {list}"));
-        assert_eq!(rows.matches("<tr>").count(), count, "{what}: {list}");
+        let targets = page.split("href=\"").map(|rest| rest.split('"').next().unwrap());
+        let targets = targets.map(|target| target.replace("&#38;", "&").replace("&amp;", "&"));
+        let targets: Vec<_> = targets.filter(|target| target.contains(link)).collect();
+        assert_eq!(targets.len(), 1, "{what}: {page}");
+        let shown = visitor.page(&targets[0]).await;
+        let rows = shown.split("<tbody>").nth(1).unwrap_or_else(|| panic!("{what}: {shown}"));
+        assert_eq!(rows.matches("<tr>").count(), count, "{what}: {shown}");
     }
 }

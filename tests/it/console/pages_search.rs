@@ -133,7 +133,7 @@ async fn a_customers_file_has_all_that_is_kept_of_them_and_of_nobody_else() {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     let search = visitor.get("/console/customers?customerId=other%2F%EA%B3%A0%EA%B0%9D").await;
-    let page = visitor.page(&super::location(&search).to_owned()).await;
+    let page = visitor.page(super::location(&search)).await;
     assert!(page.contains("ORDER-2") && !page.contains("ORDER-1"), "{page}");
 }
 

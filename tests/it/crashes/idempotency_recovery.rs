@@ -78,3 +78,25 @@ async fn an_answer_that_only_the_database_kept_back_is_given_to_the_next_try() {
     assert_eq!(app.calls("CARD-BATCH").await, 1);
     assert_eq!(app.ledger().await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_days_whose_answer_was_lost_are_not_given_again() {
+    let app = TestApp::start().await;
+    let mut body = one_off(&app.register("4111111111111111").await);
+    body["planId"] = json!("monthly");
+    body["chargeNow"] = json!(true);
+    let made = app.post("/billing/subscribe", &body).await.data(201);
+    let path = format!("/billing/subscription/{}/extend", made["id"].as_str().unwrap());
+    let days = json!({"days": 3, "reason": "장애 보상"});
+    let given = once(&app, &path, &days).await.data(200);
+    assert_ne!(given["paidThrough"], made["paidThrough"]);
+    // As a process leaves it that dies between its COMMIT and its answer.
+    let left =
+        "update idempotency_keys set status = null, body = null, sender = -1 where path = $1";
+    let left = sqlx::query(left).bind(&path).execute(&mut app.owner().await).await.unwrap();
+    assert_eq!(left.rows_affected(), 1);
+    assert_eq!(once(&app, &path, &days).await.data(200), given);
+    // Another request is another gift.
+    let again = app.post(&path, &days).await.data(200);
+    assert_ne!(again["paidThrough"], given["paidThrough"]);
+}

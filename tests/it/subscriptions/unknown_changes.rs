@@ -153,7 +153,7 @@ async fn another_interval_at_once_is_refused_when_no_charge_is_left() {
     let app = TestApp::start().await;
     let last = paid_in_march(&app, &json!({"totalCycles": 1})).await;
     let id = &last["id"];
-    let year = json!({"amount": 99_000, "interval": "year", "when": "now"});
+    let year = json!({"amount": 90_000, "interval": "year", "when": "now"});
     let books = app.everything().await;
     let refused = app.change(id, &year).await.error(409);
     let reason = "남은 회차가 없습니다. 먼저 totalCycles를 늘리거나 null로 지워 주세요.";

@@ -6,12 +6,14 @@ use sqlx::{AssertSqlSafe, Connection};
 use crate::support::app::TestApp;
 
 /// The tables of a backup, in the order in which they are filled.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 7] = [
     "subscriptions",
+    "price_consents",
     "subscription_phases",
     "subscription_charges",
     "subscription_segments",
     "payments",
+    "movements",
 ];
 
 /// The rows of a backup.
@@ -41,8 +43,18 @@ impl Backup {
             sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
         }
         for (table, rows) in TABLES.iter().zip(&self.0) {
+            let columns: String = sqlx::query_scalar(
+                "select string_agg(quote_ident(column_name), ', ') from information_schema.columns
+                 where table_schema = current_schema() and table_name = $1
+                     and is_generated = 'NEVER'",
+            )
+            .bind(table)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
             let query = format!(
-                "insert into {table} select * from jsonb_populate_record(null::{table}, $1)"
+                "insert into {table} ({columns})
+                 select {columns} from jsonb_populate_record(null::{table}, $1)"
             );
             for row in rows {
                 let query = sqlx::query(AssertSqlSafe(query.clone())).bind(row);

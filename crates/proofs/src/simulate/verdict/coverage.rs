@@ -10,7 +10,7 @@ use crate::simulate::load::{Books, Entry, Subscription, Transaction};
 use crate::simulate::segments::{Charge, ChargeState, Kind, PaidTime, Reason, Segment};
 use crate::simulate::terms::{Anchor, Offer};
 use crate::simulate::verdict::Violations;
-use crate::simulate::verdict::schedule::Attempts;
+use crate::simulate::verdict::schedule::{self, Attempts};
 use kiwoom_billing::rules::schedule::{due_at, midnight};
 use kiwoom_billing::rules::subscription_state::Status;
 
@@ -31,7 +31,12 @@ pub fn judge(
         let mut found = Vec::new();
         if let Some(history) = books.diary.histories.get(&subscription.id) {
             without_a_gap(subscription, history, books, &mut found);
-            for segment in &subscription.paid_time.segments {
+            // Nobody could charge for what was over before it came into being.
+            let began = schedule::came_into_being(attempts, subscription.id);
+            let over = |s: &&Segment| {
+                s.reason == Reason::Missed && began.is_some_and(|began| s.ends_on <= began)
+            };
+            for segment in subscription.paid_time.segments.iter().filter(|s| !over(s)) {
                 let is_taken = |no| taken.contains(&(subscription.id, no));
                 found.extend(unfounded(segment, subscription, history, books, &is_taken));
             }

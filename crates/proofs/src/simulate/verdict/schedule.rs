@@ -32,9 +32,9 @@ pub fn attempts(books: &Books) -> Attempts<'_> {
 
 /// Adds what is wrong with the days.
 pub fn judge(books: &Books, attempts: &Attempts<'_>, violations: &mut Violations) {
-    for ((id, _), attempts) in attempts {
+    for ((id, _), of_charge) in attempts {
         if let Some(history) = books.diary.histories.get(id) {
-            days(attempts, history, books, violations);
+            days(of_charge, history, came_into_being(attempts, *id), books, violations);
         }
     }
     for subscription in &books.subscriptions {
@@ -48,17 +48,34 @@ pub fn judge(books: &Books, attempts: &Attempts<'_>, violations: &mut Violations
     }
 }
 
-/// The first attempt is made on the first day that it is for, the others on the days of the retries,
+/// The day on which a subscription whose first charge the caller asked for came into being: its
+/// outcome may have been unknown for a time.
+pub fn came_into_being(attempts: &Attempts<'_>, id: Uuid) -> Option<NaiveDate> {
+    let asked_for = attempts
+        .get(&(id, 1))?
+        .iter()
+        .find(|attempt| attempt.initiated_by == InitiatedBy::Merchant)?;
+    asked_for.settled_at.map(|at| kst(at).date_naive())
+}
+
+/// The first attempt is made on the first day that it is for, or when that was before the subscription
+/// `began`, then; the others on the days of the retries,
 /// counted from an earlier attempt or from the day on which it was found out. The day is that of the
 /// intent: a gateway that is slow may book it later. What the caller asks for himself has no day.
 /// What the schedule begins ends on an anchor day.
-fn days(attempts: &[&Entry], history: &History, books: &Books, violations: &mut Violations) {
+fn days(
+    attempts: &[&Entry],
+    history: &History,
+    began: Option<NaiveDate>,
+    books: &Books,
+    violations: &mut Violations,
+) {
     let Some((start, end)) = attempts[0].period_start.zip(attempts[0].period_end) else { return };
     let on_anchor = history.anchors().any(|anchor| anchor.is_on(end));
     if attempts[0].initiated_by == InitiatedBy::Scheduler && !on_anchor {
         violations.add("wrong day", &format!("{} ends on {end}", attempts[0].order_no));
     }
-    let mut bases = vec![start];
+    let mut bases = vec![began.map_or(start, |began| began.max(start))];
     for attempt in attempts {
         let day = kst(attempt.created_at).date_naive();
         let planned = |days: i64| {
