@@ -157,19 +157,19 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
         "with due as (
             select id {UNTOLD_RENEWALS} and next_billing_date <= $1
             order by next_billing_date limit $3 for update skip locked),
-         told as (
+         noticed as (
             update subscriptions set renewal_noticed = next_billing_date
             from due where subscriptions.id = due.id returning subscriptions.*)
          insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
             after, created_at)
          select new_event_id(), 'subscription.renewal_upcoming', 'subscription', id, id, id,
             'renewal ' || id || ' ' || next_billing_date, 'scheduler',
-            to_jsonb(told) || coalesce((select jsonb_build_object('card', jsonb_build_object(
+            to_jsonb(noticed) || coalesce((select jsonb_build_object('card', jsonb_build_object(
                     'expires', to_char(card_expires, 'YYYY-MM'), 'overByThen', true))
                 from billing_keys
-                where id = told.billing_key_id and card_expires < told.next_billing_date), '{{}}'),
+                where id = noticed.billing_key_id and card_expires < noticed.next_billing_date), '{{}}'),
             $2
-         from told on conflict (notice) do nothing"
+         from noticed on conflict (notice) do nothing"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
     query.execute(&ctx.pool).await.map(|done| done.rows_affected())
@@ -180,17 +180,17 @@ async fn expiries(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
         r"with due as (
             select id {UNTOLD_EXPIRIES} and card_expires between $2 and $1
             limit $4 for update skip locked),
-         told as (
+         noticed as (
             update billing_keys set expiry_noticed = true
             from due where billing_keys.id = due.id returning billing_keys.*)
          insert into events (id, type, object, object_id, stream, notice, actor, after, created_at)
          select new_event_id(), 'billing_key.expiring', 'billing_key', id, id, 'expiry ' || id,
-            'scheduler', to_jsonb(told) || jsonb_build_object('autokey', '\x',
+            'scheduler', to_jsonb(noticed) || jsonb_build_object('autokey', '\x',
                 'expires', to_char(card_expires, 'YYYY-MM'),
                 'subscriptions', (select jsonb_agg('sub_' || s.id order by s.id)
-                    from subscriptions s where s.billing_key_id = told.id
+                    from subscriptions s where s.billing_key_id = noticed.id
                         and s.status not in ('incomplete', 'canceled'))), $3
-         from told on conflict (notice) do nothing"
+         from noticed on conflict (notice) do nothing"
     );
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(until)

@@ -83,7 +83,8 @@ fn count(reason: &'static str) {
     metrics::counter!("kiwoom_billing_auth_failures_total", "reason" => reason).increment(1);
 }
 
-fn insufficient_scope(scope: Scope) -> ApiError {
+/// 403 that names the scope.
+pub fn insufficient_scope(scope: Scope) -> ApiError {
     let name = scope.name();
     ApiError::from(Code::InsufficientScope).with_text(Text::new(
         format!("API 키에 {name} 권한이 없습니다."),

@@ -83,7 +83,7 @@ const WAITING: &str = "
     union all
     select 'notifications', count(*), 0, min(first_at)
     from notifications where verdict in
-        ('review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction') and last_at >= $1
+        ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction') and last_at >= $1
     union all
     select 'given_up_events', count(*), 0, min(created_at)
     from event_deliveries d join events e on e.id = d.event_id where d.state = 'given_up'

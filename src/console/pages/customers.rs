@@ -8,12 +8,14 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use serde::Deserialize;
 
+use crate::access::api_keys::Scope;
 use crate::console::Shared;
 use crate::console::api::{path_with, segment};
 use crate::console::failed::FieldProblem;
 use crate::console::frame::{Console, Page};
 use crate::console::pages::answers::{BillingKey, List, Payment, Subscription};
 use crate::console::pages::payments::or_problems;
+use crate::layers::auth::insufficient_scope;
 
 pub fn routes() -> Router<Shared> {
     Router::new()
@@ -38,6 +40,10 @@ struct SearchPage<'a> {
 async fn search(c: Console, Query(search): Query<Search>) -> Page {
     let id = search.customer_id.trim();
     if id.is_empty() {
+        // Nothing is asked of the API yet, which would refuse.
+        if !c.can("read") {
+            return Ok(insufficient_scope(Scope::Read).into_response());
+        }
         return c.page(&SearchPage { c: &c });
     }
     Ok(Redirect::to(&format!("/console/customers/{}", segment(id))).into_response())

@@ -105,6 +105,11 @@ impl Stage {
         let order = json!({"orderId": "ORDER-1", "amount": 100, "productName": "x",
             "customerName": "홍길동"});
         post("/easypay/prepare", &order).await;
+        // The gateway tells of the refund.
+        let told = "select exists (select from notifications where verdict = 'applied')";
+        while !sqlx::query_scalar::<_, bool>(told).fetch_one(&app.service.ctx.pool).await.unwrap() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         app.until_published().await;
         let request = app.request(reqwest::Method::GET, "/events").bearer_auth(OF_SETTINGS);
         let event = app.send(request).await.data(200)["items"][0]["id"].clone();

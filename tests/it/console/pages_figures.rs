@@ -16,6 +16,9 @@ impl TestApp {
     async fn plan(&self, key: &str, more: Value) -> Value {
         let mut body = without(&monthly(key), "cycleDay");
         body["planId"] = json!(uuid::Uuid::now_v7().to_string());
+        if more["phases"].is_array() {
+            body.as_object_mut().unwrap().remove("amount");
+        }
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.post("/billing/subscribe", &body).await.data(201)
     }
@@ -173,7 +176,9 @@ async fn the_forecast_of_all_is_the_sum_of_the_forecasts_of_each() {
     let end = json!({"subscriptionId": ending, "atPeriodEnd": true});
     app.post("/billing/cancel", &end).await.data(200);
     for days in [0, 1, 3, 30, 31] {
-        app.advance_days(days).await;
+        if days > 0 {
+            app.advance_days(days).await;
+        }
         if days == 3 {
             app.change(&credit, &json!({"amount": 3000, "when": "now"})).await.data(200);
         }
@@ -233,7 +238,7 @@ async fn what_needs_a_person_is_counted_and_each_line_leads_to_it() {
         ("unknownPayments", 1, 9900, "/console/payments?status=unknown"),
         ("unexpectedPayments", 1, 9900, "/console/payments?source=unexpected"),
         ("lateOrders", 2, 19_800, "late=true"),
-        ("notifications", 1, 0, "/console/notifications?state=review"),
+        ("notifications", 2, 0, "/console/notifications?state=review"),
         ("pastDue", 1, 3300, "/console/subscriptions?status=past_due"),
         ("endingCards", 1, 0, "/console/cards?expiresBefore="),
     ] {

@@ -63,7 +63,7 @@ async fn payments_and_window_orders_are_found_by_order_transaction_card_amount_a
     assert!(page.contains("href=\"/console/orders/ORDER"), "{page}");
     let id = text(&found["id"]);
     let reply = visitor.get(&format!("/console/payments/{id}")).await;
-    assert_eq!(super::location(&reply), "/console/orders/ORDER%2DWINDOW");
+    assert_eq!(super::location(&reply), "/console/orders/ORDER-WINDOW");
     let page = visitor.page("/console/payments?card=12&minAmount=x").await;
     assert!(
         page.contains("<code>card</code>") && page.contains("<code>minAmount</code>"),
