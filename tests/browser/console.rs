@@ -118,7 +118,9 @@ impl Desk {
     /// Ends the test: the pages had nothing to complain of, and asked this service alone.
     async fn close(self) {
         let log = self.browser.log("browser").await;
-        assert_eq!(log, Vec::<Value>::new());
+        // Chromium advises password managers below that level.
+        let complaints: Vec<_> = log.iter().filter(|line| line["level"] != "DEBUG").collect();
+        assert_eq!(complaints, Vec::<&Value>::new());
         for entry in self.browser.log("performance").await {
             let text = entry["message"].as_str().unwrap();
             let event = serde_json::from_str::<Value>(text).unwrap()["message"].take();
