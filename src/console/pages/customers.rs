@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Query};
+use axum::extract::{Path, Query, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::access::api_keys::Scope;
 use crate::console::Shared;
 use crate::console::api::{path_with, segment};
-use crate::console::failed::FieldProblem;
+use crate::console::failed::{Failed, FieldProblem};
 use crate::console::frame::{Console, Page};
 use crate::console::pages::answers::{BillingKey, List, Payment, Subscription};
 use crate::console::pages::payments::or_problems;
@@ -37,12 +37,13 @@ struct SearchPage<'a> {
     c: &'a Console,
 }
 
-async fn search(c: Console, Query(search): Query<Search>) -> Page {
+async fn search(c: Console, Query(search): Query<Search>, request: Request) -> Page {
     let id = search.customer_id.trim();
     if id.is_empty() {
         // Nothing is asked of the API yet, which would refuse.
         if !c.can("read") {
-            return Ok(insufficient_scope(Scope::Read).into_response());
+            let refused = insufficient_scope(Scope::Read);
+            return Err(Failed::of(refused, request.extensions(), c.language).await);
         }
         return c.page(&SearchPage { c: &c });
     }

@@ -157,6 +157,8 @@ async fn a_key_sees_the_pages_of_its_scopes_and_is_told_what_the_others_need() {
                 assert_eq!(reply.status, 403, "{key:?} {page}: {}", reply.text);
                 let message = format!("API 키에 {} 권한이 없습니다.", scope.name());
                 assert!(reply.text.contains(&message), "{key:?} {page}: {}", reply.text);
+                let is_page = reply.text.starts_with("<!doctype html>");
+                assert!(is_page, "{key:?} {page}: {}", reply.text);
                 refused += 1;
             }
             // The navigation names what the key may see.
