@@ -1,4 +1,4 @@
-//! The statuses of payments and refunds, of a row and as a condition on its columns.
+//! The statuses of payments, refunds and notifications, of a row and as a condition on its columns.
 
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
@@ -55,3 +55,7 @@ pub const REFUND_STATUSES: &[(&str, &str)] = &[
     ("declined", "state = 'declined'"),
     ("unknown", "(state = 'unknown' or (state = 'sending' and call_ends_by < now()))"),
 ];
+
+/// Of the notifications: kept, settling nothing, and left to a person.
+pub const LEFT_TO_A_PERSON: &str = "verdict in
+    ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction')";

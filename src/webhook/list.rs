@@ -8,6 +8,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::api::statuses::LEFT_TO_A_PERSON;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::description::{self, described};
@@ -32,10 +33,7 @@ struct Filter {
 const STATES: [(&str, &str); 4] = [
     ("applied", "verdict = 'applied'"),
     ("waiting", "verdict = 'waiting'"),
-    (
-        "review",
-        "verdict in ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction')",
-    ),
+    ("review", LEFT_TO_A_PERSON),
     ("refused", "verdict in ('source', 'unreadable', 'merchant')"),
 ];
 

@@ -3,10 +3,12 @@
 use chrono::{DateTime, Days, Utc};
 use kiwoom_clock::{kst, rfc3339_kst};
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
 use super::Range;
+use crate::api::statuses::LEFT_TO_A_PERSON;
 
 /// A card in use that ends within so many days is told of.
 const CARD_ENDS: Days = Days::new(60);
@@ -61,7 +63,10 @@ struct Row {
     oldest: Option<DateTime<Utc>>,
 }
 
-const WAITING: &str = "
+/// SQL: `$1` is the begin of the days, `$2` now, `$3` the day before which cards end.
+fn waiting() -> String {
+    format!(
+        "
     select 'unknown_payments' as what, count(*) as count, coalesce(sum(amount), 0)::bigint as amount,
         min(created_at) as oldest
     from payments where state = 'unknown' or (state = 'sending' and call_ends_by < now())
@@ -82,8 +87,7 @@ const WAITING: &str = "
         and approved_at >= $1
     union all
     select 'notifications', count(*), 0, min(first_at)
-    from notifications where verdict in
-        ('unexpected', 'review', 'unknown_kind', 'unknown_order', 'amount', 'contradiction') and last_at >= $1
+    from notifications where {LEFT_TO_A_PERSON} and last_at >= $1
     union all
     select 'given_up_events', count(*), 0, min(created_at)
     from event_deliveries d join events e on e.id = d.event_id where d.state = 'given_up'
@@ -106,7 +110,9 @@ const WAITING: &str = "
     from subscriptions where next_attempt_at <= $2
     union all
     select 'deliveries', count(*), 0, min(created_at)
-    from event_deliveries d join events e on e.id = d.event_id where d.state = 'waiting'";
+    from event_deliveries d join events e on e.id = d.event_id where d.state = 'waiting'"
+    )
+}
 
 pub async fn find(
     db: &mut PgConnection,
@@ -115,7 +121,7 @@ pub async fn find(
 ) -> sqlx::Result<AttentionBody> {
     let (from, _) = range.instants();
     let card_ends = kst(now).date_naive() + CARD_ENDS;
-    let query = sqlx::query_as(WAITING).bind(from).bind(now).bind(card_ends);
+    let query = sqlx::query_as(AssertSqlSafe(waiting())).bind(from).bind(now).bind(card_ends);
     let mut rows: Vec<Row> = query.fetch_all(db).await?;
     let mut take = |what: &str| {
         let at = rows.iter().position(|row| row.what == what);
