@@ -152,16 +152,21 @@ async fn requests_beyond_the_limit_are_turned_away_before_they_cost_anything() {
     let app = TestApp::start().await;
     let address = app.base.trim_start_matches("http://");
     let head = "POST /billing/pay HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-        Content-Length: 100\r\n\r\n{";
-    let mut slow = Vec::new();
-    for _ in 0..128 {
+        Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+    // The body is asked for when the request has its place.
+    let slow = join_all((0..128).map(|_| async {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
-        slow.push(stream);
-    }
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"{").await.unwrap();
+        stream
+    }));
+    let mut slow = slow.await;
     let request = || app.request(Method::POST, "/billing/cancel").header("Idempotency-Key", "one");
     let cancel = || app.send(request().json(&json!({"subscriptionId": "sub_none"})));
-    let reply = until(cancel, |reply| reply.status == 429).await;
+    let reply = cancel().await;
     reply.fails(429, "rate_limited");
     assert_eq!(reply.headers["retry-after"], "1");
     app.get("/billing/payments").await.data(200);
