@@ -119,6 +119,7 @@ pub struct BillingKey {
     pub customer_name: String,
     pub card: Card,
     pub status: String,
+    pub inactive: Option<Failure>,
     pub created_at: String,
 }
 

@@ -5,13 +5,15 @@ use axum::Router;
 use axum::extract::{Path, Query, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::access::api_keys::Scope;
 use crate::console::Shared;
 use crate::console::api::{path_with, segment};
 use crate::console::failed::{Failed, FieldProblem};
+use crate::console::form::Form;
 use crate::console::frame::{Console, Page};
 use crate::console::pages::answers::{BillingKey, List, Payment, Subscription};
 use crate::console::pages::payments::or_problems;
@@ -23,6 +25,7 @@ pub fn routes() -> Router<Shared> {
         .route("/customers/{id}", get(show))
         .route("/customers/{id}/file", get(file))
         .route("/cards", get(cards))
+        .route("/cards/{billingKey}/activate", post(activate))
 }
 
 #[derive(Default, Deserialize)]
@@ -117,6 +120,14 @@ async fn cards(c: Console, Query(ending): Query<Ending>) -> Page {
     let (found, problems): (List<BillingKey>, _) = or_problems(asked)?;
     let next = found.next_cursor.as_deref().map(|cursor| path("/console/cards", cursor));
     c.page(&CardsPage { c: &c, ending: &ending, keys: found.items, problems, next })
+}
+
+/// Takes back that a card was ended for good.
+async fn activate(c: Console, Path(id): Path<String>, form: Form) -> Page {
+    let path = format!("/billing/key/{}/activate", segment(&id));
+    let key: BillingKey = c.post(&path, &json!({}), &form).await?;
+    let customer = format!("/console/customers/{}", segment(&key.customer_id));
+    c.done(&customer, "카드를 다시 사용합니다.", "The card is used again.")
 }
 
 /// All that is kept of the customer, as JSON.

@@ -144,11 +144,20 @@ struct OnePage<'a> {
     proof: Proof,
     refunds: Vec<Refund>,
     quote: Option<Quote>,
+    quoted: Quoted,
+    problems: Vec<FieldProblem>,
     events: Vec<Event>,
     notifications: Vec<Notification>,
 }
 
-async fn show(c: Console, Path(id): Path<String>) -> Page {
+/// The last day that counts as used in the quote of a refund; empty: today.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Quoted {
+    as_of: String,
+}
+
+async fn show(c: Console, Path(id): Path<String>, Query(quoted): Query<Quoted>) -> Page {
     let payment = match c.get::<Payment>(&format!("/billing/payment/{}", segment(&id))).await {
         Ok(payment) => payment,
         Err(failed) if failed.status == 404 => return to_order(&c, &id, failed).await,
@@ -160,7 +169,7 @@ async fn show(c: Console, Path(id): Path<String>) -> Page {
     let told = [("orderId", payment.order_id.as_str()), ("limit", "100")];
     let told = path_with("/notifications", told);
     let proof = format!("/billing/payment/{id}/proof");
-    let quote = quote(&c, &payment);
+    let quote = quote(&c, &payment, &quoted);
     let (proof, refunds, events, told, quote) = tokio::join!(
         c.get::<Proof>(&proof),
         c.get::<List<Refund>>(&refunds),
@@ -169,7 +178,19 @@ async fn show(c: Console, Path(id): Path<String>) -> Page {
         quote,
     );
     let (refunds, events, notifications) = (refunds?.items, events?.items, told?.items);
-    c.page(&OnePage { c: &c, proof: proof?, refunds, quote, events, notifications, payment })
+    let (quote, problems) = or_problems(quote)?;
+    let proof = proof?;
+    c.page(&OnePage {
+        c: &c,
+        proof,
+        refunds,
+        quote,
+        quoted,
+        problems,
+        events,
+        notifications,
+        payment,
+    })
 }
 
 #[derive(Deserialize)]
@@ -187,11 +208,16 @@ async fn to_order(c: &Console, id: &str, failed: Failed) -> Page {
 }
 
 /// None for what has no days, and while nothing can be refunded.
-async fn quote(c: &Console, payment: &Payment) -> Option<Quote> {
+async fn quote(c: &Console, payment: &Payment, quoted: &Quoted) -> Result<Option<Quote>, Failed> {
     if payment.period.is_none() || payment.refundable_amount == 0 {
-        return None;
+        return Ok(None);
     }
-    c.get(&path_with("/billing/refund-quote", [("paymentId", payment.id.as_str())])).await.ok()
+    let asked = [("paymentId", payment.id.as_str()), ("asOf", quoted.as_of.trim())];
+    match c.get(&path_with("/billing/refund-quote", asked)).await {
+        Ok(quote) => Ok(Some(quote)),
+        Err(failed) if failed.status == 409 => Ok(None),
+        Err(failed) => Err(failed),
+    }
 }
 
 /// How much: what is left, what is unused, or the amount that was typed.
@@ -200,7 +226,8 @@ fn wanted(form: &Form) -> Value {
         "all" => form.json(&["reason"], &[]),
         "unused" => {
             let mut body = form.json(&["reason"], &[]);
-            body["proRata"] = json!(true);
+            let as_of = form.optional("asOf");
+            body["proRata"] = as_of.map_or(json!(true), |day| json!({ "asOf": day }));
             body
         }
         // Nothing typed is no wish for all of it.

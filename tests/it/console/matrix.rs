@@ -60,6 +60,12 @@ pub const ACTIONS: &[Action] = &[
         Scope::Charge,
     ),
     ("/console/subscriptions/{subscription}/charge", &[], Scope::Charge),
+    (
+        "/console/subscriptions/{subscription}/consent",
+        &[("amount", "9900"), ("method", "전화")],
+        Scope::Charge,
+    ),
+    ("/console/cards/{billingKey}/activate", &[], Scope::Charge),
     ("/console/subscriptions/{subscription}/keep", &[], Scope::Charge),
     ("/console/subscriptions/{subscription}/cancel", &[("when", "now")], Scope::Charge),
     ("/console/events/{event}/redeliver", &[], Scope::Admin),
@@ -119,6 +125,7 @@ impl Stage {
             ("{subscription}", subscription),
             ("{event}", event),
             ("{order}", json!("ORDER-1")),
+            ("{billingKey}", key),
         ];
         let text = |id: Value| id.as_str().unwrap_or_else(|| panic!("{id}")).to_owned();
         Self { app, ids: ids.map(|(name, id)| (name, text(id))).into() }

@@ -66,6 +66,69 @@ async fn a_refund_shows_its_quote_first_and_gives_back_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_quoted_as_of_the_day_that_is_asked_for() {
+    let app = TestApp::start().await;
+    let id = subscribed(&app, APPROVED).await;
+    let used = app.today().to_string();
+    app.advance_days(9).await;
+    let path = format!("/billing/payments?subscriptionId={}", id.as_str().unwrap());
+    let payment = app.get(&path).await.data(200)["items"][0]["id"].clone();
+    let page = format!("/console/payments/{}", payment.as_str().unwrap());
+    let quote = format!("/billing/refund-quote?paymentId={}", payment.as_str().unwrap());
+    let today = app.get(&quote).await.data(200)["quote"].as_i64().unwrap();
+    let quote = app.get(&format!("{quote}&asOf={used}")).await.data(200)["quote"].as_i64().unwrap();
+    assert!(quote > today, "{quote} {today}");
+    let mut visitor = Visitor::new(&app);
+    let html = visitor.page(&format!("{page}?asOf={used}")).await;
+    let shown = format!("<strong>{},{:03}원</strong>", quote / 1000, quote % 1000);
+    assert!(html.contains(&shown), "{shown}: {html}");
+    assert_eq!(value_of(&html, "asOf"), Some(used.as_str()));
+    let html = visitor.page(&format!("{page}?asOf=soon")).await;
+    assert!(html.contains("<code>asOf</code>"), "{html}");
+    let fields = [("how", "unused"), ("asOf", used.as_str()), ("reason", "해지")];
+    send(&mut visitor, &page, "refund", &fields).await;
+    assert_eq!(app.ledger().await[0]["canceledAmount"], quote);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_is_recorded_where_the_rise_is_shown() {
+    let app = TestApp::start().await;
+    let id = subscribed(&app, APPROVED).await;
+    app.advance_days(9).await;
+    let page = format!("/console/subscriptions/{}", id.as_str().unwrap());
+    let mut visitor = Visitor::new(&app);
+    let html = visitor.page(&page).await;
+    assert!(!html.contains(&format!("{page}/consent\"")), "nothing to agree to: {html}");
+    send(&mut visitor, &page, "change", &[("when", "next_period"), ("amount", "12,000")]).await;
+    let fields = [("amount", "12,000"), ("method", "phone"), ("evidence", "통화 녹음 4711")];
+    send(&mut visitor, &page, "consent", &fields).await;
+    let path = format!("/billing/subscription/{}/consents", id.as_str().unwrap());
+    let consents = app.get(&path).await.data(200);
+    assert_eq!(consents["items"][0]["newAmount"], 12_000, "{consents}");
+    assert_eq!(consents["items"][0]["evidence"], "통화 녹음 4711");
+    let next = app.subscription(&id).await["nextCharge"].clone();
+    assert_eq!(next["amount"], 12_000, "{next}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_card_says_why_and_is_used_again() {
+    let app = TestApp::start().await;
+    let key = app.register(APPROVED).await;
+    let refusal =
+        json!({"on": "CARD-BATCH", "kind": "decline", "code": "1072", "message": "정지 카드"});
+    app.fault(refusal).await;
+    app.pay(&key).await.fails(402, "payment_declined");
+    let mut visitor = Visitor::new(&app);
+    let customer = "/console/customers/user123";
+    let html = visitor.page(customer).await;
+    assert!(html.contains("<code>1072</code> 정지 카드"), "{html}");
+    let reply = visitor.act(&format!("/console/cards/{key}/activate"), &[]).await;
+    assert_eq!((reply.status, location(&reply)), (303, customer), "{}", reply.text);
+    assert!(!visitor.page(customer).await.contains("1072"));
+    app.pay(&key).await.data(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_charges_and_refunds_are_settled_where_they_are_shown() {
     let app = TestApp::start().await;
     let lost = app.register(ANSWER_LOST).await;

@@ -105,6 +105,13 @@ pub async fn keep(c: Console, Path(id): Path<String>, form: Form) -> Page {
     c.done(&page_of(&id), "취소 예약을 되돌렸습니다.", "It goes on.")
 }
 
+/// Records a consent to what is to be charged from now on.
+pub async fn consent(c: Console, Path(id): Path<String>, form: Form) -> Page {
+    let body = form.json(&["method", "evidence"], &["amount"]);
+    let _: Value = c.post(&api_of(&id, "/consent"), &body, &form).await?;
+    c.done(&page_of(&id), "동의를 기록했습니다.", "The consent is recorded.")
+}
+
 /// Charges what is past due or unpaid now.
 pub async fn charge(c: Console, Path(id): Path<String>, form: Form) -> Page {
     let _: Value = c.post("/billing/pay", &json!({ "subscriptionId": id }), &form).await?;

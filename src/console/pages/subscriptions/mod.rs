@@ -32,6 +32,7 @@ pub fn routes() -> Router<Shared> {
         .route("/subscriptions/{id}/cancel", post(actions::cancel))
         .route("/subscriptions/{id}/keep", post(actions::keep))
         .route("/subscriptions/{id}/charge", post(actions::charge))
+        .route("/subscriptions/{id}/consent", post(actions::consent))
 }
 
 #[derive(Default, Deserialize)]
@@ -170,6 +171,11 @@ async fn changes(c: &Console, id: &str) -> Result<Vec<Event>, Failed> {
 }
 
 impl Subscription {
+    /// Won that a consent is for.
+    pub fn amount_to_come(&self) -> i64 {
+        self.pending_amount.unwrap_or(self.amount)
+    }
+
     /// How often it is charged.
     pub fn every(&self, c: &Console) -> String {
         let interval = self.interval.as_deref().unwrap_or("month");
