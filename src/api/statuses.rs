@@ -45,7 +45,7 @@ pub const PAYMENT_STATUSES: &[(&str, &str)] = &[
         "partially_refunded",
         "state = 'approved' and refunded_amount > 0 and refunded_amount < amount",
     ),
-    ("refunded", "state = 'approved' and refunded_amount = amount"),
+    ("refunded", "state = 'approved' and refunded_amount > 0 and refunded_amount = amount"),
 ];
 
 /// Each status of a refund as a condition on its columns.
