@@ -1,6 +1,9 @@
 //! Payments are found by whatever is known of them; what a customer asks to see is all there.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::Visitor;
 use crate::support::app::{TestApp, card, one_off};
@@ -103,6 +106,11 @@ async fn a_customers_file_has_all_that_is_kept_of_them_and_of_nobody_else() {
     let made = app.subscribe(key, 15).await;
     let refund = json!({"paymentId": payment["id"], "amount": 100, "reason": "고객 요청"});
     app.post("/billing/refund", &refund).await.data(200);
+    // The gateway tells of the refund.
+    let told = "select exists (select from notifications)";
+    while !sqlx::query_scalar::<_, bool>(told).fetch_one(&app.service.ctx.pool).await.unwrap() {
+        sleep(Duration::from_millis(20)).await;
+    }
     let mut order = json!({"orderId": "ORDER-1", "amount": 9900, "productName": "상품",
         "customerName": "김철수", "customerId": "user123"});
     app.post("/easypay/prepare", &order).await.data(200);
@@ -115,7 +123,7 @@ async fn a_customers_file_has_all_that_is_kept_of_them_and_of_nobody_else() {
         (&json!(["김철수", "홍길동"]), &json!(["hong@example.com"]))
     );
     let counts = ["cards", "subscriptions", "payments", "refunds", "notifications"];
-    assert_eq!(counts.map(|name| all[name].as_array().unwrap().len()), [1, 1, 2, 1, 1], "{all}");
+    assert_eq!(counts.map(|name| all[name].as_array().unwrap().len()), [1, 1, 2, 1, 2], "{all}");
     assert_eq!(all["subscriptions"][0]["id"], made["id"]);
     assert!(all["notifications"][0]["text"].as_str().unwrap().contains("ORDER-1"));
     let other = app.get("/billing/customer/other%2F%EA%B3%A0%EA%B0%9D").await.data(200);
