@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::fault::kinds;
+use crate::fault::kinds_in_words;
 use crate::html::{escape, table};
 
 /// The calls that a fault waits for, in words.
@@ -24,7 +24,7 @@ pub fn calls() -> String {
 
 /// The options of the form's field `kind`.
 pub fn kind_options() -> String {
-    options(kinds())
+    options(kinds_in_words())
 }
 
 /// The faults that wait, as `GET /faults` shows them.

@@ -87,9 +87,11 @@ fn cards() -> String {
 
 /// The part that the page's second script fills.
 fn service(service: Service) -> String {
-    let all = |name: &str| match service.has_console {
-        true => format!("<p><a href=\"/console/{name}\">콘솔에서 모두 보기</a></p>\n"),
-        false => String::new(),
+    let all = |name: &str| {
+        if !service.has_console {
+            return String::new();
+        }
+        format!("<p><a href=\"/console/{name}\">콘솔에서 모두 보기</a></p>\n")
     };
     format!(
         include_str!("service.html"),

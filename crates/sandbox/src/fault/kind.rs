@@ -80,8 +80,13 @@ const KINDS: [(&str, Kind, &str); 23] = [
     ("euc_kr_unnamed", Kind::EucKrUnnamed, "처리, charset 없이 EUC-KR로 응답"),
 ];
 
+/// The names of all kinds of faults.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(name, ..)| *name)
+}
+
 /// All kinds: the name in `POST /faults`, and what happens, in Korean.
-pub fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn kinds_in_words() -> impl Iterator<Item = (&'static str, &'static str)> {
     KINDS.iter().map(|(name, _, about)| (*name, *about))
 }
 

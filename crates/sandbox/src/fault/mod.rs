@@ -10,7 +10,7 @@ use crate::arguments::{number, object, text};
 use crate::codes;
 use crate::wire::Refusal;
 
-pub use kind::{Kind, kinds};
+pub use kind::{Kind, kinds, kinds_in_words};
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;
@@ -135,7 +135,7 @@ impl Fault {
             return Err(format!("on은 다음 중 하나여야 합니다: {steps}"));
         };
         let Some(kind) = Kind::from_name(&kind) else {
-            let names = kinds().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            let names = kinds().collect::<Vec<_>>().join(", ");
             return Err(format!("kind는 다음 중 하나여야 합니다: {names}"));
         };
         if kind == Kind::BadReturnUrl && on != Target::Only(Step::Ready) {
