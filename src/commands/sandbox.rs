@@ -26,6 +26,7 @@ pub async fn run(config: Config, port: u16) -> Done {
         advance_clock: saved_jump(config.data_dir.join("sandbox"), clock.clone()),
         clock,
         notify_url: config.public_url.map(|url| format!("{url}webhook/kiwoom")),
+        service: None,
     };
     let router = Router::new()
         .nest("/sandbox", kiwoom_sandbox::router(kiwoom_sandbox::open(options)?))

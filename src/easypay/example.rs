@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use crate::context::AppState;
 
 const EXAMPLE: &str = include_str!("example.html");
+const SCRIPT: &str = concat!(include_str!("exchange.js"), include_str!("example.js"));
 const RETURNED: &str = include_str!("returned.html");
 
-/// SDK 연동 예제: prepares an order, opens the window and shows the status as it changes.
+/// SDK 연동 예제: prepares an order, opens the window and shows all that is
+/// sent and received on the way.
 #[utoipa::path(
     get, path = "/easypay/sdk-example", operation_id = "showSdkExample", tag = "easypay",
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
@@ -34,7 +36,7 @@ pub async fn returned(State(ctx): State<AppState>) -> Response {
 /// elsewhere but the SDK, and nothing framed but the payment window. `ancestors` may frame the page.
 fn page(template: &str, ctx: &AppState, ancestors: &str) -> Response {
     let nonce = hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16]);
-    let body = template.replace("{{look}}", kiwoom_look::CSS);
+    let body = template.replace("{{look}}", kiwoom_look::CSS).replace("{{script}}", SCRIPT);
     let body = body.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
     let form_action = ctx.kiwoom.form_action();
     let window = origin(&form_action);

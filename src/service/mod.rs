@@ -212,6 +212,7 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
         clock: ctx.clock.clone(),
         notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
         advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
+        service: Some(kiwoom_sandbox::Service { has_console: ctx.config.console_enabled }),
     };
     kiwoom_sandbox::open(options).map_err(StartError::DataDir)
 }

@@ -1,17 +1,11 @@
 //! The console as a person uses it: by keyboard, on a wide screen and on a phone, and nothing serious for
 //! who cannot see or point (axe-core).
 
-use std::path::Path;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::driver::Browser;
 use crate::service::Service;
 
-/// The released file of the registry's package `axe-core`.
-const AXE: &str = include_str!("axe-core-4.14.1.min.js");
 const KEY: &str = "a-key-of-the-console-0123456789";
 
 /// Every page, `{…}` being the first link of the list before it.
@@ -82,39 +76,6 @@ impl Desk {
         self.browser.sees("오늘").await;
     }
 
-    /// What axe-core finds that is serious or worse.
-    async fn finds_nothing_serious(&self, what: &str) {
-        // By the DevTools protocol, which no policy of a page keeps out.
-        self.browser.devtools("Runtime.evaluate", json!({ "expression": AXE })).await;
-        let script = "return (async () => { const found = await axe.run(document, {
-            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] });
-            return found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
-              .map(v => [v.id, v.nodes.map(n => n.html + ' ' + n.failureSummary).slice(0, 3)]) })()";
-        let found = self.browser.run(script).await;
-        assert_eq!(found, json!([]), "{what}: {found:#}");
-    }
-
-    async fn screen(&self, width: u32, height: u32, dark: bool) {
-        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1,
-            "mobile": width < 600 });
-        self.browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
-        let scheme = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.browser.devtools("Emulation.setEmulatedMedia", features).await;
-    }
-
-    async fn picture(&self, name: &str, width: u32) {
-        let height = self.browser.run("return document.documentElement.scrollHeight").await;
-        let height = height.as_u64().unwrap().min(3_000);
-        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
-        let options = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        let image = self.browser.devtools("Page.captureScreenshot", options).await;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let image = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
-        std::fs::write(folder.join(format!("console-{name}-{width}.png")), image).unwrap();
-    }
-
     /// Ends the test: the pages had nothing to complain of, and asked this service alone.
     async fn close(self) {
         let log = self.browser.log("browser").await;
@@ -146,27 +107,24 @@ async fn every_page_fits_both_screens_and_nothing_serious_is_found() {
     let desk = Desk::open().await;
     desk.go("/console/sign-in").await;
     for (width, height) in [(1440, 900), (390, 844)] {
-        desk.screen(width, height, false).await;
-        desk.finds_nothing_serious("sign-in").await;
-        desk.picture("sign-in", width).await;
+        desk.browser.screen(width, height, false).await;
+        desk.browser.finds_nothing_serious("sign-in").await;
+        desk.browser.picture(&format!("console-sign-in-{width}")).await;
     }
     desk.sign_in().await;
     for (width, height, dark) in [(1440, 900, false), (390, 844, false), (390, 844, true)] {
-        desk.screen(width, height, dark).await;
+        desk.browser.screen(width, height, dark).await;
         for (name, path) in PAGES {
             desk.go(path).await;
-            let script = "const { scrollWidth, clientWidth } = document.documentElement;
-                return [document.title, scrollWidth - clientWidth]";
-            let found = desk.browser.run(script).await;
             let shown = if dark { format!("{name}-dark") } else { name.to_owned() };
-            desk.picture(&shown, width).await;
-            assert_eq!(found[1], 0, "{width}: {found}");
-            desk.finds_nothing_serious(&format!("{name} {width} {dark}")).await;
+            desk.browser.picture(&format!("console-{shown}-{width}")).await;
+            desk.browser.fits(&format!("{shown} {width}")).await;
+            desk.browser.finds_nothing_serious(&format!("{shown} {width}")).await;
         }
     }
     desk.go("/").await;
-    desk.finds_nothing_serious("front door").await;
-    desk.picture("front", 390).await;
+    desk.browser.finds_nothing_serious("front door").await;
+    desk.browser.picture("console-front-390").await;
     desk.close().await;
 }
 
@@ -201,6 +159,6 @@ async fn a_list_is_compared_beside_its_form_which_keeps_the_file() {
     desk.browser.sees("변경한 내용은 없습니다.").await;
     desk.browser.sees("ORDER-9").await;
     assert_eq!(desk.browser.run("return document.getElementById('list').files.length").await, 1);
-    desk.finds_nothing_serious("report").await;
+    desk.browser.finds_nothing_serious("report").await;
     desk.close().await;
 }

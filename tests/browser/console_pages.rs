@@ -1,10 +1,6 @@
 //! The pages of money of the console in a browser: each is looked at on a wide screen and on a phone,
 //! and each action is done from it with real data.
 
-use std::path::Path;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::driver::Browser;
@@ -73,27 +69,10 @@ impl Console {
         self.post("/sandbox/clock", &json!({"advanceDays": 40})).await;
     }
 
-    async fn screen(&self, width: u32) {
-        let screen = json!({"width": width, "height": 900, "deviceScaleFactor": 1,
-            "mobile": width < 600});
-        self.browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
-    }
-
-    /// Nothing is wider than the screen, and nothing was refused by the page's own policy; a picture.
+    /// Nothing is wider than the screen; a picture.
     async fn looks(&self, name: &str, width: u32) {
-        let script = "const { scrollWidth, clientWidth } = document.documentElement;
-            return [document.title, scrollWidth - clientWidth]";
-        let found = self.browser.run(script).await;
-        assert_eq!(found[1], 0, "{name} {width}: {found}");
-        let height = self.browser.run("return document.documentElement.scrollHeight").await;
-        let height = height.as_u64().unwrap().min(3_000);
-        let options = json!({"format": "png", "captureBeyondViewport": true,
-            "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}});
-        let image = self.browser.devtools("Page.captureScreenshot", options).await;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let image = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
-        std::fs::write(folder.join(format!("console-{name}-{width}.png")), image).unwrap();
+        self.browser.fits(&format!("{name} {width}")).await;
+        self.browser.picture(&format!("console-{name}-{width}")).await;
     }
 
     /// Opens the fold whose summary says this, and what is in it can be clicked.
@@ -129,7 +108,7 @@ async fn the_pages_of_the_console_fit_a_wide_screen_and_a_phone() {
         console.app.get("/billing/payments?customerId=user0&status=partially_refunded").await;
     let payment = payments["data"]["items"][0]["id"].as_str().unwrap().to_owned();
     for width in [1440, 390] {
-        console.screen(width).await;
+        console.browser.screen(width, 900, false).await;
         for (name, path) in [
             ("today", "/console?days=90".to_owned()),
             ("payments", "/console/payments".to_owned()),
@@ -201,7 +180,7 @@ async fn a_person_refunds_changes_with_a_preview_and_pauses() {
     console.browser.click("#unfolded [hx-post]").await;
     console.browser.until("document.querySelector('#preview dl')").await;
     console.browser.sees("아직 아무것도 바뀌지 않았습니다").await;
-    console.screen(1440).await;
+    console.browser.screen(1440, 900, false).await;
     console.looks("preview", 1440).await;
     // The picture has changed the width, and what a pointer would meet moves with it.
     console.browser.run("document.querySelector('#unfolded button.primary').click()").await;

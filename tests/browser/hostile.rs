@@ -136,6 +136,36 @@ async fn hostile_texts_stay_texts_in_the_window_the_receipts_and_the_sandbox() {
     shop.close().await;
 }
 
+/// What the service says of a subscription and of an event: every text that the page shows.
+#[tokio::test]
+async fn hostile_texts_of_the_service_stay_texts_in_the_sandbox() {
+    let shop = Shop::open().await;
+    shop.browser.open(&format!("{}/sandbox", shop.base)).await;
+    shop.browser.until("document.querySelector('#events p.empty')").await;
+    for text in TEXTS {
+        let item = json!({"id": text, "status": text, "customerId": text, "productName": text,
+            "amount": text, "nextCharge": {"date": text}, "type": text, "timestamp": text});
+        let answer = json!({"success": true, "data": {"items": [item]}});
+        let refusal = json!({"success": false, "error": {"message": text}});
+        for answer in [answer, refusal] {
+            let script = format!(
+                "window.fetch = async () => Response.json({answer}); \
+                 document.getElementById('events').replaceChildren(); \
+                 document.dispatchEvent(new Event('sandbox:changed'))"
+            );
+            shop.browser.run(&script).await;
+            let shown = format!(
+                "['subscriptions', 'events'].every(id => document.getElementById(id)\
+                 .textContent.includes({}))",
+                json!(text)
+            );
+            shop.browser.until(&shown).await;
+            shop.ran_nothing(text).await;
+        }
+    }
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn hostile_texts_stay_texts_on_the_example_page() {
     let shop = Shop::open().await;
@@ -147,17 +177,28 @@ async fn hostile_texts_stay_texts_on_the_example_page() {
             let script = format!("document.forms.order.{field}.value = {}", json!(text));
             shop.browser.run(&script).await;
         }
-        shop.browser.run("document.getElementById('response').textContent = ''").await;
         shop.browser.click("#pay").await;
         shop.browser.until("document.querySelectorAll('.problem').length >= 1").await;
         let shown = format!(
-            "JSON.parse(document.getElementById('request').textContent\
-            .split('\\n').slice(1).join('\\n')).productName === {}",
+            "JSON.parse(document.querySelector('#exchange pre').textContent).productName === {}",
             json!(text)
         );
         shop.browser.until(&shown).await;
         shop.ran_nothing(text).await;
         tried += fields.len();
+    }
+    // What a tab kept of an order is read back: every text of it.
+    for text in TEXTS {
+        let entry = json!({"what": text, "about": text, "line": text, "sent": text, "received": text,
+            "status": text, "times": 2, "at": 0, "until": 0});
+        let kept = json!({"order": {"orderId": text}, "entries": [entry]});
+        let script = format!("sessionStorage.setItem(KEPT, {})", json!(kept.to_string()));
+        shop.browser.run(&script).await;
+        shop.open_example().await;
+        shop.browser.click("#exchange summary").await;
+        shop.browser.sees(text).await;
+        shop.ran_nothing(text).await;
+        tried += 6;
     }
     // What the service says of an order: the gateway's words for a failure, and each other field.
     for text in TEXTS {
@@ -174,7 +215,7 @@ async fn hostile_texts_stay_texts_on_the_example_page() {
         shop.ran_nothing(text).await;
         tried += 9;
     }
-    assert_eq!(tried, 13 * TEXTS.len());
+    assert_eq!(tried, 19 * TEXTS.len());
     shop.close_after_refusals(&["400"]).await;
 }
 

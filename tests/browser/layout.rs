@@ -1,11 +1,4 @@
-//! How the pages look: nothing wider than a phone, and a picture of each in
-//! `artifacts/screenshots`.
-
-use std::path::Path;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+//! How the buyer's pages look: nothing wider than a phone, and a picture of each.
 
 use crate::shop::{Display, Shop};
 
@@ -21,16 +14,13 @@ async fn the_pages_fit_a_phone() {
 
 async fn pictures(width: u32, height: u32) {
     let shop = Shop::open().await;
-    let screen = json!({
-        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
-    });
-    shop.browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+    shop.browser.screen(width, height, false).await;
     shop.open_example().await;
     shop.browser.run("document.forms.order.orderId.value = 'ORDER-20260205-001'").await;
     picture(&shop, "1-example", width).await;
 
     shop.order(Display::Frame).await;
-    fits(&shop).await;
+    shop.browser.fits("window").await;
     shop.browser.leave_frame().await;
     picture(&shop, "2-window", width).await;
     shop.go_into_window(Display::Frame).await;
@@ -55,40 +45,11 @@ async fn pictures(width: u32, height: u32) {
     picture(&shop, "7-sandbox", width).await;
     shop.browser.open(&format!("{}/docs/", shop.base)).await;
     shop.browser.sees("/easypay/prepare").await;
-    save(&shop, "8-docs", width).await;
+    shop.browser.picture(&format!("8-docs-{width}")).await;
     shop.close_after_refusals(&["400"]).await;
 }
 
-/// No sideways scrolling.
-async fn fits(shop: &Shop) {
-    let script = "const { scrollWidth, clientWidth } = document.documentElement;
-        return [document.title, scrollWidth - clientWidth]";
-    let found = shop.browser.run(script).await;
-    assert_eq!(found[1], 0, "{found}");
-}
-
 async fn picture(shop: &Shop, name: &str, width: u32) {
-    fits(shop).await;
-    save(shop, name, width).await;
-}
-
-async fn save(shop: &Shop, name: &str, width: u32) {
-    // A window in front of the page belongs to what the screen shows, not to the whole page.
-    let is_open = shop.browser.run("return Boolean(document.querySelector('dialog'))").await;
-    let options =
-        json!({ "format": "png", "captureBeyondViewport": is_open == Value::Bool(false) });
-    let options = if is_open == true { options } else { whole_page(shop, options, width).await };
-    let image = shop.browser.devtools("Page.captureScreenshot", options).await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/screenshots");
-    std::fs::create_dir_all(&folder).unwrap();
-    let image = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
-    std::fs::write(folder.join(format!("{name}-{width}.png")), image).unwrap();
-}
-
-async fn whole_page(shop: &Shop, mut options: Value, width: u32) -> Value {
-    let height = shop.browser.run("return document.documentElement.scrollHeight").await;
-    // Long pages are cut: nobody looks at a picture of ten screens.
-    let height = height.as_u64().unwrap().min(3_000);
-    options["clip"] = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
-    options
+    shop.browser.fits(name).await;
+    shop.browser.picture(&format!("{name}-{width}")).await;
 }

@@ -6,10 +6,13 @@
 mod console;
 mod console_pages;
 mod driver;
+mod exchange;
 mod form;
 mod hostile;
 mod layout;
+mod looks;
 mod payment;
+mod sandbox_page;
 mod service;
 mod shop;
 mod trust;

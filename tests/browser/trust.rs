@@ -42,7 +42,7 @@ async fn values_stay_text_on_every_page() {
     shop.browser.sees(PRODUCT).await;
     has_no_extra_element(&shop).await;
     shop.browser.leave_frame().await;
-    let prepared = format!("document.getElementById('response').innerText.includes('{PRODUCT}')");
+    let prepared = format!("document.getElementById('exchange').textContent.includes('{PRODUCT}')");
     shop.browser.until(&prepared).await;
     shop.go_into_window(Display::Frame).await;
     shop.act("pay", Display::Frame).await;

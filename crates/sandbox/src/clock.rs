@@ -27,8 +27,7 @@ pub async fn advance(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let content_type = wire::header_text(&headers, "content-type");
-    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    let is_form = wire::is_form(&headers);
     let asked = if is_form { parse_form(&body) } else { serde_json::from_slice(&body).ok() };
     let Some(asked) = asked else {
         return reply::invalid("본문이 올바른 JSON이 아닙니다.");

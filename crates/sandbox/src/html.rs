@@ -1,5 +1,7 @@
 //! The little there is to making HTML by hand safely.
 
+use std::fmt::Write;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -32,6 +34,30 @@ pub fn won(amount: u64) -> String {
         grouped.push(digit);
     }
     grouped + "원"
+}
+
+/// A table, or the word that there is nothing. A column has a heading and a class; cells are HTML.
+/// On a phone each cell stands under the last one, with its heading beside it.
+pub fn table<const N: usize>(columns: [(&str, &str); N], rows: &[[String; N]]) -> String {
+    if rows.is_empty() {
+        return "<p class=\"empty\">없습니다.</p>".to_owned();
+    }
+    let mut table = "<table class=\"stack\"><thead><tr>".to_owned();
+    for (heading, class) in columns {
+        let _ = write!(table, "<th scope=\"col\" class=\"{class}\">{heading}</th>");
+    }
+    table += "</tr></thead><tbody>";
+    for row in rows {
+        table += "<tr>";
+        for ((heading, class), cell) in columns.iter().zip(row) {
+            let _ = write!(
+                table,
+                "<td class=\"{class}\" data-label=\"{heading}\"><span>{cell}</span></td>"
+            );
+        }
+        table += "</tr>";
+    }
+    table + "</tbody></table>"
 }
 
 /// What a page may load: the sandbox's own scripts and styles.

@@ -20,6 +20,7 @@ mod daily_list;
 mod deliver;
 mod exchange;
 mod fault;
+mod fault_form;
 mod fields;
 mod form;
 mod hash;
@@ -86,6 +87,16 @@ pub struct Options {
     pub notify_url: Option<String>,
     /// What `POST /clock` calls.
     pub advance_clock: AdvanceClock,
+    /// The service that serves the sandbox on its own origin; nothing when the sandbox is alone.
+    pub service: Option<Service>,
+}
+
+/// What a service has on the sandbox's origin, for the page to show: `/billing/subscriptions` and
+/// `/events`.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// Whether it has `/console` too, which the page then links to.
+    pub has_console: bool,
 }
 
 /// A running gateway side.
@@ -140,6 +151,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/", get(page::show))
         .route("/sandbox.css", get(page::style))
         .route("/sandbox.js", get(page::script))
+        .route("/service.js", get(page::service_script))
         .route("/pay/ready", post(ready::step_one))
         .route("/pay/process", post(exchange::step_two))
         .route("/pay/hash", post(hash::answer))
@@ -158,6 +170,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/ledger", get(records::ledger))
         .route("/calls", get(records::calls))
         .route("/faults", get(script::list).post(script::add).delete(script::clear))
+        .route("/faults/clear", post(script::clear_from_page))
         .route("/clock", get(clock::read).post(clock::advance))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(sandbox)

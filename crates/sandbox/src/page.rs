@@ -1,19 +1,18 @@
 //! `GET /`: what a developer wants to see at a glance. Works without scripts and without network.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::cards::TEST_CARDS;
-use crate::html::{self, escape, won};
+use crate::html::{self, escape, table, won};
 use crate::ledger::Transaction;
 use crate::mishap::Mishaps;
-use crate::{CONTRACTS, Sandbox, lock, wire};
+use crate::{CONTRACTS, Sandbox, Service, fault_form, lock, wire};
 use kiwoom_clock::kst;
 
 /// How many transactions the page shows.
@@ -23,7 +22,7 @@ const SHOWN_DELIVERIES: usize = 20;
 
 /// The page.
 pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    let faults = faults(&lock(&sandbox.faults).shown());
+    let waiting_faults = fault_form::waiting(&lock(&sandbox.faults).shown());
     let (total, waiting, transactions) = {
         let ledger = lock(&sandbox.ledger);
         let all = ledger.transactions();
@@ -35,7 +34,10 @@ pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
         cpids = CONTRACTS.map(|contract| contract.cpid).join(", "),
         now = shown_time(sandbox.now()),
         cards = cards(),
-        faults = faults,
+        calls = fault_form::calls(),
+        kinds = fault_form::kind_options(),
+        waiting_faults = waiting_faults,
+        service = sandbox.options.service.map(service).unwrap_or_default(),
         total = total,
         transactions = transactions,
         waiting = waiting,
@@ -53,6 +55,11 @@ pub async fn style() -> Response {
 /// The script of the page.
 pub async fn script() -> Response {
     javascript(include_bytes!("sandbox.js"))
+}
+
+/// The script of the page's part about the service.
+pub async fn service_script() -> Response {
+    javascript(include_bytes!("service.js"))
 }
 
 /// The script of the window's pages.
@@ -74,72 +81,81 @@ fn shown_time(instant: DateTime<Utc>) -> String {
 }
 
 fn cards() -> String {
-    let mut rows = String::new();
-    for card in TEST_CARDS {
-        let _ = writeln!(rows, "<tr><td>{}</td><td>{}</td></tr>", card.number, escape(card.about));
-    }
-    rows
+    let rows = TEST_CARDS.map(|card| [card.number.to_owned(), escape(card.about)]);
+    table([("카드번호", "when"), ("동작", "")], &rows)
 }
 
-fn faults(pending: &[Value]) -> String {
-    if pending.is_empty() {
-        return "<p>없습니다.</p>".to_owned();
-    }
-    let mut items = String::new();
-    for fault in pending {
-        let _ = writeln!(items, "<li><code>{}</code></li>", escape(&fault.to_string()));
-    }
-    format!("<ul>{items}</ul>")
+/// The part that the page's second script fills.
+fn service(service: Service) -> String {
+    let all = |name: &str| {
+        if !service.has_console {
+            return String::new();
+        }
+        format!("<p><a href=\"/console/{name}\">콘솔에서 모두 보기</a></p>\n")
+    };
+    format!(
+        include_str!("service.html"),
+        console = if service.has_console { "/console" } else { "" },
+        all_subscriptions = all("subscriptions"),
+        all_events = all("events"),
+    )
 }
 
 fn transactions(all: &[Transaction]) -> String {
-    if all.is_empty() {
-        return "<p>아직 없습니다.</p>".to_owned();
-    }
-    let mut rows = String::new();
-    for one in all.iter().rev().take(SHOWN_TRANSACTIONS) {
-        let _ = writeln!(
-            rows,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>",
-            shown_time(one.approved_at),
-            escape(&one.order_no),
-            escape(&one.pay_method),
-            escape(&one.product_name),
-            won(one.amount),
-            won(one.canceled_amount),
-            escape(&one.id),
-        );
-    }
-    format!(
-        "<div class=\"scroll\"><table class=\"records\"><thead><tr><th>승인 시각</th><th>주문번호</th>\
-         <th>결제수단</th><th>상품</th><th class=\"number\">금액</th><th class=\"number\">취소</th>\
-         <th>거래번호</th></tr></thead>\
-         <tbody>{rows}</tbody></table></div>"
-    )
+    let newest = all.iter().rev().take(SHOWN_TRANSACTIONS);
+    let rows: Vec<_> = newest
+        .map(|one| {
+            [
+                shown_time(one.approved_at),
+                format!("<a href=\"{}\"><code>{}</code></a>", receipt(one), escape(&one.id)),
+                escape(&one.order_no),
+                escape(&one.pay_method),
+                escape(&one.product_name),
+                won(one.amount),
+                won(one.canceled_amount),
+            ]
+        })
+        .collect();
+    let columns = [
+        ("승인 시각", ""),
+        ("거래번호", "when"),
+        ("주문번호", "any"),
+        ("결제수단", ""),
+        ("상품", "any"),
+        ("금액", "number"),
+        ("취소", "number"),
+    ];
+    table(columns, &rows)
+}
+
+/// The address of its receipt, as HTML.
+fn receipt(paid: &Transaction) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("CPID", &paid.cpid).append_pair("DAOUTRX", &paid.id);
+    escape(&format!("/sandbox/common/PayInfoPrint.jsp?{}", query.finish()))
 }
 
 fn deliveries(mishaps: &Mishaps) -> String {
-    let mut rows = String::new();
-    for one in mishaps.deliveries().rev().take(SHOWN_DELIVERIES) {
-        let _ = writeln!(
-            rows,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{}번째</td>\
-             <td>{}</td></tr>",
-            shown_time(one.at),
-            escape(&one.order_no),
-            escape(&one.pay_method),
-            one.amount.parse().map_or_else(|_| escape(&one.amount), won),
-            one.attempt,
-            if one.delivered { "전달됨" } else { "실패" },
-        );
-    }
-    if rows.is_empty() {
-        return "<p>아직 없습니다.</p>".to_owned();
-    }
-    format!(
-        "<div class=\"scroll\"><table class=\"records\"><thead><tr><th>시각</th><th>주문번호</th>\
-         <th>종류</th><th class=\"number\">금액</th><th>시도</th><th>결과</th></tr></thead>\
-         <tbody>{rows}</tbody></table></div>"
-    )
+    let newest = mishaps.deliveries().rev().take(SHOWN_DELIVERIES);
+    let rows: Vec<_> = newest
+        .map(|one| {
+            [
+                shown_time(one.at),
+                escape(&one.order_no),
+                escape(&one.pay_method),
+                one.amount.parse().map_or_else(|_| escape(&one.amount), won),
+                format!("{}번째", one.attempt),
+                if one.delivered { "전달됨" } else { "실패" }.to_owned(),
+            ]
+        })
+        .collect();
+    let columns = [
+        ("시각", ""),
+        ("주문번호", "any"),
+        ("종류", ""),
+        ("금액", "number"),
+        ("시도", ""),
+        ("결과", ""),
+    ];
+    table(columns, &rows)
 }

@@ -104,6 +104,11 @@ pub fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
+/// Whether a browser's form sent it.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    header_text(headers, "content-type").starts_with("application/x-www-form-urlencoded")
+}
+
 /// Reads a request body the way KiwoomPay insists on: JSON of strings, really in CP949.
 pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {
     require_euc_kr(header_text(headers, "content-type"))?;

@@ -89,6 +89,7 @@ async fn the_front_door_leads_to_what_is_there() {
         assert!(page.text.contains(&format!("href=\"{path}\"")), "{path}: {}", page.text);
         assert_eq!(app.get(path).await.status, 200, "{path}");
     }
+    assert!(app.get("/sandbox").await.text.contains("href=\"/console/events\""));
     let app =
         TestApp::with(&[("CONSOLE_ENABLED", "false"), ("SDK_EXAMPLE_ENABLED", "false")]).await;
     let page = app.get("/").await.text;
@@ -96,4 +97,6 @@ async fn the_front_door_leads_to_what_is_there() {
         assert!(!page.contains(&format!("href=\"{path}\"")), "{page}");
         app.get(path).await.fails(404, "not_found");
     }
+    let sandbox = app.get("/sandbox").await.text;
+    assert!(sandbox.contains("id=\"events\"") && !sandbox.contains("/console"), "{sandbox}");
 }

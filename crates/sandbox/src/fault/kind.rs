@@ -53,45 +53,51 @@ pub enum Kind {
     EucKrUnnamed,
 }
 
-const KINDS: [(&str, Kind); 23] = [
-    ("decline", Kind::Decline),
-    ("delay_before", Kind::DelayBefore),
-    ("delay_after", Kind::DelayAfter),
-    ("drop_before", Kind::DropBefore),
-    ("drop_after", Kind::DropAfter),
-    ("drop_after_notify", Kind::DropAfterNotify),
-    ("truncate", Kind::Truncate),
-    ("garbage", Kind::Garbage),
-    ("html", Kind::Html),
-    ("status", Kind::Status),
-    ("status_before", Kind::StatusBefore),
-    ("wrong_token", Kind::WrongToken),
-    ("wrong_amount", Kind::WrongAmount),
-    ("wrong_order", Kind::WrongOrder),
-    ("no_result_code", Kind::NoResultCode),
-    ("redirect", Kind::Redirect),
-    ("bad_return_url", Kind::BadReturnUrl),
-    ("slow", Kind::Slow),
-    ("huge", Kind::Huge),
-    ("half_close", Kind::HalfClose),
-    ("utf8", Kind::Utf8),
-    ("utf8_unnamed", Kind::Utf8Unnamed),
-    ("euc_kr_unnamed", Kind::EucKrUnnamed),
+/// Every kind: its name, and what happens in words for the form of the page.
+const KINDS: [(&str, Kind, &str); 23] = [
+    ("decline", Kind::Decline, "거절"),
+    ("delay_before", Kind::DelayBefore, "기다린 뒤 처리"),
+    ("delay_after", Kind::DelayAfter, "처리한 뒤 기다렸다가 응답"),
+    ("drop_before", Kind::DropBefore, "처리하지 않고 연결 끊기"),
+    ("drop_after", Kind::DropAfter, "처리한 뒤 연결 끊기"),
+    ("drop_after_notify", Kind::DropAfterNotify, "처리한 뒤 연결을 끊고 통지 전송"),
+    ("truncate", Kind::Truncate, "처리, 응답이 중간에 잘림"),
+    ("garbage", Kind::Garbage, "처리, 응답이 임의의 글자"),
+    ("html", Kind::Html, "처리, 상태 코드 200의 HTML로 응답"),
+    ("status", Kind::Status, "처리, 오류 상태 코드로 응답"),
+    ("status_before", Kind::StatusBefore, "처리하지 않고 오류 상태 코드로 응답"),
+    ("wrong_token", Kind::WrongToken, "처리, 응답의 TOKEN이 다름"),
+    ("wrong_amount", Kind::WrongAmount, "처리, 응답의 금액이 다름"),
+    ("wrong_order", Kind::WrongOrder, "처리, 응답의 주문번호가 다름"),
+    ("no_result_code", Kind::NoResultCode, "처리, 응답에 RESULTCODE가 없음"),
+    ("redirect", Kind::Redirect, "처리하지 않고 307로 응답"),
+    ("bad_return_url", Kind::BadReturnUrl, "1단계에서 다른 호스트의 주소로 응답"),
+    ("slow", Kind::Slow, "처리, 1초에 1바이트씩 응답"),
+    ("huge", Kind::Huge, "처리, 10MB로 응답"),
+    ("half_close", Kind::HalfClose, "처리, 응답 도중 연결 끊기"),
+    ("utf8", Kind::Utf8, "처리, UTF-8로 표시하고 UTF-8로 응답"),
+    ("utf8_unnamed", Kind::Utf8Unnamed, "처리, charset 없이 UTF-8로 응답"),
+    ("euc_kr_unnamed", Kind::EucKrUnnamed, "처리, charset 없이 EUC-KR로 응답"),
 ];
 
 /// The names of all kinds of faults.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|(name, _)| *name)
+    KINDS.iter().map(|(name, ..)| *name)
+}
+
+/// All kinds: the name in `POST /faults`, and what happens, in Korean.
+pub fn kinds_in_words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KINDS.iter().map(|(name, _, about)| (*name, *about))
 }
 
 impl Kind {
     /// The kind of this name.
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+        KINDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind)
     }
 
     /// Its name in `POST /faults`.
     pub(super) fn name(self) -> &'static str {
-        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+        KINDS.iter().find(|(_, kind, _)| *kind == self).map_or("", |(name, ..)| name)
     }
 }

@@ -10,7 +10,7 @@ use crate::arguments::{number, object, text};
 use crate::codes;
 use crate::wire::Refusal;
 
-pub use kind::{Kind, kinds};
+pub use kind::{Kind, kinds, kinds_in_words};
 
 /// How many faults may wait.
 const MAX_FAULTS: usize = 1_000;

@@ -35,6 +35,7 @@ impl TestSandbox {
             clock: clock.clone(),
             notify_url,
             advance_clock: jump(clock),
+            service: None,
         })
         .expect("the sandbox opens");
         let app = axum::Router::new().nest("/sandbox", router(sandbox.clone()));

@@ -74,8 +74,45 @@ async fn the_page_shows_what_happened_and_escapes_it() {
     assert!(page.contains("4000000000009995") && page.contains("9,900원"));
     assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script>alert"));
     assert!(!page.contains("<b>") && !page.contains(" style=") && !page.contains("onclick"));
-    for asset in ["/sandbox.css", "/sandbox.js"] {
+    // Alone it has no service to ask.
+    assert!(!page.contains("service.js") && !page.contains("/console"));
+    for asset in ["/sandbox.css", "/sandbox.js", "/service.js"] {
         let answer = at.http.get(format!("{}{asset}", at.base)).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
     }
+}
+
+#[tokio::test]
+async fn a_form_without_scripts_sets_a_fault_and_clears_all() {
+    let at = TestSandbox::start().await;
+    let post = async |path: &str, body: &'static str| {
+        let request = at.http.post(format!("{}{path}", at.base)).body(body);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request.send().await.expect("an answer")
+    };
+    // Every field is there, those that are left empty and those that do not matter to the kind too.
+    let form = "on=CARD-BATCH&kind=decline&times=+2&orderNo=&code=2001&message=%EC%9E%94%EC%95%A1+0\
+        &authNo=&delayMs=3000&status=500&url=";
+    let answer = post("/faults", form).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["location"]),
+        (303, &"/sandbox".parse().expect("a header"))
+    );
+    let waiting = json!([{ "on": "CARD-BATCH", "kind": "decline", "times": 2, "code": "2001",
+        "message": "잔액 0" }]);
+    assert_eq!(at.get("/faults").await["faults"], waiting);
+    for (wrong, named) in [
+        ("on=ANY&kind=", "kind"),
+        ("kind=status&status=99", "status"),
+        ("kind=slow&times=many", "times"),
+        ("kind=delay_after&delayMs=1.5", "delayMs"),
+    ] {
+        let answer = post("/faults", wrong).await;
+        assert_eq!(answer.status(), 400, "{wrong}");
+        assert!(answer.text().await.expect("text").contains(named), "{wrong}");
+    }
+    assert_eq!(at.get("/faults").await["faults"], waiting);
+    let answer = post("/faults/clear", "").await;
+    assert_eq!(answer.status(), 303);
+    assert_eq!(at.get("/faults").await["faults"], json!([]));
 }
