@@ -99,10 +99,15 @@ fn without_a_gap(
         .asked
         .iter()
         .any(|asked| matches!(asked, Asked::Day(_) | Asked::Pause(_) | Asked::PauseAtEnd));
+    // Who was never charged comes back on the day on which they pay.
+    let charge = subscription.paid_time.charges.first();
+    let was_declined = charge.is_some_and(|charge| charge.state == ChargeState::Declined);
+    let came_back = |day| was_declined && history.asked.contains(&Asked::Pay(day));
     let hour = books.rules.charge_hour;
     if let Some(first) = segments.first().map(|s| s.starts_on)
         && first > history.first_due
         && !is_moved
+        && !came_back(first)
         && !jumped(due_at(history.first_due, hour), midnight(first), books)
     {
         found.push(format!("begins on {first}, not on {}", history.first_due));

@@ -95,8 +95,9 @@ fn wrong_price(
         return told(&format!("nobody asked for {rate}, {rate_tax_free} of it free of tax"));
     }
     let days = (end - start).num_days();
-    // Only of what has all its days the tax-free part is known: days without service cost nothing.
-    let served = own.iter().filter(|s| s.kind != Kind::None);
+    // Only of what has all its days the tax-free part is known: days without service cost nothing, nor
+    // do those for which the card was declined.
+    let served = own.iter().filter(|s| s.kind != Kind::None && s.reason != Reason::Declined);
     let has_all = served.map(|s| s.days()).sum::<i64>() == days;
     let tax_free = own.iter().map(|s| s.tax_free_amount).sum::<i64>();
     let costs = |share: &dyn Fn(i64) -> i64| {

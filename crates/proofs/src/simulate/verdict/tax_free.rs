@@ -63,10 +63,10 @@ fn of_charge(charge: &Charge, subscription: &Subscription, attempts: &[&Entry]) 
         return Some(format!("{of_gone} went back and {credited} are credit, of {price}"));
     }
     // Where money went back the credit is of what was left, not in the proportion of its days. And
-    // credit that is free of tax pays for taxed days when there is no other.
+    // credit pays for days of the other kind when there is no more of theirs.
     let own = subscription.paid_time.of(charge.number);
     let worth: i64 = own.map(|segment| segment.tax_free_amount).sum();
-    let right = 0..=charge.credit_tax_free;
+    let right = charge.credit_tax_free - charge.credit..=charge.credit_tax_free;
     let wrong = gone == 0 && !right.contains(&(price - worth - credited));
     wrong.then(|| format!("days {worth} and credit {credited}, of {price}"))
 }

@@ -266,6 +266,39 @@ const GOOD: &[Setting] = &[
         (l[1].tax_free_amount, b.payments[1].tax_free_amount) = (0, 0);
         give_back(l, b, 6000, 0);
     }),
+    ("taxed credit that pays for days free of tax", |l, b| {
+        changed(l, b);
+        // Nothing of the first month was free of tax.
+        (l[0].tax_free_amount, b.payments[0].tax_free_amount) = (0, 0);
+        history(b).terms.tax_free = 0;
+        history(b).asked.push(Asked::Price(Price { won: 9900, tax_free: 6000 }));
+        let time = &mut b.subscriptions[0].paid_time;
+        (time.segments[0].tax_free_amount, time.segments[0].rate_tax_free) = (0, 0);
+        (time.charges[0].tax_free_amount, time.charges[0].credited_tax_free) = (0, 0);
+        // Its credit is enough for the days of the second: the card is asked for nothing.
+        (time.segments[1].amount, time.segments[1].rate_amount) = (4790, 9900);
+        (time.charges[1].amount, time.charges[1].credit) = (0, 4790);
+        (time.charges[1].tax_free_amount, time.charges[1].credit_tax_free) = (0, 0);
+        b.subscriptions[0].credit = 1;
+        (l.pop(), b.payments.pop());
+    }),
+    ("declined before anything was paid, and come back", |_, b| {
+        history(b).first_due = date("2026-11-15");
+        history(b).asked.push(Asked::Pay(date("2026-12-15")));
+        let first =
+            Charge { number: 0, state: ChargeState::Declined, ..one_month().charges.remove(0) };
+        b.subscriptions[0].paid_time.charges.insert(0, first);
+    }),
+    ("a card that was declined for all days of a month", |l, b| {
+        second(l, b, "2027-01-15", "2027-02-15");
+        l.pop();
+        b.payments[1].state = State::Declined;
+        (b.payments[1].transaction_id, b.payments[1].paid_events) = (None, 0);
+        let time = &mut b.subscriptions[0].paid_time;
+        time.charges[1].state = ChargeState::Declined;
+        (time.segments[1].kind, time.segments[1].reason) = (Kind::Open, Reason::Declined);
+        (time.segments[1].amount, time.segments[1].tax_free_amount) = (0, 0);
+    }),
     ("days left at a pause", |_, b| {
         days(b)[0].ends_on = date("2027-01-10");
         (days(b)[0].amount, days(b)[0].tax_free_amount) = (8303, 2516);
