@@ -15,6 +15,7 @@ use crate::billing::store;
 use crate::billing::subscriptions::consents::{self, ConsentBody};
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
+use crate::http::error::Code;
 use crate::http::extract::PathId;
 use crate::payments::store::{payments_of_customer, refunds_of_customer};
 use crate::rules::characters::normal_id;
@@ -47,7 +48,7 @@ struct ToldBody {
     text: String,
 }
 
-/// 개인정보 열람: all that is kept of a customer, in one answer. Of one that is not known nothing is.
+/// 개인정보 열람: all that is kept of a customer, in one answer.
 #[utoipa::path(
     get, path = "/billing/customer/{customerId}", operation_id = "getCustomer", tag = "billing",
     params(("customerId" = String, Path)),
@@ -61,6 +62,9 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let keys = store::keys_of_customer(&mut tx, &id).await?;
     let subscriptions = store::subscriptions_of_customer(&mut tx, &id, ctx.rules()).await?;
     let payments = payments_of_customer(&mut tx, &id).await?;
+    if keys.is_empty() && subscriptions.is_empty() && payments.is_empty() {
+        return Err(Code::CustomerNotFound.into());
+    }
     let [names, emails] = identities(&mut tx, &id).await?;
     let body = CustomerBody {
         names,

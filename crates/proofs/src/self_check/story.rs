@@ -71,6 +71,8 @@ impl Story<'_> {
             ("total", json!(2)),
             ("from", json!("2000-01-01")),
             ("to", json!("2999-01-01")),
+            // Nothing is delivered again by each of thousands of requests.
+            ("since", json!("2999-01-01T00:00:00Z")),
             ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
         ]);
         known.insert("billingKey", json!(self.register().await?));
