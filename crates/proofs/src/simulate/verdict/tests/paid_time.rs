@@ -280,7 +280,8 @@ const GOOD: &[Setting] = &[
         (time.charges[1].amount, time.charges[1].credit) = (0, 4790);
         (time.charges[1].tax_free_amount, time.charges[1].credit_tax_free) = (0, 0);
         b.subscriptions[0].credit = 1;
-        (l.pop(), b.payments.pop());
+        l.pop();
+        b.payments.pop();
     }),
     ("declined before anything was paid, and come back", |_, b| {
         history(b).first_due = date("2026-11-15");
