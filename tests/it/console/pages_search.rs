@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kiwoom_billing::api::statuses::LEFT_TO_A_PERSON;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -174,4 +175,19 @@ async fn notifications_are_found_and_the_words_of_a_buyer_are_not_shown() {
     }
     let page = Visitor::new(&app).page("/console/orders/ORDER-1").await;
     assert!(page.contains("장부에 반영") && page.contains("T1"), "{page}");
+}
+
+/// What the overview counts and the list shows has an index of its own: both name the same verdicts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_to_a_person_is_found_by_an_index() {
+    let app = TestApp::start().await;
+    let mut tx = app.service.ctx.pool.begin().await.unwrap();
+    sqlx::query("set local enable_seqscan = off").execute(&mut *tx).await.unwrap();
+    let sql = format!(
+        "explain select count(*) from notifications where {LEFT_TO_A_PERSON} and last_at >= now()"
+    );
+    let plan: Vec<String> =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *tx).await.unwrap();
+    let plan = plan.join("\n");
+    assert!(plan.contains("notifications_for_review"), "{plan}");
 }
