@@ -9,47 +9,11 @@
 # Needs psql, curl and Linux (/proc). DATABASE_URL names an empty database to use, as its owner.
 set -eu
 
-payments=${1:-1000000}
-program=$(realpath "${2:-target/release/kiwoom-billing}")
-here=$(realpath "$(dirname "$0")")
-: "${DATABASE_URL:?names an empty database to use}"
-port=${PORT:-3921}
-base=http://127.0.0.1:$port
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-export DATA_DIR="$dir/data" RUST_LOG=warn
+. "$(dirname "$0")/year.sh"
+sql -c 'vacuum analyze movements, movement_days'
+start
+until_closed
 
-"$program" migrate >/dev/null
-psql -q "$DATABASE_URL" -v ON_ERROR_STOP=1 -v payments="$payments" -f "$here/payments.sql"
-vacuum() { psql -q "$DATABASE_URL" -c 'vacuum analyze movements, movement_days'; }
-vacuum
-
-PORT=$port "$program" >service.log 2>&1 &
-service=$!
-trap 'kill $service 2>/dev/null; wait $service 2>/dev/null; rm -rf "$dir"' EXIT
-for _ in $(seq 300); do
-    curl -sf -o /dev/null "$base/health/ready" && break
-    sleep 0.1
-done
-# The first pass closes all days before today.
-for _ in $(seq 300); do
-    closed=$(psql -qAt "$DATABASE_URL" -c 'select through is not null from movements_closed')
-    [ "$closed" = t ] && break
-    sleep 0.1
-done
-[ "$closed" = t ] || { echo "the days are not closed" >&2; cat service.log >&2; exit 1; }
-vacuum
-
-failed=0
-# measure NAME LIMIT PATH: LIMIT in milliseconds, or 0.
-measure() {
-    for _ in $(seq 30); do
-        curl -sf -o answer -w '%{time_total}\n' "$base$3"
-    done | sort -n | awk -v name="$1" -v limit="$2" '{ v[NR] = $1 * 1000 }
-        END { printf "%-32s p50 %7.1f ms  max %7.1f ms\n", name, v[15], v[NR]
-            exit NR != 30 || (limit > 0 && v[15] >= limit) }' || failed=1
-}
 year="from=$(date -d '366 days ago' +%F)&to=$(date -d '2 days' +%F)"
 half=$(date -d '180 days ago' +%F)
 measure 'summary, a year by day' 50 "/billing/summary?$year"
@@ -65,7 +29,6 @@ measure 'movements, method and kind' 0 "/billing/movements?method=PAYCO&kind=ref
 cursor=$(curl -sf "$base/billing/movements?limit=100&to=$half" | sed 's/.*"nextCursor":"\([^"]*\)".*/\1/')
 measure 'movements, a later page' 0 "/billing/movements?limit=100&to=$half&cursor=$cursor"
 
-memory() { awk "/^$1:/ { print int(\$2 / 1024) }" "/proc/$service/status"; }
 before=$(memory VmRSS)
 for kind in csv xlsx; do
     curl -sf -o "year.$kind" -w "%{time_total} %{size_download}\n" "$base/billing/movements.$kind" |

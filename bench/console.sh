@@ -9,43 +9,13 @@
 # Needs psql, curl, jq and Linux (/proc). DATABASE_URL names an empty database to use, as its owner.
 set -eu
 
-payments=${1:-1000000}
-program=$(realpath "${2:-target/release/kiwoom-billing}")
-here=$(realpath "$(dirname "$0")")
-: "${DATABASE_URL:?names an empty database to use}"
-port=${PORT:-3922}
-base=http://127.0.0.1:$port
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-export DATA_DIR="$dir/data" RUST_LOG=warn
-
-sql() { psql -qAtX -v ON_ERROR_STOP=1 -v payments="$payments" -v copies=399 "$@" "$DATABASE_URL"; }
-
-"$program" migrate >/dev/null
-start() {
-    PORT=$port "$program" >>service.log 2>&1 &
-    service=$!
-    trap 'kill $service 2>/dev/null; wait $service 2>/dev/null; rm -rf "$dir"' EXIT
-    for _ in $(seq 300); do
-        curl -sf -o /dev/null "$base/health/ready" && return
-        sleep 0.1
-    done
-    cat service.log >&2
-    exit 1
-}
-stop() {
-    kill "$service"
-    wait "$service" || true
-}
-memory() { awk '/^VmRSS:/ { print int($2 / 1024) }' "/proc/$service/status"; }
+. "$(dirname "$0")/year.sh"
 
 # post PATH JSON FIELD prints the field of the answer.
 post() {
     curl -s -H 'Content-Type: application/json' -d "$2" "$base$1" >answer
     jq -re ".data.$3 // empty" answer || { cat answer >&2; return 1; }
 }
-sql -f "$here/payments.sql"
 sql -f "$here/events.sql"
 start
 card=$(post /billing/register '{"customerId": "user1", "customerName": "홍길동",
@@ -56,23 +26,11 @@ for n in $(seq 50); do
         \"amount\": 9900, \"productName\": \"bench\", \"cycleDay\": $((1 + n % 28)), \"chargeNow\": true}" id
 done >subscriptions
 stop
-sql -f "$here/subscriptions.sql"
+sql -v copies=399 -f "$here/subscriptions.sql"
 sql -c 'vacuum analyze'
-
 start
-# The first pass closes all days before today.
-until [ "$(sql -c 'select through is not null from movements_closed')" = t ]; do sleep 0.1; done
-sql -c 'vacuum analyze movements, movement_days'
+until_closed
 
-failed=0
-# measure NAME LIMIT PATH: LIMIT in milliseconds, or 0.
-measure() {
-    for _ in $(seq 30); do
-        curl -sf -o answer -w '%{time_total}\n' "$base$3"
-    done | sort -n | awk -v name="$1" -v limit="$2" '{ v[NR] = $1 * 1000 }
-        END { printf "%-44s p50 %7.1f ms  max %7.1f ms\n", name, v[15], v[NR]
-            exit NR != 30 || (limit > 0 && v[15] >= limit) }' || failed=1
-}
 subscription=$(head -n 1 subscriptions)
 half=$(sql -c "select count(*) / 2 from payments where order_no like 'ORDER-%'")
 payment=$(sql -c "select id from payments where order_no = 'ORDER-$half'")
@@ -80,7 +38,7 @@ payment=$(sql -c "select id from payments where order_no = 'ORDER-$half'")
 for path in /billing/payments /billing/subscriptions /events /audit /billing/overview /billing/movements; do
     for _ in $(seq 30); do curl -sf -o answer "$base$path"; done
 done
-before=$(memory)
+before=$(memory VmRSS)
 measure 'API: list of payments' 0 /billing/payments
 measure '오늘, 30 days' 200 /console
 measure '오늘, a year' 200 '/console?days=365'
@@ -109,7 +67,7 @@ measure '대사' 200 /console/reconciliation
 measure '감사' 200 /console/audit
 measure '감사: an actor' 200 '/console/audit?actor=scheduler'
 measure '상태' 200 /console/status
-after=$(memory)
+after=$(memory VmRSS)
 echo "memory $before MB before the pages, $after MB after them"
 [ $((after - before)) -lt 5 ] || failed=1
 exit $failed
