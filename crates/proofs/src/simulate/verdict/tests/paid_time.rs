@@ -38,6 +38,11 @@ pub const BREAKS: &[Break] = &[
     }),
     ("a day given away", |_, b| b.ended = "2027-01-15T02:00:00Z".parse().unwrap()),
     ("a day given away", |_, b| history(b).first_due = date("2026-12-14")),
+    // Who was declined first begins on the day on which they pay, on no later one.
+    ("a day given away", |_, b| {
+        declined_first(b);
+        history(b).asked.push(Asked::Pay(date("2026-12-14")));
+    }),
     ("a day given away", |l, b| {
         second(l, b, "2027-01-16", "2027-02-16");
     }),
@@ -105,6 +110,8 @@ pub const BREAKS: &[Break] = &[
         b.subscriptions[0].paid_time.charges[0].tax_free_amount -= 1;
     }),
     ("tax-free parts differ", |_, b| days(b)[0].tax_free_amount -= 1),
+    // More than was paid for, and there is no credit.
+    ("tax-free parts differ", |_, b| days(b)[0].tax_free_amount += 1),
     // Given back as credit and to the card: what is free of tax, and what is taxed.
     ("tax-free parts differ", |l, b| {
         changed(l, b);
@@ -205,6 +212,13 @@ fn give_back(l: &mut [Transaction], b: &mut Books, won: i64, tax_free: i64) {
     b.payments[0].refunds_tax_free = tax_free;
 }
 
+/// The card was declined for a month before, for which nothing was paid.
+fn declined_first(b: &mut Books) {
+    history(b).first_due = date("2026-11-15");
+    let first = Charge { number: 0, state: ChargeState::Declined, ..one_month().charges.remove(0) };
+    b.subscriptions[0].paid_time.charges.insert(0, first);
+}
+
 /// The half month from 1 January on: 14 of 31 days.
 fn stub(b: &mut Books) {
     let start = date("2027-01-01");
@@ -284,11 +298,8 @@ const GOOD: &[Setting] = &[
         b.payments.pop();
     }),
     ("declined before anything was paid, and come back", |_, b| {
-        history(b).first_due = date("2026-11-15");
+        declined_first(b);
         history(b).asked.push(Asked::Pay(date("2026-12-15")));
-        let first =
-            Charge { number: 0, state: ChargeState::Declined, ..one_month().charges.remove(0) };
-        b.subscriptions[0].paid_time.charges.insert(0, first);
     }),
     ("a card that was declined for all days of a month", |l, b| {
         second(l, b, "2027-01-15", "2027-02-15");
