@@ -45,8 +45,9 @@ struct SubscriptionEvent {
     card: Option<Box<RawValue>>,
 }
 
-/// Publishes what has been committed, unless another process is at it. Positions are given under a
-/// lock that ends with the commit: whoever sees a position sees all before it.
+/// Publishes what has been committed, unless another process is at it for longer than a reader can
+/// wait. Positions are given under a lock that ends with the commit: whoever sees a position sees
+/// all before it.
 pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
     loop {
         let mut tx = ctx.pool.begin().await?;

@@ -11,6 +11,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::rules::ids::{EventId, SubscriptionId};
+use crate::storage::database::errors::has_code;
 
 /// What an event is of, as it is stored and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
@@ -93,14 +94,27 @@ pub struct Attempt {
     pub failure: Option<String>,
 }
 
-/// Whether this transaction may give positions: one at a time, over all processes. One that stands
-/// still in the middle is cut by PostgreSQL, so that the others go on.
+/// Whether this transaction may give positions: one at a time, over all processes. The one before it
+/// may have looked before the caller's own change was committed, so it is waited for, but not for
+/// long. One that stands still in the middle is cut by PostgreSQL, so that the others go on.
 pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
-    let query = sqlx::query_scalar(
+    let now = sqlx::query_scalar(
         "select pg_try_advisory_xact_lock(hashtext('events'))
             and set_config('idle_in_transaction_session_timeout', '30s', true) is not null",
     );
-    query.fetch_one(db).await
+    Ok(now.fetch_one(&mut *db).await? || after_the_one_at_it(db).await?)
+}
+
+/// False when its end did not come in time.
+async fn after_the_one_at_it(db: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query("set local lock_timeout = '2s'").execute(&mut *db).await?;
+    let turn = sqlx::query("select pg_advisory_xact_lock(hashtext('events'))");
+    if let Err(error) = turn.execute(&mut *db).await {
+        return if has_code(&error, &["55P03"]) { Ok(false) } else { Err(error) };
+    }
+    sqlx::query("set local lock_timeout to default").execute(&mut *db).await?;
+    let cut = sqlx::query("set local idle_in_transaction_session_timeout = '30s'");
+    cut.execute(db).await.map(|_| true)
 }
 
 /// The oldest events without a position.

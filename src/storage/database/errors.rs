@@ -41,6 +41,11 @@ pub fn is_database_down(error: &sqlx::Error) -> bool {
 
 /// Whether the server knows no such function or does not let us call it.
 pub fn is_forbidden(error: &sqlx::Error) -> bool {
+    has_code(error, &["42501", "42883"])
+}
+
+/// Whether PostgreSQL refused with one of these SQLSTATEs.
+pub fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "42501" || code == "42883")
+    code.is_some_and(|code| codes.contains(&&*code))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
 
+use crate::storage::database::errors::has_code;
 use crate::storage::database::{DatabaseError, MIGRATIONS};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -77,11 +78,6 @@ async fn hidden_tables(pool: &PgPool) -> sqlx::Result<Vec<String>> {
 /// A right that is missing, or no schema at all to create tables in.
 fn is_refused(error: &sqlx::Error) -> bool {
     has_code(error, &["42501", "3F000"])
-}
-
-fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| codes.contains(&&*code))
 }
 
 pub(super) fn role(pool: &PgPool) -> String {

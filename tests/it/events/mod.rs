@@ -3,4 +3,5 @@
 mod audit_trail;
 mod delivery;
 mod notices;
+mod read_after_write;
 mod same_as_answers;
