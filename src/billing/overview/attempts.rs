@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
-use super::Range;
+use super::attempt_days::{AttemptDays, on_day};
 
 /// The attempts that were begun on a day, with orders of the payment window that were opened on it.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
@@ -29,37 +30,33 @@ pub struct AttemptsDayBody {
     p95_millis: Option<i64>,
 }
 
-/// What was settled by hand says nothing of how long KiwoomPay takes.
-const DAYS: &str = "
-    with made as (
-        select (created_at at time zone 'Asia/Seoul')::date as date, amount, state,
-            merchant_setting is not null as is_refused,
-            case when kind in ('one_off', 'subscription') and state in ('approved', 'declined')
-                    and resolve_reason is null
-                then extract(epoch from settled_at - created_at) * 1000 end as millis
-        from payments
-        where created_at >= $1 and created_at < $2 and kind <> 'unexpected'),
-    counted as (
-        select date, count(*) filter (where state = 'approved') as approved,
-            sum(amount) filter (where state = 'approved') as approved_amount,
-            count(*) filter (where state = 'declined' and not is_refused) as declined,
-            sum(amount) filter (where state = 'declined' and not is_refused) as declined_amount,
-            count(*) filter (where is_refused) as refused,
-            count(*) filter (where state in ('unknown', 'mismatch')) as unknown,
-            percentile_disc(0.5) within group (order by millis) as median_millis,
-            percentile_disc(0.95) within group (order by millis) as p95_millis
-        from made group by date)
-    select day::date as date, coalesce(approved, 0) as approved,
-        coalesce(approved_amount, 0)::bigint as approved_amount, coalesce(declined, 0) as declined,
-        coalesce(declined_amount, 0)::bigint as declined_amount, coalesce(refused, 0) as refused,
-        coalesce(unknown, 0) as unknown, median_millis::bigint, p95_millis::bigint
-    from generate_series($3::date, $4::date - 1, interval '1 day') as day
-    left join counted on date = day::date
-    order by day";
+/// Of the days `$1`. What was settled by hand says nothing of how long KiwoomPay takes.
+pub(super) const OF_DAYS: &str = concat!(
+    "select day as date, count(*) filter (where state = 'approved') as approved,
+        coalesce(sum(amount) filter (where state = 'approved'), 0)::bigint as approved_amount,
+        count(*) filter (where state = 'declined' and merchant_setting is null) as declined,
+        coalesce(sum(amount) filter (where state = 'declined' and merchant_setting is null),
+            0)::bigint as declined_amount,
+        count(*) filter (where merchant_setting is not null) as refused,
+        count(*) filter (where state in ('unknown', 'mismatch')) as unknown,
+        percentile_disc(0.5) within group (order by millis)::bigint as median_millis,
+        percentile_disc(0.95) within group (order by millis)::bigint as p95_millis
+     from unnest($1::date[]) as day left join payments on kind <> 'unexpected' and ",
+    on_day!(),
+    " left join lateral (select extract(epoch from settled_at - created_at)::float8 * 1000 as millis
+        where kind in ('one_off', 'subscription') and state in ('approved', 'declined')
+            and resolve_reason is null) as taken on true
+     group by day"
+);
 
-pub async fn days(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<AttemptsDayBody>> {
-    let (from, to) = range.instants();
-    let query = sqlx::query_as(DAYS).bind(from).bind(to).bind(range.from).bind(range.to);
+pub async fn days(db: &mut PgConnection, days: &AttemptDays) -> sqlx::Result<Vec<AttemptsDayBody>> {
+    let sql = format!(
+        "select day as date, approved, approved_amount, declined, declined_amount, refused, unknown,
+            median_millis, p95_millis
+         from attempt_days where day = any($2)
+         union all {OF_DAYS} order by date"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&days.open).bind(&days.kept);
     query.fetch_all(db).await
 }
 
@@ -75,18 +72,27 @@ pub struct DeclineBody {
     amount: i64,
 }
 
-pub async fn declines(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<DeclineBody>> {
-    let (from, to) = range.instants();
-    let query = sqlx::query_as(
-        "select coalesce(failure_code, '') as code,
-            coalesce((array_agg(failure_message order by id desc))[1], '') as message,
-            count(*) as count, sum(amount)::bigint as amount
-         from payments
-         where created_at >= $1 and created_at < $2 and state = 'declined'
-            and merchant_setting is null
-         group by 1 order by count desc, code limit 20",
+/// Of the days `$1`.
+pub(super) const DECLINES_OF_DAYS: &str = concat!(
+    "select day, coalesce(failure_code, '') as code,
+        coalesce((array_agg(failure_message order by id desc))[1], '') as message,
+        count(*) as count, sum(amount)::bigint as amount
+     from unnest($1::date[]) as day join payments on ",
+    on_day!(),
+    " where state = 'declined' and merchant_setting is null group by day, 2"
+);
+
+pub async fn declines(db: &mut PgConnection, days: &AttemptDays) -> sqlx::Result<Vec<DeclineBody>> {
+    let sql = format!(
+        "with each as (
+            select day, code, message, count, amount from attempt_day_declines where day = any($2)
+            union all {DECLINES_OF_DAYS})
+         select code, (array_agg(message order by day desc))[1] as message,
+            sum(count)::bigint as count, sum(amount)::bigint as amount
+         from each group by code order by count desc, code limit 20"
     );
-    query.bind(from).bind(to).fetch_all(db).await
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&days.open).bind(&days.kept);
+    query.fetch_all(db).await
 }
 
 /// The first, second … retry of declined charges.
@@ -100,24 +106,29 @@ pub struct RetriedBody {
     amount: i64,
 }
 
-/// A charge is tried again within the shortest period, and no later than so many days after the first
-/// decline.
-const RETRIES: &str = "
-    with declined as (
-        select distinct subscription_id, charge_no from payments
-        where created_at >= $1 - interval '60 days' and created_at < $2 and state = 'declined'
-            and kind = 'subscription' and merchant_setting is null),
-    tried as (
-        select p.state, p.amount, p.created_at,
-            row_number() over (partition by p.subscription_id, p.charge_no order by p.id) - 1 as retry
-        from declined join payments p using (subscription_id, charge_no)
-        where p.merchant_setting is null and p.kind = 'subscription')
-    select retry, count(*) as tried, count(*) filter (where state = 'approved') as approved,
+/// Of the days `$1`: each charge of which an attempt was declined is tried again.
+pub(super) const RETRIES_OF_DAYS: &str = concat!(
+    "select day, retry, count(*) as tried, count(*) filter (where state = 'approved') as approved,
         coalesce(sum(amount) filter (where state = 'approved'), 0)::bigint as amount
-    from tried where retry > 0 and created_at >= $1 and created_at < $2
-    group by retry order by retry";
+     from unnest($1::date[]) as day join payments p on ",
+    on_day!(),
+    ",
+        lateral (select count(*) as retry, bool_or(state = 'declined') as was_declined from payments e
+            where e.subscription_id = p.subscription_id and e.charge_no = p.charge_no and e.id < p.id
+                and e.kind = 'subscription' and e.merchant_setting is null) as earlier
+     where p.kind = 'subscription' and p.merchant_setting is null and was_declined
+     group by day, retry"
+);
 
-pub async fn retries(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<RetriedBody>> {
-    let (from, to) = range.instants();
-    sqlx::query_as(RETRIES).bind(from).bind(to).fetch_all(db).await
+pub async fn retries(db: &mut PgConnection, days: &AttemptDays) -> sqlx::Result<Vec<RetriedBody>> {
+    let sql = format!(
+        "with each as (
+            select day, retry, tried, approved, amount from attempt_day_retries where day = any($2)
+            union all {RETRIES_OF_DAYS})
+         select retry, sum(tried)::bigint as tried, sum(approved)::bigint as approved,
+            sum(amount)::bigint as amount
+         from each group by retry order by retry"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&days.open).bind(&days.kept);
+    query.fetch_all(db).await
 }

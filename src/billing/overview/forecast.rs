@@ -48,23 +48,24 @@ fn going_on() -> String {
     format!(
         "with s as (
             select amount, billing_interval, interval_count, cycle_day, next_charge_date,
-                next_charge_end, next_charge_amount
-            from subscriptions s where {BILLED} and {GOES_ON}),
+                next_charge_end, next_charge_amount, count(*) as n
+            from subscriptions s where {BILLED} and {GOES_ON}
+            group by 1, 2, 3, 4, 5, 6, 7),
         charges as (
-            select next_charge_date as date, next_charge_amount as amount from s
+            select next_charge_date as date, next_charge_amount as amount, n from s
             union all
             select case when billing_interval = 'week' then next_charge_end + 7 * units
                 else (first + least(cycle_day,
                     extract(day from first + interval '1 month' - interval '1 day')::int) - 1)::date end,
-                amount
+                amount, n
             from s,
-                lateral generate_series(0, ($2 - next_charge_end) / (interval_count * 7)) as n,
-                lateral (select n * interval_count
+                lateral generate_series(0, ($2 - next_charge_end) / (interval_count * 7)) as nth,
+                lateral (select nth * interval_count
                     * case billing_interval when 'year' then 12 else 1 end as units) as u,
                 lateral (select (date_trunc('month', next_charge_end::timestamp)
                     + units * interval '1 month')::date as first) as m
             where next_charge_end <= $2)
-        select date, count(*) as charges, sum(amount)::bigint as amount
+        select date, sum(n)::bigint as charges, sum(amount * n)::bigint as amount
         from charges where date <= $2 group by date"
     )
 }

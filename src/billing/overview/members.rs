@@ -48,16 +48,16 @@ pub struct MembersDayBody {
 const DAYS: &str = "
     with segments as (
         select greatest(g.starts_on, $1) as starts_on,
-            least(g.ends_on, coalesce(s.canceled_on, g.ends_on)) as ends_on,
-            case when kind = 'free' then 0 else rate_amount * 365.0 / rate_twelfths end as monthly
+            least(g.ends_on, coalesce(s.canceled_on, g.ends_on)) as ends_on, rate_twelfths,
+            case when kind = 'free' then 0 else rate_amount end as rate_amount
         from subscription_segments g join subscriptions s on s.id = g.subscription_id
         where g.ends_on > $1 and g.starts_on < $2 and g.kind <> 'none' and s.status <> 'incomplete'),
     steps as (
-        select starts_on as date, count(*) as covered, sum(monthly) as monthly
-        from segments where starts_on < ends_on group by 1
+        select starts_on as date, count(*) as covered, sum(rate_amount) * 365.0 / rate_twelfths as monthly
+        from segments where starts_on < ends_on group by starts_on, rate_twelfths
         union all
-        select ends_on, -count(*), -sum(monthly)
-        from segments where starts_on < ends_on and ends_on < $2 group by 1),
+        select ends_on, -count(*), -sum(rate_amount) * 365.0 / rate_twelfths
+        from segments where starts_on < ends_on and ends_on < $2 group by ends_on, rate_twelfths),
     made as (
         select (created_at at time zone 'Asia/Seoul')::date as date, count(*) as new
         from subscriptions where created_at >= $3 and created_at < $4 and status <> 'incomplete'

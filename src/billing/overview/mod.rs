@@ -1,5 +1,6 @@
 //! `GET /billing/overview`: what needs a person, and how it goes.
 
+mod attempt_days;
 mod attempts;
 mod attention;
 mod forecast;
@@ -85,13 +86,14 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<OverviewReq
     let to = today + Days::new(1);
     let range = Range { from: to - Days::new(request.days.unsigned_abs().into()), to };
     let mut db = ctx.pool.acquire().await?;
+    let days = attempt_days::keep(&mut db, range).await?;
     let body = OverviewBody {
         from: range.from,
         to,
         attention: attention::find(&mut db, range, ctx.clock.now()).await?,
-        attempts: attempts::days(&mut db, range).await?,
-        declines: attempts::declines(&mut db, range).await?,
-        retries: attempts::retries(&mut db, range).await?,
+        attempts: attempts::days(&mut db, &days).await?,
+        declines: attempts::declines(&mut db, &days).await?,
+        retries: attempts::retries(&mut db, &days).await?,
         subscriptions: members::now(&mut db).await?,
         members: members::days(&mut db, range).await?,
         forecast: forecast::days(&mut db, ctx.rules(), ctx.clock.now(), today + AHEAD).await?,

@@ -46,6 +46,12 @@ grant select on movement_days to :"role";
 grant select on movements_closed to :"role";
 grant execute on function close_movements to :"role";
 
+-- Sums for the overview, made again from the payments at any time.
+grant select, insert, delete on attempt_days to :"role";
+grant select, insert, delete on attempt_day_declines to :"role";
+grant select, insert, delete on attempt_day_retries to :"role";
+grant select, insert, delete on attempt_days_changed to :"role";
+
 grant select, insert on billing_keys to :"role";
 grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, inactive_message)
     on billing_keys to :"role";

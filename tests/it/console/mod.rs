@@ -2,6 +2,7 @@
 
 mod actions;
 mod assets;
+mod attempt_days;
 mod csrf;
 mod hostile;
 mod matrix;

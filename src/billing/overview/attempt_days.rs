@@ -1,0 +1,86 @@
+//! Days whose attempts are summed up already, kept in `attempt_days`.
+
+use chrono::NaiveDate;
+use sqlx::AssertSqlSafe;
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use super::Range;
+use super::attempts::{DECLINES_OF_DAYS, OF_DAYS, RETRIES_OF_DAYS};
+
+/// SQL: a row of `payments` was made on `day`, in Korea.
+macro_rules! on_day {
+    () => {
+        "created_at >= day::timestamp at time zone 'Asia/Seoul'
+            and created_at < (day + 1)::timestamp at time zone 'Asia/Seoul'"
+    };
+}
+pub(super) use on_day;
+
+/// The days of a range.
+pub struct AttemptDays {
+    /// Whose sums are kept.
+    pub kept: Vec<NaiveDate>,
+    /// Which are counted now: today, yesterday, and those on which something is under way.
+    pub open: Vec<NaiveDate>,
+}
+
+/// SQL: the kept sums of `day` hold.
+const HOLDS: &str = "(exists (select from attempt_days k where k.day = days.day)
+    and not exists (select from attempt_days_changed c where c.day = days.day))";
+
+/// Sums up the days before yesterday for which that is to be done, unless another request is at it.
+pub async fn keep(db: &mut PgConnection, range: Range) -> sqlx::Result<AttemptDays> {
+    let mut tx = db.begin().await?;
+    let lock = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('attempt_days'))");
+    if lock.fetch_one(&mut *tx).await? {
+        sum_up(&mut tx, range).await?;
+    }
+    tx.commit().await?;
+    let sql = format!(
+        "select day, {HOLDS} from (select generate_series($1, $2::date - 1, interval '1 day')::date as day)
+            as days"
+    );
+    let days = sqlx::query_as(AssertSqlSafe(sql)).bind(range.from).bind(range.to);
+    let days: Vec<(NaiveDate, bool)> = days.fetch_all(db).await?;
+    let (kept, open): (Vec<_>, Vec<_>) = days.into_iter().partition(|(_, holds)| *holds);
+    let dates = |days: Vec<(NaiveDate, bool)>| days.into_iter().map(|(day, _)| day).collect();
+    Ok(AttemptDays { kept: dates(kept), open: dates(open) })
+}
+
+async fn sum_up(db: &mut PgConnection, range: Range) -> sqlx::Result<()> {
+    let to_do = format!(
+        concat!(
+            "select day from (select generate_series($1, $2::date - 3, interval '1 day')::date as day)
+                as days
+             where not {} and not exists (select from payments where state in ('ready', 'sending')
+                and ",
+            on_day!(),
+            ")"
+        ),
+        HOLDS
+    );
+    let to_do = sqlx::query_scalar(AssertSqlSafe(to_do)).bind(range.from).bind(range.to);
+    let days: Vec<NaiveDate> = to_do.fetch_all(&mut *db).await?;
+    if days.is_empty() {
+        return Ok(());
+    }
+    // What changes from now on leaves a row that is not taken away here.
+    for table in ["attempt_days_changed", "attempt_days"] {
+        let delete = format!("delete from {table} where day = any($1)");
+        sqlx::query(AssertSqlSafe(delete)).bind(&days).execute(&mut *db).await?;
+    }
+    for (table, sums) in [
+        (
+            "attempt_days (day, approved, approved_amount, declined, declined_amount, refused,
+                unknown, median_millis, p95_millis)",
+            OF_DAYS,
+        ),
+        ("attempt_day_declines (day, code, message, count, amount)", DECLINES_OF_DAYS),
+        ("attempt_day_retries (day, retry, tried, approved, amount)", RETRIES_OF_DAYS),
+    ] {
+        let insert = format!("insert into {table} {sums}");
+        sqlx::query(AssertSqlSafe(insert)).bind(&days).execute(&mut *db).await?;
+    }
+    Ok(())
+}
