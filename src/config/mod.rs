@@ -120,7 +120,7 @@ pub struct KiwoomConfig {
     pub codes: Vec<(String, Meaning)>,
     /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
     pub sdk_mode: String,
-    /// `KIWOOM_TIMEOUT_SECS`: total time of one call; longer than the gateway's own.
+    /// `KIWOOM_TIMEOUT_SECS`: total time of one call, both steps; longer than the gateway's own.
     pub timeout: Duration,
     /// `KIWOOM_RATE_PER_SEC` for each CPID and method; 0 = no limit.
     pub rate_per_sec: u32,

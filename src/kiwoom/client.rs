@@ -46,7 +46,7 @@ pub struct Endpoints {
     pub agent_url: Url,
     /// API base as a browser reaches it, for the hosted window.
     pub window_url: Url,
-    /// Total time of one call.
+    /// Total time of one call, both steps.
     pub timeout: Duration,
     /// What result codes mean.
     pub codes: Codes,

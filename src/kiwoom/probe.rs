@@ -17,6 +17,12 @@ impl KiwoomClient {
         self.exchange.base_url()
     }
 
+    /// When KiwoomPay last gave an answer that could be read, by this machine's clock; none since the
+    /// start of the process.
+    pub fn answered_at(&self) -> Option<DateTime<Utc>> {
+        self.exchange.answered_at()
+    }
+
     /// Whether the gateway's host answers at all, whatever it says: its time, where it tells it. The
     /// error names every cause, the outermost first.
     pub async fn reach(&self) -> Result<Option<DateTime<Utc>>, String> {

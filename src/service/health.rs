@@ -1,8 +1,12 @@
 //! `GET /health/live`, `GET /health/ready`, `GET /metrics`.
 
-use axum::extract::State;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use kiwoom_clock::rfc3339_kst;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,6 +47,9 @@ struct Ready {
     database: &'static str,
     /// `sandbox` or `kiwoompay`.
     gateway: &'static str,
+    /// When the gateway last answered this process, by the machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway_answered_at: Option<String>,
     /// Payments and refunds whose outcome is unknown.
     unknown_outcomes: i64,
     /// What KiwoomPay refuses calls for, until it is mended.
@@ -80,7 +87,10 @@ struct MerchantSetting {
     get, path = "/health/live", operation_id = "getLiveness", tag = "operations",
     responses((status = 200, description = "It does", body = Success<Live>))
 )]
-async fn live() -> Response {
+async fn live(State(ctx): State<AppState>, parts: Parts) -> Response {
+    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        ctx.forwarding.observe(peer.ip(), &parts.headers);
+    }
     answer::ok(Live { status: "ok" })
 }
 
@@ -108,6 +118,7 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
         status: "ok",
         database: "ok",
         gateway,
+        gateway_answered_at: ctx.kiwoom.answered_at().map(rfc3339_kst),
         unknown_outcomes,
         merchant_settings,
         scheduled_charging,
@@ -168,6 +179,8 @@ async fn metrics(State(ctx): State<AppState>) -> Answer {
         let paused = f64::from(u8::from(charging == "paused"));
         metrics::gauge!("kiwoom_billing_scheduled_charging_paused").set(paused);
     }
+    let passing_on = u32::try_from(ctx.forwarding.passing_on()).unwrap_or(u32::MAX);
+    metrics::gauge!("kiwoom_billing_disbelieved_proxies").set(f64::from(passing_on));
     let handle = telemetry::metrics();
     handle.run_upkeep();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";

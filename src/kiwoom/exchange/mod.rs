@@ -1,10 +1,15 @@
 //! The only place that talks HTTP to KiwoomPay. One try of step 2, ever.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod failure;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use failure::Failure;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::{Client, RequestBuilder, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Position, Url};
 
@@ -27,6 +32,10 @@ const MAX_RETURN_URL_BYTES: usize = 2048;
 const MAX_CODE_BYTES: usize = 32;
 /// What only a call has in its answer that was carried out.
 const SIGNS_OF_MONEY: [&str; 3] = ["AUTHNO", "DAOUTRX", "CANCELDATE"];
+/// KiwoomPay's own limit, which step 2 has to itself.
+const STEP_2: Duration = Duration::from_secs(30);
+/// What step 1 gets of a shorter time-out than both need, but half of it at most.
+const STEP_1: Duration = Duration::from_secs(5);
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
 const READY_PAUSE: Duration = Duration::from_millis(200);
@@ -37,6 +46,8 @@ pub struct Ticket {
     return_url: Url,
     token: String,
     turn: Turn,
+    /// When the call's time is over.
+    ends_at: Instant,
 }
 
 impl Ticket {
@@ -57,6 +68,8 @@ pub(super) struct Exchange {
     send_client: Client,
     timeout: Duration,
     codes: Arc<Codes>,
+    /// Microseconds; 0: never.
+    answered_at: AtomicI64,
 }
 
 impl Exchange {
@@ -82,13 +95,15 @@ impl Exchange {
             send_client: builder().pool_max_idle_per_host(0).build()?,
             timeout,
             codes,
+            answered_at: AtomicI64::new(0),
         })
     }
 
     /// Step 1. Retried, because it moves no money.
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
+        let ends_at = Instant::now() + self.timeout;
         let (return_url, token) = self.begin(&turn.contract().auth_key, fields).await?;
-        Ok(Ticket { return_url, token, turn })
+        Ok(Ticket { return_url, token, turn, ends_at })
     }
 
     /// Step 1 without a step 2: RETURNURL and TOKEN.
@@ -97,7 +112,7 @@ impl Exchange {
         key: &SecretString,
         fields: &Fields,
     ) -> Result<(Url, String), GatewayError> {
-        let answer = self.ask("/pay/ready", key, fields).await?;
+        let answer = self.ask_within(self.step_1(), "/pay/ready", key, fields).await?;
         match (answer.get("RETURNURL"), answer.get("TOKEN"), answer.result()) {
             (_, _, Some((code, message))) if code != SUCCESS => {
                 let setting = self.codes.setting(&code);
@@ -114,6 +129,12 @@ impl Exchange {
         }
     }
 
+    /// When KiwoomPay last gave an answer that could be read, by this machine's clock.
+    pub(super) fn answered_at(&self) -> Option<DateTime<Utc>> {
+        let micros = self.answered_at.load(Ordering::Relaxed);
+        DateTime::from_timestamp_micros(micros).filter(|_| micros > 0)
+    }
+
     /// Where the gateway is.
     pub(super) fn base_url(&self) -> &Url {
         &self.base_url
@@ -124,53 +145,63 @@ impl Exchange {
         self.ready_client.get(self.base_url.clone()).timeout(CONNECT_TIMEOUT * 2).send().await
     }
 
-    /// A call that moves no money, tried up to [`READY_TRIES`] times within one time-out.
+    /// How long step 1 may take of a call's time: what step 2 does not need.
+    fn step_1(&self) -> Duration {
+        self.timeout.saturating_sub(STEP_2).max(STEP_1.min(self.timeout / 2))
+    }
+
+    /// A call that moves no money and has one step.
     pub(super) async fn ask(
         &self,
         path: &str,
         key: &SecretString,
         fields: &Fields,
     ) -> Result<Answer, GatewayError> {
-        let tries =
-            tokio::time::timeout(self.timeout, self.ask_repeatedly(path, key, fields)).await;
-        tries.unwrap_or_else(|_| Err(GatewayError::NotSent(format!("{path}: timed out"))))
+        self.ask_within(self.timeout, path, key, fields).await
     }
 
-    async fn ask_repeatedly(
+    /// A request that moves no money, tried up to [`READY_TRIES`] times within one time-out.
+    async fn ask_within(
         &self,
+        timeout: Duration,
         path: &str,
         key: &SecretString,
         fields: &Fields,
     ) -> Result<Answer, GatewayError> {
-        let mut last = GatewayError::NotSent("not tried".into());
-        for n in 0..READY_TRIES {
-            tokio::time::sleep(READY_PAUSE * n).await;
-            match self.ask_once(path, key, fields).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    async fn ask_once(
-        &self,
-        path: &str,
-        key: &SecretString,
-        fields: &Fields,
-    ) -> Result<Answer, GatewayError> {
-        let not_sent = |reason: String| GatewayError::NotSent(format!("{path}: {reason}"));
         let request = self
             .ready_client
             .post(format!("{}{path}", self.base_url.as_str().trim_end_matches('/')))
             .headers(headers(key)?)
             .body(fields.encode()?);
-        let response = request.send().await.map_err(|e| not_sent(describe(&e)))?;
-        read_answer(response).await.map_err(not_sent)
+        let tries = tokio::time::timeout(timeout, self.ask_repeatedly(&request)).await;
+        tries.unwrap_or_else(|_| Err(Failure::timed_out())).map_err(|failure| {
+            failure.tell(1, &self.base_url);
+            GatewayError::NotSent(format!("{path}: {}", failure.told))
+        })
     }
 
-    /// Step 2, once. Only a request that could not be written down and a connection that was never
-    /// made are [`GatewayError::NotSent`].
+    async fn ask_repeatedly(&self, request: &RequestBuilder) -> Result<Answer, Failure> {
+        let mut last = Failure::timed_out();
+        for n in 0..READY_TRIES {
+            tokio::time::sleep(READY_PAUSE * n).await;
+            let Some(request) = request.try_clone() else { break };
+            match self.answer(request.send().await).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(last)
+    }
+
+    async fn answer(&self, sent: reqwest::Result<Response>) -> Result<Answer, Failure> {
+        let answer = read_answer(sent.map_err(|error| Failure::of(&error))?).await?;
+        self.answered_at.store(Utc::now().timestamp_micros(), Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Step 2, once, unless it has less time left than it needs: an answer that is not waited for
+    /// leaves the outcome unknown. Besides that only a request that could not be written down and a
+    /// connection that was never made are [`GatewayError::NotSent`].
     pub(super) async fn send(
         &self,
         ticket: Ticket,
@@ -182,15 +213,21 @@ impl Exchange {
         let token =
             token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
         headers.insert(TOKEN, token);
-        let request = self.send_client.post(ticket.return_url).headers(headers);
-        let response = request.body(fields.encode()?).send().await.map_err(|e| {
-            if e.is_connect() || e.is_builder() {
-                GatewayError::NotSent(describe(&e))
+        let left = ticket.ends_at.saturating_duration_since(Instant::now());
+        if left < self.timeout - self.step_1() {
+            return Err(GatewayError::NotSent("no time left for step 2".into()));
+        }
+        let request = self.send_client.post(ticket.return_url).headers(headers).timeout(left);
+        let sent = request.body(fields.encode()?).send().await;
+        let was_sent = !sent.as_ref().is_err_and(|e| e.is_connect() || e.is_builder());
+        let answer = self.answer(sent).await.map_err(|failure| {
+            failure.tell(2, &self.base_url);
+            if was_sent {
+                GatewayError::Unknown(failure.told)
             } else {
-                GatewayError::Unknown(describe(&e))
+                GatewayError::NotSent(failure.told)
             }
         })?;
-        let answer = read_answer(response).await.map_err(GatewayError::Unknown)?;
         judge(answer, &ticket.token, moves_money, &self.codes)
     }
 
@@ -255,20 +292,21 @@ fn is_code(text: &str) -> bool {
     text.len() <= MAX_CODE_BYTES && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-async fn read_answer(mut response: Response) -> Result<Answer, String> {
+async fn read_answer(mut response: Response) -> Result<Answer, Failure> {
     let status = response.status();
     if status != reqwest::StatusCode::OK {
-        return Err(format!("status {}", status.as_u16()));
+        return Err(Failure::status(status.as_u16()));
     }
     let charset = charset_of(response.headers());
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| describe(&e))? {
+    while let Some(chunk) = response.chunk().await.map_err(|e| Failure::of(&e))? {
         if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err("the answer is too long".into());
+            return Err(Failure::unreadable("the answer is too long"));
         }
         bytes.extend_from_slice(&chunk);
     }
-    Answer::parse(&bytes, charset.as_deref()).ok_or_else(|| "the answer is not JSON".into())
+    let answer = Answer::parse(&bytes, charset.as_deref());
+    answer.ok_or_else(|| Failure::unreadable("the answer is not JSON"))
 }
 
 fn charset_of(headers: &HeaderMap) -> Option<String> {
@@ -276,18 +314,6 @@ fn charset_of(headers: &HeaderMap) -> Option<String> {
     let (_, charset) = content_type.split_once("charset=")?;
     let charset = charset.split(';').next().unwrap_or_default();
     Some(charset.trim_matches(|c: char| c == '"' || c.is_whitespace()).to_owned())
-}
-
-/// What went wrong, without the URL: a RETURNURL may carry a session.
-fn describe(error: &reqwest::Error) -> String {
-    let kind = match error {
-        e if e.is_connect() => "could not connect",
-        e if e.is_timeout() => "timed out",
-        e if e.is_redirect() => "redirected",
-        e if e.is_body() || e.is_decode() => "the answer broke off",
-        _ => "the connection broke",
-    };
-    kind.to_owned()
 }
 
 #[cfg(test)]

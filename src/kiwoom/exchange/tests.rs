@@ -1,4 +1,4 @@
-//! Where the key may be sent.
+//! Where the key may be sent, and how long each step has.
 
 use super::*;
 
@@ -182,4 +182,24 @@ fn a_refusal_that_may_have_moved_money_is_unknown() {
     assert!(unknown(&said(serde_json::json!({"RESULTCODE": "9999"}), false)));
     let listed = serde_json::json!({"RESULTCODE": "1071", "ERRORMESSAGE": ""});
     assert!(!unknown(&said(listed, true)), "known by itself");
+}
+
+#[test]
+fn step_2_keeps_its_thirty_seconds_and_of_less_what_step_1_leaves() {
+    let of = |millis: u64| {
+        let url = Url::parse("https://apitest.kiwoompay.co.kr").unwrap();
+        let timeout = Duration::from_millis(millis);
+        let exchange = Exchange::new(url, timeout, Arc::new(Codes::default())).unwrap();
+        u64::try_from(exchange.step_1().as_millis()).unwrap()
+    };
+    for (total, step_1) in [
+        (35_000, 5000),
+        (60_000, 30_000),
+        (31_000, 5000),
+        (10_000, 5000),
+        (4000, 2000),
+        (1000, 500),
+    ] {
+        assert_eq!(of(total), step_1, "{total}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Around a lost answer: step 1, the only part that may be tried again, and what is late.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -62,6 +64,25 @@ async fn step_1_is_tried_again_by_itself_and_step_2_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn step_2_is_not_begun_with_less_time_than_it_needs() {
+    let app = TestApp::with(&[("KIWOOM_TIMEOUT_SECS", "4")]).await;
+    let key = app.register(CARD).await;
+    let mut body = one_off(&key);
+    body["orderId"] = json!("ORDER-1");
+    let mut other = app.service.ctx.pool.begin().await.unwrap();
+    sqlx::query("lock table payments in exclusive mode").execute(&mut *other).await.unwrap();
+    let (late, ()) = tokio::join!(app.post("/billing/pay", &body), async {
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        other.rollback().await.unwrap();
+    });
+    late.fails(502, "gateway_unavailable");
+    assert_eq!(app.calls("CARD-BATCH").await, 0);
+    app.get("/billing/payment/ORDER-1").await.fails(404, "payment_not_found");
+    app.post("/billing/pay", &body).await.data(200);
+    assert_eq!(app.ledger().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_the_gateway_does_not_know_declines_no_card() {
     let app = TestApp::start().await;
     let key = app.register(CARD).await;
@@ -75,7 +96,7 @@ async fn a_token_that_the_gateway_does_not_know_declines_no_card() {
 async fn a_gateway_that_charges_after_the_time_out_has_charged_once() {
     let app = TestApp::with(IMPATIENT).await;
     let key = app.register(CARD).await;
-    app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 2000})).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 3000})).await;
     let lost = app.pay(&key).await.data(202);
     assert!(app.ledger().await.is_empty(), "not yet");
     app.advance_days(1).await;

@@ -26,8 +26,8 @@ pub const LOST: &[(&str, bool)] = &[
     ("delay_after", true),
 ];
 
-/// Settings of a service that waits one second for the gateway.
-pub const IMPATIENT: &[(&str, &str)] = &[("KIWOOM_TIMEOUT_SECS", "1")];
+/// Settings of a service that waits two seconds for the gateway, one of them for step 1.
+pub const IMPATIENT: &[(&str, &str)] = &[("KIWOOM_TIMEOUT_SECS", "2")];
 
 /// Loses the next answer to `on`, and the notification that would make up for it.
 pub async fn lose(app: &TestApp, on: &str, kind: &str) {
