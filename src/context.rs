@@ -12,6 +12,7 @@ use crate::access::actor::Actor;
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
 use crate::access::failed_keys::Failures;
+use crate::access::forwarding::Forwarding;
 use crate::config::Config;
 use crate::kiwoom::KiwoomClient;
 use crate::kiwoom::pace::Pace;
@@ -34,6 +35,8 @@ pub struct Context {
     pub pool: PgPool,
     /// Who may call.
     pub api_keys: ApiKeys,
+    /// Whether the proxies say who calls.
+    pub forwarding: Forwarding,
     /// Who tried to without a good key.
     pub auth_failures: Failures,
     /// Who registers how many cards.

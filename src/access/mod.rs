@@ -4,6 +4,7 @@ pub mod actor;
 pub mod api_keys;
 pub mod card_testing;
 pub mod failed_keys;
+pub mod forwarding;
 pub mod origin;
 pub mod rate_limit;
 pub mod request_id;

@@ -6,6 +6,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
+use crate::access::forwarding::Forwarding;
+
 /// The address of the client: the peer, unless that is a trusted proxy. Then the list is read from
 /// right to left, and the first address that is no trusted proxy is the client: what stands
 /// further left was written by the client itself. `None` when that entry cannot be read.
@@ -48,13 +50,12 @@ fn address(entry: &str) -> Option<IpAddr> {
 pub struct Origin(pub IpAddr);
 
 impl Origin {
-    /// Of a request with these headers and extensions. A proxy whose header cannot be read counts
-    /// itself.
-    pub fn of(trusted: &[IpNet], headers: &HeaderMap, extensions: &Extensions) -> Self {
+    /// Of a request with these headers and extensions. A proxy whose header cannot be read or believed
+    /// counts itself.
+    pub fn of(forwarding: &Forwarding, headers: &HeaderMap, extensions: &Extensions) -> Self {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip());
-        let client = client(trusted, peer, &forwarded(headers));
-        Self(network(client.unwrap_or(peer)))
+        Self(network(forwarding.client(peer, headers).unwrap_or(peer)))
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_origin_is_an_address_or_the_64_bits_before_one() {
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let forwarding = Forwarding::new(vec!["10.0.0.0/8".parse().unwrap()]);
         for (peer, forwarded, expected) in CASES {
             let mut headers = HeaderMap::new();
             if !forwarded.is_empty() {
@@ -93,7 +94,7 @@ mod tests {
             let mut extensions = Extensions::new();
             let peer: IpAddr = peer.parse().unwrap();
             extensions.insert(ConnectInfo(SocketAddr::new(peer, 4711)));
-            let origin = Origin::of(&trusted, &headers, &extensions);
+            let origin = Origin::of(&forwarding, &headers, &extensions);
             assert_eq!(origin.0.to_string(), expected, "{peer} {forwarded}");
         }
     }

@@ -91,7 +91,7 @@ pub async fn enter(State(shared): State<Shared>, request: Request) -> Response {
 
 async fn begin(shared: &Shared, parts: &Parts, key: &str) -> Result<session::Token, ApiError> {
     let ctx = &shared.ctx;
-    let origin = Origin::of(&ctx.config.trusted_proxies, &parts.headers, &parts.extensions);
+    let origin = Origin::of(&ctx.forwarding, &parts.headers, &parts.extensions);
     let key = Some(key).filter(|key| !key.is_empty());
     let caller = auth::identify(ctx, key, origin).await?;
     // A session that was there before ends: nobody goes on in one that another may know.

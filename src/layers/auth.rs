@@ -21,7 +21,7 @@ use crate::rules::text::Text;
 /// nothing is read, done or kept.
 pub async fn require_key(State(ctx): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let origin = Origin::of(&ctx.config.trusted_proxies, &parts.headers, &parts.extensions);
+    let origin = Origin::of(&ctx.forwarding, &parts.headers, &parts.extensions);
     match admit(&ctx, &parts, origin).await {
         Ok(caller) => {
             parts.extensions.insert(origin);

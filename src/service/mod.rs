@@ -7,6 +7,7 @@ pub mod core_dumps;
 pub mod fuzzing;
 pub mod health;
 pub mod openapi;
+mod proxies;
 pub mod router;
 pub mod scheduler;
 pub mod server;
@@ -35,6 +36,7 @@ use url::Url;
 use crate::access::api_keys::ApiKeys;
 use crate::access::card_testing::Registrations;
 use crate::access::failed_keys::Failures;
+use crate::access::forwarding::Forwarding;
 use crate::billing::cards::tell_of_cards_elsewhere;
 use crate::config::secret_file;
 use crate::config::{Config, Gateway};
@@ -105,6 +107,7 @@ impl Service {
         ctx.guard.may_charge(&ctx.pool).await?;
         tokio::spawn(watch::run(ctx.clone()));
         tokio::spawn(watch::keep_high_water_mark(ctx.clone()));
+        tokio::spawn(proxies::probe(ctx.clone()));
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = router::router(ctx.clone(), sandbox);
         let server =
@@ -167,6 +170,7 @@ pub(crate) async fn context(
         kiwoom: gateway(&config, address, unnamed_cpid)?,
         pace: Pace::new(&pool, config.kiwoom.rate_per_sec),
         api_keys,
+        forwarding: Forwarding::new(config.trusted_proxies.clone()),
         auth_failures: Failures::new(config.limits.auth_failures_per_minute),
         registrations: Registrations::new(config.limits),
         sdk_url: sdk_url(&config, &public_url),

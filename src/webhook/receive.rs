@@ -9,7 +9,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::actor::Actor;
-use crate::access::origin;
 use crate::context::{AppState, Context};
 use crate::http::error::ErrorBody;
 use crate::layers::idempotency::MAX_BODY_BYTES;
@@ -87,14 +86,12 @@ async fn receive(ctx: AppState, peer: SocketAddr, request: Request) -> Response 
 
 async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let forwarded = origin::forwarded(&parts.headers);
+    let client = ctx.forwarding.client(peer.ip(), &parts.headers);
     let rules = Rules {
         allowed: &ctx.config.webhook_allowed_ips,
-        trusted_proxies: &ctx.config.trusted_proxies,
         allow_loopback: !ctx.config.is_production(),
     };
-    if !source::is_allowed(rules, peer.ip(), &forwarded) {
-        let client = origin::client(rules.trusted_proxies, peer.ip(), &forwarded);
+    if !client.is_some_and(|client| source::is_allowed(rules, client)) {
         let client = client.map(|ip| ip.to_string());
         tracing::warn!(client, "notification from an address that is not allowed");
         return match ingest::refuse_source(ctx).await {
@@ -120,8 +117,6 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    let label = status.as_u16().to_string();
-    metrics::counter!("kiwoom_billing_notifications_total", "status" => label).increment(1);
     reply(status)
 }
 
@@ -132,6 +127,8 @@ async fn read(body: Body) -> Option<axum::body::Bytes> {
 
 /// The answer that stops the re-sending is SUCCESS with 200 (protocol section 4).
 fn reply(status: StatusCode) -> Response {
+    let label = status.as_u16().to_string();
+    metrics::counter!("kiwoom_billing_notifications_total", "status" => label).increment(1);
     let result = if status == StatusCode::OK { "SUCCESS" } else { "FAIL" };
     let body = format!("<html><body><RESULT>{result}</RESULT></body></html>");
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()

@@ -5,6 +5,7 @@ mod authentication;
 mod client_address;
 mod key_rotation;
 mod key_secrecy;
+mod proxies;
 mod rate_limits;
 mod scopes;
 

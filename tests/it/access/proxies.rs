@@ -1,0 +1,235 @@
+//! Real proxies in front of the service, as docs/proxies.md has them set up and as they are set up
+//! wrongly. `scripts/install-proxies.sh` installs them; a test whose proxy is missing says so.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::support::app::TestApp;
+use crate::support::process::Folder;
+use crate::support::production::{Durable, MERCHANT, production};
+use crate::support::window::paid;
+
+const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
+const PATIENCE: Duration = Duration::from_secs(60);
+const KIWOOM: &str = "27.102.213.200";
+
+#[derive(Clone, Copy)]
+struct Kind {
+    program: &'static str,
+    heading: &'static str,
+}
+
+const NGINX: Kind = Kind { program: "nginx", heading: "## nginx" };
+const HAPROXY: Kind = Kind { program: "haproxy", heading: "## HAProxy" };
+const CADDY: Kind = Kind { program: "caddy", heading: "## Caddy" };
+const ENVOY: Kind = Kind { program: "envoy", heading: "## Envoy" };
+
+impl Kind {
+    /// Where the program is.
+    fn path(self) -> Option<PathBuf> {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut folders = vec![target.join("proxies/bin"), PathBuf::from("/usr/sbin")];
+        folders.extend(std::env::split_paths(&path));
+        let found = folders.iter().map(|folder| folder.join(self.program)).find(|p| p.is_file());
+        if found.is_none() {
+            println!("skipped: {} is not installed (scripts/install-proxies.sh)", self.program);
+        }
+        found
+    }
+
+    /// The settings in the document.
+    fn documented(self) -> String {
+        let section = DOCUMENT.split(self.heading).nth(1).unwrap();
+        let block = section.split("```").nth(1).unwrap();
+        block.split_once('\n').unwrap().1.to_owned()
+    }
+
+    /// A whole configuration with these settings, and the arguments to run it.
+    fn configuration(self, settings: &str, dir: &Path) -> (String, Vec<String>) {
+        // Envoy goes by the ending.
+        let file = dir.join("proxy.yaml").display().to_string();
+        let dir = dir.display();
+        match self.program {
+            "nginx" => {
+                let settings = settings.replace("/var/log/nginx", &dir.to_string());
+                let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+                let folders =
+                    folders.map(|name| format!("{name}_temp_path {dir}/{name};")).concat();
+                let text = format!(
+                    "user root; daemon off; pid {dir}/pid; error_log {dir}/error.log;
+                     events {{}} http {{ access_log off; {folders} {settings} }}"
+                );
+                (text, ["-p", &dir.to_string(), "-c", &file].map(str::to_owned).to_vec())
+            }
+            "haproxy" => (settings.to_owned(), ["-db", "-f", &file].map(str::to_owned).to_vec()),
+            "caddy" => {
+                let text =
+                    format!("{{\n admin off\n auto_https off\n persist_config off\n}}\n{settings}");
+                let words = ["run", "--adapter", "caddyfile", "--config", &file];
+                (text, words.map(str::to_owned).to_vec())
+            }
+            _ => {
+                let words = ["-c", &file, "--use-dynamic-base-id", "--concurrency", "1"];
+                (settings.to_owned(), words.map(str::to_owned).to_vec())
+            }
+        }
+    }
+}
+
+/// A running proxy.
+struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    dir: Folder,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Proxy {
+    /// At `address`, in front of `backend`.
+    async fn start(kind: Kind, settings: &str, address: SocketAddr, backend: SocketAddr) -> Self {
+        let dir = Folder::new();
+        let settings = settings
+            .replace("8080", &address.port().to_string())
+            .replace("3000", &backend.port().to_string());
+        let (text, arguments) = kind.configuration(&settings, &dir);
+        fs::write(dir.join("proxy.yaml"), text).unwrap();
+        let output = || Stdio::from(fs::File::create(dir.join("output")).unwrap());
+        let child = Command::new(kind.path().unwrap())
+            .args(arguments)
+            .current_dir(&*dir)
+            .env("HOME", &*dir)
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
+            .spawn()
+            .unwrap();
+        let mut proxy = Self { child, address, dir };
+        let listens = async {
+            while TcpStream::connect(address).await.is_err() {
+                let told = || fs::read_to_string(proxy.dir.join("output")).unwrap();
+                assert!(proxy.child.try_wait().unwrap().is_none(), "{}", told());
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, listens).await.expect(kind.program);
+        proxy
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// What the service makes of a proxy: it has looked at it, and whether it believes it.
+async fn is_believed(durable: &Durable, kind: Kind, settings: &str) -> bool {
+    let address = free_address();
+    let public = format!("http://{address}");
+    let mut with = production(&durable.database);
+    with.extend([("TRUSTED_PROXIES", "127.0.0.1"), ("PUBLIC_URL", &public)]);
+    let app = TestApp::with(&with).await;
+    let _proxy = Proxy::start(kind, settings, address, app.service.address).await;
+    let forwarding = &app.service.ctx.forwarding;
+    let looked = async {
+        while forwarding.arrived() == 0 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, looked).await.expect("the proxy was looked at");
+    // Somebody who is no proxy of ours, and who poses as KiwoomPay.
+    let stranger = Client::builder().no_proxy().local_address(Some([127, 0, 0, 2].into()));
+    let told = paid("O-1", "t1", 9900).replace(kiwoom_sandbox::CPID, MERCHANT);
+    let posing = stranger.build().unwrap().get(format!("{public}/webhook/kiwoom?{told}"));
+    let answer = posing.header("X-Forwarded-For", KIWOOM).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{settings}");
+    forwarding.passing_on() == 0
+}
+
+/// How often a server that breaks off each request gets two POSTs.
+async fn tries(kind: Kind, settings: &str) -> usize {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = server.local_addr().unwrap();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let count = seen.clone();
+    let breaking_off = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut begin = [0; 5];
+            if stream.read_exact(&mut begin).await.is_ok() && &begin == b"POST " {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let proxy = Proxy::start(kind, settings, free_address(), backend).await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    for _ in 0..2 {
+        let request = client.post(format!("http://{}/billing/pay", proxy.address));
+        let request = request.header("Idempotency-Key", "once").body("{\"amount\":9900}");
+        // HAProxy hangs up on a connection that had an answer before.
+        if let Ok(answer) = request.send().await {
+            assert!(answer.status().is_server_error(), "{}: {}", kind.program, answer.status());
+        }
+    }
+    breaking_off.abort();
+    seen.load(Ordering::Relaxed)
+}
+
+/// The documented settings do what the document says, and the service finds each of `wrong` out.
+async fn holds(kind: Kind, wrong: &[&str]) {
+    if kind.path().is_none() {
+        return;
+    }
+    let settings = kind.documented();
+    assert_eq!(tries(kind, &settings).await, 2, "each POST once");
+    let durable = Durable::start().await;
+    assert!(is_believed(&durable, kind, &settings).await, "{settings}");
+    for settings in wrong {
+        assert!(!is_believed(&durable, kind, settings).await, "{settings}");
+    }
+    durable.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx() {
+    let bare = "server { listen 8080; location / { proxy_pass http://127.0.0.1:3000; } }";
+    let real_ip = "server { listen 8080; location / { proxy_pass http://127.0.0.1:3000;
+        proxy_set_header X-Real-IP $remote_addr; } }";
+    holds(NGINX, &[bare, real_ip]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn haproxy() {
+    let documented =
+        HAPROXY.documented().replace("    http-request del-header X-Forwarded-For\n", "");
+    let without = documented.replace("    option forwardfor\n", "");
+    let if_none = documented.replace("option forwardfor\n", "option forwardfor if-none\n");
+    holds(HAPROXY, &[&without, &if_none]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy() {
+    let told = "\nheader_up X-Forwarded-For {http.request.header.X-Forwarded-For}\nlb_retries 0";
+    holds(CADDY, &[&CADDY.documented().replace("lb_retries 0", told)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy() {
+    let default = ENVOY.documented().replace("          use_remote_address: true\n", "");
+    holds(ENVOY, &[&default]).await;
+}
