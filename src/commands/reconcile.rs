@@ -124,6 +124,7 @@ async fn fetched(ctx: &Context, date: Option<NaiveDate>) -> Result<List, Failure
             cpid: &cpid,
             password: &settings.password,
             timeout: ctx.config.kiwoom.timeout,
+            proxy: ctx.config.kiwoom.proxy.as_ref(),
         };
         for method in &settings.methods {
             let list = fetch(&source, method, date).await?;

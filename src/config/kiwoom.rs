@@ -22,6 +22,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
     let sdk_mode = if production { "REAL" } else { "DEV" };
     let sdk_mode = r.text("KIWOOM_SDK_MODE").unwrap_or_else(|| sdk_mode.to_owned());
     let timeout_secs = r.number("KIWOOM_TIMEOUT_SECS", 1..=300, 35);
+    let proxy = r.forward_proxy("KIWOOM_PROXY_URL");
     let rate_per_sec = r.number("KIWOOM_RATE_PER_SEC", 0..=1000, if sandboxed { 0 } else { 3 });
     Some(KiwoomConfig {
         gateway: gateway?,
@@ -30,6 +31,7 @@ pub(super) fn read(r: &mut Reader, production: bool) -> Option<KiwoomConfig> {
         codes,
         sdk_mode,
         timeout: Duration::from_secs(timeout_secs),
+        proxy,
         rate_per_sec,
     })
 }

@@ -7,6 +7,7 @@ use standardwebhooks::Webhook;
 use url::Url;
 
 use crate::config::read::Reader;
+use crate::rules::forward_proxy::ForwardProxy;
 
 /// Bytes of the shortest secret, by the Standard Webhooks specification.
 const MIN_BYTES: usize = 24;
@@ -16,6 +17,8 @@ const MIN_BYTES: usize = 24;
 pub struct MerchantWebhook {
     /// Where.
     pub url: Url,
+    /// `MERCHANT_WEBHOOK_PROXY_URL`: what deliveries go through.
+    pub proxy: Option<ForwardProxy>,
     secret: SecretString,
 }
 
@@ -36,7 +39,8 @@ impl MerchantWebhook {
             None if url.is_some() => r.missing("MERCHANT_WEBHOOK_SECRET", SECRET),
             None => None,
         };
-        Some(Self { url: url?, secret: secret? })
+        let proxy = r.forward_proxy("MERCHANT_WEBHOOK_PROXY_URL");
+        Some(Self { url: url?, proxy, secret: secret? })
     }
 
     /// Signs by the Standard Webhooks scheme.

@@ -33,6 +33,7 @@ use read::Reader;
 pub use schedule::ScheduleConfig;
 
 use crate::rules::contract::Contracts;
+use crate::rules::forward_proxy::ForwardProxy;
 use crate::rules::payment_state::Meaning;
 
 /// Which KiwoomPay the service talks to, and how strict the start is.
@@ -122,6 +123,8 @@ pub struct KiwoomConfig {
     pub sdk_mode: String,
     /// `KIWOOM_TIMEOUT_SECS`: total time of one call, both steps; longer than the gateway's own.
     pub timeout: Duration,
+    /// `KIWOOM_PROXY_URL`: what calls go through.
+    pub proxy: Option<ForwardProxy>,
     /// `KIWOOM_RATE_PER_SEC` for each CPID and method; 0 = no limit.
     pub rate_per_sec: u32,
 }

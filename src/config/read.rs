@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::redact::keys::MIN_API_KEY_LENGTH;
+use crate::rules::forward_proxy::ForwardProxy;
 use crate::rules::schedule::RetryDays;
 
 /// One wrong or missing setting. Never holds the value: it may be a secret.
@@ -107,6 +108,13 @@ impl<'a> Reader<'a> {
         let url = Url::parse(&text).ok();
         let usable = |u: &Url| matches!(u.scheme(), "http" | "https") && u.has_host();
         url.filter(usable).or_else(|| self.wrong(name, "an http or https URL"))
+    }
+
+    pub(super) fn forward_proxy(&mut self, name: &'static str) -> Option<ForwardProxy> {
+        const ACCEPTED: &str =
+            "http://host:port, with user:password@ where the proxy asks for them";
+        let text = self.text(name)?;
+        ForwardProxy::new(&text).or_else(|| self.wrong(name, ACCEPTED))
     }
 
     pub(super) fn object(&mut self, name: &'static str) -> Option<Url> {

@@ -4,6 +4,7 @@ use url::Url;
 
 use crate::config::{Config, Gateway, LogFormat};
 use crate::rules::contract::{Contract, TaxType};
+use crate::rules::forward_proxy::ForwardProxy;
 
 /// Name and value. A secret is only said to be set; an address is shown without account and query.
 pub type Shown = (&'static str, String);
@@ -63,6 +64,7 @@ impl Config {
             ("KIWOOM_CODES_FILE", counted(kiwoom.codes.len())),
             ("KIWOOM_SDK_MODE", kiwoom.sdk_mode.clone()),
             ("KIWOOM_TIMEOUT_SECS", kiwoom.timeout.as_secs().to_string()),
+            ("KIWOOM_PROXY_URL", proxy(kiwoom.proxy.as_ref())),
             ("KIWOOM_RATE_PER_SEC", kiwoom.rate_per_sec.to_string()),
         ]
     }
@@ -119,6 +121,10 @@ impl Config {
             ("SHUTDOWN_DRAIN_SECS", self.shutdown_drain.as_secs().to_string()),
             ("MERCHANT_WEBHOOK_URL", origin(webhook.map(|webhook| &webhook.url))),
             ("MERCHANT_WEBHOOK_SECRET", secret(webhook.is_some())),
+            (
+                "MERCHANT_WEBHOOK_PROXY_URL",
+                proxy(webhook.and_then(|webhook| webhook.proxy.as_ref())),
+            ),
             ("SDK_EXAMPLE_ENABLED", self.sdk_example_enabled.to_string()),
             ("CONSOLE_ENABLED", self.console_enabled.to_string()),
             ("LOG_FORMAT", log_format.to_owned()),
@@ -144,6 +150,11 @@ fn address(url: Option<&Url>) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+/// Without its credentials.
+fn proxy(proxy: Option<&ForwardProxy>) -> String {
+    proxy.map(ForwardProxy::shown).unwrap_or_default()
 }
 
 /// Without a path: a receiver's may hold what it is reached by.

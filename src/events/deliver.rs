@@ -17,6 +17,7 @@ use url::Url;
 use crate::config::MerchantWebhook;
 use crate::events::read::EventBody;
 use crate::events::store::{self, Claimed, DeliveryState, Told};
+use crate::kiwoom::outgoing::through;
 use kiwoom_clock::Clock;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +42,8 @@ impl Courier {
     pub fn new(webhook: &MerchantWebhook) -> reqwest::Result<Option<Self>> {
         // A redirect would carry events to a host that nobody named.
         let client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-        let client = client.user_agent("kiwoom-billing").build()?;
+        let client = client.user_agent("kiwoom-billing");
+        let client = through(&webhook.url, webhook.proxy.as_ref(), client)?.build()?;
         let signer = webhook.signer();
         Ok(signer.map(|signer| Self { client, url: webhook.url.clone(), signer }))
     }

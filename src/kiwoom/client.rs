@@ -18,6 +18,7 @@ use crate::kiwoom::tax;
 use crate::kiwoom::text::{CustomerId, OrderNo};
 use crate::kiwoom::wire::{Answer, Fields};
 use crate::rules::contract::{Contract, Contracts};
+use crate::rules::forward_proxy::ForwardProxy;
 use crate::rules::money::Won;
 
 /// PAYMETHOD of a registration.
@@ -48,6 +49,8 @@ pub struct Endpoints {
     pub window_url: Url,
     /// Total time of one call, both steps.
     pub timeout: Duration,
+    /// What calls go through.
+    pub proxy: Option<ForwardProxy>,
     /// What result codes mean.
     pub codes: Codes,
 }
@@ -105,10 +108,10 @@ impl KiwoomClient {
         contracts: Contracts,
         unnamed_cpid: String,
     ) -> reqwest::Result<Self> {
-        let Endpoints { base_url, agent_url, window_url, timeout, codes } = endpoints;
+        let Endpoints { base_url, agent_url, window_url, timeout, proxy, codes } = endpoints;
         let codes = Arc::new(codes);
         Ok(Self {
-            exchange: Exchange::new(base_url, timeout, codes.clone())?,
+            exchange: Exchange::new(base_url, timeout, proxy.as_ref(), codes.clone())?,
             contracts,
             unnamed_cpid,
             codes,

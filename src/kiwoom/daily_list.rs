@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::Url;
+
+use crate::kiwoom::outgoing::through;
+use crate::rules::forward_proxy::ForwardProxy;
 
 /// A list of 500,000 lines is shorter.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -22,6 +25,8 @@ pub struct Source<'a> {
     pub password: &'a SecretString,
     /// Total time of the call.
     pub timeout: Duration,
+    /// What the call goes through.
+    pub proxy: Option<&'a ForwardProxy>,
 }
 
 /// Why there is no list. Never holds the address, whose query has the password.
@@ -45,14 +50,14 @@ pub async fn fetch(
     method: &str,
     date: NaiveDate,
 ) -> Result<Vec<u8>, ListError> {
+    let failed = |error: reqwest::Error| ListError::Transport(describe(&error));
     let client = Client::builder()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
-        .no_proxy()
         .referer(false)
-        .timeout(source.timeout)
-        .build()
-        .map_err(|error| ListError::Transport(describe(&error)))?;
+        .timeout(source.timeout);
+    let client =
+        through(source.url, source.proxy, client).and_then(ClientBuilder::build).map_err(failed)?;
     let mut url = source.url.clone();
     url.query_pairs_mut()
         .append_pair("CPID", source.cpid)
@@ -61,7 +66,6 @@ pub async fn fetch(
         .append_pair("REQUESTDATE", &date.format("%Y%m%d").to_string())
         .append_pair("DATAFORMAT", "1")
         .append_pair("TYPE", "2");
-    let failed = |error: reqwest::Error| ListError::Transport(describe(&error));
     let mut response = client.get(url).send().await.map_err(failed)?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(ListError::Status(response.status().as_u16()));

@@ -21,6 +21,7 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod notification;
+pub mod outgoing;
 pub mod pace;
 mod probe;
 mod receipt;

@@ -1,13 +1,12 @@
 //! What can be asked of KiwoomPay without moving money: whether it is there, and takes the key.
 
-use std::error::Error;
-
 use chrono::{DateTime, Utc};
 use reqwest::header::DATE;
 use url::Url;
 
 use crate::kiwoom::client::KiwoomClient;
 use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::outgoing::causes;
 use crate::kiwoom::wire::Fields;
 use crate::rules::contract::Contract;
 
@@ -26,7 +25,7 @@ impl KiwoomClient {
     /// Whether the gateway's host answers at all, whatever it says: its time, where it tells it. The
     /// error names every cause, the outermost first.
     pub async fn reach(&self) -> Result<Option<DateTime<Utc>>, String> {
-        let response = self.exchange.reach().await.map_err(|error| causes(&error.without_url()))?;
+        let response = self.exchange.reach().await.map_err(causes)?;
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         Ok(date.map(|date| date.to_utc()))
@@ -56,14 +55,4 @@ impl KiwoomClient {
         let there = answer.get("KIWOOM_ENC").is_some();
         there.then_some(()).ok_or_else(|| GatewayError::NotSent("hash answered without it".into()))
     }
-}
-
-fn causes(error: &dyn Error) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        texts.push(cause.to_string());
-        next = cause.source();
-    }
-    texts.join(": ")
 }

@@ -46,6 +46,7 @@ use crate::kiwoom::codes::Codes;
 use crate::kiwoom::pace::Pace;
 use crate::kiwoom::{Endpoints, KiwoomClient};
 use crate::layers::idempotency;
+use crate::rules::forward_proxy::ForwardProxy;
 use crate::storage::database;
 use crate::storage::database::private::PrivateServer;
 use crate::storage::database::rights::Rights;
@@ -236,6 +237,8 @@ fn endpoints(
     address: SocketAddr,
     public_url: &str,
 ) -> Result<Endpoints, StartError> {
+    // A proxy does not reach the sandbox of this process.
+    let is_elsewhere = |_: &&ForwardProxy| !config.kiwoom.gateway.is_sandbox();
     let (base_url, agent_url, window_url) = match &config.kiwoom.gateway {
         Gateway::Remote { base_url, agent_url } => {
             (base_url.clone(), agent_url.clone(), base_url.clone())
@@ -252,6 +255,7 @@ fn endpoints(
         agent_url,
         window_url,
         timeout: config.kiwoom.timeout,
+        proxy: config.kiwoom.proxy.as_ref().filter(is_elsewhere).cloned(),
         codes: Codes::new(config.kiwoom.codes.clone()),
     })
 }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use crate::context::{AppState, Context};
+use crate::kiwoom::outgoing::through;
 
 /// A proxy may be set up anew at any time.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -20,11 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs until the service is told to stop. Does nothing without proxies or `PUBLIC_URL`.
 pub async fn probe(ctx: AppState) {
-    if !ctx.forwarding.has_proxies() || ctx.config.public_url.is_none() {
-        return;
-    }
-    let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(PATIENCE);
-    let client = match client.build() {
+    let public = ctx.config.public_url.as_ref().filter(|_| ctx.forwarding.has_proxies());
+    let Some(public) = public else { return };
+    let client = Client::builder().redirect(redirect::Policy::none()).timeout(PATIENCE);
+    let client = match through(public, None, client).and_then(ClientBuilder::build) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "the proxies cannot be looked at"),
     };

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use crate::kiwoom::outgoing::causes;
 use crate::storage::database::DatabaseError;
 use crate::storage::environment::EnvironmentError;
 use crate::storage::vault::VaultError;
@@ -50,6 +51,15 @@ pub enum StartError {
     #[error("PUBLIC_URL: {0}")]
     Url(#[from] url::ParseError),
     /// TLS.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[from] reqwest::Error),
+    #[error(
+        "TLS를 사용할 수 없습니다. CA 인증서를 설치하거나(Debian: ca-certificates) SSL_CERT_FILE을 설정해 주세요 (no TLS: install the \
+         CA certificates, or set SSL_CERT_FILE): {0}"
+    )]
+    Client(String),
+}
+
+impl From<reqwest::Error> for StartError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Client(causes(error))
+    }
 }

@@ -73,11 +73,13 @@ pub fn check_pair(of_key: &Contract, fields: &Fields) -> Result<(), Refusal> {
     if named.cpid == of_key.cpid { Ok(()) } else { Err(codes::key_of_another()) }
 }
 
-/// The address of this sandbox as the caller wrote it.
+/// The address of this sandbox as the caller wrote it, over TLS where a proxy in front says so.
 pub fn origin(headers: &HeaderMap) -> Result<String, Refusal> {
+    let is_tls = wire::header_text(headers, "x-forwarded-proto") == "https";
+    let scheme = if is_tls { "https" } else { "http" };
     let host: Result<Authority, _> = wire::header_text(headers, "host").parse();
     match host {
-        Ok(host) => Ok(format!("http://{host}/sandbox")),
+        Ok(host) => Ok(format!("{scheme}://{host}/sandbox")),
         Err(_) => Err(Refusal::new(codes::WRONG_FORM, "Host 헤더가 올바르지 않습니다.")),
     }
 }

@@ -89,6 +89,14 @@ async fn is_found(config: &Config, base: &Url, report: &mut Report) -> bool {
         report.skipped("gateway DNS", format_args!("샌드박스 (the sandbox): {base}"));
         return true;
     }
+    if let Some(proxy) = &config.kiwoom.proxy {
+        let text = format!(
+            "KIWOOM_PROXY_URL이 찾습니다 (KIWOOM_PROXY_URL looks it up): {}",
+            proxy.shown()
+        );
+        report.skipped("gateway DNS", text);
+        return true;
+    }
     match lookup_host((host.trim_matches(['[', ']']), port.unwrap_or(443))).await {
         Ok(addresses) => {
             let mut addresses: Vec<String> = addresses.map(|a| a.ip().to_string()).collect();

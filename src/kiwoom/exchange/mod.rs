@@ -16,9 +16,11 @@ use url::{Position, Url};
 use crate::kiwoom::client::KEYGEN;
 use crate::kiwoom::codes::{Codes, Refusal, SUCCESS};
 use crate::kiwoom::error::GatewayError;
+use crate::kiwoom::outgoing::through;
 use crate::kiwoom::pace::Turn;
 use crate::kiwoom::wire::{Answer, Fields};
 use crate::rules::contract::Contract;
+use crate::rules::forward_proxy::ForwardProxy;
 use crate::rules::payment_state::Meaning;
 
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
@@ -76,23 +78,24 @@ impl Exchange {
     pub(super) fn new(
         base_url: Url,
         timeout: Duration,
+        proxy: Option<&ForwardProxy>,
         codes: Arc<Codes>,
     ) -> reqwest::Result<Self> {
         // The client must not send anything twice by itself: no redirects, no retries. Step 2 also
         // reuses no idle connection, because a server closing one looks like a lost answer.
         let builder = || {
-            Client::builder()
+            let client = Client::builder()
                 .redirect(redirect::Policy::none())
                 .retry(retry::never())
-                .no_proxy()
                 .referer(false)
                 .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(timeout)
+                .timeout(timeout);
+            through(&base_url, proxy, client)
         };
         Ok(Self {
+            ready_client: builder()?.build()?,
+            send_client: builder()?.pool_max_idle_per_host(0).build()?,
             base_url,
-            ready_client: builder().build()?,
-            send_client: builder().pool_max_idle_per_host(0).build()?,
             timeout,
             codes,
             answered_at: AtomicI64::new(0),

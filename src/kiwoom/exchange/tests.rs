@@ -4,7 +4,7 @@ use super::*;
 
 fn exchange(base: &str) -> Exchange {
     let url = Url::parse(base).unwrap();
-    Exchange::new(url, Duration::from_secs(1), Arc::new(Codes::default())).unwrap()
+    Exchange::new(url, Duration::from_secs(1), None, Arc::new(Codes::default())).unwrap()
 }
 
 /// What the protocol allows of a gateway at `https://apitest.kiwoompay.co.kr`.
@@ -189,7 +189,7 @@ fn step_2_keeps_its_thirty_seconds_and_of_less_what_step_1_leaves() {
     let of = |millis: u64| {
         let url = Url::parse("https://apitest.kiwoompay.co.kr").unwrap();
         let timeout = Duration::from_millis(millis);
-        let exchange = Exchange::new(url, timeout, Arc::new(Codes::default())).unwrap();
+        let exchange = Exchange::new(url, timeout, None, Arc::new(Codes::default())).unwrap();
         u64::try_from(exchange.step_1().as_millis()).unwrap()
     };
     for (total, step_1) in [

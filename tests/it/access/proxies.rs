@@ -2,21 +2,20 @@
 //! wrongly. `scripts/install-proxies.sh` installs them; a test whose proxy is missing says so.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::TestApp;
 use crate::support::process::Folder;
 use crate::support::production::{Durable, MERCHANT, production};
+use crate::support::programs::{Program, free_address, installed};
 use crate::support::window::paid;
 
 const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
@@ -35,19 +34,6 @@ const CADDY: Kind = Kind { program: "caddy", heading: "## Caddy" };
 const ENVOY: Kind = Kind { program: "envoy", heading: "## Envoy" };
 
 impl Kind {
-    /// Where the program is.
-    fn path(self) -> Option<PathBuf> {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let path = std::env::var("PATH").unwrap_or_default();
-        let mut folders = vec![target.join("proxies/bin"), PathBuf::from("/usr/sbin")];
-        folders.extend(std::env::split_paths(&path));
-        let found = folders.iter().map(|folder| folder.join(self.program)).find(|p| p.is_file());
-        if found.is_none() {
-            println!("skipped: {} is not installed (scripts/install-proxies.sh)", self.program);
-        }
-        found
-    }
-
     /// The settings in the document.
     fn documented(self) -> String {
         let section = DOCUMENT.split(self.heading).nth(1).unwrap();
@@ -87,54 +73,15 @@ impl Kind {
     }
 }
 
-/// A running proxy.
-struct Proxy {
-    child: Child,
-    address: SocketAddr,
-    dir: Folder,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Proxy {
-    /// At `address`, in front of `backend`.
-    async fn start(kind: Kind, settings: &str, address: SocketAddr, backend: SocketAddr) -> Self {
-        let dir = Folder::new();
-        let settings = settings
-            .replace("8080", &address.port().to_string())
-            .replace("3000", &backend.port().to_string());
-        let (text, arguments) = kind.configuration(&settings, &dir);
-        fs::write(dir.join("proxy.yaml"), text).unwrap();
-        let output = || Stdio::from(fs::File::create(dir.join("output")).unwrap());
-        let child = Command::new(kind.path().unwrap())
-            .args(arguments)
-            .current_dir(&*dir)
-            .env("HOME", &*dir)
-            .stdin(Stdio::null())
-            .stdout(output())
-            .stderr(output())
-            .spawn()
-            .unwrap();
-        let mut proxy = Self { child, address, dir };
-        let listens = async {
-            while TcpStream::connect(address).await.is_err() {
-                let told = || fs::read_to_string(proxy.dir.join("output")).unwrap();
-                assert!(proxy.child.try_wait().unwrap().is_none(), "{}", told());
-                sleep(Duration::from_millis(50)).await;
-            }
-        };
-        timeout(PATIENCE, listens).await.expect(kind.program);
-        proxy
-    }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// At `address`, in front of `backend`.
+async fn start(kind: Kind, settings: &str, address: SocketAddr, backend: SocketAddr) -> Program {
+    let dir = Folder::new();
+    let settings = settings
+        .replace("8080", &address.port().to_string())
+        .replace("3000", &backend.port().to_string());
+    let (text, arguments) = kind.configuration(&settings, &dir);
+    fs::write(dir.join("proxy.yaml"), text).unwrap();
+    Program::start(&installed(kind.program).unwrap(), &arguments, dir, address).await
 }
 
 /// What the service makes of a proxy: it has looked at it, and whether it believes it.
@@ -144,7 +91,7 @@ async fn is_believed(durable: &Durable, kind: Kind, settings: &str) -> bool {
     let mut with = production(&durable.database);
     with.extend([("TRUSTED_PROXIES", "127.0.0.1"), ("PUBLIC_URL", &public)]);
     let app = TestApp::with(&with).await;
-    let _proxy = Proxy::start(kind, settings, address, app.service.address).await;
+    let _proxy = start(kind, settings, address, app.service.address).await;
     let forwarding = &app.service.ctx.forwarding;
     let looked = async {
         while forwarding.arrived() == 0 {
@@ -176,10 +123,11 @@ async fn tries(kind: Kind, settings: &str) -> usize {
             }
         }
     });
-    let proxy = Proxy::start(kind, settings, free_address(), backend).await;
+    let address = free_address();
+    let _proxy = start(kind, settings, address, backend).await;
     let client = Client::builder().no_proxy().build().unwrap();
     for _ in 0..2 {
-        let request = client.post(format!("http://{}/billing/pay", proxy.address));
+        let request = client.post(format!("http://{address}/billing/pay"));
         let request = request.header("Idempotency-Key", "once").body("{\"amount\":9900}");
         // HAProxy hangs up on a connection that had an answer before.
         if let Ok(answer) = request.send().await {
@@ -192,7 +140,7 @@ async fn tries(kind: Kind, settings: &str) -> usize {
 
 /// The documented settings do what the document says, and the service finds each of `wrong` out.
 async fn holds(kind: Kind, wrong: &[&str]) {
-    if kind.path().is_none() {
+    if installed(kind.program).is_none() {
         return;
     }
     let settings = kind.documented();

@@ -8,6 +8,7 @@ pub mod long_run;
 pub mod postgres;
 pub mod process;
 pub mod production;
+pub mod programs;
 pub mod receiver;
 pub mod refusals;
 pub mod sandbox;
