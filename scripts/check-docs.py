@@ -38,7 +38,7 @@ MARK = re.compile(r"^ *<!-- not run: (\S.*) -->$")
 RUN = {"bash", "python"}
 SHOWN = {"text", "json"}
 # Anything else could hide a command from this check.
-OTHER = {"csv", "javascript", "kotlin", "sql", "typescript", "yaml"}
+OTHER = {"caddyfile", "csv", "haproxy", "javascript", "kotlin", "nginx", "sql", "typescript", "yaml"}
 PATIENCE_SECS = 120
 
 # What is different each time.
