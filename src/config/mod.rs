@@ -93,7 +93,7 @@ pub struct Config {
     /// `GUARD_CALLERS`: what pauses the schedule holds callers' charges too.
     pub guard_callers: bool,
     /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
-    /// until its balancer has noticed. Part of the time in which a stop is over.
+    /// until its balancer has noticed.
     pub shutdown_drain: Duration,
     /// `MERCHANT_WEBHOOK_*`: where events are delivered.
     pub merchant_webhook: Option<MerchantWebhook>,
@@ -228,7 +228,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         guard_callers: r.switch("GUARD_CALLERS", false),
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",
-            0..=3,
+            0..=60,
             if production { 3 } else { 0 },
         )),
         merchant_webhook: MerchantWebhook::read(r, production),

@@ -59,8 +59,8 @@ use crate::{events, payments};
 use addresses::{is_stand_alone_sandbox, public_url, reachable, sdk_url};
 pub use start_error::StartError;
 
-/// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A
-/// stop is over within the gateway's time-out and five seconds.
+/// After the gateway's time-out, for the outcome to be recorded; and for closing connections. A stop is
+/// over within `SHUTDOWN_DRAIN_SECS`, the gateway's time-out and five seconds.
 const RECORDING: Duration = Duration::from_millis(3_700);
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -123,9 +123,10 @@ impl Service {
     /// records their outcomes, and ends.
     pub async fn stop(self) {
         self.ctx.draining.cancel();
-        let limit = self.ctx.config.kiwoom.timeout + RECORDING;
+        let drain = self.ctx.config.shutdown_drain;
+        let limit = drain + self.ctx.config.kiwoom.timeout + RECORDING;
         let orderly = async {
-            tokio::time::sleep(self.ctx.config.shutdown_drain).await;
+            tokio::time::sleep(drain).await;
             self.ctx.stop.cancel();
             drop(self.scheduler.await);
             drop(self.events.await);
