@@ -1,6 +1,7 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
 mod environment;
+mod fitness;
 mod ids_in_one_form;
 mod least_privilege;
 mod mark_object;

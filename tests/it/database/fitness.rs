@@ -1,0 +1,68 @@
+//! A database that cannot be the service's is refused with what to do, and left as it is.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::support::app::TestApp;
+use crate::support::postgres::{as_owner, empty_database};
+use crate::support::process::run;
+use crate::support::subscriptions::APPROVED;
+
+async fn execute(database: &str, sql: &str) {
+    let mut db = PgConnection::connect(&as_owner(database)).await.unwrap();
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+}
+
+async fn tables(database: &str) -> i64 {
+    let mut db = PgConnection::connect(&as_owner(database)).await.unwrap();
+    let count = "select count(*) from pg_tables where schemaname = 'public'";
+    sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap()
+}
+
+fn named(database: &str) -> &str {
+    database.rsplit('/').next().unwrap().split('?').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_reason_is_named_with_its_mend_and_nothing_is_made() {
+    for (setting, told) in [
+        ("session_replication_role = replica", "reset session_replication_role"),
+        ("standard_conforming_strings = off", "reset standard_conforming_strings"),
+        ("default_transaction_read_only = on", "it has to take writes"),
+    ] {
+        let database = empty_database().await;
+        let name = named(&database).to_owned();
+        execute(&database, &format!("alter database {name} set {setting}")).await;
+        for command in ["serve", "check"] {
+            let settings = [("DATABASE_URL", &*as_owner(&database)), ("PORT", "0")];
+            let output = run(&[command], &settings).unwrap_err();
+            assert!(output.contains(setting) && output.contains(told), "{command}: {output}");
+        }
+        assert_eq!(tables(&database).await, 0, "{setting}");
+    }
+    let database = empty_database().await;
+    let name = format!("{}_ascii", named(&database));
+    let made = format!("create database {name} encoding 'SQL_ASCII' locale 'C' template template0");
+    execute(&database, &made).await;
+    let ascii = as_owner(&database.replace(named(&database), &name));
+    let output = run(&["serve"], &[("DATABASE_URL", &*ascii), ("PORT", "0")]).unwrap_err();
+    assert!(output.contains("server_encoding = SQL_ASCII"), "{output}");
+    execute(&database, &format!("drop database {name}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_isolation_by_default_changes_nothing() {
+    let app = TestApp::start().await;
+    let pool = &app.service.ctx.pool;
+    let name: String =
+        sqlx::query_scalar("select current_database()::text").fetch_one(pool).await.unwrap();
+    let sql = format!("alter database {name} set default_transaction_isolation = serializable");
+    execute(&format!("postgres://localhost/{name}"), &sql).await;
+    let app = app.restart().await;
+    let level: String = sqlx::query_scalar("show transaction_isolation")
+        .fetch_one(&app.service.ctx.pool)
+        .await
+        .unwrap();
+    assert_eq!(level, "read committed");
+    let key = app.register(APPROVED).await;
+    app.pay(&key).await.data(200);
+}
