@@ -48,13 +48,15 @@ takes the rows that it sees away before it looks at the payments.';
 create index attempt_days_changed_by_day on attempt_days_changed (day);
 
 create function attempt_day_changed() returns trigger language plpgsql as $$
+declare
+    changed payments := case when tg_op = 'DELETE' then old else new end;
 begin
     -- The other attempts at the same charge are counted from the first one on.
     insert into attempt_days_changed (day)
-    select (new.created_at at time zone 'Asia/Seoul')::date
+    select (changed.created_at at time zone 'Asia/Seoul')::date
     union
     select (created_at at time zone 'Asia/Seoul')::date from payments
-    where subscription_id = new.subscription_id and charge_no = new.charge_no;
+    where subscription_id = changed.subscription_id and charge_no = changed.charge_no;
     return null;
 end $$;
 
@@ -68,6 +70,8 @@ create trigger payments_attempt_day after update on payments
         (new.state, new.merchant_setting, new.failure_code, new.failure_message, new.resolve_reason,
             new.settled_at))
     execute function attempt_day_changed();
+create trigger payments_attempt_day_of_removed after delete on payments
+    for each row when (old.state not in ('ready', 'sending')) execute function attempt_day_changed();
 create trigger payments_attempt_day_of_late after insert on payments
     for each row when (new.created_at < coalesce(event_setting('now')::timestamptz, now())
         - interval '1 day')

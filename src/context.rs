@@ -74,6 +74,8 @@ pub struct Context {
     pub wake: Arc<Notify>,
     /// Held while a notification from a stranger is counted.
     pub strangers: Mutex<()>,
+    /// Held while events are published: who waits for another process holds one connection, not many.
+    pub publishing: Mutex<()>,
     /// Held during a pass of the scheduler: one pass at a time in this process.
     pub pass: Mutex<()>,
 }

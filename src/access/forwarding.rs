@@ -2,10 +2,11 @@
 //! on what the client wrote in `X-Forwarded-For` lets anybody pose as KiwoomPay. Only a request of our
 //! own, sent through the proxy with an address that is nobody's, shows which it does.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -18,13 +19,17 @@ const PROBE: HeaderName = HeaderName::from_static("x-kiwoom-billing-probe");
 /// Nobody's (RFC 5737).
 const NOBODY: &str = "192.0.2.1";
 
+/// An address that no probe has come from for so long, while others have, is no proxy's any more.
+const FORGOTTEN: Duration = Duration::from_mins(10);
+
 /// What has been found out about the proxies.
 pub struct Forwarding {
     trusted: Vec<IpNet>,
     /// What tells a probe of this process from every other request.
     secret: String,
     arrived: AtomicU64,
-    passing_on: Mutex<HashSet<IpAddr>>,
+    /// With the last probe that showed it.
+    passing_on: Mutex<HashMap<IpAddr, Instant>>,
 }
 
 impl Forwarding {
@@ -45,7 +50,10 @@ impl Forwarding {
     }
 
     fn passes_on(&self, peer: IpAddr) -> bool {
-        self.passing_on.lock().unwrap_or_else(|e| e.into_inner()).contains(&peer.to_canonical())
+        self.passing_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&peer.to_canonical())
     }
 
     /// Headers of a request that shows what the proxies in front of this process do.
@@ -67,19 +75,21 @@ impl Forwarding {
         }
         // Not by whose it would be: what a good proxy adds may be the address of one of ours, too.
         let list = origin::forwarded(headers).join(",");
-        let last = list.rsplit(',').map(str::trim).find(|entry| !entry.is_empty());
-        let mut passing_on = self.passing_on.lock().unwrap_or_else(|e| e.into_inner());
-        if last == Some(NOBODY) {
-            tracing::error!(
-                alert = true,
-                proxy = %peer,
-                "this proxy passes on the X-Forwarded-For that clients write: no notification \
-                 through it is believed until it sets the header itself",
-            );
-            passing_on.insert(peer);
-        } else if passing_on.remove(&peer) {
+        let nearest = list.rsplit(',').map(str::trim).find(|entry| !entry.is_empty());
+        let mut passing_on = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        if nearest == Some(NOBODY) {
+            if passing_on.insert(peer, Instant::now()).is_none() {
+                tracing::error!(
+                    alert = true,
+                    proxy = %peer,
+                    "this proxy passes on the X-Forwarded-For that clients write: no notification \
+                     through it is believed until it sets the header itself",
+                );
+            }
+        } else if passing_on.remove(&peer).is_some() {
             tracing::info!(proxy = %peer, "this proxy sets X-Forwarded-For itself now");
         }
+        passing_on.retain(|_, seen| seen.elapsed() < FORGOTTEN);
         self.arrived.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -90,7 +100,7 @@ impl Forwarding {
 
     /// How many proxies pass on what clients write.
     pub fn passing_on(&self) -> usize {
-        self.passing_on.lock().unwrap_or_else(|e| e.into_inner()).len()
+        self.passing_on.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether there are proxies to be looked at.

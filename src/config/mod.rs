@@ -88,6 +88,8 @@ pub struct Config {
     pub webhook_allowed_ips: Vec<IpNet>,
     /// `TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// `PROXY_PROBE_ENABLED`: finds out what those proxies do, by requests through `PUBLIC_URL`.
+    pub proxy_probe_enabled: bool,
     /// `SCHEDULER_*`, `CHARGE_HOUR`, `RETRY_DAYS`, `KIWOOM_MIN_AMOUNT`.
     pub schedule: ScheduleConfig,
     /// `GUARD_CALLERS`: what pauses the schedule holds callers' charges too.
@@ -121,7 +123,7 @@ pub struct KiwoomConfig {
     pub codes: Vec<(String, Meaning)>,
     /// `KIWOOM_SDK_MODE`: first argument of `KiwoomPaySDK.f_setInit` (protocol section 1).
     pub sdk_mode: String,
-    /// `KIWOOM_TIMEOUT_SECS`: total time of one call, both steps; longer than the gateway's own.
+    /// `KIWOOM_TIMEOUT_SECS`: total time of one call, both steps; 30 seconds of it are the second one's.
     pub timeout: Duration,
     /// `KIWOOM_PROXY_URL`: what calls go through.
     pub proxy: Option<ForwardProxy>,
@@ -224,6 +226,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         easypay: EasyPayConfig::read(r),
         webhook_allowed_ips: r.webhook_allowed_ips(production),
         trusted_proxies: r.networks("TRUSTED_PROXIES").unwrap_or_default(),
+        proxy_probe_enabled: r.switch("PROXY_PROBE_ENABLED", true),
         schedule: ScheduleConfig::read(r),
         guard_callers: r.switch("GUARD_CALLERS", false),
         shutdown_drain: Duration::from_secs(r.number(

@@ -90,6 +90,7 @@ impl Config {
             ("ORDER_EXPIRES_MINUTES", easypay.expires_minutes.to_string()),
             ("WEBHOOK_ALLOWED_IPS", nets(&self.webhook_allowed_ips)),
             ("TRUSTED_PROXIES", nets(&self.trusted_proxies)),
+            ("PROXY_PROBE_ENABLED", self.proxy_probe_enabled.to_string()),
         ]
     }
 

@@ -1,9 +1,12 @@
 //! Gives committed events their positions and shows their objects as the API does.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
+use tokio::time::timeout;
 
 use crate::api::answers::PaymentBody;
 use crate::api::refunds::RefundBody;
@@ -19,6 +22,8 @@ use crate::payments::store::{Payment, Refund, list_refunds};
 use crate::payments::unexpected;
 
 const BATCH: i64 = 200;
+/// How long a reader waits for another one of this process.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Of an event whose object cannot be shown.
 const NOTHING: &str = "null";
 
@@ -49,6 +54,7 @@ struct SubscriptionEvent {
 /// wait. Positions are given under a lock that ends with the commit: whoever sees a position sees
 /// all before it.
 pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
+    let Ok(_turn) = timeout(PATIENCE, ctx.publishing.lock()).await else { return Ok(()) };
     loop {
         let mut tx = ctx.pool.begin().await?;
         if !store::may_publish(&mut tx).await? {

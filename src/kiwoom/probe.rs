@@ -1,5 +1,7 @@
 //! What can be asked of KiwoomPay without moving money: whether it is there, and takes the key.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use reqwest::header::DATE;
 use url::Url;
@@ -16,10 +18,10 @@ impl KiwoomClient {
         self.exchange.base_url()
     }
 
-    /// When KiwoomPay last gave an answer that could be read, by this machine's clock; none since the
-    /// start of the process.
-    pub fn answered_at(&self) -> Option<DateTime<Utc>> {
-        self.exchange.answered_at()
+    /// How long ago KiwoomPay last gave an answer that could be read; `None`: not since the start of the
+    /// process.
+    pub fn last_answer(&self) -> Option<Duration> {
+        self.exchange.last_answer()
     }
 
     /// Whether the gateway's host answers at all, whatever it says: its time, where it tells it. The

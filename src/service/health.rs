@@ -118,7 +118,10 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
         status: "ok",
         database: "ok",
         gateway,
-        gateway_answered_at: ctx.kiwoom.answered_at().map(rfc3339_kst),
+        gateway_answered_at: ctx
+            .kiwoom
+            .last_answer()
+            .map(|ago| rfc3339_kst(ctx.clock.host_now() - ago)),
         unknown_outcomes,
         merchant_settings,
         scheduled_charging,

@@ -190,6 +190,7 @@ pub(crate) async fn context(
         stop: CancellationToken::new(),
         wake: Arc::default(),
         strangers: Mutex::new(()),
+        publishing: Mutex::new(()),
         pass: Mutex::new(()),
         config,
     })

@@ -9,40 +9,46 @@ use crate::context::{AppState, Context};
 use crate::kiwoom::outgoing::through;
 
 /// A proxy may be set up anew at any time.
-const INTERVAL: Duration = Duration::from_secs(10 * 60);
+const INTERVAL: Duration = Duration::from_mins(10);
 /// While a proxy is disbelieved, which costs notifications.
 const SOON: Duration = Duration::from_secs(10);
-/// A balancer does not know of a process that has just begun: it is asked again at growing intervals,
-/// from this one on.
+/// The first pause after a request that did not come back, of growing ones: a balancer does not know of
+/// a process that has just begun, and sends requests to other ones too.
 const AT_FIRST: Duration = Duration::from_secs(1);
-/// The pause at which it is said that the process cannot find out: after about a minute.
-const WARNED: Duration = Duration::from_secs(32);
+/// The pause at which it is said that the process cannot find out: after a minute.
+const WARNED: Duration = Duration::from_secs(64);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs until the service is told to stop. Does nothing without proxies or `PUBLIC_URL`.
+/// Runs until the service is told to stop. Does nothing without `TRUSTED_PROXIES` or where
+/// `PROXY_PROBE_ENABLED` is off.
 pub async fn probe(ctx: AppState) {
-    let public = ctx.config.public_url.as_ref().filter(|_| ctx.forwarding.has_proxies());
-    let Some(public) = public else { return };
+    if !ctx.forwarding.has_proxies() || !ctx.config.proxy_probe_enabled {
+        return;
+    }
+    let Some(public) = &ctx.config.public_url else {
+        return tracing::warn!("without PUBLIC_URL it is not known what TRUSTED_PROXIES do");
+    };
     let client = Client::builder().redirect(redirect::Policy::none()).timeout(PATIENCE);
     let client = match through(public, None, client).and_then(ClientBuilder::build) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "the proxies cannot be looked at"),
     };
-    let mut pause = AT_FIRST;
+    let mut growing = AT_FIRST;
     loop {
         let arrived = ask(&ctx, &client).await;
-        pause = match ctx.forwarding.passing_on() {
-            0 if arrived => INTERVAL,
-            0 => (pause * 2).min(INTERVAL),
-            _ => SOON,
-        };
-        if !arrived && pause == WARNED {
+        if !arrived && growing == WARNED {
             tracing::warn!(
                 url = ctx.public_url,
                 "no request of this process came back to it through PUBLIC_URL and TRUSTED_PROXIES: \
                  whether the proxies set X-Forwarded-For themselves is not known",
             );
         }
+        let pause = match ctx.forwarding.passing_on() {
+            0 if arrived => INTERVAL,
+            0 => growing,
+            _ => SOON,
+        };
+        growing = if arrived { AT_FIRST } else { (growing * 2).min(INTERVAL) };
         tokio::select! {
             () = ctx.draining.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

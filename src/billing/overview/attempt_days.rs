@@ -34,6 +34,10 @@ pub async fn keep(db: &mut PgConnection, range: Range) -> sqlx::Result<AttemptDa
     let mut tx = db.begin().await?;
     let lock = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('attempt_days'))");
     if lock.fetch_one(&mut *tx).await? {
+        // A process whose clock was ahead has summed up days that were not over.
+        let early =
+            sqlx::query("delete from attempt_days where day >= $1::date - 2").bind(range.to);
+        early.execute(&mut *tx).await?;
         sum_up(&mut tx, range).await?;
     }
     tx.commit().await?;
@@ -49,27 +53,28 @@ pub async fn keep(db: &mut PgConnection, range: Range) -> sqlx::Result<AttemptDa
 }
 
 async fn sum_up(db: &mut PgConnection, range: Range) -> sqlx::Result<()> {
-    let to_do = format!(
-        concat!(
-            "select day from (select generate_series($1, $2::date - 3, interval '1 day')::date as day)
-                as days
-             where not {} and not exists (select from payments where state in ('ready', 'sending')
-                and ",
-            on_day!(),
-            ")"
-        ),
-        HOLDS
+    let candidates = format!(
+        "select day from (select generate_series($1, $2::date - 3, interval '1 day')::date as day) as days
+         where not {HOLDS}"
     );
-    let to_do = sqlx::query_scalar(AssertSqlSafe(to_do)).bind(range.from).bind(range.to);
-    let days: Vec<NaiveDate> = to_do.fetch_all(&mut *db).await?;
-    if days.is_empty() {
+    let candidates = sqlx::query_scalar(AssertSqlSafe(candidates)).bind(range.from).bind(range.to);
+    let candidates: Vec<NaiveDate> = candidates.fetch_all(&mut *db).await?;
+    if candidates.is_empty() {
         return Ok(());
     }
     // What changes from now on leaves a row that is not taken away here.
     for table in ["attempt_days_changed", "attempt_days"] {
         let delete = format!("delete from {table} where day = any($1)");
-        sqlx::query(AssertSqlSafe(delete)).bind(&days).execute(&mut *db).await?;
+        sqlx::query(AssertSqlSafe(delete)).bind(&candidates).execute(&mut *db).await?;
     }
+    // Only now: what becomes of an attempt that is under way leaves none.
+    let days = sqlx::query_scalar(concat!(
+        "select day from unnest($1::date[]) as day
+         where not exists (select from payments where state in ('ready', 'sending') and ",
+        on_day!(),
+        ")"
+    ));
+    let days: Vec<NaiveDate> = days.bind(&candidates).fetch_all(&mut *db).await?;
     for (table, sums) in [
         (
             "attempt_days (day, approved, approved_amount, declined, declined_amount, refused,

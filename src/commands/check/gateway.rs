@@ -91,7 +91,7 @@ async fn is_found(config: &Config, base: &Url, report: &mut Report) -> bool {
     }
     if let Some(proxy) = &config.kiwoom.proxy {
         let text = format!(
-            "KIWOOM_PROXY_URL이 찾습니다 (KIWOOM_PROXY_URL looks it up): {}",
+            "이름 조회는 KIWOOM_PROXY_URL의 프록시가 합니다 (the proxy of KIWOOM_PROXY_URL looks it up): {}",
             proxy.shown()
         );
         report.skipped("gateway DNS", text);

@@ -4,8 +4,6 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use url::Url;
-
 /// What went wrong between us and KiwoomPay.
 pub(super) struct Failure {
     /// For the metrics, one of a few.
@@ -36,9 +34,8 @@ impl Failure {
         Self { reason: "answer", told: told.to_owned(), cause: String::new() }
     }
 
-    /// Writes it down, of `step` 1 or 2 of a call.
-    pub(super) fn tell(&self, step: u8, gateway: &Url) {
-        let host = gateway.host_str();
+    /// Writes it down: of step 2 of a call to `host`, or of a request that moves no money, as step 1.
+    pub(super) fn tell(&self, step: u8, host: Option<&str>) {
         let (reason, why, cause) = (self.reason, &*self.told, &*self.cause);
         tracing::warn!(step, host, reason, why, cause, "no answer of KiwoomPay's");
         let step = step.to_string();
@@ -93,8 +90,9 @@ mod tests {
 
     use super::*;
 
-    async fn asked(url: &str) -> Failure {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().unwrap();
+    async fn asked(url: &str, secs: u64) -> Failure {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(secs));
+        let client = client.build().unwrap();
         Failure::of(&client.get(url).send().await.unwrap_err())
     }
 
@@ -128,7 +126,7 @@ mod tests {
             (format!("http://{silent}/pay"), "timeout", ""),
             (format!("http://{rude}/pay"), "broken", ""),
         ] {
-            let failure = asked(&url).await;
+            let failure = asked(&url, if expected == "timeout" { 1 } else { 30 }).await;
             assert_eq!(failure.reason, expected, "{url}: {}", failure.cause);
             assert!(failure.cause.contains(cause), "{url}: {}", failure.cause);
             assert!(!failure.cause.contains("/pay") && !failure.told.contains("/pay"), "{url}");

@@ -2,11 +2,9 @@
 
 mod failure;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use failure::Failure;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, redirect, retry};
@@ -26,6 +24,8 @@ use crate::rules::payment_state::Meaning;
 const CONTENT_TYPE_EUC_KR: &str = "application/json;charset=EUC-KR";
 const TOKEN: HeaderName = HeaderName::from_static("token");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of step 1, which may connect again.
+const READY_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Answers are well under 1 KiB; more than this is not an answer.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// A longer RETURNURL is not one.
@@ -34,9 +34,9 @@ const MAX_RETURN_URL_BYTES: usize = 2048;
 const MAX_CODE_BYTES: usize = 32;
 /// What only a call has in its answer that was carried out.
 const SIGNS_OF_MONEY: [&str; 3] = ["AUTHNO", "DAOUTRX", "CANCELDATE"];
-/// KiwoomPay's own limit, which step 2 has to itself.
+/// KiwoomPay's own limit, which step 2 has to itself where the time-out is longer.
 const STEP_2: Duration = Duration::from_secs(30);
-/// What step 1 gets of a shorter time-out than both need, but half of it at most.
+/// Where it is not: what step 1 gets, but never more than half of the time-out.
 const STEP_1: Duration = Duration::from_secs(5);
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
@@ -70,8 +70,7 @@ pub(super) struct Exchange {
     send_client: Client,
     timeout: Duration,
     codes: Arc<Codes>,
-    /// Microseconds; 0: never.
-    answered_at: AtomicI64,
+    answered: Mutex<Option<Instant>>,
 }
 
 impl Exchange {
@@ -83,22 +82,22 @@ impl Exchange {
     ) -> reqwest::Result<Self> {
         // The client must not send anything twice by itself: no redirects, no retries. Step 2 also
         // reuses no idle connection, because a server closing one looks like a lost answer.
-        let builder = || {
+        let builder = |connect_timeout| {
             let client = Client::builder()
                 .redirect(redirect::Policy::none())
                 .retry(retry::never())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(connect_timeout)
                 .timeout(timeout);
             through(&base_url, proxy, client)
         };
         Ok(Self {
-            ready_client: builder()?.build()?,
-            send_client: builder()?.pool_max_idle_per_host(0).build()?,
+            ready_client: builder(READY_CONNECT_TIMEOUT)?.build()?,
+            send_client: builder(CONNECT_TIMEOUT)?.pool_max_idle_per_host(0).build()?,
             base_url,
             timeout,
             codes,
-            answered_at: AtomicI64::new(0),
+            answered: Mutex::default(),
         })
     }
 
@@ -132,10 +131,9 @@ impl Exchange {
         }
     }
 
-    /// When KiwoomPay last gave an answer that could be read, by this machine's clock.
-    pub(super) fn answered_at(&self) -> Option<DateTime<Utc>> {
-        let micros = self.answered_at.load(Ordering::Relaxed);
-        DateTime::from_timestamp_micros(micros).filter(|_| micros > 0)
+    /// How long ago KiwoomPay last gave an answer that could be read.
+    pub(super) fn last_answer(&self) -> Option<Duration> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     /// Where the gateway is.
@@ -150,7 +148,10 @@ impl Exchange {
 
     /// How long step 1 may take of a call's time: what step 2 does not need.
     fn step_1(&self) -> Duration {
-        self.timeout.saturating_sub(STEP_2).max(STEP_1.min(self.timeout / 2))
+        match self.timeout.checked_sub(STEP_2) {
+            Some(left) if !left.is_zero() => left,
+            _ => STEP_1.min(self.timeout / 2),
+        }
     }
 
     /// A call that moves no money and has one step.
@@ -176,29 +177,29 @@ impl Exchange {
             .post(format!("{}{path}", self.base_url.as_str().trim_end_matches('/')))
             .headers(headers(key)?)
             .body(fields.encode()?);
-        let tries = tokio::time::timeout(timeout, self.ask_repeatedly(&request)).await;
-        tries.unwrap_or_else(|_| Err(Failure::timed_out())).map_err(|failure| {
-            failure.tell(1, &self.base_url);
-            GatewayError::NotSent(format!("{path}: {}", failure.told))
-        })
+        let mut last = Failure::timed_out();
+        let tries = tokio::time::timeout(timeout, self.ask_repeatedly(&request, &mut last)).await;
+        if let Ok(Some(answer)) = tries {
+            return Ok(answer);
+        }
+        last.tell(1, self.base_url.host_str());
+        Err(GatewayError::NotSent(format!("{path}: {}", last.told)))
     }
 
-    async fn ask_repeatedly(&self, request: &RequestBuilder) -> Result<Answer, Failure> {
-        let mut last = Failure::timed_out();
+    async fn ask_repeatedly(&self, request: &RequestBuilder, last: &mut Failure) -> Option<Answer> {
         for n in 0..READY_TRIES {
             tokio::time::sleep(READY_PAUSE * n).await;
-            let Some(request) = request.try_clone() else { break };
-            match self.answer(request.send().await).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => last = failure,
+            match self.answer(request.try_clone()?.send().await).await {
+                Ok(answer) => return Some(answer),
+                Err(failure) => *last = failure,
             }
         }
-        Err(last)
+        None
     }
 
     async fn answer(&self, sent: reqwest::Result<Response>) -> Result<Answer, Failure> {
         let answer = read_answer(sent.map_err(|error| Failure::of(&error))?).await?;
-        self.answered_at.store(Utc::now().timestamp_micros(), Ordering::Relaxed);
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(answer)
     }
 
@@ -217,14 +218,15 @@ impl Exchange {
             token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
         headers.insert(TOKEN, token);
         let left = ticket.ends_at.saturating_duration_since(Instant::now());
-        if left < self.timeout - self.step_1() {
+        if left < self.timeout.saturating_sub(self.step_1()) {
             return Err(GatewayError::NotSent("no time left for step 2".into()));
         }
+        let host = ticket.return_url.host_str().map(str::to_owned);
         let request = self.send_client.post(ticket.return_url).headers(headers).timeout(left);
         let sent = request.body(fields.encode()?).send().await;
         let was_sent = !sent.as_ref().is_err_and(|e| e.is_connect() || e.is_builder());
         let answer = self.answer(sent).await.map_err(|failure| {
-            failure.tell(2, &self.base_url);
+            failure.tell(2, host.as_deref());
             if was_sent {
                 GatewayError::Unknown(failure.told)
             } else {

@@ -48,8 +48,8 @@ grant execute on function close_movements to :"role";
 
 -- Sums for the overview, made again from the payments at any time.
 grant select, insert, delete on attempt_days to :"role";
-grant select, insert, delete on attempt_day_declines to :"role";
-grant select, insert, delete on attempt_day_retries to :"role";
+grant select, insert on attempt_day_declines to :"role";
+grant select, insert on attempt_day_retries to :"role";
 grant select, insert, delete on attempt_days_changed to :"role";
 
 grant select, insert on billing_keys to :"role";

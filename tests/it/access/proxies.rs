@@ -1,5 +1,5 @@
 //! Real proxies in front of the service, as docs/proxies.md has them set up and as they are set up
-//! wrongly. `scripts/install-proxies.sh` installs them; a test whose proxy is missing says so.
+//! wrongly. `scripts/install-proxies.sh` installs them and names what is missing, whose test is skipped.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -20,8 +20,8 @@ use crate::support::programs::{Program, free_address, installed};
 use crate::support::window::paid;
 
 const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
-const PATIENCE: Duration = Duration::from_secs(60);
-const KIWOOM: &str = "27.102.213.200";
+const PATIENCE: Duration = Duration::from_mins(1);
+const KIWOOM: &str = "127.0.0.3";
 
 #[derive(Clone, Copy)]
 struct Kind {
@@ -61,8 +61,11 @@ impl Kind {
             }
             "haproxy" => (settings.to_owned(), ["-db", "-f", &file].map(str::to_owned).to_vec()),
             "caddy" => {
-                let text =
-                    format!("{{\n admin off\n auto_https off\n persist_config off\n}}\n{settings}");
+                let text = settings.replacen(
+                    "{\n",
+                    "{\n admin off\n auto_https off\n persist_config off\n",
+                    1,
+                );
                 let words = ["run", "--adapter", "caddyfile", "--config", &file];
                 (text, words.map(str::to_owned).to_vec())
             }
@@ -77,9 +80,12 @@ impl Kind {
 /// At `address`, in front of `backend`.
 async fn start(kind: Kind, settings: &str, address: SocketAddr, backend: SocketAddr) -> Program {
     let dir = Folder::new();
+    let ports = [("8080", "{{LISTEN}}"), ("3000", "{{BACKEND}}")];
+    let settings =
+        ports.iter().fold(settings.to_owned(), |text, (port, name)| text.replace(port, name));
     let settings = settings
-        .replace("8080", &address.port().to_string())
-        .replace("3000", &backend.port().to_string());
+        .replace("{{LISTEN}}", &address.port().to_string())
+        .replace("{{BACKEND}}", &backend.port().to_string());
     let (text, arguments) = kind.configuration(&settings, &dir);
     fs::write(dir.join("proxy.yaml"), text).unwrap();
     Program::start(&installed(kind.program).unwrap(), &arguments, dir, address).await
@@ -90,7 +96,11 @@ async fn is_believed(durable: &Durable, kind: Kind, settings: &str) -> bool {
     let address = free_address();
     let public = format!("http://{address}");
     let mut with = production(&durable.database);
-    with.extend([("TRUSTED_PROXIES", "127.0.0.1"), ("PUBLIC_URL", &public)]);
+    with.extend([
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("PUBLIC_URL", &public),
+        ("WEBHOOK_ALLOWED_IPS", KIWOOM),
+    ]);
     let app = TestApp::with(&with).await;
     let _proxy = start(kind, settings, address, app.service.address).await;
     let forwarding = &app.service.ctx.forwarding;
@@ -100,12 +110,19 @@ async fn is_believed(durable: &Durable, kind: Kind, settings: &str) -> bool {
         }
     };
     timeout(PATIENCE, looked).await.expect("the proxy was looked at");
-    // Somebody who is no proxy of ours, and who poses as KiwoomPay.
-    let stranger = Client::builder().no_proxy().local_address(Some([127, 0, 0, 2].into()));
+    // Of these two addresses the second is KiwoomPay's here, and the first poses as it.
     let told = paid("O-1", "t1", 9900).replace(kiwoom_sandbox::CPID, MERCHANT);
-    let posing = stranger.build().unwrap().get(format!("{public}/webhook/kiwoom?{told}"));
-    let answer = posing.header("X-Forwarded-For", KIWOOM).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{settings}");
+    for (from, header) in [([127, 0, 0, 2], Some(KIWOOM)), ([127, 0, 0, 3], None)] {
+        let client = Client::builder().no_proxy().local_address(Some(from.into())).build().unwrap();
+        let mut request = client.get(format!("{public}/webhook/kiwoom?{told}"));
+        if let Some(header) = header {
+            request = request.header("X-Forwarded-For", header);
+        }
+        let is_let_in = header.is_none() && forwarding.passing_on() == 0;
+        // The order is nobody's, which only who is let in is told.
+        let expected = if is_let_in { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
+        assert_eq!(request.send().await.unwrap().status(), expected, "{from:?}: {settings}");
+    }
     forwarding.passing_on() == 0
 }
 
@@ -124,7 +141,7 @@ async fn tries(kind: Kind, settings: &str) -> usize {
         }
     });
     let address = free_address();
-    let _proxy = start(kind, settings, address, backend).await;
+    let proxy = start(kind, settings, address, backend).await;
     let client = Client::builder().no_proxy().retry(retry::never()).build().unwrap();
     for body in POSTS {
         let url = format!("http://{address}/billing/pay");
@@ -135,8 +152,22 @@ async fn tries(kind: Kind, settings: &str) -> usize {
             assert!(answer.status().is_server_error(), "{}: {}", kind.program, answer.status());
         }
     }
+    // What nobody answers is what proxies write errors about.
     serving.abort();
+    drop(serving.await);
+    let gone = client.post(format!("http://{address}/webhook/kiwoom?USERNAME=hidden-name"));
+    let gone = gone.header("X-API-Key", "hidden-key").header("Authorization", "Bearer hidden-key");
+    assert!(gone.body("hidden-card").send().await.unwrap().status().is_server_error());
+    let written = written(&proxy);
+    assert!(!written.contains("hidden"), "{}: {written}", kind.program);
     seen.load(Ordering::Relaxed)
+}
+
+/// All that a proxy has written into its folder.
+fn written(proxy: &Program) -> String {
+    let files = fs::read_dir(&*proxy.dir).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.is_file() && !path.ends_with("proxy.yaml"));
+    files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()).collect()
 }
 
 async fn break_off_a_post(mut stream: TcpStream, count: Arc<AtomicUsize>) {

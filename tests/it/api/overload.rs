@@ -81,7 +81,9 @@ async fn send(app: &TestApp, n: usize, (path, body): &(&str, Value)) -> Reply {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_calls_to_a_gateway_that_hangs_the_excess_leaves_no_trace() {
-    let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "2")]).await;
+    // Step 1 has what is over 30 seconds.
+    let settings = [("DATABASE_MAX_CONNECTIONS", "2"), ("KIWOOM_TIMEOUT_SECS", "60")];
+    let app = TestApp::with(&settings).await;
     let key = app.register(CARD).await;
     let payment = app.pay(&key).await.data(200);
     prepare(&app, "O-1").await;

@@ -18,8 +18,8 @@ async fn tables(database: &str) -> i64 {
     sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap()
 }
 
-fn named(database: &str) -> &str {
-    database.rsplit('/').next().unwrap().split('?').next().unwrap()
+fn named(database: &str) -> String {
+    url::Url::parse(database).unwrap().path().trim_start_matches('/').to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,7 @@ async fn each_reason_is_named_with_its_mend_and_nothing_is_made() {
         ("default_transaction_read_only = on", "it has to take writes"),
     ] {
         let database = empty_database().await;
-        let name = named(&database).to_owned();
+        let name = named(&database);
         execute(&database, &format!("alter database {name} set {setting}")).await;
         for command in ["serve", "check"] {
             let settings = [("DATABASE_URL", &*as_owner(&database)), ("PORT", "0")];
@@ -39,14 +39,16 @@ async fn each_reason_is_named_with_its_mend_and_nothing_is_made() {
         }
         assert_eq!(tables(&database).await, 0, "{setting}");
     }
-    let database = empty_database().await;
-    let name = format!("{}_ascii", named(&database));
-    let made = format!("create database {name} encoding 'SQL_ASCII' locale 'C' template template0");
-    execute(&database, &made).await;
-    let ascii = as_owner(&database.replace(named(&database), &name));
-    let output = run(&["serve"], &[("DATABASE_URL", &*ascii), ("PORT", "0")]).unwrap_err();
-    assert!(output.contains("server_encoding = SQL_ASCII"), "{output}");
-    execute(&database, &format!("drop database {name}")).await;
+    for encoding in ["SQL_ASCII", "LATIN1"] {
+        let database = empty_database().await;
+        let name = format!("{}_other", named(&database));
+        let made =
+            format!("create database {name} encoding '{encoding}' locale 'C' template template0");
+        execute(&database, &made).await;
+        let other = as_owner(&database.replace(&named(&database), &name));
+        let output = run(&["serve"], &[("DATABASE_URL", &*other), ("PORT", "0")]).unwrap_err();
+        assert!(output.contains(&format!("server_encoding = {encoding}")), "{output}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

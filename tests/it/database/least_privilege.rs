@@ -35,7 +35,8 @@ const CHANGING: [(&str, &str); 9] = [
 /// Tables of which rows are taken back, guarded by a trigger.
 const TAKEN_BACK: [&str; 4] = ["payments", "refunds", "subscriptions", "subscription_charges"];
 /// Tables of which rows are written anew.
-const WRITTEN_ANEW: [&str; 2] = ["subscription_segments", "subscription_phases"];
+const WRITTEN_ANEW: [&str; 4] =
+    ["subscription_segments", "subscription_phases", "attempt_days", "attempt_days_changed"];
 /// Tables of which rows end.
 const ENDING: [&str; 1] = ["console_sessions"];
 

@@ -1,5 +1,7 @@
 //! Whoever has had an answer finds its event, also while another process publishes.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::PgPool;
 
@@ -11,9 +13,12 @@ const WAITING: &str = "select exists (select from pg_locks
         and database = (select oid from pg_database where datname = current_database()))";
 
 async fn until_one_waits(pool: &PgPool) {
-    while !sqlx::query_scalar::<_, bool>(WAITING).fetch_one(pool).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    let waits = async {
+        while !sqlx::query_scalar::<_, bool>(WAITING).fetch_one(pool).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waits).await.expect("somebody waits");
 }
 
 fn kinds(page: &Value, field: &str) -> Vec<String> {

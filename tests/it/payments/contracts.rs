@@ -197,7 +197,7 @@ async fn what_was_paid_under_a_retired_cpid_is_told_of_and_refunded_under_it() {
     let refund = json!({"paymentId": charged["id"], "amount": 1000});
 
     // Without its key nothing is sent, and the answer says what is missing.
-    let app = under_new_contracts(app, &[]).await;
+    let app = Box::pin(under_new_contracts(app, &[])).await;
     let (code, text) = refused(&app, "/billing/refund", &refund).await;
     assert_eq!(code, "refund_not_allowed");
     assert!(text.contains(OLD) && text.contains("KIWOOM_RETIRED_CONTRACTS"), "{text}");
@@ -241,7 +241,7 @@ async fn what_one_contract_is_refused_is_not_mended_by_an_answer_to_another() {
     let billing_key = app.register("4111111111111111").await;
     let before = app.pay(&billing_key).await.data(200);
     let retired = format!("{OLD}:{}", key(OLD));
-    let app = under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)]).await;
+    let app = Box::pin(under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)])).await;
     let billing_key = app.register("4111111111111111").await;
     let after = app.pay(&billing_key).await.data(200);
     let refund = |payment: &Value| json!({"paymentId": payment["id"], "amount": 1000});
@@ -275,7 +275,7 @@ async fn rows_from_before_cpids_were_kept_are_those_of_the_contract_before() {
         sqlx::query(change).execute(&mut owner).await.unwrap();
     }
     let retired = format!("{OLD}:{}", key(OLD));
-    let app = under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)]).await;
+    let app = Box::pin(under_new_contracts(app, &[("KIWOOM_RETIRED_CONTRACTS", &retired)])).await;
     app.post("/billing/refund", &json!({"paymentId": charged["id"]})).await.data(200);
     assert_eq!(cpids(&app, "CANCEL").await, [OLD]);
     let (code, _) = refused(&app, "/billing/pay", &one_off(&billing_key)).await;

@@ -40,7 +40,7 @@ async fn whatever_befalls_step_1_nothing_is_sent_and_the_same_order_works_afterw
     let mut body = one_off(&key);
     body["orderId"] = json!("ORDER-1");
     for kind in UNREADY {
-        let fault = json!({"on": "READY", "kind": kind, "times": 3, "delayMs": 3000});
+        let fault = json!({"on": "READY", "kind": kind, "times": 3, "delayMs": 6000});
         app.fault(fault).await;
         app.post("/billing/pay", &body).await.fails(502, "gateway_unavailable");
         no_more_faults(&app).await;
@@ -72,7 +72,7 @@ async fn step_2_is_not_begun_with_less_time_than_it_needs() {
     let mut other = app.service.ctx.pool.begin().await.unwrap();
     sqlx::query("lock table payments in exclusive mode").execute(&mut *other).await.unwrap();
     let (late, ()) = tokio::join!(app.post("/billing/pay", &body), async {
-        tokio::time::sleep(Duration::from_millis(2500)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
         other.rollback().await.unwrap();
     });
     late.fails(502, "gateway_unavailable");
@@ -96,7 +96,7 @@ async fn a_token_that_the_gateway_does_not_know_declines_no_card() {
 async fn a_gateway_that_charges_after_the_time_out_has_charged_once() {
     let app = TestApp::with(IMPATIENT).await;
     let key = app.register(CARD).await;
-    app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 3000})).await;
+    app.fault(json!({"on": "CARD-BATCH", "kind": "delay_before", "delayMs": 6000})).await;
     let lost = app.pay(&key).await.data(202);
     assert!(app.ledger().await.is_empty(), "not yet");
     app.advance_days(1).await;

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::process::{Folder, free_port};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a program is.
 pub fn installed(name: &str) -> Option<PathBuf> {

@@ -26,13 +26,13 @@ pub const LOST: &[(&str, bool)] = &[
     ("delay_after", true),
 ];
 
-/// Settings of a service that waits two seconds for the gateway, one of them for step 1.
-pub const IMPATIENT: &[(&str, &str)] = &[("KIWOOM_TIMEOUT_SECS", "2")];
+/// Settings of a service that waits four seconds for the gateway, two of them for step 1.
+pub const IMPATIENT: &[(&str, &str)] = &[("KIWOOM_TIMEOUT_SECS", "4")];
 
 /// Loses the next answer to `on`, and the notification that would make up for it.
 pub async fn lose(app: &TestApp, on: &str, kind: &str) {
     app.post("/sandbox/notifications", &json!({"kind": "lost"})).await;
-    app.fault(json!({"on": on, "kind": kind, "delayMs": 3000, "status": 500})).await;
+    app.fault(json!({"on": on, "kind": kind, "delayMs": 6000, "status": 500})).await;
 }
 
 /// How many requests of a step have reached the sandbox, declined ones too, by its `/sandbox/calls`.

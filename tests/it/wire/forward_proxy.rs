@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support::app::one_off;
 use crate::support::process::{Folder, Process, World};
@@ -87,7 +88,7 @@ async fn calls_go_through_it_over_tls_and_what_it_refuses_was_not_sent() {
         proxy.output()
     );
 
-    // Who is not let through, and whom the certificate says nothing.
+    // One whom the proxy does not let through, and one who does not trust the certificate.
     let elsewhere = Folder::new();
     certificate(&openssl, &elsewhere);
     let other = elsewhere.join("cert.pem").display().to_string();
@@ -120,7 +121,10 @@ async fn the_environment_s_proxy_is_for_other_programs() {
     let service = world.service("service", &settings).await;
     let key = service.register().await;
     service.post("/billing/pay", &one_off(&key)).await.data(200);
-    while receiver.taken().len() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let taken = async {
+        while receiver.taken().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), taken).await.expect("events arrive");
 }
