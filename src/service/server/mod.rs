@@ -39,6 +39,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 const BACKLOG: u32 = 4096;
 /// After a failed accept (no file descriptors left) the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is looked whether connections that were closed for others have gone.
+const CLOSING_PAUSE: Duration = Duration::from_millis(1);
 /// What a connection that has to close may take to send the rest of its answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this are never held: far beyond what balancers open, and some tens of MiB.
@@ -63,9 +65,14 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let router = router.layer(from_fn_with_state(draining, ask_to_reconnect));
-    let open_connections = OpenConnections::new(capacity());
+    let capacity = capacity();
+    let open_connections = OpenConnections::new(capacity);
     let tasks = TaskTracker::new();
     loop {
+        // One that was closed for another gives its file back when its task has ended.
+        while tasks.len() > capacity + capacity / 4 {
+            sleep(CLOSING_PAUSE).await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
