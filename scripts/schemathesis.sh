@@ -25,11 +25,7 @@ install_python() {
         echo 'schemathesis.sh needs Python 3 with venv' >&2
         exit 1
     fi
-    sudo=
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    scripts/apt-install.sh python3-venv
 }
 
 install_schemathesis() {
