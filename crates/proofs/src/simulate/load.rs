@@ -5,6 +5,7 @@ use serde::Deserialize;
 use sqlx::FromRow;
 
 use crate::simulate::diary::Diary;
+use crate::simulate::figures::{self, Figures};
 use crate::simulate::reach::Reach;
 use crate::simulate::segments::{self, PaidTime};
 use crate::simulate::{Failure, barriers, merchant};
@@ -34,6 +35,8 @@ pub struct Entry {
     pub order_no: String,
     /// Money that no order asked for so.
     pub is_unexpected: bool,
+    /// Declined because of the merchant's set-up.
+    pub is_refused: bool,
     pub state: State,
     pub transaction_id: Option<String>,
     pub amount: i64,
@@ -79,6 +82,8 @@ pub struct Books {
     pub payments: Vec<Entry>,
     pub subscriptions: Vec<Subscription>,
     pub listed_unknown: Vec<String>,
+    /// What the console's first page shows.
+    pub figures: Figures,
     /// Writes that would have charged or refunded too much and that the database took.
     pub open_barriers: Vec<&'static str>,
     /// Times at which the schedule had to pause and did not.
@@ -116,7 +121,8 @@ pub async fn ledger(reach: &Reach) -> Result<Vec<Transaction>, Failure> {
 /// Our side: the books from the database, the unknown ones from the API.
 pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Result<Books, Failure> {
     let payments = sqlx::query_as(
-        "select order_no, kind = 'unexpected' as is_unexpected, state, transaction_id, amount,
+        "select order_no, kind = 'unexpected' as is_unexpected,
+            merchant_setting is not null as is_refused, state, transaction_id, amount,
             tax_free_amount,
             (select coalesce(sum(amount), 0)::bigint from refunds
                 where payment_id = payments.id and state = 'refunded') as refunds,
@@ -147,6 +153,7 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
         payments: payments.fetch_all(&reach.pool).await?,
         subscriptions,
         listed_unknown: listed_unknown(reach).await?,
+        figures: figures::load(reach).await?,
         open_barriers: barriers::open(&reach.pool).await?,
         not_paused,
         slow_stops,

@@ -12,6 +12,7 @@ mod behind;
 mod buyer;
 mod diary;
 mod drive;
+mod figures;
 mod foretold;
 mod incidents;
 mod load;

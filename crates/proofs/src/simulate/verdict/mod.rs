@@ -1,6 +1,7 @@
 //! The verdict: do the gateway's ledger and our books agree, and was anybody charged twice? Pure.
 
 mod coverage;
+mod figures;
 mod prices;
 mod schedule;
 mod tax_free;
@@ -32,6 +33,7 @@ pub const RULES: &[&str] = &[
     "charged after cancel",
     "over-refunded",
     "refunds differ",
+    "figures differ",
     "unknown not listed",
     "still sending",
     "event missing or twice",
@@ -105,6 +107,7 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
         Some((transaction, *own.or(ours.get(transaction.order_no.as_str()))?))
     });
     coverage::judge(&taken.collect::<Vec<_>>(), books, &attempts, &mut violations);
+    figures::judge(books, &mut violations);
     for barrier in &books.open_barriers {
         violations.add("database would take it", barrier);
     }

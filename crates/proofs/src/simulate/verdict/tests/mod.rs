@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::*;
 use crate::simulate::diary::{Diary, History};
+use crate::simulate::figures::Figures;
 use crate::simulate::load::Subscription;
 use crate::simulate::segments::{Charge, ChargeState, Kind, PaidTime, Reason, Segment};
 use crate::simulate::terms::{Anchor, Offer, Terms};
@@ -32,6 +33,7 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
     let payment = Entry {
         order_no: "A".into(),
         is_unexpected: false,
+        is_refused: false,
         state: State::Approved,
         transaction_id: Some("t".into()),
         amount: 9900,
@@ -66,8 +68,11 @@ fn one_good_charge() -> (Vec<Transaction>, Books) {
         Terms { anchor: Anchor::monthly(15), amount: 9900, tax_free: 3000, offer: Offer::Plain };
     let history = History { terms, first_due: date("2026-12-15"), asked: Vec::new() };
     diary.histories.insert(id, history);
+    let payments = vec![payment];
+    let range = (date("2026-01-01"), date("2027-01-01"));
     let books = Books {
-        payments: vec![payment],
+        figures: Figures::of(&payments, range),
+        payments,
         subscriptions: vec![subscription],
         listed_unknown: Vec::new(),
         open_barriers: Vec::new(),
@@ -146,6 +151,10 @@ fn unexpected(ledger: &mut Vec<Transaction>, books: &mut Books) {
     });
 }
 
+fn show_as_it_is(books: &mut Books) {
+    books.figures = Figures::of(&books.payments, books.figures.range);
+}
+
 fn history(books: &mut Books) -> &mut History {
     books.diary.histories.values_mut().next().unwrap()
 }
@@ -213,6 +222,13 @@ const BREAKS: &[Break] = &[
     ("over-refunded", |_, b| b.payments[0].refunded_amount = 9901),
     ("over-refunded", |l, _| l[0].canceled_amount = 9901),
     ("refunds differ", |_, b| b.payments[0].refunds = 1),
+    ("figures differ", |_, b| b.figures.money.gross += 1),
+    ("figures differ", |_, b| b.figures.attempts.clear()),
+    ("figures differ", |_, b| {
+        b.payments[0].state = State::Declined;
+        show_as_it_is(b);
+        b.payments[0].is_refused = true;
+    }),
     ("not as foretold", |_, b| b.diary.otherwise.push("9,900 on 15 January".into())),
     ("other amount", |l, b| {
         unexpected(l, b);
@@ -246,11 +262,13 @@ fn what_was_asked_for_on_the_way_is_no_violation() {
     let (ledger, mut books) = one_good_charge();
     books.payments[0].initiated_by = InitiatedBy::Merchant;
     books.payments[0].created_at += chrono::Duration::days(2);
+    show_as_it_is(&mut books);
     assert!(judge(&ledger, &books).is_clean(), "the caller asks when he likes");
 
     let (ledger, mut books) = one_good_charge();
     books.payments[0].created_at += chrono::Duration::days(2);
     let jump = ("2026-12-14T00:00:00Z", "2026-12-17T00:30:00Z");
+    show_as_it_is(&mut books);
     books.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
     assert!(judge(&ledger, &books).is_clean(), "the clock jumped over the day");
 
@@ -265,15 +283,18 @@ fn what_was_asked_for_on_the_way_is_no_violation() {
     books.payments[0].paid_events = 0;
     books.listed_unknown.push("A".into());
     ledger[0].canceled_amount = 5;
+    show_as_it_is(&mut books);
     assert!(judge(&ledger, &books).is_clean(), "an outcome that stands as unknown");
 
     let (mut ledger, mut books) = one_good_charge();
     unexpected(&mut ledger, &mut books);
+    show_as_it_is(&mut books);
     assert!(judge(&ledger, &books).is_clean(), "money that was not asked for, and is kept");
     let own =
         Entry { order_no: "ORDER-2".into(), is_unexpected: false, ..books.payments[2].clone() };
     books.payments[2].state = State::Closed;
     books.payments[2].transaction_id = None;
     books.payments[1] = own;
+    show_as_it_is(&mut books);
     assert!(judge(&ledger, &books).is_clean(), "and turns out to be the order's own");
 }

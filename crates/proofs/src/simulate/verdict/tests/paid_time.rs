@@ -363,6 +363,7 @@ fn what_was_asked_for_breaks_no_rule_about_service_time() {
     for (name, set) in GOOD {
         let (mut ledger, mut books) = one_good_charge();
         set(&mut ledger, &mut books);
+        show_as_it_is(&mut books);
         let violations = judge(&ledger, &books);
         assert!(violations.is_clean(), "{name}: {violations:?}");
     }
