@@ -3,7 +3,7 @@
 # request bodies (fuzz/fuzz_targets), each from its seeds. A finding fails, and its input is kept in
 # fuzz/artifacts. Needs no nightly Rust: the flags are in fuzz/rustc.sh.
 #
-#   scripts/fuzz.sh              20 seconds for each target, as CI does
+#   scripts/fuzz.sh              20 seconds for each target
 #   scripts/fuzz.sh 600          so many seconds for each
 #   scripts/fuzz.sh 600 bodies   one target
 #   scripts/fuzz.sh 0 bodies F   one input again, such as a file of fuzz/artifacts
