@@ -204,3 +204,36 @@ async fn a_type_that_there_is_not_is_refused_with_those_that_there_are() {
         assert!(types.contains("payment.approved") && types.contains("billing_key.expiring"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_goes_either_way_and_by_how_a_delivery_stands() {
+    let receiver = Receiver::start().await;
+    let app = receiver.app().await;
+    let key = app.register(APPROVED).await;
+    receiver.until_delivered(&app).await;
+    receiver.moods((0..14).map(|_| Some(Mood::Fails)));
+    app.pay(&key).await.data(200);
+    let given_up = || async { app.events_of("&delivery=given_up").await };
+    while given_up().await.is_empty() {
+        let hurry =
+            sqlx::query("update event_deliveries set next_at = now() where state = 'waiting'");
+        hurry.execute(&app.service.ctx.pool).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(types(&given_up().await), ["payment.created"]);
+    assert_eq!(types(&app.events_of("&delivery=delivered").await)[0], "billing_key.registered");
+    receiver.until_delivered(&app).await;
+    assert_eq!(app.events_of("&delivery=waiting").await, Vec::<Value>::new());
+
+    let mut oldest = app.events().await;
+    oldest.reverse();
+    let newest = app.get("/events?order=newest&limit=2").await.data(200);
+    assert_eq!(newest["items"].as_array().unwrap()[..], oldest[..2]);
+    let cursor = newest["nextCursor"].as_str().unwrap();
+    let next = app.get(&format!("/events?order=newest&limit=2&cursor={cursor}")).await.data(200);
+    assert_eq!(next["items"].as_array().unwrap()[..], oldest[2..]);
+    for wrong in ["order=up", "delivery=lost"] {
+        let error = app.get(&format!("/events?{wrong}")).await.error(400);
+        assert_eq!(error["details"][0]["field"], wrong.split('=').next().unwrap());
+    }
+}
