@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -50,10 +50,11 @@ impl Forwarding {
     }
 
     fn passes_on(&self, peer: IpAddr) -> bool {
-        self.passing_on
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(&peer.to_canonical())
+        self.found().contains_key(&peer.to_canonical())
+    }
+
+    fn found(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
+        self.passing_on.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Headers of a request that shows what the proxies in front of this process do.
@@ -76,7 +77,7 @@ impl Forwarding {
         // Not by whose it would be: what a good proxy adds may be the address of one of ours, too.
         let list = origin::forwarded(headers).join(",");
         let nearest = list.rsplit(',').map(str::trim).find(|entry| !entry.is_empty());
-        let mut passing_on = self.passing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut passing_on = self.found();
         if nearest == Some(NOBODY) {
             if passing_on.insert(peer, Instant::now()).is_none() {
                 tracing::error!(
@@ -100,7 +101,7 @@ impl Forwarding {
 
     /// How many proxies pass on what clients write.
     pub fn passing_on(&self) -> usize {
-        self.passing_on.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.found().len()
     }
 
     /// Whether there are proxies to be looked at.

@@ -26,9 +26,13 @@ pub fn through(
     }
 }
 
-/// Every cause of an error, the outermost first, without the URL.
+/// An error with every cause, the outermost first, without the URL.
 pub fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let texts = successors(Some(&error as &dyn Error), |&error| error.source());
-    texts.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// An error and its causes, the outermost first.
+pub(super) fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    successors(Some(error as &(dyn Error + 'static)), |&error| error.source())
 }

@@ -1,6 +1,6 @@
 //! Days whose attempts are summed up already, kept in `attempt_days`.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use sqlx::AssertSqlSafe;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -25,40 +25,44 @@ pub struct AttemptDays {
     pub open: Vec<NaiveDate>,
 }
 
-/// SQL: the kept sums of `day` hold.
-const HOLDS: &str = "(exists (select from attempt_days k where k.day = days.day)
-    and not exists (select from attempt_days_changed c where c.day = days.day))";
+/// Each day of a range, and whether its kept sums hold.
+const HOLDING: &str = "select day, exists (select from attempt_days k where k.day = days.day)
+        and not exists (select from attempt_days_changed c where c.day = days.day)
+    from (select generate_series($1, $2::date - 1, interval '1 day')::date as day) as days";
 
 /// Sums up the days before yesterday for which that is to be done, unless another request is at it.
 pub async fn keep(db: &mut PgConnection, range: Range) -> sqlx::Result<AttemptDays> {
-    let mut tx = db.begin().await?;
-    let lock = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('attempt_days'))");
-    if lock.fetch_one(&mut *tx).await? {
-        // A process whose clock was ahead has summed up days that were not over.
-        let early =
-            sqlx::query("delete from attempt_days where day >= $1::date - 2").bind(range.to);
-        early.execute(&mut *tx).await?;
-        sum_up(&mut tx, range).await?;
+    let mut days = holding(db, range).await?;
+    // A process whose clock was ahead has summed up days that were not over.
+    if days.iter().any(|(day, holds)| *holds != is_past(range, *day)) {
+        let mut tx = db.begin().await?;
+        let lock = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('attempt_days'))");
+        if lock.fetch_one(&mut *tx).await? {
+            sum_up(&mut tx, range).await?;
+        }
+        tx.commit().await?;
+        days = holding(db, range).await?;
     }
-    tx.commit().await?;
-    let sql = format!(
-        "select day, {HOLDS} from (select generate_series($1, $2::date - 1, interval '1 day')::date as day)
-            as days"
-    );
-    let days = sqlx::query_as(AssertSqlSafe(sql)).bind(range.from).bind(range.to);
-    let days: Vec<(NaiveDate, bool)> = days.fetch_all(db).await?;
     let (kept, open): (Vec<_>, Vec<_>) = days.into_iter().partition(|(_, holds)| *holds);
     let dates = |days: Vec<(NaiveDate, bool)>| days.into_iter().map(|(day, _)| day).collect();
     Ok(AttemptDays { kept: dates(kept), open: dates(open) })
 }
 
+/// Before yesterday.
+fn is_past(range: Range, day: NaiveDate) -> bool {
+    day < range.to - Days::new(2)
+}
+
+async fn holding(db: &mut PgConnection, range: Range) -> sqlx::Result<Vec<(NaiveDate, bool)>> {
+    sqlx::query_as(HOLDING).bind(range.from).bind(range.to).fetch_all(db).await
+}
+
 async fn sum_up(db: &mut PgConnection, range: Range) -> sqlx::Result<()> {
-    let candidates = format!(
-        "select day from (select generate_series($1, $2::date - 3, interval '1 day')::date as day) as days
-         where not {HOLDS}"
-    );
-    let candidates = sqlx::query_scalar(AssertSqlSafe(candidates)).bind(range.from).bind(range.to);
-    let candidates: Vec<NaiveDate> = candidates.fetch_all(&mut *db).await?;
+    let early = sqlx::query("delete from attempt_days where day >= $1::date - 2").bind(range.to);
+    early.execute(&mut *db).await?;
+    let days = holding(db, range).await?.into_iter();
+    let candidates = days.filter(|(day, holds)| !holds && is_past(range, *day));
+    let candidates: Vec<NaiveDate> = candidates.map(|(day, _)| day).collect();
     if candidates.is_empty() {
         return Ok(());
     }

@@ -1,8 +1,9 @@
 //! Why a request got no answer that can be read: for errors, the log and the metrics. Texts are without
 //! the URL (a RETURNURL may carry a session) and without anything of the request or the answer.
 
-use std::error::Error;
 use std::io::{self, ErrorKind};
+
+use crate::kiwoom::outgoing::chain;
 
 /// What went wrong between us and KiwoomPay.
 pub(super) struct Failure {
@@ -16,7 +17,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let innermost = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        let innermost = chain(error).skip(1).last().map(ToString::to_string).unwrap_or_default();
         Self { reason: reason(error), told: told(error).to_owned(), cause: innermost }
     }
 
@@ -58,9 +59,9 @@ fn reason(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
         return "timeout";
     }
-    let system = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
+    let system = chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
     match system.map(|error| within(error).kind()) {
-        _ if causes(error).any(|cause| cause.to_string() == "dns error") => "dns",
+        _ if chain(error).any(|cause| cause.to_string() == "dns error") => "dns",
         Some(ErrorKind::ConnectionRefused) => "refused",
         // What rustls refuses.
         Some(ErrorKind::InvalidData) => "tls",
@@ -73,11 +74,6 @@ fn reason(error: &reqwest::Error) -> &'static str {
 fn within(error: &io::Error) -> &io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
     inner.map_or(error, within)
-}
-
-/// The error's causes, the outermost first.
-fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 #[cfg(test)]

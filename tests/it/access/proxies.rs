@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::app::TestApp;
 use crate::support::process::Folder;
 use crate::support::production::{Durable, MERCHANT, production};
-use crate::support::programs::{Program, free_address, installed};
+use crate::support::programs::{Program, free_address, installed, nginx as nginx_in};
 use crate::support::window::paid;
 
 const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
@@ -46,18 +46,10 @@ impl Kind {
     fn configuration(self, settings: &str, dir: &Path) -> (String, Vec<String>) {
         // Envoy goes by the ending.
         let file = dir.join("proxy.yaml").display().to_string();
-        let dir = dir.display();
         match self.program {
             "nginx" => {
-                let settings = settings.replace("/var/log/nginx", &dir.to_string());
-                let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-                let folders =
-                    folders.map(|name| format!("{name}_temp_path {dir}/{name};")).concat();
-                let text = format!(
-                    "user root; daemon off; pid {dir}/pid; error_log {dir}/error.log;
-                     events {{}} http {{ access_log off; {folders} {settings} }}"
-                );
-                (text, ["-p", &dir.to_string(), "-c", &file].map(str::to_owned).to_vec())
+                let settings = settings.replace("/var/log/nginx", &dir.display().to_string());
+                nginx_in(dir, &file, &settings)
             }
             "haproxy" => (settings.to_owned(), ["-db", "-f", &file].map(str::to_owned).to_vec()),
             "caddy" => {

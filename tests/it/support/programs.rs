@@ -28,6 +28,20 @@ pub fn installed(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The configuration of an nginx that keeps to this folder, with these settings of `http`, and the
+/// arguments to run it when it is in `file`.
+pub fn nginx(dir: &Path, file: &str, http: &str) -> (String, Vec<String>) {
+    let dir = dir.display();
+    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let folders = folders.map(|name| format!("{name}_temp_path {dir}/{name};")).concat();
+    let text = format!(
+        "user root; daemon off; pid {dir}/pid; error_log {dir}/error.log; events {{}}
+         http {{ access_log off; {folders} {http} }}"
+    );
+    let arguments = ["-p", &dir.to_string(), "-c", file];
+    (text, arguments.map(str::to_owned).to_vec())
+}
+
 /// A place on this machine where nobody listens.
 pub fn free_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port()))

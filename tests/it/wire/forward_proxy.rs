@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::app::one_off;
 use crate::support::process::{Folder, Process, World};
-use crate::support::programs::{Program, free_address, installed};
+use crate::support::programs::{Program, free_address, installed, nginx as nginx_in};
 use crate::support::receiver::Receiver;
 
 const SECRET: &str = "a-secret-of-the-proxy";
@@ -28,19 +28,16 @@ fn certificate(openssl: &Path, dir: &Path) {
 async fn over_tls(nginx: &Path, openssl: &Path, sandbox: &str, address: SocketAddr) -> Program {
     let dir = Folder::new();
     certificate(openssl, &dir);
-    let at = dir.display();
-    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let folders = folders.map(|name| format!("{name}_temp_path {at}/{name};")).concat();
-    let port = address.port();
-    let text = format!(
-        "user root; daemon off; pid {at}/pid; error_log {at}/error.log; events {{}}
-         http {{ access_log off; {folders} server {{ listen {port} ssl;
+    let (at, port) = (dir.display(), address.port());
+    let server = format!(
+        "server {{ listen {port} ssl;
             ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;
             location / {{ proxy_pass {sandbox}; proxy_set_header Host $http_host;
-                proxy_set_header X-Forwarded-Proto https; }} }} }}"
+                proxy_set_header X-Forwarded-Proto https; }} }}"
     );
-    fs::write(dir.join("nginx.conf"), text).unwrap();
-    let arguments = ["-p".to_owned(), at.to_string(), "-c".to_owned(), format!("{at}/nginx.conf")];
+    let file = dir.join("nginx.conf");
+    let (text, arguments) = nginx_in(&dir, &file.display().to_string(), &server);
+    fs::write(file, text).unwrap();
     Program::start(nginx, &arguments, dir, address).await
 }
 
