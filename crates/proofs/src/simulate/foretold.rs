@@ -159,11 +159,12 @@ async fn came(reach: &Reach, expected: &Expected, today: NaiveDate) -> sqlx::Res
     }))
 }
 
-/// A change that was previewed and then made. The revisions of the row before the preview and after
-/// the change tell whether anybody else wrote it meanwhile.
+/// A change that was previewed and then made. The revisions of the row and the days before the preview
+/// and after the change tell whether anybody else wrote it meanwhile, or a day went by.
 pub struct Previewed<'a> {
     pub subscription: Uuid,
     pub revisions: (i32, i32),
+    pub days: (NaiveDate, NaiveDate),
     pub preview: &'a Value,
     pub made: &'a Value,
 }
@@ -175,7 +176,7 @@ impl Previewed<'_> {
         let payment = &made["payment"];
         // The intent of a charge is written first.
         let own = if payment.is_object() { 2 } else { 1 };
-        if self.revisions.1 - self.revisions.0 != own {
+        if self.revisions.1 - self.revisions.0 != own || self.days.0 != self.days.1 {
             return Note::Count("previews that something came after".to_owned());
         }
         let paid = payment["amount"].as_i64().unwrap_or(0);

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::simulate::Failure;
 use crate::simulate::diary::{Asked, Note};
 use crate::simulate::foretold::Previewed;
-use crate::simulate::merchant::{Subscriber, get, insist, with_card};
+use crate::simulate::merchant::{Subscriber, get, insist, now, with_card};
 use crate::simulate::reach::Reach;
 use crate::simulate::terms::{Anchor, Offer, Price, Terms, Unit};
 use kiwoom_billing::rules::ids::SubscriptionId;
+use kiwoom_clock::kst;
 
 /// No price is cut to less than this, in won.
 const LEAST: i64 = 1_000;
@@ -61,7 +62,8 @@ fn kind(offer: Offer) -> &'static str {
     }
 }
 
-/// The merchant's backend, about the subscription of one of its customers, on one day.
+/// The merchant's backend, about the subscription of one of its customers, from one day on: while a call
+/// waits for its answer the clock may be moved.
 pub struct Merchant<'a> {
     pub reach: &'a Reach,
     pub who: &'a Subscriber,
@@ -89,18 +91,23 @@ impl Merchant<'_> {
     pub async fn pause(&mut self, days: Option<u32>, at_period_end: bool) {
         let until = days.map(|days| self.today + Days::new(days.into()));
         let (body, asked) = match until {
-            Some(day) => {
-                (json!({"until": day}), vec![Asked::Pause(self.today), Asked::Resume(day)])
-            }
+            Some(day) => (json!({"until": day}), vec![Asked::Resume(day)]),
             None if at_period_end => (json!({"at": "period_end"}), vec![Asked::PauseAtEnd]),
-            None => (json!({}), vec![Asked::Pause(self.today)]),
+            None => (json!({}), Vec::new()),
         };
-        self.post("/pause", &body, &asked).await;
+        let status = self.post("/pause", &body, &asked).await;
+        if is_perhaps_done(status) && !asked.contains(&Asked::PauseAtEnd) {
+            let day = self.last_day().await;
+            self.note(&[Asked::Pause(day)]);
+        }
     }
 
     /// Goes on with billing.
     pub async fn resume(&mut self) {
-        self.post("/resume", &json!({}), &[Asked::Resume(self.today)]).await;
+        let status = self.post("/resume", &json!({}), &[]).await;
+        if is_perhaps_done(status) {
+            self.note_each_day(Asked::Resume).await;
+        }
     }
 
     /// Another anchor day and price, from the next period on.
@@ -169,7 +176,7 @@ impl Merchant<'_> {
     pub async fn extend(&mut self, days: u32) {
         let body = json!({"days": days, "reason": "장애 보상"});
         let status = self.post("/extend", &body, &[]).await;
-        if status.is_none_or(|status| status < 300) {
+        if is_perhaps_done(status) {
             let asked = Asked::Extend { days: days.into(), is_given: status.is_some() };
             self.note(&[asked]);
         }
@@ -201,7 +208,7 @@ impl Merchant<'_> {
         let path = "/billing/pay";
         let answer = with_card(self.reach, &self.who.key, path, &body, self.notes).await;
         self.count("open period", answer.map_or(0, |(status, _)| status));
-        self.note(&[Asked::Pay(self.today)]);
+        self.note_each_day(Asked::Pay).await;
     }
 
     async fn post(&mut self, path: &str, body: &Value, asked: &[Asked]) -> Option<u16> {
@@ -211,7 +218,7 @@ impl Merchant<'_> {
 
     /// Previews a change, and makes it.
     async fn patch(&mut self, name: &str, body: &Value, asked: &[Asked]) {
-        let before = self.revision().await;
+        let (before, day) = (self.revision().await, self.last_day().await);
         let path = self.path("?preview=true");
         let preview = insist(self.reach, Method::PATCH, &path, body, self.notes).await;
         let answer = insist(self.reach, Method::PATCH, &self.path(""), body, self.notes).await;
@@ -220,7 +227,8 @@ impl Merchant<'_> {
             && let Some(revisions) = revisions
         {
             let subscription = self.who.subscription.0;
-            let previewed = Previewed { subscription, revisions, preview, made };
+            let days = (day, self.last_day().await);
+            let previewed = Previewed { subscription, revisions, days, preview, made };
             self.notes.push(previewed.note());
         }
         self.told(name, answer.map(|(status, _)| status), asked);
@@ -236,10 +244,22 @@ impl Merchant<'_> {
     /// may not have been done.
     fn told(&mut self, name: &str, status: Option<u16>, asked: &[Asked]) -> Option<u16> {
         self.count(name, status.unwrap_or(0));
-        if status.is_none_or(|status| status < 300) {
+        if is_perhaps_done(status) {
             self.note(asked);
         }
         status
+    }
+
+    /// The day by the sandbox's clock.
+    async fn last_day(&self) -> NaiveDate {
+        now(self.reach).await.map_or(self.today, |now| kst(now).date_naive())
+    }
+
+    /// Notes what was asked and done on one of the days since the call.
+    async fn note_each_day(&mut self, asked: impl Fn(NaiveDate) -> Asked) {
+        let last = self.last_day().await;
+        let days = self.today.iter_days().take_while(|day| *day <= last);
+        self.note(&days.map(asked).collect::<Vec<_>>());
     }
 
     fn note(&mut self, asked: &[Asked]) {
@@ -259,6 +279,11 @@ impl Merchant<'_> {
     async fn show(&self) -> Option<Value> {
         get(self.reach, &self.path("")).await
     }
+}
+
+/// Whether it was not refused.
+fn is_perhaps_done(status: Option<u16>) -> bool {
+    status.is_none_or(|status| status < 300)
 }
 
 /// The price that the API shows.

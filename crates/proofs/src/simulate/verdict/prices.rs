@@ -126,7 +126,8 @@ fn wrong_price(
     if right { None } else { told(&format!("of {rate}")) }
 }
 
-/// A price per day that is higher than the one that held before it, and that nobody agreed to.
+/// A price per day that is higher than the one that held before it, and that nobody agreed to. Who agreed
+/// to more has agreed to what it was cut to on the same day.
 fn without_consent(subscription: &Subscription, history: &History) -> Option<String> {
     let mut held: Option<&Segment> = None;
     for segment in &subscription.paid_time.segments {
@@ -136,7 +137,10 @@ fn without_consent(subscription: &Subscription, history: &History) -> Option<Str
             let above = |held: &Segment| {
                 segment.rate_amount * held.rate_twelfths > held.rate_amount * segment.rate_twelfths
             };
-            let agreed = history.asked.contains(&Asked::Consent(segment.rate_amount));
+            let agreed = history
+                .asked
+                .iter()
+                .any(|asked| matches!(asked, Asked::Consent(won) if *won >= segment.rate_amount));
             if held.is_some_and(above) && !agreed {
                 return Some(format!("{} from {} on", segment.rate_amount, segment.starts_on));
             }

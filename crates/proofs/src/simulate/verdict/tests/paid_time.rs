@@ -35,6 +35,7 @@ pub const BREAKS: &[Break] = &[
     ("a rise without consent", |l, b| {
         changed(l, b);
         history(b).asked.retain(|asked| !matches!(asked, Asked::Consent(_)));
+        history(b).asked.push(Asked::Consent(19_799));
     }),
     ("a day given away", |_, b| b.ended = "2027-01-15T02:00:00Z".parse().unwrap()),
     ("a day given away", |_, b| history(b).first_due = date("2026-12-14")),
@@ -340,6 +341,11 @@ const GOOD: &[Setting] = &[
         let jump = ("2027-01-14T03:00:00Z", "2027-02-20T03:00:00Z");
         b.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
         days(b).push(none(Reason::Missed, "2027-02-15"));
+    }),
+    ("a rise at once, cut on the same day", |l, b| {
+        changed(l, b);
+        history(b).asked.retain(|asked| !matches!(asked, Asked::Consent(_)));
+        history(b).asked.push(Asked::Consent(30_000));
     }),
     ("unpaid, and come back", |l, b| {
         second(l, b, "2027-01-15", "2027-01-18");
