@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgTransaction;
 use sqlx::{AssertSqlSafe, PgPool};
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +33,8 @@ pub struct Context {
     pub config: Config,
     /// Connections to PostgreSQL. None is held while the gateway is called.
     pub pool: PgPool,
+    /// Connections for lists, files and figures.
+    pub reading: PgPool,
     /// Who may call.
     pub api_keys: ApiKeys,
     /// Whether the proxies say who calls.
@@ -70,14 +72,16 @@ pub struct Context {
     pub draining: CancellationToken,
     /// Cancelled after that: no new work is taken.
     pub stop: CancellationToken,
-    /// Wakes the scheduler before its next tick.
-    pub wake: Arc<Notify>,
+    /// Wakes the schedule before its next tick.
+    pub wake: watch::Sender<()>,
     /// Held while a notification from a stranger is counted.
     pub strangers: Mutex<()>,
     /// Held while events are published: who waits for another process holds one connection, not many.
     pub publishing: Mutex<()>,
-    /// Held during a pass of the scheduler: one pass at a time in this process.
-    pub pass: Mutex<()>,
+    /// Held while what is due is charged: once at a time in this process.
+    pub charging: Mutex<()>,
+    /// Held while the schedule does what there is besides charging.
+    pub upkeep: Mutex<()>,
 }
 
 impl Context {

@@ -67,7 +67,7 @@ impl FromFields for ListRequest {
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let customer = request.customer_id.as_ref().map(CustomerId::as_str);
     let filter = (customer, request.condition, request.expires_before);
-    let rows = store::list_keys(&ctx.pool, filter, request.paging).await?;
+    let rows = store::list_keys(&ctx.reading, filter, request.paging).await?;
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
 }
 

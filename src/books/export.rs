@@ -88,10 +88,10 @@ async fn rows(
     ctx: AppState,
     filter: Filter,
 ) -> sqlx::Result<impl Stream<Item = sqlx::Result<Vec<[Cell; 19]>>> + Send + 'static> {
-    let first = store::list(&ctx.pool, &filter, None, PAGE).await?;
+    let first = store::list(&ctx.reading, &filter, None, PAGE).await?;
     let all = pages(first, move |last: &Movement| {
         let (ctx, filter, last) = (ctx.clone(), filter.clone(), last.id.0);
-        async move { store::list(&ctx.pool, &filter, Some(last), PAGE).await }
+        async move { store::list(&ctx.reading, &filter, Some(last), PAGE).await }
     });
     Ok(all.map_ok(|page| page.into_iter().map(cells).collect()))
 }

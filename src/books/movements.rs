@@ -198,6 +198,6 @@ impl From<Movement> for MovementBody {
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let ListRequest { filter, paging } = request;
-    let rows = store::list(&ctx.pool, &filter, paging.before, paging.fetch()).await?;
+    let rows = store::list(&ctx.reading, &filter, paging.before, paging.fetch()).await?;
     Ok(answer::ok(paging.page(rows, |movement| movement.id.0, MovementBody::from)))
 }

@@ -171,8 +171,8 @@ pub struct SummaryBody {
 )]
 pub async fn show(State(ctx): State<AppState>, Query(request): Query<SummaryRequest>) -> Answer {
     let SummaryRequest { from, to, by } = request;
-    let closed_through = store::closed_through(&ctx.pool).await?;
-    let sums = store::sums(&ctx.pool, (from, to), by.name()).await?;
+    let closed_through = store::closed_through(&ctx.reading).await?;
+    let sums = store::sums(&ctx.reading, (from, to), by.name()).await?;
     let periods = sums.chunk_by(|a, b| a.period == b.period).map(PeriodFigures::of).collect();
     let (total, methods) = added(&sums);
     Ok(answer::ok(SummaryBody { from, to, by, closed_through, total, methods, periods }))

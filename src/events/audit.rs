@@ -215,7 +215,7 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditReques
     publish(&ctx).await?;
     let from = Direction::Before(request.before);
     let limit = request.limit;
-    let events = store::list(&ctx.pool, &request.filter, from, limit.fetch()).await?;
+    let events = store::list(&ctx.reading, &request.filter, from, limit.fetch()).await?;
     let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
     Ok(answer::ok(limit.page(events, cursor, AuditBody::from)))
 }

@@ -172,12 +172,12 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     let ListRequest { filter, limit, order, cursor } = request;
     if matches!(order, Order::NewestFirst) {
         let from = Direction::Before(cursor.unwrap_or(i64::MAX));
-        let events = store::list(&ctx.pool, &filter, from, limit.fetch()).await?;
+        let events = store::list(&ctx.reading, &filter, from, limit.fetch()).await?;
         let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
         return Ok(answer::ok(limit.page(events, cursor, EventBody::from)));
     }
     let from = Direction::After(cursor.unwrap_or(0));
-    let events = store::list(&ctx.pool, &filter, from, limit.rows()).await?;
+    let events = store::list(&ctx.reading, &filter, from, limit.rows()).await?;
     let last = events.last().and_then(|event| event.position).or(cursor);
     Ok(answer::ok(EventPage {
         items: events.into_iter().map(EventBody::from).collect(),

@@ -118,7 +118,8 @@ pub async fn close(
 pub async fn expire(db: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<u64> {
     let query = sqlx::query(
         "update payments set state = 'expired', settled_at = $1
-         where state = 'ready' and expires_at <= $1",
+         where id in (select id from payments where state = 'ready' and expires_at <= $1
+            for update skip locked)",
     );
     Ok(query.bind(now).execute(db).await?.rows_affected())
 }

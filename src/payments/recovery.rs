@@ -12,23 +12,25 @@ use crate::storage::live_processes;
 /// Beyond the gateway time-out, a call may wait this long for the database to take its outcome.
 const GRACE_SECS: f64 = 180.0;
 
-/// Makes every orphaned `sending` row `unknown`. Returns how many there were.
-pub async fn recover(ctx: &Context) -> sqlx::Result<usize> {
+/// Makes every orphaned `sending` row `unknown`. One that cannot be settled now does not keep the others;
+/// the first error is returned.
+pub async fn recover(ctx: &Context) -> sqlx::Result<()> {
     let mut alive = live_processes::alive(&ctx.pool).await?;
     alive.push(ctx.instance.number());
     journaled::record_what_was_left(ctx, &alive).await?;
     let secs = ctx.config.kiwoom.timeout.as_secs_f64() + GRACE_SECS;
     let payments = store::orphans(&ctx.pool, &alive, secs).await?;
     let refunds = store::orphan_refunds(&ctx.pool, &alive, secs).await?;
+    let mut settled = Vec::with_capacity(payments.len() + refunds.len());
     for id in &payments {
         tracing::error!(alert = true, %id, "a charge was cut short: its outcome is unknown");
-        unless_gone(settle::settle(ctx, *id, &Outcome::Unknown, None).await)?;
+        settled.push(unless_gone(settle::settle(ctx, *id, &Outcome::Unknown, None).await));
     }
     for id in &refunds {
         tracing::error!(alert = true, %id, "a refund was cut short: its outcome is unknown");
-        unless_gone(refund::settle(ctx, *id, &RefundOutcome::Unknown, None).await)?;
+        settled.push(unless_gone(refund::settle(ctx, *id, &RefundOutcome::Unknown, None).await));
     }
-    Ok(payments.len() + refunds.len())
+    settled.into_iter().collect()
 }
 
 /// Another process may have been faster.

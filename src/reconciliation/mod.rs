@@ -225,7 +225,10 @@ async fn compare_books(
     let until = ctx.clock.today().min(last + Days::new(1));
     let is_listed =
         |id: &str| lines.binary_search_by(|line| (*line.transaction_id).cmp(id)).is_ok();
-    let mut rows = store::booked(&ctx.pool, (midnight(first), midnight(until)));
+    let mut tx = ctx.reading.begin().await?;
+    // A year of a large shop takes as long as it takes.
+    sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await?;
+    let mut rows = store::booked(&mut tx, (midnight(first), midnight(until)));
     while let Some(booked) = rows.try_next().await? {
         let is_alone = booked.refund.is_some_and(|id| found.alone.contains(&id));
         if !is_alone && is_listed(&booked.transaction_id) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 
 use crate::payments::cancellation::Known;
 use crate::payments::cancellation::listed::refunds_of;
@@ -83,7 +84,7 @@ pub struct Booked {
 
 /// Money that was taken or given back from `from` on and before `until`.
 pub fn booked(
-    pool: &PgPool,
+    db: &mut PgConnection,
     (from, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> BoxStream<'_, sqlx::Result<Booked>> {
     let query = sqlx::query_as(
@@ -98,5 +99,5 @@ pub fn booked(
          where r.state = 'refunded' and r.refunded_at >= $1 and r.refunded_at < $2
             and p.transaction_id is not null",
     );
-    query.bind(from).bind(until).fetch(pool)
+    query.bind(from).bind(until).fetch(db)
 }

@@ -2,10 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use kiwoom_clock::Clock;
@@ -37,7 +36,7 @@ pub fn save(dir: &Path, clock: &Clock) -> io::Result<()> {
 
 /// Follows a clock that another process moves, and wakes the scheduler when it does: the
 /// stand-alone sandbox and the services beside it share a `DATA_DIR` and with it the time.
-pub async fn follow(dir: PathBuf, clock: Clock, wake: Arc<Notify>, stop: CancellationToken) {
+pub async fn follow(dir: PathBuf, clock: Clock, wake: watch::Sender<()>, stop: CancellationToken) {
     let mut known = None;
     while !stop.is_cancelled() {
         let text = tokio::fs::read_to_string(dir.join(FILE)).await.ok();
@@ -46,7 +45,7 @@ pub async fn follow(dir: PathBuf, clock: Clock, wake: Arc<Notify>, stop: Cancell
                 text.as_deref().map(|t| t.trim().parse().map(Duration::microseconds))
         {
             clock.advance_to(Clock::ahead_by(ahead).now());
-            wake.notify_one();
+            wake.send_replace(());
         }
         known = text;
         tokio::time::sleep(POLL).await;

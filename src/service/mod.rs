@@ -141,7 +141,8 @@ impl Service {
         }
         drop(self.alive);
         // A database that hangs keeps nobody: what it was not told of is found unknown.
-        drop(tokio::time::timeout(GOODBYE, self.ctx.pool.close()).await);
+        let close = async { tokio::join!(self.ctx.pool.close(), self.ctx.reading.close()) };
+        drop(tokio::time::timeout(GOODBYE, close).await);
         if let Some(private) = self.private {
             private.stop().await;
         }
@@ -178,6 +179,7 @@ pub(crate) async fn context(
         sdk_url: sdk_url(&config, &public_url),
         public_url,
         vault,
+        reading: database::reading(&pool),
         pool,
         journal: OutcomeJournal::open(&config.data_dir, instance.number()),
         guard: Guard::open(&config, clock.clone()).map_err(StartError::HighWaterMark)?,
@@ -188,10 +190,11 @@ pub(crate) async fn context(
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         stop: CancellationToken::new(),
-        wake: Arc::default(),
+        wake: tokio::sync::watch::Sender::new(()),
         strangers: Mutex::new(()),
         publishing: Mutex::new(()),
-        pass: Mutex::new(()),
+        charging: Mutex::new(()),
+        upkeep: Mutex::new(()),
         config,
     })
 }

@@ -1,11 +1,13 @@
-//! The loop: tick, one bounded pass, sleep. In the sandbox also the walk of the moved clock.
+//! Two loops: one charges what is due, the other does what has to be done besides, so that neither waits
+//! for the other. In the sandbox also the walk of the moved clock.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::billing::renewals;
 use crate::books;
@@ -36,34 +38,84 @@ pub enum WalkError {
     Save(#[from] std::io::Error),
 }
 
-/// Runs until the service is told to stop. A pass that fails is logged, and the next one tries.
+/// Runs until the service is told to stop. What fails is logged, and tried again.
 pub async fn run(ctx: AppState) {
-    let mut ticks = tokio::time::interval(ctx.config.schedule.interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = ctx.draining.cancelled() => return,
-            _ = ticks.tick() => {}
-            () = ctx.wake.notified() => {}
+    let charging = async {
+        let mut turns = Turns::new(&ctx);
+        while turns.next(&ctx).await {
+            drop(charge(&ctx).await);
         }
-        if let Err(error) = pass(&ctx).await {
-            tracing::error!(%error, "pass of the schedule failed");
+    };
+    let besides = async {
+        let mut turns = Turns::new(&ctx);
+        while turns.next(&ctx).await {
+            drop(upkeep(&ctx).await);
+        }
+    };
+    tokio::join!(charging, besides);
+}
+
+/// When it is time for another pass.
+struct Turns {
+    ticks: Interval,
+    wake: watch::Receiver<()>,
+}
+
+impl Turns {
+    fn new(ctx: &Context) -> Self {
+        let mut ticks = interval(ctx.config.schedule.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, wake: ctx.wake.subscribe() }
+    }
+
+    /// False once the service is told to stop.
+    async fn next(&mut self, ctx: &Context) -> bool {
+        tokio::select! {
+            () = ctx.draining.cancelled() => false,
+            _ = self.ticks.tick() => true,
+            _ = self.wake.changed() => true,
         }
     }
 }
 
-/// Finds calls that were cut short, charges what is due, then closes the days of the books.
-pub async fn pass(ctx: &Context) -> sqlx::Result<()> {
-    let _one_at_a_time = ctx.pass.lock().await;
-    recovery::recover(ctx).await?;
-    let mut tx = ctx.begin().await?;
-    checkout::expire(&mut tx, ctx.clock.now()).await?;
-    tx.commit().await?;
-    notices::give(ctx).await?;
+/// Charges what is due.
+async fn charge(ctx: &Context) -> sqlx::Result<()> {
+    let _one_at_a_time = ctx.charging.lock().await;
+    step("charging", charge_due(ctx).await)
+}
+
+async fn charge_due(ctx: &Context) -> sqlx::Result<()> {
     if ctx.config.schedule.enabled && ctx.guard.may_charge(&ctx.pool).await? {
         renewals::run_due(ctx).await?;
     }
-    books::close(ctx).await
+    Ok(())
+}
+
+/// Finds calls that were cut short, expires orders, gives notices, closes the days of the books. A step
+/// that fails does not keep the others; the first error is returned.
+async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
+    let _one_at_a_time = ctx.upkeep.lock().await;
+    let steps = [
+        step("recovery", recovery::recover(ctx).await),
+        step("expiry", expire(ctx).await),
+        step("notices", notices::give(ctx).await),
+        step("closing", books::close(ctx).await),
+    ];
+    steps.into_iter().collect()
+}
+
+fn step(name: &'static str, done: sqlx::Result<()>) -> sqlx::Result<()> {
+    if let Err(error) = &done {
+        metrics::counter!("kiwoom_billing_schedule_failures_total", "step" => name).increment(1);
+        tracing::error!(step = name, %error, "a step of the schedule failed, the next pass tries again");
+    }
+    done
+}
+
+async fn expire(ctx: &Context) -> sqlx::Result<()> {
+    let mut tx = ctx.begin().await?;
+    checkout::expire(&mut tx, ctx.clock.now()).await?;
+    tx.commit().await
 }
 
 /// Moves the clock to `target`, stopping at every due moment on the way, in order, and letting
@@ -93,7 +145,8 @@ pub async fn walk(ctx: &Context, target: DateTime<Utc>) -> Result<(), WalkError>
             None if under_way => {}
             None => return Ok(advance(ctx, target)?),
         }
-        pass(ctx).await?;
+        upkeep(ctx).await?;
+        charge(ctx).await?;
     }
 }
 

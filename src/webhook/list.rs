@@ -142,7 +142,7 @@ impl From<Row> for NotificationBody {
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    let rows = rows(&ctx.pool, &request.filter, request.paging).await?;
+    let rows = rows(&ctx.reading, &request.filter, request.paging).await?;
     Ok(answer::ok(request.paging.page(rows, |row| row.id, NotificationBody::from)))
 }
 

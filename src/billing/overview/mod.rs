@@ -85,7 +85,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<OverviewReq
     let today = ctx.clock.today();
     let to = today + Days::new(1);
     let range = Range { from: to - Days::new(request.days.unsigned_abs().into()), to };
-    let mut db = ctx.pool.acquire().await?;
+    let mut db = ctx.reading.acquire().await?;
     let days = attempt_days::keep(&mut db, range).await?;
     let body = OverviewBody {
         from: range.from,

@@ -84,7 +84,7 @@ pub async fn payments(State(ctx): State<AppState>, Query(filter): Query<Filter>)
 }
 
 async fn page(ctx: &Context, filter: &Filter, before: Option<Uuid>) -> sqlx::Result<Vec<Payment>> {
-    store::list(&ctx.pool, filter, before, PAGE).await
+    store::list(&ctx.reading, filter, before, PAGE).await
 }
 
 /// The values of [`COLUMNS`].

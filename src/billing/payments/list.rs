@@ -156,6 +156,6 @@ impl FromFields for ListRequest {
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let ListRequest { filter, paging } = request;
-    let rows = store::list(&ctx.pool, &filter, paging.before, paging.fetch()).await?;
+    let rows = store::list(&ctx.reading, &filter, paging.before, paging.fetch()).await?;
     Ok(answer::ok(paging.page(rows, |p| p.id.0, |p| PaymentBody::new(&ctx, p))))
 }

@@ -203,7 +203,8 @@ impl FromFields for ListRequest {
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
     let ListRequest { payment_id, status, paging } = request;
     let condition = status.map(|status| status.0);
-    let rows = store::list_refunds(&ctx.pool, payment_id, condition, paging.before, paging.fetch());
+    let rows =
+        store::list_refunds(&ctx.reading, payment_id, condition, paging.before, paging.fetch());
     let rows = rows.await?;
     Ok(answer::ok(paging.page(rows, |r| r.id.0, RefundBody::from)))
 }

@@ -90,7 +90,7 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
         let reason = Text::new(ko, "Has to be within three years from today.");
         return Err(ApiError::invalid_field("until", reason));
     }
-    let mut db = ctx.pool.acquire().await?;
+    let mut db = ctx.reading.acquire().await?;
     let rows = store::list_subscriptions(&mut db, &request.filter, request.paging).await?;
     let found = load_all(&mut db, rows, ctx.rules()).await?;
     drop(db);

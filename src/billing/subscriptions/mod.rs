@@ -108,7 +108,7 @@ impl FromFields for ListRequest {
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    let mut db = ctx.pool.acquire().await?;
+    let mut db = ctx.reading.acquire().await?;
     let rows = store::list_subscriptions(&mut db, &request.filter, request.paging).await?;
     let found = paid_time::load_all(&mut db, rows, ctx.rules()).await?;
     drop(db);

@@ -145,7 +145,7 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
         Err(error) => return error.into_response(),
     };
     request.extensions_mut().insert(NewId { id: claim.id, resumed });
-    let recovered = if resumed { recovery::recover(ctx).await.map(drop) } else { Ok(()) };
+    let recovered = if resumed { recovery::recover(ctx).await } else { Ok(()) };
     let (response, answered) = match recovered {
         Ok(()) => (next.run(request).await, true),
         Err(error) => (ApiError::from(error).into_response(), false),

@@ -29,6 +29,8 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server or pooler that gives no connection by then is away.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Beside `DATABASE_MAX_CONNECTIONS`.
+const READING: u32 = 4;
 /// A connection that has been idle for longer is tested before it is used.
 const UNTESTED: Duration = Duration::from_secs(1);
 
@@ -79,11 +81,11 @@ pub enum DatabaseError {
     /// A pooler gives each transaction another connection of the server.
     #[error(
         "DATABASE_URL의 풀러(PgBouncer 등)가 트랜잭션마다 서버 연결을 바꿉니다. 그러면 살아 있는 프로세스의 \
-         잠금이 사라집니다. 서버에 직접 연결하거나, 프로세스마다 DATABASE_MAX_CONNECTIONS + 3개의 연결을 \
+         잠금이 사라집니다. 서버에 직접 연결하거나, 프로세스마다 DATABASE_MAX_CONNECTIONS + 8개의 연결을 \
          허용하는 세션 풀링(pool_mode = session)을 사용해 주세요 (the pooler behind DATABASE_URL changes \
          the server's connection with each transaction, which loses the lock of a living process: \
          connect to the server itself, or use session pooling, pool_mode = session, with \
-         DATABASE_MAX_CONNECTIONS + 3 connections for each process)"
+         DATABASE_MAX_CONNECTIONS + 8 connections for each process)"
     )]
     TransactionPooling,
     /// It cannot be this service's.
@@ -171,19 +173,36 @@ pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseErr
     Ok(())
 }
 
+/// What locks and conditions count on, whatever the role or the database has for a default; and a
+/// transaction that stands still, of this process or another, stops the others for seconds, not for good.
+const SESSION: &str = "set default_transaction_isolation = 'read committed';
+    set lock_timeout = '10s'; set statement_timeout = '30s';
+    set idle_in_transaction_session_timeout = '30s'";
+/// For what takes as long as it takes.
+const UNLIMITED: &str = "set lock_timeout = 0; set statement_timeout = 0;
+    set idle_in_transaction_session_timeout = 0";
+
 /// Opens a pool. Statements are never logged with their values, and only at `trace` at all.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
-    const ISOLATION: &str = "set default_transaction_isolation = 'read committed'";
     let options = options
         .application_name("kiwoom-billing")
         .log_statements(LevelFilter::Trace)
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(2));
+    pool_options(max_connections).connect_with(options).await
+}
+
+/// Connections for who reads much, so that no payment waits for one: opened when they are needed.
+pub fn reading(pool: &PgPool) -> PgPool {
+    let options = pool.connect_options().as_ref().clone();
+    pool_options(READING).connect_lazy_with(options)
+}
+
+fn pool_options(max_connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // What locks and conditions count on, whatever the role or the database has for a default.
         .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(ISOLATION).await.map(drop) })
+            Box::pin(async move { connection.execute(SESSION).await.map(drop) })
         })
         // Testing each time is a measured 9 to 19 % of CPU. Those that were in use just now are taken
         // as they are; of the others a restart of the server may have left none alive.
@@ -193,6 +212,4 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::R
                 async move { Ok(usage.idle_for < UNTESTED || connection.ping().await.is_ok()) },
             )
         })
-        .connect_with(options)
-        .await
 }

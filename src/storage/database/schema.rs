@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
+use sqlx::{Executor, PgPool};
 
 use crate::storage::database::errors::has_code;
-use crate::storage::database::{DatabaseError, MIGRATIONS};
+use crate::storage::database::{DatabaseError, MIGRATIONS, UNLIMITED};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,7 +30,9 @@ pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
 
 /// Applies the migrations, and says so when another process is at it for long.
 async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    let run = MIGRATIONS.run(pool);
+    let mut db = pool.acquire().await?.detach();
+    db.execute(UNLIMITED).await?;
+    let run = MIGRATIONS.run(&mut db);
     tokio::pin!(run);
     loop {
         tokio::select! {

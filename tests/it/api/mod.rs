@@ -4,6 +4,7 @@ mod idempotency;
 mod idle_connections;
 mod injection;
 mod invalid_dates_and_references;
+mod lists_apart;
 mod malformed_requests;
 mod openapi;
 mod overload;

@@ -52,19 +52,33 @@ async fn each_reason_is_named_with_its_mend_and_nothing_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_isolation_by_default_changes_nothing() {
+async fn other_isolation_and_time_outs_by_default_change_nothing() {
     let app = TestApp::start().await;
     let pool = &app.service.ctx.pool;
     let name: String =
         sqlx::query_scalar("select current_database()::text").fetch_one(pool).await.unwrap();
-    let sql = format!("alter database {name} set default_transaction_isolation = serializable");
-    execute(&format!("postgres://localhost/{name}"), &sql).await;
+    for (setting, value) in [
+        ("default_transaction_isolation", "serializable"),
+        ("lock_timeout", "1"),
+        ("statement_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ] {
+        let sql = format!("alter database {name} set {setting} = {value}");
+        execute(&format!("postgres://localhost/{name}"), &sql).await;
+    }
     let app = app.restart().await;
-    let level: String = sqlx::query_scalar("show transaction_isolation")
-        .fetch_one(&app.service.ctx.pool)
-        .await
-        .unwrap();
-    assert_eq!(level, "read committed");
+    for (setting, value) in [
+        ("transaction_isolation", "read committed"),
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ] {
+        let shown: String = sqlx::query_scalar(AssertSqlSafe(format!("show {setting}")))
+            .fetch_one(&app.service.ctx.pool)
+            .await
+            .unwrap();
+        assert_eq!(shown, value, "{setting}");
+    }
     let key = app.register(APPROVED).await;
     app.pay(&key).await.data(200);
 }

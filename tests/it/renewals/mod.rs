@@ -2,6 +2,7 @@
 
 mod billing_days;
 mod forecast;
+mod frozen_transaction;
 mod intervals;
 mod midnight_and_races;
 mod replacement_card;

@@ -182,7 +182,7 @@ pub async fn list(
     if !store::exists(&ctx.pool, id).await? {
         return Err(Code::SubscriptionNotFound.into());
     }
-    let rows = consents_of(&ctx.pool, id, paging).await?;
+    let rows = consents_of(&ctx.reading, id, paging).await?;
     Ok(answer::ok(paging.page(rows, |c| c.id.0, ConsentBody::from)))
 }
 
