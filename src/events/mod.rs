@@ -5,6 +5,7 @@
 //! ([`publish`]), so that a reader who goes on from a position misses nothing.
 
 mod audit;
+mod backlog;
 pub mod deliver;
 pub mod notices;
 pub mod publish;
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::context::AppState;
+pub use backlog::{Backlog, backlog};
 use deliver::Courier;
 
 const PAUSE: Duration = Duration::from_millis(500);

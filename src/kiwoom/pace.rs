@@ -47,9 +47,19 @@ pub struct Turn {
     contract: Arc<Contract>,
     method: &'static str,
     _in_flight: Option<OwnedSemaphorePermit>,
+    _counted: Counted,
 }
 
 impl Turn {
+    fn new(
+        contract: &Arc<Contract>,
+        method: &'static str,
+        in_flight: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let counted = Counted::new(metrics::gauge!("kiwoom_billing_gateway_calls_in_flight"));
+        Self { contract: contract.clone(), method, _in_flight: in_flight, _counted: counted }
+    }
+
     /// PAYMETHOD of the call.
     pub fn method(&self) -> &'static str {
         self.method
@@ -58,6 +68,22 @@ impl Turn {
     /// The contract of the call.
     pub fn contract(&self) -> &Contract {
         &self.contract
+    }
+}
+
+/// One of what a gauge shows, until it is dropped.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
@@ -96,7 +122,7 @@ impl Pace {
         contract: &Arc<Contract>,
         method: &'static str,
     ) -> Result<Turn, NoTurn> {
-        let turn = || Turn { contract: contract.clone(), method, _in_flight: None };
+        let turn = || Turn::new(contract, method, None);
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if self.reserve(&contract.cpid, method, Duration::ZERO).await?.is_some() {
@@ -110,17 +136,18 @@ impl Pace {
 
     /// A turn for a call that KiwoomPay sets no pace for.
     pub fn unpaced(&self, contract: &Arc<Contract>, method: &'static str) -> Result<Turn, NoTurn> {
-        let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| NoTurn::TooBusy)?;
-        Ok(Turn { contract: contract.clone(), method, _in_flight: Some(permit) })
+        let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| too_busy())?;
+        Ok(Turn::new(contract, method, Some(permit)))
     }
 
     /// Waits for the next moment that nobody has taken. A process that was stopped meanwhile has
     /// missed its moment, as all others that waited in it have: each takes another.
     async fn queue(&self, cpid: &str, method: &'static str) -> Result<(), NoTurn> {
+        let _waiting = Counted::new(metrics::gauge!("kiwoom_billing_gateway_calls_waiting"));
         let give_up = Instant::now() + MAX_WAIT;
         loop {
             let left = give_up.saturating_duration_since(Instant::now());
-            let wait = self.reserve(cpid, method, left).await?.ok_or(NoTurn::TooBusy)?;
+            let wait = self.reserve(cpid, method, left).await?.ok_or_else(too_busy)?;
             let at = Instant::now() + wait;
             sleep_until(at).await;
             if self.interval.is_none() || at.elapsed() <= MAX_LATE {
@@ -170,4 +197,9 @@ impl Pace {
         let jitter = self.interval.unwrap_or_default() / 4;
         Ok(wait.min(PATIENCE) + jitter.mul_f64(fastrand::f64()))
     }
+}
+
+fn too_busy() -> NoTurn {
+    metrics::counter!("kiwoom_billing_pace_refused_total").increment(1);
+    NoTurn::TooBusy
 }

@@ -8,7 +8,7 @@ use super::intent::Call;
 use super::journaled::Journaled;
 use super::settle::{self, SettleError};
 use super::store::paid_time::Intent;
-use super::store::{Payment, intents};
+use super::store::{InitiatedBy, Payment, intents};
 use crate::context::Context;
 use crate::kiwoom::{Approval, GatewayError};
 use crate::rules::payment_state::{Outcome, Verdict};
@@ -100,6 +100,11 @@ pub(super) fn outcome_of(
     }
 }
 
+/// What becomes of a charge, in metrics.
+pub const CHARGE_OUTCOMES: [&str; 5] = ["approved", "declined", "refused", "unknown", "not_sent"];
+/// Who asks for one, in metrics.
+pub const ORIGINS: [&str; 2] = ["scheduler", "merchant"];
+
 /// Says and counts what became of a charge.
 pub(super) fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayError>) {
     let order_no = &payment.order_no;
@@ -131,5 +136,19 @@ pub(super) fn log(payment: &Payment, outcome: &Outcome, error: Option<&GatewayEr
             "not_sent"
         }
     };
-    metrics::counter!("kiwoom_billing_charges_total", "outcome" => label).increment(1);
+    let origin = match payment.initiated_by {
+        InitiatedBy::Scheduler => "scheduler",
+        InitiatedBy::Merchant | InitiatedBy::Buyer => "merchant",
+    };
+    let code = match outcome {
+        Outcome::Declined { code, .. } => code.clone(),
+        _ => String::new(),
+    };
+    metrics::counter!("kiwoom_billing_charges_total", "outcome" => label, "origin" => origin,
+        "code" => code)
+    .increment(1);
+    if matches!(outcome, Outcome::Approved { .. }) {
+        metrics::counter!("kiwoom_billing_charged_won_total", "origin" => origin)
+            .increment(payment.amount.get().unsigned_abs());
+    }
 }

@@ -32,4 +32,6 @@ mod taken_in;
 pub mod told;
 pub mod unexpected;
 
+pub use charge_call::{CHARGE_OUTCOMES, ORIGINS};
+pub use refund::REFUND_OUTCOMES;
 pub(crate) use taken_in::NOT_SENT_PAUSE;

@@ -1,7 +1,9 @@
 //! `GET /health/live`, `GET /health/ready`, `GET /metrics`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -13,16 +15,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Gateway;
-use crate::context::{AppState, Context};
+use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{Code, ErrorBody};
-use crate::payments::store::{merchant_settings, unknown_outcomes};
-use crate::service::{status, telemetry};
+use crate::service::figures::{Figures, MerchantSetting, Reading};
+use crate::service::{status, telemetry, webhook_health};
 use crate::storage::failover_guard::Charging;
 
 /// Routes that need no API key.
 pub fn open_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready))
+    OpenApiRouter::new()
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(webhook_health::show))
 }
 
 /// Routes that need one.
@@ -37,7 +42,7 @@ struct Live {
     status: &'static str,
 }
 
-/// The service can take payments.
+/// The service can take payments. Figures are at most a second old.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Ready {
@@ -70,18 +75,6 @@ struct Ready {
     outcome_journal: Option<&'static str>,
 }
 
-/// A part of the merchant's set-up that does not fit the contract.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct MerchantSetting {
-    /// What has to be mended.
-    setting: String,
-    /// RESULTCODE of the refusals.
-    result_code: String,
-    /// Subscriptions whose charge waits for it, of the 1,000 that are due first.
-    waiting_subscriptions: i64,
-}
-
 /// Whether the process runs.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "getLiveness", tag = "operations",
@@ -102,18 +95,17 @@ async fn live(State(ctx): State<AppState>, parts: Parts) -> Response {
         (status = 503, description = "Not now", body = ErrorBody),
     )
 )]
-async fn ready(State(ctx): State<AppState>) -> Answer {
+async fn ready(State(ctx): State<AppState>, Extension(figures): Extension<Arc<Figures>>) -> Answer {
     if ctx.draining.is_cancelled() {
         return Err(Code::ShuttingDown.into());
     }
     ctx.rights.may_record()?;
-    let unknown_outcomes = unknown_outcomes(&ctx.pool).await?;
-    let merchant_settings = merchant_settings(&ctx).await?;
+    let reading = figures.recent(&ctx).await?;
     let gateway = match ctx.config.kiwoom.gateway {
         Gateway::Sandbox => "sandbox",
         Gateway::Remote { .. } => "kiwoompay",
     };
-    let (scheduled_charging, paused_because) = scheduled_charging(&ctx).await?;
+    let (scheduled_charging, paused_because) = scheduled_charging(&reading);
     Ok(answer::ok(Ready {
         status: "ok",
         database: "ok",
@@ -122,46 +114,21 @@ async fn ready(State(ctx): State<AppState>) -> Answer {
             .kiwoom
             .last_answer()
             .map(|ago| rfc3339_kst(ctx.clock.host_now() - ago)),
-        unknown_outcomes,
-        merchant_settings,
+        unknown_outcomes: reading.unknown.count,
+        merchant_settings: reading.merchant_settings.clone(),
         scheduled_charging,
         paused_because,
         outcome_journal: (!ctx.journal.is_writable()).then_some("unwritable"),
     }))
 }
 
-/// What subscriptions wait for, and what this process was refused for otherwise.
-async fn merchant_settings(ctx: &Context) -> sqlx::Result<Vec<MerchantSetting>> {
-    let waiting = merchant_settings::waiting(&ctx.pool).await?;
-    let mut found: Vec<MerchantSetting> = waiting
-        .into_iter()
-        .map(|waits| MerchantSetting {
-            setting: waits.merchant_setting,
-            result_code: waits.failure_code,
-            waiting_subscriptions: waits.subscriptions,
-        })
-        .collect();
-    for problem in ctx.kiwoom.set_up().problems() {
-        let is_told = |told: &MerchantSetting| {
-            told.setting == problem.setting && told.result_code == problem.code
-        };
-        if !found.iter().any(is_told) {
-            let (setting, result_code) = (problem.setting.to_owned(), problem.code);
-            found.push(MerchantSetting { setting, result_code, waiting_subscriptions: 0 });
-        }
+fn scheduled_charging(reading: &Reading) -> (&'static str, Option<&'static str>) {
+    match &reading.charging {
+        None => ("off", None),
+        Some(Charging::On) => ("on", None),
+        Some(Charging::Paused(why)) => ("paused", Some(why.name())),
+        Some(Charging::Unguarded) => ("unguarded", None),
     }
-    Ok(found)
-}
-
-async fn scheduled_charging(ctx: &Context) -> sqlx::Result<(&'static str, Option<&'static str>)> {
-    if !ctx.config.schedule.enabled {
-        return Ok(("off", None));
-    }
-    Ok(match ctx.guard.look(&ctx.pool).await? {
-        Charging::On => ("on", None),
-        Charging::Paused(why) => ("paused", Some(why.name())),
-        Charging::Unguarded => ("unguarded", None),
-    })
 }
 
 /// Counters in Prometheus's text format.
@@ -169,23 +136,13 @@ async fn scheduled_charging(ctx: &Context) -> sqlx::Result<(&'static str, Option
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
 )]
-async fn metrics(State(ctx): State<AppState>) -> Answer {
-    if let Ok(count) = unknown_outcomes(&ctx.pool).await {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        metrics::gauge!("kiwoom_billing_unknown_outcomes").set(f64::from(count));
-    }
-    if let Ok(found) = merchant_settings(&ctx).await {
-        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("kiwoom_billing_merchant_settings_to_mend").set(f64::from(count));
-    }
-    if let Ok((charging, _)) = scheduled_charging(&ctx).await {
-        let paused = f64::from(u8::from(charging == "paused"));
-        metrics::gauge!("kiwoom_billing_scheduled_charging_paused").set(paused);
-    }
-    let passing_on = u32::try_from(ctx.forwarding.passing_on()).unwrap_or(u32::MAX);
-    metrics::gauge!("kiwoom_billing_disbelieved_proxies").set(f64::from(passing_on));
-    let handle = telemetry::metrics();
-    handle.run_upkeep();
+async fn metrics(
+    State(ctx): State<AppState>,
+    Extension(figures): Extension<Arc<Figures>>,
+) -> Response {
+    // Without the database the gauges stay as they were, and the counters are shown all the same.
+    let reading = figures.now(&ctx).await;
+    telemetry::gauges::show(&ctx, reading.ok().as_deref());
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type)], handle.render()).into_response())
+    ([(header::CONTENT_TYPE, content_type)], telemetry::metrics().render()).into_response()
 }

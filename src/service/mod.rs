@@ -3,6 +3,7 @@
 mod addresses;
 pub mod clock_file;
 pub mod core_dumps;
+mod figures;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
@@ -15,6 +16,7 @@ mod start_error;
 mod status;
 pub mod telemetry;
 mod watch;
+mod webhook_health;
 
 use std::io;
 use std::net::SocketAddr;
@@ -64,6 +66,9 @@ pub use start_error::StartError;
 const RECORDING: Duration = Duration::from_millis(3_700);
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// Connections for lists and files.
+const READING: u32 = 4;
+
 /// A running service.
 pub struct Service {
     /// Where it listens.
@@ -106,6 +111,8 @@ impl Service {
         tell_of_cards_elsewhere(&ctx).await?;
         // The first start on a new database confirms it; a restored one is told of at once.
         ctx.guard.may_charge(&ctx.pool).await?;
+        telemetry::gauges::say_what_runs(&ctx);
+        tokio::spawn(telemetry::keep(ctx.stop.clone()));
         tokio::spawn(watch::run(ctx.clone()));
         tokio::spawn(watch::keep_high_water_mark(ctx.clone()));
         tokio::spawn(proxies::probe(ctx.clone()));
@@ -179,7 +186,7 @@ pub(crate) async fn context(
         sdk_url: sdk_url(&config, &public_url),
         public_url,
         vault,
-        reading: database::reading(&pool),
+        reading: database::apart(&pool, READING),
         pool,
         journal: OutcomeJournal::open(&config.data_dir, instance.number()),
         guard: Guard::open(&config, clock.clone()).map_err(StartError::HighWaterMark)?,

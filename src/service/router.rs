@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use kiwoom_sandbox::Sandbox;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
+use super::figures::Figures;
 use super::{health, openapi};
 use crate::access::request_id;
 use crate::context::AppState;
@@ -53,7 +54,9 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(envelope::render))
         .layer(from_fn_with_state(ctx.clone(), idempotency::layer))
         .layer(from_fn_with_state(ctx.clone(), auth::require_key));
-    let api = Router::new().merge(keyed).merge(open).with_state(ctx.clone());
+    let figures = Arc::new(Figures::new(&ctx.pool));
+    let api = Router::new().merge(keyed).merge(open).layer(Extension(figures));
+    let api = api.with_state(ctx.clone());
     let mut router =
         api.clone().merge(console::front(ctx.clone())).merge(console::assets()).merge(docs(doc));
     if ctx.config.console_enabled {
@@ -99,6 +102,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 /// One line and one count for each request: the path only, never query, headers or body.
 async fn measure(request: Request, next: Next) -> Response {
     let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let path = shown_path(request.headers(), request.uri());
     let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
     let started = tokio::time::Instant::now();
@@ -109,7 +113,9 @@ async fn measure(request: Request, next: Next) -> Response {
         tracing::info!(%method, path, status, millis, "request");
         metrics::counter!("kiwoom_billing_requests_total", "status" => status.to_string())
             .increment(1);
-        metrics::histogram!("kiwoom_billing_request_seconds").record(elapsed.as_secs_f64());
+        let route = route.unwrap_or_else(|| "none".to_owned());
+        metrics::histogram!("kiwoom_billing_request_seconds", "route" => route)
+            .record(elapsed.as_secs_f64());
     }
     response
 }

@@ -44,15 +44,23 @@ pub async fn run(ctx: AppState) {
         let mut turns = Turns::new(&ctx);
         while turns.next(&ctx).await {
             drop(charge(&ctx).await);
+            finished("charging", &ctx);
         }
     };
     let besides = async {
         let mut turns = Turns::new(&ctx);
         while turns.next(&ctx).await {
             drop(upkeep(&ctx).await);
+            finished("upkeep", &ctx);
         }
     };
     tokio::join!(charging, besides);
+}
+
+fn finished(name: &'static str, ctx: &Context) {
+    let now = Duration::from_millis(ctx.clock.host_now().timestamp_millis().unsigned_abs());
+    metrics::gauge!("kiwoom_billing_schedule_finished_timestamp_seconds", "loop" => name)
+        .set(now.as_secs_f64());
 }
 
 /// When it is time for another pass.

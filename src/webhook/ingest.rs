@@ -68,6 +68,22 @@ pub enum Verdict {
     Contradiction,
 }
 
+impl Verdict {
+    /// Why it is answered with FAIL, in metrics.
+    pub fn reason_of_refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Applied | Self::Waiting | Self::Unexpected | Self::Review => None,
+            Self::Source => Some("source"),
+            Self::Unreadable => Some("unreadable"),
+            Self::Merchant => Some("merchant"),
+            Self::UnknownKind => Some("unknown_kind"),
+            Self::UnknownOrder => Some("unknown_order"),
+            Self::Amount => Some("amount"),
+            Self::Contradiction => Some("contradiction"),
+        }
+    }
+}
+
 /// Takes in a query and a body. An error means that it could not be stored: it has to come again.
 pub async fn ingest(ctx: &Context, query: &[u8], body: &[u8]) -> sqlx::Result<Verdict> {
     let fields = notification::decode(query, body);

@@ -1,7 +1,6 @@
 //! Notifications from KiwoomPay: `/webhook/*`. They need no API key; what protects them is the
 //! sender's address and that they may only confirm what our own row asked for.
 
-mod health;
 pub mod ingest;
 mod judge;
 mod list;
@@ -13,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::context::AppState;
+pub use store::{Notifications, notifications};
 
 /// The route that needs an API key.
 pub fn keyed_routes() -> OpenApiRouter<AppState> {
@@ -21,8 +21,5 @@ pub fn keyed_routes() -> OpenApiRouter<AppState> {
 
 /// The routes of KiwoomPay.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(receive::kiwoom))
-        .routes(routes!(receive::noti))
-        .routes(routes!(health::health))
+    OpenApiRouter::new().routes(routes!(receive::kiwoom)).routes(routes!(receive::noti))
 }

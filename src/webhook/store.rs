@@ -97,22 +97,29 @@ pub async fn set_verdict(pool: &PgPool, id: Uuid, verdict: Verdict) -> sqlx::Res
     query.bind(id).bind(verdict).execute(pool).await.map(drop)
 }
 
-/// What `GET /webhook/health` counts.
-#[derive(sqlx::FromRow)]
-pub struct Counts {
+/// The notifications of 24 hours.
+#[derive(Clone, sqlx::FromRow)]
+pub struct Notifications {
+    /// When the last one came.
     pub last_at: Option<DateTime<Utc>>,
+    /// From KiwoomPay's addresses, copies too.
     pub received: i64,
+    /// Answered with FAIL.
     pub rejected: i64,
+    /// Of the rejected those that did not come from KiwoomPay's addresses.
+    pub from_strangers: i64,
     /// Kept, and left to a person.
     pub review: i64,
 }
 
-pub async fn counts(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Counts> {
+/// Those up to `now`.
+pub async fn notifications(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Notifications> {
     let query = sqlx::query_as(
         "select (select max(last_at) from notifications where kind <> 'source') as last_at,
             coalesce(sum(copies) filter (where kind <> 'source'), 0)::bigint as received,
             coalesce(sum(copies) filter (where verdict not in
                 ('applied', 'waiting', 'unexpected', 'review')), 0)::bigint as rejected,
+            coalesce(sum(copies) filter (where kind = 'source'), 0)::bigint as from_strangers,
             count(*) filter (where verdict in ('unexpected', 'review')) as review
          from notifications where last_at > $1",
     );

@@ -31,7 +31,7 @@ use crate::storage::database::errors::is_database_down;
 use crate::storage::vault::VaultError;
 use leases::Lease;
 
-pub use store::{charges_under_way, next_due};
+pub use store::{Due, charges_under_way, due, next_due};
 
 const BATCH: i64 = 64;
 const CONCURRENCY: usize = 8;

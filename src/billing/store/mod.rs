@@ -138,6 +138,24 @@ pub async fn next_due(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
     query.fetch_one(pool).await
 }
 
+/// What the schedule has to do now.
+#[derive(Clone, sqlx::FromRow)]
+pub struct Due {
+    /// Subscriptions.
+    pub count: i64,
+    /// Since when the first of them waits.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// The subscriptions with something to do at `now`.
+pub async fn due(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Due> {
+    let query = sqlx::query_as(
+        "select count(*) as count, min(next_attempt_at) as oldest
+         from subscriptions where next_attempt_at <= $1",
+    );
+    query.bind(now).fetch_one(pool).await
+}
+
 /// Whether any charge of a subscription is under way.
 pub async fn charges_under_way(pool: &PgPool) -> sqlx::Result<bool> {
     let query = sqlx::query_scalar(

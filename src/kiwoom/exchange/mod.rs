@@ -103,9 +103,11 @@ impl Exchange {
 
     /// Step 1. Retried, because it moves no money.
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
-        let ends_at = Instant::now() + self.timeout;
-        let (return_url, token) = self.begin(&turn.contract().auth_key, fields).await?;
-        Ok(Ticket { return_url, token, turn, ends_at })
+        let started = Instant::now();
+        let begun = self.begin(&turn.contract().auth_key, fields).await;
+        measure(1, turn.method(), started);
+        let (return_url, token) = begun?;
+        Ok(Ticket { return_url, token, turn, ends_at: started + self.timeout })
     }
 
     /// Step 1 without a step 2: RETURNURL and TOKEN.
@@ -223,9 +225,12 @@ impl Exchange {
         }
         let host = ticket.return_url.host_str().map(str::to_owned);
         let request = self.send_client.post(ticket.return_url).headers(headers).timeout(left);
-        let sent = request.body(fields.encode()?).send().await;
+        let (body, started) = (fields.encode()?, Instant::now());
+        let sent = request.body(body).send().await;
         let was_sent = !sent.as_ref().is_err_and(|e| e.is_connect() || e.is_builder());
-        let answer = self.answer(sent).await.map_err(|failure| {
+        let answer = self.answer(sent).await;
+        measure(2, ticket.turn.method(), started);
+        let answer = answer.map_err(|failure| {
             failure.tell(2, host.as_deref());
             if was_sent {
                 GatewayError::Unknown(failure.told)
@@ -254,6 +259,12 @@ impl Exchange {
         // The origin of `blob:https://…` is the one within.
         (written && nobody && ours && url.scheme() == base.scheme()).then_some(url)
     }
+}
+
+fn measure(step: u8, method: &'static str, started: Instant) {
+    let step = step.to_string();
+    metrics::histogram!("kiwoom_billing_gateway_seconds", "step" => step, "method" => method)
+        .record(started.elapsed().as_secs_f64());
 }
 
 fn headers(key: &SecretString) -> Result<HeaderMap, GatewayError> {

@@ -16,7 +16,7 @@ pub(super) use books::{finish, write_again};
 use books::{hold, lock_with_paid_time};
 pub use method::CannotSend;
 use method::cancel_method;
-pub use outcome::RefundOutcome;
+pub use outcome::{REFUND_OUTCOMES, RefundOutcome};
 use outcome::{log, outcome_of};
 
 use super::intent::{self, Call, Recorded};

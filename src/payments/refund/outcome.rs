@@ -49,6 +49,9 @@ pub(super) fn outcome_of(
     }
 }
 
+/// What becomes of a refund, in metrics.
+pub const REFUND_OUTCOMES: [&str; 4] = ["refunded", "declined", "unknown", "not_sent"];
+
 pub(super) fn log(refund: &Refund, payment: &Payment, outcome: &RefundOutcome) {
     let (id, order_no) = (refund.id, &payment.order_no);
     let label = match outcome {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -78,13 +79,26 @@ pub async fn orphan_refunds(
     query.bind(alive).bind(secs).fetch_all(pool).await
 }
 
-/// How many payments and refunds have an unknown outcome, those whose call has ended unrecorded too.
-pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar(
-        "select (select count(*) from payments
-                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))
-              + (select count(*) from refunds
-                where state = 'unknown' or (state = 'sending' and call_ends_by < now()))",
+/// Payments and refunds of which nobody knows what became.
+#[derive(Clone, sqlx::FromRow)]
+pub struct UnknownOutcomes {
+    /// How many.
+    pub count: i64,
+    /// Won.
+    pub amount: i64,
+    /// When the oldest was sent.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// All whose outcome is unknown, those whose call has ended unrecorded too.
+pub async fn unknown_outcomes(pool: &PgPool) -> sqlx::Result<UnknownOutcomes> {
+    let query = sqlx::query_as(
+        "select count(*) as count, coalesce(sum(amount), 0)::bigint as amount, min(sent_at) as oldest
+         from (select amount, sent_at from payments
+                where state = 'unknown' or (state = 'sending' and call_ends_by < now())
+             union all
+             select amount, sent_at from refunds
+                where state = 'unknown' or (state = 'sending' and call_ends_by < now())) as unknown",
     );
     query.fetch_one(pool).await
 }
@@ -97,5 +111,5 @@ pub async fn last_known(pool: &PgPool) -> sqlx::Result<(Option<String>, i64)> {
             || order_no
          from payments order by created_at desc limit 1",
     );
-    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?))
+    Ok((last.fetch_optional(pool).await?, unknown_outcomes(pool).await?.count))
 }

@@ -1,12 +1,16 @@
 //! Logs and metrics.
 
+mod described;
+pub mod gauges;
 mod lines;
 
 use std::any::Any;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -30,6 +34,13 @@ const HELD: &[(&str, LevelFilter)] = &[
     ("axum", LevelFilter::INFO),
     ("tungstenite", LevelFilter::INFO),
 ];
+
+/// Seconds: of an answer without the gateway, of one with it, of the gateway's time-out, and of what a
+/// caller waits at most.
+const BUCKETS: [f64; 13] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 35.0, 65.0];
+/// What was measured is kept until it is put into its buckets, which nobody may ask for.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
@@ -82,13 +93,26 @@ fn held() -> Targets {
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let recorder = builder.unwrap_or_default().build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("metrics have another recorder");
         }
+        described::begin();
         handle
     })
+}
+
+/// Keeps the memory of what is measured small, until the service is told to stop.
+pub async fn keep(stop: CancellationToken) {
+    loop {
+        metrics().run_upkeep();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP) => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,8 +29,6 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server or pooler that gives no connection by then is away.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Beside `DATABASE_MAX_CONNECTIONS`.
-const READING: u32 = 4;
 /// A connection that has been idle for longer is tested before it is used.
 const UNTESTED: Duration = Duration::from_secs(1);
 
@@ -191,10 +189,11 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::R
     pool_options(max_connections).connect_with(options).await
 }
 
-/// Connections for who reads much, so that no payment waits for one: opened when they are needed.
-pub fn reading(pool: &PgPool) -> PgPool {
+/// So many connections beside those of `pool`, opened when they are needed: who waits for one holds up no
+/// payment.
+pub fn apart(pool: &PgPool, max_connections: u32) -> PgPool {
     let options = pool.connect_options().as_ref().clone();
-    pool_options(READING).connect_lazy_with(options)
+    pool_options(max_connections).connect_lazy_with(options)
 }
 
 fn pool_options(max_connections: u32) -> PgPoolOptions {

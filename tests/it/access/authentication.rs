@@ -109,7 +109,7 @@ async fn health_documents_and_the_example_need_no_key() {
     }
     let live = app.get("/health/live").await;
     assert_eq!(live.data(200), json!({"status": "ok"}));
-    let ready = app.get("/health/ready").await.data(200);
+    let ready = app.ready().await;
     let expected = json!({"status": "ok", "database": "ok", "gateway": "sandbox", "unknownOutcomes": 0,
             "scheduledCharging": "on"});
     assert_eq!(ready, expected);

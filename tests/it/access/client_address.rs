@@ -135,7 +135,7 @@ async fn only_a_proxy_of_ours_says_whose_request_it_is() {
         strangers += if is_let_in { 2 } else { 4 };
     }
     assert_eq!(tried, 4 * LISTS.len());
-    let health = ours.get("/webhook/health").await.data(200);
+    let health = ours.webhook_health().await;
     let rejected = health["rejected24h"].as_i64().unwrap();
     let known = i64::try_from(tried - strangers).unwrap();
     let strangers = i64::try_from(strangers).unwrap();

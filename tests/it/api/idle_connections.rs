@@ -64,7 +64,7 @@ async fn half_sent_requests_are_closed_and_nobody_is_kept_out_meanwhile() {
     let key = service.post("/billing/register", &card("4111111111111111")).await.data(201);
     let key = key["billingKey"].as_str().unwrap();
     service.post("/billing/pay", &one_off(key)).await.data(200);
-    service.get("/health/ready").await.data(200);
+    service.ready().await;
     join_all(half_open.into_iter().map(closed)).await;
     closed(silent).await;
     // Longer idle than any of those, on a connection that has served a request.

@@ -96,7 +96,7 @@ async fn of_two_hundred_calls_to_a_gateway_that_hangs_the_excess_leaves_no_trace
     let meanwhile = async {
         until_reached(&app, before + IN_FLIGHT as u64).await;
         assert_eq!(app.get("/health/live").await.status, 200);
-        app.get("/health/ready").await.data(200);
+        app.ready().await;
         app.get("/billing/payments").await.data(200);
         answered(&tell(&app, &paid("O-1", "t1", 9900)).await, 200);
         assert_eq!(status(&app, "O-1").await["status"], "paid");

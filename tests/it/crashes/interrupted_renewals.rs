@@ -109,6 +109,6 @@ async fn a_stop_lets_the_renewal_under_way_end_and_leaves_nothing_sending() {
     let service = world.service("again", EAGER).await;
     world.until_charged(plans.len()).await;
     assert_eq!(world.calls("CARD-BATCH").await, plans.len());
-    let ready = service.get("/health/ready").await.data(200);
+    let ready = service.ready().await;
     assert_eq!(ready["unknownOutcomes"], 0);
 }

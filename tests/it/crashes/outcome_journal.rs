@@ -173,7 +173,7 @@ async fn money_of_a_lost_row_whose_order_number_was_used_again_can_be_given_back
 /// How many payments of this status the list holds, and how many outcomes health says are unknown.
 async fn listed(service: &Process, status: &str) -> (usize, Value) {
     let list = service.get(&format!("/billing/payments?status={status}")).await.data(200);
-    let ready = service.get("/health/ready").await.data(200);
+    let ready = service.ready().await;
     (list["items"].as_array().unwrap().len(), ready["unknownOutcomes"].clone())
 }
 
@@ -208,7 +208,7 @@ async fn a_call_that_has_ended_without_a_record_counts_as_unknown_until_it_is_re
 async fn a_folder_that_takes_nothing_is_said_in_health_until_it_does() {
     let world = World::start().await;
     let service = world.service("service", &[]).await;
-    assert_eq!(service.get("/health/ready").await.data(200)["outcomeJournal"], Value::Null);
+    assert_eq!(service.ready().await["outcomeJournal"], Value::Null);
     let outcomes = world.dir.join("outcomes");
     fs::remove_dir_all(&outcomes).unwrap();
     fs::write(&outcomes, "in the way").unwrap();

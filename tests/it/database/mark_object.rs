@@ -88,7 +88,7 @@ async fn machine(server: &PrivateServer, port: u16) -> (Folder, Process) {
 }
 
 async fn charging(process: &Process) -> String {
-    let ready = process.get("/health/ready").await.data(200);
+    let ready = process.ready().await;
     let because = ready["pausedBecause"].as_str().map(|why| format!(": {why}"));
     format!("{}{}", ready["scheduledCharging"].as_str().unwrap(), because.unwrap_or_default())
 }

@@ -89,7 +89,7 @@ async fn the_service_cannot_confirm_another_database_by_itself() {
     let database = app.setting("DATABASE_URL");
     let told = run(&["resume-charging"], &[("DATABASE_URL", database)]).unwrap_err();
     assert!(told.contains("DATABASE_URL of the tables' owner"), "{told}");
-    let ready = app.get("/health/ready").await.data(200);
+    let ready = app.ready().await;
     assert_eq!(ready["scheduledCharging"], "paused");
     let told = run(&["resume-charging"], &[("DATABASE_URL", &as_owner(database))]).unwrap();
     assert!(told.contains("timeline 0000000F"), "{told}");

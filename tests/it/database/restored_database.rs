@@ -7,7 +7,7 @@ use std::process::Command;
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer, StartOptions};
 use serde_json::json;
 
-use crate::support::app::TestApp;
+use crate::support::app::{FIGURES_AGE, TestApp};
 use crate::support::process::Folder;
 
 async fn start(dir: &Path) -> PrivateServer {
@@ -26,6 +26,7 @@ async fn charged_once(server: &PrivateServer) -> (TestApp, String) {
 }
 
 async fn charging(app: &TestApp) -> String {
+    tokio::time::sleep(FIGURES_AGE).await;
     let mut ready = app.get("/health/ready").await;
     // A connection that was in use just before the server ended costs an answer.
     for _ in 0..20 {

@@ -9,7 +9,7 @@ use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer, StartO
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::support::app::TestApp;
+use crate::support::app::{FIGURES_AGE, TestApp};
 use crate::support::process::{Folder, run};
 
 async fn start(dir: &Path) -> PrivateServer {
@@ -32,6 +32,7 @@ async fn subscribed(server: &PrivateServer) -> TestApp {
 /// What health says of the schedule, and why it is paused. A connection that was in use when the
 /// server ended costs an answer.
 async fn charging(app: &TestApp) -> (Value, Value) {
+    tokio::time::sleep(FIGURES_AGE).await;
     for _ in 0..50 {
         let ready = app.get("/health/ready").await;
         if ready.status == 200 {

@@ -90,7 +90,7 @@ async fn new_columns_cost_no_charge_its_outcome_and_no_caller_an_error() {
         assert!(statuses.keys().all(|status| [200, 201].contains(status)), "{statuses:?}");
         assert!(statuses[&200] > 4, "{statuses:?}");
     }
-    let ready = app.get("/health/ready").await.data(200);
+    let ready = app.ready().await;
     assert_eq!(ready["unknownOutcomes"], 0);
     for _ in 0..200 {
         let query = sqlx::query_scalar("select count(*) from events where position is null");

@@ -59,7 +59,7 @@ async fn an_order_is_prepared_paid_told_and_cancelled() {
     assert_eq!(steady(status(&app, "O-1").await), expected);
     let rows = [row("payment", "applied", 1), row("cancellation", "applied", 1)];
     assert_eq!(told(&app).await, rows);
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     let expected = json!({
         "status": "ok", "database": "ok", "lastNotificationAt": "at", "notifications24h": 2,
         "rejected24h": 0, "review24h": 0, "unknownOutcomes": 0,
@@ -118,7 +118,7 @@ async fn told_with_another_amount_it_is_a_mismatch_and_the_money_is_kept() {
     });
     assert_eq!(steady(status(&app, "O-1").await), expected);
     assert_eq!(told(&app).await, [row("payment", "unexpected", 1)], "kept, so not sent again");
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!((&health["rejected24h"], &health["review24h"]), (&json!(0), &json!(0)));
     let transaction = app.ledger().await[0]["transactionId"].as_str().unwrap().to_owned();
     answered(&tell(&app, &paid("O-1", &transaction, 9900)).await, 200);

@@ -75,7 +75,7 @@ async fn what_may_not_be_believed_is_refused_and_changes_nothing() {
         .await
         .unwrap();
     assert_eq!(rows, 1, "a notification never creates a payment");
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!((&health["status"], &health["rejected24h"]), (&json!("degraded"), &json!(5)));
 }
 
@@ -189,7 +189,7 @@ async fn a_notification_settles_unknown_charges() {
     let id = subscription["id"].as_str().unwrap();
     let payments = app.get(&format!("/billing/payments?subscriptionId={id}")).await.data(200);
     assert_eq!(payments["items"][0]["status"], "approved");
-    let ready = app.get("/health/ready").await.data(200);
+    let ready = app.ready().await;
     assert_eq!(ready["unknownOutcomes"], 0);
 }
 

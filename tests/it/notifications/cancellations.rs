@@ -259,7 +259,7 @@ async fn copies_count_once_and_more_than_is_left_is_a_contradiction() {
     }
     answered(&tell(&app, &canceled("UNKNOWN", "t1", 1, 5)).await, 404);
     assert_eq!(refunds(&app).await, [refund(6000, "gateway")]);
-    let health: Value = app.get("/webhook/health").await.data(200);
+    let health: Value = app.webhook_health().await;
     let expected = json!({
         "status": "degraded", "database": "ok", "lastNotificationAt": "at",
         "notifications24h": 105, "rejected24h": 4, "review24h": 0, "unknownOutcomes": 0,

@@ -35,7 +35,7 @@ async fn a_failure_notice_settles_no_card_charge() {
             .unwrap();
     let row = ("failure".to_owned(), "review".to_owned());
     assert_eq!(kept, [row.clone(), row.clone(), row.clone(), row]);
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!((&health["status"], &health["review24h"]), (&json!("degraded"), &json!(4)));
     answered(&tell(&app, &right).await, 200);
     assert_eq!(app.get(&path).await.data(200)["status"], "approved");
@@ -53,7 +53,7 @@ async fn a_renewal_that_is_unknown_is_not_charged_again_after_a_failure_notice()
     answered(&tell(&app, &failure).await, 200);
     app.advance_days(10).await;
     assert_eq!(app.ledger().await.len(), 1, "not charged again");
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 1);
+    assert_eq!(app.ready().await["unknownOutcomes"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,7 +68,7 @@ async fn a_kind_that_does_not_mean_money_pays_nothing() {
         assert_eq!((kind.as_str(), verdict.as_str(), copies), ("other", "unknown_kind", 1));
     }
     assert_eq!(told(&app).await.len(), 5, "each is kept");
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!((&health["status"], &health["rejected24h"]), (&json!("degraded"), &json!(5)));
     // The account that was given out is taken back: no money ever came.
     let canceled =

@@ -196,6 +196,6 @@ async fn a_copy_settles_no_refund_that_is_unknown() {
         .await
         .unwrap();
     assert_eq!(states, ["refunded", "unknown"], "KiwoomPay tells things twice: a person looks");
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!(health["status"], "degraded");
 }

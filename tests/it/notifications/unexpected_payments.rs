@@ -121,7 +121,7 @@ async fn copies_and_two_processes_keep_it_once() {
         answered(&tell(&app, &paid("O-2", taken, 9900)).await, 409);
     }
     assert_eq!(status(&app, "O-2").await["status"], "ready");
-    let health = app.get("/webhook/health").await.data(200);
+    let health = app.webhook_health().await;
     assert_eq!(health["status"], "degraded");
 }
 

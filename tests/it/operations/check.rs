@@ -235,7 +235,7 @@ async fn a_look_at_the_notification_url_is_no_notification() {
     assert_eq!(reply.status, 405);
     assert!(reply.headers.contains_key("x-request-id"));
     assert_eq!(app.everything().await, before);
-    assert_eq!(app.get("/webhook/health").await.data(200)["rejected24h"], 0);
+    assert_eq!(app.webhook_health().await["rejected24h"], 0);
 }
 
 /// How a certificate is made: by itself, so that who trusts it needs no other.

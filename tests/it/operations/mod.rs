@@ -5,6 +5,7 @@ mod config;
 mod container;
 mod contracts;
 mod directions;
+mod figures;
 mod log_injection;
 mod supply_chain;
 mod wrong_folder;

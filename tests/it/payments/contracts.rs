@@ -250,10 +250,10 @@ async fn what_one_contract_is_refused_is_not_mended_by_an_answer_to_another() {
     app.post("/billing/refund", &refund(&before)).await.fails(502, "merchant_setting");
     app.post("/billing/refund", &refund(&after)).await.data(200);
     assert_eq!(cpids(&app, "CANCEL").await, [OLD, CARDS]);
-    let health = app.get("/health/ready").await.data(200);
+    let health = app.ready().await;
     assert_eq!(health["merchantSettings"][0]["resultCode"], "FAIL", "{health}");
     app.post("/billing/refund", &refund(&before)).await.data(200);
-    assert_eq!(app.get("/health/ready").await.data(200).get("merchantSettings"), None);
+    assert_eq!(app.ready().await.get("merchantSettings"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,11 +71,11 @@ async fn a_registration_and_a_refund_are_told_the_same() {
     for on in ["CARD-KEYGEN", "READY"] {
         refuse_next(&app, on, "9103").await;
         ask(&app, "/billing/register", &card(APPROVED)).await.fails(502, "merchant_setting");
-        let told = app.get("/health/ready").await.data(200)["merchantSettings"].clone();
+        let told = app.ready().await["merchantSettings"].clone();
         assert_eq!(told[0]["setting"], "KIWOOM_BILL_TYPE");
     }
     let registered = ask(&app, "/billing/register", &card(APPROVED)).await.data(201);
-    assert_eq!(app.get("/health/ready").await.data(200).get("merchantSettings"), None);
+    assert_eq!(app.ready().await.get("merchantSettings"), None);
     let paid = app.pay(registered["billingKey"].as_str().unwrap()).await.data(200);
     let refund = json!({"paymentId": paid["id"]});
     for on in ["READY", "CANCEL"] {
@@ -123,5 +123,5 @@ async fn a_cancellation_that_nobody_knows_the_end_of_is_unknown() {
         assert_eq!(refund["status"], "unknown");
         assert_eq!(refund["payment"]["refundableAmount"], 0, "held until somebody finds out");
     }
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 2);
+    assert_eq!(app.ready().await["unknownOutcomes"], 2);
 }

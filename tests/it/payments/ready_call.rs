@@ -48,7 +48,7 @@ async fn whatever_befalls_step_1_nothing_is_sent_and_the_same_order_works_afterw
     }
     assert_eq!(app.calls("CARD-BATCH").await, 0);
     assert!(app.ledger().await.is_empty());
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 0);
+    assert_eq!(app.ready().await["unknownOutcomes"], 0);
     assert_eq!(app.post("/billing/pay", &body).await.data(200)["orderId"], "ORDER-1");
     assert_eq!(app.ledger().await.len(), 1);
 }

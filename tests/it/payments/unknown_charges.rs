@@ -42,7 +42,7 @@ async fn a_lost_answer_is_unknown_and_is_never_sent_again() {
         let ledger = app.get(&format!("/sandbox/ledger?orderNo={order_no}")).await.json();
         assert_eq!(ledger["transactions"].as_array().unwrap().len(), usize::from(*taken), "{kind}");
     }
-    let ready = app.get("/health/ready").await.data(200);
+    let ready = app.ready().await;
     assert_eq!(ready["unknownOutcomes"], LOST.len());
 
     app.advance_days(40).await;
@@ -52,7 +52,7 @@ async fn a_lost_answer_is_unknown_and_is_never_sent_again() {
         assert_eq!(sent(&app, &order_no).await, 1, "{kind}");
         settle(&app, &order_no, *taken).await;
     }
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 0);
+    assert_eq!(app.ready().await["unknownOutcomes"], 0);
     assert!(app.ledger().await.iter().all(|t| t["canceledAmount"] == 9900));
 }
 

@@ -34,7 +34,7 @@ async fn a_lost_answer_to_a_refund_holds_its_amount_and_is_never_sent_again() {
         let ledger = app.ledger().await;
         assert_eq!(ledger[n]["canceledAmount"], if *given { 4000 } else { 0 }, "{kind}");
     }
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], LOST.len());
+    assert_eq!(app.ready().await["unknownOutcomes"], LOST.len());
 
     app.advance_days(40).await;
     let waiting = unknown(&app).await;
@@ -44,7 +44,7 @@ async fn a_lost_answer_to_a_refund_holds_its_amount_and_is_never_sent_again() {
         assert_eq!(refund["reason"], *kind);
         settle(&app, refund, *given).await;
     }
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 0);
+    assert_eq!(app.ready().await["unknownOutcomes"], 0);
     assert!(app.ledger().await.iter().all(|t| t["canceledAmount"] == 9900));
 }
 

@@ -94,7 +94,7 @@ async fn our_mistake_raises_one_alarm_that_names_the_setting_until_it_is_mended(
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
     let made = app.subscribe(&key, 15).await;
-    let ready = || async { app.get("/health/ready").await.data(200) };
+    let ready = || async { app.ready().await };
     assert_eq!(ready().await.get("merchantSettings"), None);
     app.fault(json!({"on": "CARD-BATCH", "kind": "decline", "code": "9103", "times": 4})).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
@@ -122,7 +122,7 @@ async fn our_mistake_raises_one_alarm_that_names_the_setting_until_it_is_mended(
 
     // Another process on the same books sees what waits.
     let replica = app.replica(&[]).await;
-    assert_eq!(replica.get("/health/ready").await.data(200)["merchantSettings"], waits);
+    assert_eq!(replica.ready().await["merchantSettings"], waits);
     replica.service.stop().await;
 
     let day = made["nextBillingDate"].as_str().unwrap();
@@ -141,13 +141,13 @@ async fn a_key_that_step_1_refuses_declines_nobody_either() {
     let made = app.subscribe(&key, 15).await;
     app.fault(json!({"on": "READY", "kind": "decline", "code": "FAIL", "times": 20})).await;
     app.advance_to_charge(&made["nextBillingDate"]).await;
-    let told = app.get("/health/ready").await.data(200)["merchantSettings"][0].clone();
+    let told = app.ready().await["merchantSettings"][0].clone();
     assert_eq!((&told["resultCode"], &told["waitingSubscriptions"]), (&json!("FAIL"), &json!(0)));
     assert!(told["setting"].as_str().unwrap().contains("KIWOOM_PROD_AUTH_KEY"));
     app.pay_period(&made["id"]).await.fails(502, "merchant_setting");
     app.advance_days(1).await;
     assert_eq!((app.status(&made["id"]).await.as_str(), app.ledger().await.len()), ("active", 1));
-    assert_eq!(app.get("/health/ready").await.data(200).get("merchantSettings"), None);
+    assert_eq!(app.ready().await.get("merchantSettings"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ use sqlx::{Connection, PgConnection};
 
 use crate::support::postgres;
 
+/// Longer than figures of health are kept.
+pub const FIGURES_AGE: Duration = Duration::from_millis(1_100);
+
 /// See the module.
 pub struct TestApp {
     pub base: String,
@@ -169,6 +172,18 @@ impl TestApp {
 
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `GET /health/ready` with figures of now: they may be a second old.
+    pub async fn ready(&self) -> Value {
+        tokio::time::sleep(FIGURES_AGE).await;
+        self.get("/health/ready").await.data(200)
+    }
+
+    /// The same of `GET /webhook/health`.
+    pub async fn webhook_health(&self) -> Value {
+        tokio::time::sleep(FIGURES_AGE).await;
+        self.get("/webhook/health").await.data(200)
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Reply {

@@ -11,7 +11,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::support::app::{Reply, card};
+use crate::support::app::{FIGURES_AGE, Reply, card};
 use crate::support::postgres;
 use crate::support::sandbox::counted;
 
@@ -193,6 +193,12 @@ impl Process {
 
     pub async fn get(&self, path: &str) -> Reply {
         self.try_get(path).await.unwrap_or_else(|_| Reply::none())
+    }
+
+    /// `GET /health/ready` with figures of now: they may be a second old.
+    pub async fn ready(&self) -> Value {
+        tokio::time::sleep(FIGURES_AGE).await;
+        self.get("/health/ready").await.data(200)
     }
 
     pub async fn try_post(

@@ -129,7 +129,7 @@ async fn a_return_url_that_leads_elsewhere_is_never_called_and_nothing_is_charge
     }
     assert_eq!(tried, 3 * 58);
     assert_eq!((nobody.came(), gateway.sent(), rows(&app).await), (0, sent, before));
-    assert_eq!(app.get("/health/ready").await.data(200)["unknownOutcomes"], 0);
+    assert_eq!(app.ready().await["unknownOutcomes"], 0);
     // The same calls, once the gateway says where it is.
     gateway.says("ready", None);
     let written = format!("HTTP://{}/pay/process?a=b#c", gateway.address);

@@ -1,5 +1,8 @@
 //! `GET /webhook/health`.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -8,16 +11,15 @@ use utoipa::ToSchema;
 
 use crate::context::AppState;
 use crate::http::answer::{self, Success};
-use crate::payments::store::unknown_outcomes;
-use crate::webhook::store;
+use crate::service::figures::Figures;
 use kiwoom_clock::rfc3339_kst;
 
-/// How the notifications are doing.
+/// How the notifications are doing. Figures are at most a second old.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookHealth {
-    /// `ok`, or `degraded` when some were rejected or left to a person, an outcome is unknown or the
-    /// database is gone.
+    /// `ok`, or `degraded` when some of KiwoomPay's were rejected or left to a person, an outcome is
+    /// unknown or the database is gone.
     status: &'static str,
     /// `ok` or `unavailable`.
     database: &'static str,
@@ -38,24 +40,13 @@ pub struct WebhookHealth {
         (status = 503, description = "The database is gone", body = Success<WebhookHealth>),
     )
 )]
-pub async fn health(State(ctx): State<AppState>) -> Response {
-    let counts = store::counts(&ctx.pool, ctx.clock.now()).await;
-    let unknown = unknown_outcomes(&ctx.pool).await;
-    let (status, body) = match (counts, unknown) {
-        (Ok(counts), Ok(unknown_outcomes)) => {
-            let degraded = counts.rejected > 0 || counts.review > 0 || unknown_outcomes > 0;
-            let body = WebhookHealth {
-                status: if degraded { "degraded" } else { "ok" },
-                database: "ok",
-                last_notification_at: counts.last_at.map(rfc3339_kst),
-                notifications24h: counts.received,
-                rejected24h: counts.rejected,
-                review24h: counts.review,
-                unknown_outcomes,
-            };
-            (StatusCode::OK, body)
-        }
-        (Err(error), _) | (_, Err(error)) => {
+pub async fn show(
+    State(ctx): State<AppState>,
+    Extension(figures): Extension<Arc<Figures>>,
+) -> Response {
+    let reading = match figures.recent(&ctx).await {
+        Ok(reading) => reading,
+        Err(error) => {
             tracing::warn!(%error, "webhook health: no database");
             let body = WebhookHealth {
                 status: "degraded",
@@ -66,8 +57,20 @@ pub async fn health(State(ctx): State<AppState>) -> Response {
                 review24h: 0,
                 unknown_outcomes: 0,
             };
-            (StatusCode::SERVICE_UNAVAILABLE, body)
+            return answer::with_status(StatusCode::SERVICE_UNAVAILABLE, body);
         }
     };
-    answer::with_status(status, body)
+    let told = &reading.notifications;
+    let is_degraded =
+        told.rejected > told.from_strangers || told.review > 0 || reading.unknown.count > 0;
+    let body = WebhookHealth {
+        status: if is_degraded { "degraded" } else { "ok" },
+        database: "ok",
+        last_notification_at: told.last_at.map(rfc3339_kst),
+        notifications24h: told.received,
+        rejected24h: told.rejected,
+        review24h: told.review,
+        unknown_outcomes: reading.unknown.count,
+    };
+    answer::with_status(StatusCode::OK, body)
 }

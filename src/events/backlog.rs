@@ -1,0 +1,29 @@
+//! How much of the telling is left to do.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+/// Events that wait.
+#[derive(Clone, sqlx::FromRow)]
+pub struct Backlog {
+    /// Deliveries that are still tried.
+    pub waiting: i64,
+    /// When the oldest of their events happened, by the clock that charges follow.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Deliveries that are not tried any more.
+    pub given_up: i64,
+    /// Events that no reader sees yet.
+    pub unpublished: i64,
+}
+
+/// All that waits now.
+pub async fn backlog(pool: &PgPool) -> sqlx::Result<Backlog> {
+    let query = sqlx::query_as(
+        "select (select count(*) from event_deliveries where state = 'waiting') as waiting,
+            (select created_at from events where position =
+                (select min(position) from event_deliveries where state = 'waiting')) as oldest,
+            (select count(*) from event_deliveries where state = 'given_up') as given_up,
+            (select count(*) from events where position is null) as unpublished",
+    );
+    query.fetch_one(pool).await
+}

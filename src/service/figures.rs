@@ -1,0 +1,127 @@
+//! What health and metrics say of the database: measured on a connection of their own, at most once at
+//! a time and for strangers once a second, and never waited for longer than a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use utoipa::ToSchema;
+
+use crate::billing::renewals::{self, Due};
+use crate::context::Context;
+use crate::events::{self, Backlog};
+use crate::payments::store::{UnknownOutcomes, merchant_settings, unknown_outcomes};
+use crate::storage::database;
+use crate::storage::failover_guard::Charging;
+use crate::webhook::{self, Notifications};
+
+const PATIENCE: Duration = Duration::from_millis(900);
+/// How old figures may be that cost the caller no key.
+const FOR_STRANGERS: Duration = Duration::from_secs(1);
+
+/// The newest figures, and the way to newer ones.
+pub struct Figures {
+    pool: PgPool,
+    last: Mutex<Option<Arc<Reading>>>,
+}
+
+/// What was found.
+pub struct Reading {
+    measured: Instant,
+    /// When, by the machine's clock.
+    pub at: DateTime<Utc>,
+    pub unknown: UnknownOutcomes,
+    pub merchant_settings: Vec<MerchantSetting>,
+    /// `None`: off by `SCHEDULER_ENABLED`.
+    pub charging: Option<Charging>,
+    pub due: Due,
+    pub deliveries: Backlog,
+    pub notifications: Notifications,
+}
+
+/// A part of the merchant's set-up that does not fit the contract.
+#[derive(Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MerchantSetting {
+    /// What has to be mended.
+    setting: String,
+    /// RESULTCODE of the refusals.
+    result_code: String,
+    /// Subscriptions whose charge waits for it, of the 1,000 that are due first.
+    waiting_subscriptions: i64,
+}
+
+impl Figures {
+    pub fn new(pool: &PgPool) -> Self {
+        Self { pool: database::apart(pool, 1), last: Mutex::default() }
+    }
+
+    /// For a caller with a key.
+    pub async fn now(&self, ctx: &Context) -> sqlx::Result<Arc<Reading>> {
+        self.read(ctx, Duration::ZERO).await
+    }
+
+    /// For anybody.
+    pub async fn recent(&self, ctx: &Context) -> sqlx::Result<Arc<Reading>> {
+        self.read(ctx, FOR_STRANGERS).await
+    }
+
+    async fn read(&self, ctx: &Context, max_age: Duration) -> sqlx::Result<Arc<Reading>> {
+        let asked = Instant::now();
+        let read = timeout(PATIENCE, async {
+            let mut last = self.last.lock().await;
+            // Who waited for another caller takes what that one has found.
+            let good = |reading: &&Arc<Reading>| reading.measured + max_age >= asked;
+            if let Some(reading) = last.as_ref().filter(good) {
+                return Ok(reading.clone());
+            }
+            let reading = Arc::new(measure(ctx, &self.pool).await?);
+            *last = Some(reading.clone());
+            Ok(reading)
+        });
+        read.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+}
+
+async fn measure(ctx: &Context, pool: &PgPool) -> sqlx::Result<Reading> {
+    let measured = Instant::now();
+    let enabled = ctx.config.schedule.enabled;
+    let charging = if enabled { Some(ctx.guard.look(pool).await?) } else { None };
+    Ok(Reading {
+        measured,
+        at: ctx.clock.host_now(),
+        unknown: unknown_outcomes(pool).await?,
+        merchant_settings: settings_to_mend(ctx, pool).await?,
+        charging,
+        due: renewals::due(pool, ctx.clock.now()).await?,
+        deliveries: events::backlog(pool).await?,
+        notifications: webhook::notifications(pool, ctx.clock.now()).await?,
+    })
+}
+
+/// What subscriptions wait for, and what this process was refused for otherwise.
+async fn settings_to_mend(ctx: &Context, pool: &PgPool) -> sqlx::Result<Vec<MerchantSetting>> {
+    let waiting = merchant_settings::waiting(pool).await?;
+    let mut found: Vec<MerchantSetting> = waiting
+        .into_iter()
+        .map(|waits| MerchantSetting {
+            setting: waits.merchant_setting,
+            result_code: waits.failure_code,
+            waiting_subscriptions: waits.subscriptions,
+        })
+        .collect();
+    for problem in ctx.kiwoom.set_up().problems() {
+        let is_told = |told: &MerchantSetting| {
+            told.setting == problem.setting && told.result_code == problem.code
+        };
+        if !found.iter().any(is_told) {
+            let (setting, result_code) = (problem.setting.to_owned(), problem.code);
+            found.push(MerchantSetting { setting, result_code, waiting_subscriptions: 0 });
+        }
+    }
+    Ok(found)
+}
