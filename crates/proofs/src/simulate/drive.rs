@@ -165,6 +165,7 @@ impl Driver<'_> {
         self.world.traps.suspend(true);
         self.world.tend(&mut self.diary.counters).await?;
         merchant::set_clock(&self.world.reach, to).await?;
+        merchant::until_followed(&self.world.reach, to).await;
         self.world.traps.suspend(false);
         Ok(())
     }

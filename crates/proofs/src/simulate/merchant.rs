@@ -213,3 +213,24 @@ pub async fn set_clock(reach: &Reach, to: chrono::DateTime<chrono::Utc>) -> Resu
     // Between the look and the post the instant may have passed by itself.
     if now(reach).await? < to { posted.map(drop) } else { Ok(()) }
 }
+
+/// Waits until each service has seen that the clock was moved: on a busy machine that takes a while, and
+/// what is asked meanwhile is done on the day before.
+pub async fn until_followed(reach: &Reach, to: chrono::DateTime<chrono::Utc>) {
+    for n in 0..reach.replicas() {
+        for _ in 0..TRIES {
+            if shown_time(reach, n).await.is_some_and(|now| now >= to) {
+                break;
+            }
+            tokio::time::sleep(PAUSE / 10).await;
+        }
+    }
+}
+
+/// The time by which a service charges. `None` = it does not answer just now.
+async fn shown_time(reach: &Reach, n: usize) -> Option<chrono::DateTime<chrono::Utc>> {
+    let answer = reach.client.get(reach.url(n, "/status")).send().await.ok()?;
+    let status: Value = answer.json().await.ok()?;
+    let now = chrono::DateTime::parse_from_rfc3339(status["data"]["now"].as_str()?);
+    now.ok().map(|now| now.to_utc())
+}
