@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use sqlx::PgExecutor;
 
-use super::matching::{Candidate, LONGEST_CALL};
+use super::matching::{Candidate, LONGEST_CALL, SKEW};
 use super::{Known, Recorded, record};
 use crate::context::Context;
 use crate::payments::refund::{self, RefundOutcome};
@@ -73,9 +73,9 @@ pub fn compare(known: &[Known], listed: &[Listed]) -> (Vec<Against>, Vec<RefundI
     (against.collect(), alone.map(|(_, k)| k.id).collect())
 }
 
-/// For each the refund that it is, by its place. Each refund is one of them, the nearest in time first.
-/// One whose outcome is unknown has to be as near as a notification of it would be; one whose time is
-/// a guess may be any of its amount, when no other is.
+/// For each the refund that it is, by its place. Each refund is one of them: first those that were made
+/// about then, then the nearest in time. One whose outcome is unknown has to be as near as a notification
+/// of it would be; one whose time is a guess may be any of its amount, when no other is.
 fn partners(known: &[Known], listed: &[Listed]) -> Vec<Option<usize>> {
     let mut pairs = Vec::new();
     for (l, told) in listed.iter().enumerate() {
@@ -102,13 +102,16 @@ fn distance(refund: &Candidate, told: &Listed) -> Option<(u8, i64)> {
     let at = refund.refunded_at.unwrap_or(refund.created_at).trunc_subsecs(0);
     let apart: Duration = (told.at - at).abs();
     let same_day = kst(at).date_naive() == kst(told.at).date_naive();
-    if !told.is_day && apart <= LONGEST_CALL {
+    if !told.is_day && is_refunded && apart <= SKEW {
         return Some((0, apart.num_seconds()));
     }
-    if is_refunded && same_day {
+    if !told.is_day && apart <= LONGEST_CALL {
         return Some((1, apart.num_seconds()));
     }
-    (is_refunded && refund.by_hand).then_some((2, apart.num_seconds()))
+    if is_refunded && same_day {
+        return Some((2, apart.num_seconds()));
+    }
+    (is_refunded && refund.by_hand).then_some((3, apart.num_seconds()))
 }
 
 /// Whether what the list has and the books have not is proven: a list that tells only the day does not
@@ -200,6 +203,10 @@ mod tests {
         assert_eq!((against, alone.len()), (vec![Missing, Same, Missing], 0));
         let (against, _) = compare(&ours, &[listed(1000, at(2, 1)), listed(1000, at(1, 0))]);
         assert_eq!(against, [Open, Same]);
+        // Clocks that differ: the one that was made is listed, the unknown one is not.
+        let soon_after = [known(1000, Unknown, at(1, 0)), known(1000, Refunded, at(1, 1))];
+        let (against, alone) = compare(&soon_after, &[listed(1000, at(1, 0))]);
+        assert_eq!((against, alone.len()), (vec![Same], 0));
         // Hours apart on the same day: as one that is known, not as one that is unknown.
         assert_eq!(compare(&ours[..1], &[listed(1000, at(9, 0))]).0, [Same]);
         assert_eq!(compare(&ours[1..2], &[listed(1000, at(9, 0))]).0, [Missing]);

@@ -1,8 +1,9 @@
 //! Which refund of ours a notification of a cancellation tells of. Pure.
 //!
 //! Its clock is the gateway's, and CANCELDATE need not be the second that our own call was answered
-//! with (protocol section 4). So the nearest refund of that amount is the one told of, when it is
-//! near enough; only then was the cancellation made elsewhere.
+//! with (protocol section 4). So a refund of that amount that was made about then is the one told of,
+//! else the nearest, when it is near enough; only then was the cancellation made elsewhere. Nothing
+//! unknown is settled by a word that may be about another: each refund that was made has its own.
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
@@ -13,7 +14,7 @@ pub(super) const LONGEST_CALL: Duration = Duration::minutes(10);
 /// A notification is sent again ten times, every three minutes or somewhat more (protocol section 4).
 const LAST_RESEND: Duration = Duration::minutes(40);
 /// How far two clocks may be apart.
-const SKEW: Duration = Duration::minutes(1);
+pub(super) const SKEW: Duration = Duration::minutes(1);
 
 /// A refund of ours that no notification has told of yet.
 #[derive(Debug, sqlx::FromRow)]
@@ -37,9 +38,8 @@ pub(super) struct Told {
 }
 
 impl Candidate {
-    /// How well the notification fits this refund, the least best; `None` when it does not. With a
-    /// date the nearest in time is best. Without one, a refund that was made is better than one that
-    /// may not have been: nothing unknown is settled by a word that may be about another.
+    /// How well the notification fits this refund, the least best; `None` when it does not. A refund
+    /// that was made then, or without a date recently, is better than one that may not have been.
     pub(super) fn rank(&self, told: &Told) -> Option<(i64, i64)> {
         if self.amount != told.amount {
             return None;
@@ -54,6 +54,9 @@ impl Candidate {
         match told.occurred_at {
             Some(at) => {
                 let distance = (at - self.at()).abs();
+                if self.state == RefundState::Refunded && distance <= SKEW {
+                    return Some((-1, distance.num_seconds()));
+                }
                 (distance <= LONGEST_CALL).then(|| (distance.num_seconds(), certainty))
             }
             None => self
@@ -124,9 +127,14 @@ mod tests {
         }
         assert_eq!(best(&[refund(Declined, 0)], &told(Some(0), 0)), None);
         assert_eq!(best(&refunds, &Told { amount: 999, ..told(Some(0), 0) }), None);
-        // In one second, what is certain comes first.
+        // In one second, or with clocks that differ, what is certain comes first.
         let same = [refund(Unknown, 0), refund(Refunded, 0)];
         assert_eq!(best(&same, &told(Some(0), 0)), Some(1));
+        let soon_after = [refund(Unknown, 0), refund(Refunded, 1)];
+        assert_eq!(best(&soon_after, &told(Some(-39), 5)), Some(1));
+        assert_eq!(best(&soon_after, &told(Some(-60), 5)), Some(0));
+        let both = [refund(Refunded, 20), refund(Refunded, 1)];
+        assert_eq!(best(&both, &told(Some(19), 30)), Some(0));
         let by_hand = [Candidate { by_hand: true, ..refund(Refunded, 0) }, refund(Unknown, 50)];
         assert_eq!(best(&by_hand, &told(Some(0), 0)), Some(1));
         assert_eq!(best(&by_hand[..1], &told(Some(99_999), 0)), Some(0));

@@ -199,3 +199,20 @@ async fn a_copy_settles_no_refund_that_is_unknown() {
     let health = app.webhook_health().await;
     assert_eq!(health["status"], "degraded");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_word_of_a_refund_that_was_made_settles_none_that_is_unknown() {
+    let app = TestApp::start().await;
+    let mishap = json!({"kind": "shifted", "seconds": -40});
+    paid_order(&app, "O-1", &mishap).await;
+    let part = json!({"orderId": "O-1", "amount": 3000});
+    // Nothing of the first one reaches the gateway's books.
+    app.fault(json!({"on": "CANCEL", "kind": "drop_before"})).await;
+    app.post("/easypay/cancel", &part).await.data(202);
+    app.post("/easypay/cancel", &part).await.data(200);
+    app.advance_secs(2).await;
+    let told = status(&app, "O-1").await;
+    assert_eq!(told["canceledAmount"], 3000, "as much as went back");
+    assert_eq!(refunds(&app).await, [ours(3000, false), ours(3000, true)]);
+    assert_eq!(app.ready().await["unknownOutcomes"], 1);
+}
