@@ -1,13 +1,12 @@
-//! What health and metrics say of the database: measured on a connection of their own, at most once at
-//! a time and for strangers once a second, and never waited for longer than a second.
+//! What health and metrics say of the database: measured on a connection of their own, once at a time
+//! and for strangers at most once a second, and never waited for longer than a second.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
@@ -22,10 +21,14 @@ use crate::webhook::{self, Notifications};
 const PATIENCE: Duration = Duration::from_millis(900);
 /// How old figures may be that cost the caller no key.
 const FOR_STRANGERS: Duration = Duration::from_secs(1);
+/// How old they may be when there are no newer ones in time: a database that is slow for a moment is not
+/// away.
+const AT_MOST: Duration = Duration::from_secs(5);
 
 /// The newest figures, and the way to newer ones.
 pub struct Figures {
     pool: PgPool,
+    turn: tokio::sync::Mutex<()>,
     last: Mutex<Option<Arc<Reading>>>,
 }
 
@@ -57,7 +60,11 @@ pub struct MerchantSetting {
 
 impl Figures {
     pub fn new(pool: &PgPool) -> Self {
-        Self { pool: database::apart(pool, 1), last: Mutex::default() }
+        Self {
+            pool: database::apart(pool, 1),
+            turn: tokio::sync::Mutex::default(),
+            last: Mutex::default(),
+        }
     }
 
     /// For a caller with a key.
@@ -67,20 +74,26 @@ impl Figures {
 
     /// For anybody.
     pub async fn recent(&self, ctx: &Context) -> sqlx::Result<Arc<Reading>> {
-        self.read(ctx, FOR_STRANGERS).await
+        let read = self.read(ctx, FOR_STRANGERS).await;
+        let good = |reading: &Arc<Reading>| reading.measured.elapsed() < AT_MOST;
+        read.or_else(|error| self.last().filter(good).ok_or(error))
+    }
+
+    fn last(&self) -> Option<Arc<Reading>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn read(&self, ctx: &Context, max_age: Duration) -> sqlx::Result<Arc<Reading>> {
         let asked = Instant::now();
         let read = timeout(PATIENCE, async {
-            let mut last = self.last.lock().await;
+            let _turn = self.turn.lock().await;
             // Who waited for another caller takes what that one has found.
-            let good = |reading: &&Arc<Reading>| reading.measured + max_age >= asked;
-            if let Some(reading) = last.as_ref().filter(good) {
-                return Ok(reading.clone());
+            let good = |reading: &Arc<Reading>| reading.measured + max_age >= asked;
+            if let Some(reading) = self.last().filter(good) {
+                return Ok(reading);
             }
             let reading = Arc::new(measure(ctx, &self.pool).await?);
-            *last = Some(reading.clone());
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
             Ok(reading)
         });
         read.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))

@@ -52,6 +52,9 @@ grant select, insert on attempt_day_declines to :"role";
 grant select, insert on attempt_day_retries to :"role";
 grant select, insert, delete on attempt_days_changed to :"role";
 
+-- Which builds this schema is for.
+grant select on schema_compatibility to :"role";
+
 grant select, insert on billing_keys to :"role";
 grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, inactive_message)
     on billing_keys to :"role";

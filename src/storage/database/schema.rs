@@ -7,9 +7,11 @@ use sqlx::migrate::MigrateError;
 use sqlx::{Executor, PgPool};
 
 use crate::storage::database::errors::has_code;
-use crate::storage::database::{DatabaseError, MIGRATIONS, UNLIMITED};
+use crate::storage::database::{DatabaseError, MIGRATING, MIGRATIONS};
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// In which others get their turn, when a lock that a migration needs is held.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Applies what is missing. As a role that may not, it is an error that something is.
 pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
@@ -31,8 +33,15 @@ pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
 /// Applies the migrations, and says so when another process is at it for long.
 async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut db = pool.acquire().await?.detach();
-    db.execute(UNLIMITED).await?;
-    let run = MIGRATIONS.run(&mut db);
+    db.execute(MIGRATING).await?;
+    let run = async {
+        loop {
+            match MIGRATIONS.run(&mut db).await {
+                Err(error) if is_lock_held(&error) => tokio::time::sleep(PAUSE).await,
+                done => return done,
+            }
+        }
+    };
     tokio::pin!(run);
     loop {
         tokio::select! {
@@ -53,7 +62,7 @@ pub async fn is_own(pool: &PgPool) -> sqlx::Result<bool> {
 }
 
 /// Whether nothing is to be migrated, as sqlx's own run looks at it but without trying to create
-/// anything; an error when a later version has migrated it.
+/// anything; an error when a later version has migrated it so that this one cannot work with it.
 pub async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
     let query = "select version, checksum, success from _sqlx_migrations order by version";
     let applied: Vec<(i64, Vec<u8>, bool)> = match sqlx::query_as(query).fetch_all(pool).await {
@@ -61,11 +70,31 @@ pub async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
         Err(error) if has_code(&error, &["42P01", "42501"]) => return Ok(false),
         applied => applied?,
     };
-    if let Some((version, ..)) = applied.iter().find(|(v, ..)| !MIGRATIONS.version_exists(*v)) {
+    let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default();
+    let (known, later): (Vec<_>, Vec<_>) = applied.into_iter().partition(|(v, ..)| *v <= newest);
+    let foreign = known.iter().find(|(v, ..)| !MIGRATIONS.version_exists(*v));
+    if let Some((version, ..)) = foreign.or(later.last())
+        && (foreign.is_some() || oldest_build(pool).await? > newest)
+    {
         return Err(MigrateError::VersionMissing(*version).into());
     }
     let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec(), true));
-    Ok(applied.into_iter().eq(ours))
+    Ok(known.into_iter().eq(ours))
+}
+
+/// The newest migration of the oldest build that can work with the schema.
+async fn oldest_build(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select oldest_build from schema_compatibility").fetch_one(pool).await
+}
+
+/// Whether a migration gave way to somebody who holds a lock.
+fn is_lock_held(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            has_code(error, &["55P03"])
+        }
+        _ => false,
+    }
 }
 
 /// Tables that this role may not even read: made by a migration after which nothing was granted.

@@ -6,6 +6,7 @@ mod ids_in_one_form;
 mod least_privilege;
 mod mark_object;
 mod migrate_and_start;
+mod mixed_versions;
 mod paid_time_migration;
 mod paid_time_rows;
 mod restored_database;
