@@ -11,7 +11,6 @@ pub mod publish;
 mod read;
 pub mod redeliver;
 mod store;
-mod types;
 
 use std::time::Duration;
 

@@ -13,11 +13,11 @@ use crate::events::publish::publish;
 use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
 };
-use crate::events::types::TYPES;
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
+use crate::rules::event_types::TYPES;
 use crate::rules::ids::{EventId, SubscriptionId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
