@@ -1,4 +1,4 @@
-//! `MERCHANT_WEBHOOK_URL` and `MERCHANT_WEBHOOK_SECRET`.
+//! `MERCHANT_WEBHOOK_*`: where events are delivered, which, and how they are signed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +7,12 @@ use standardwebhooks::Webhook;
 use url::Url;
 
 use crate::config::read::Reader;
+use crate::rules::event_types::{TYPES, named};
 use crate::rules::forward_proxy::ForwardProxy;
 
 /// Bytes of the shortest secret, by the Standard Webhooks specification.
 const MIN_BYTES: usize = 24;
+const SECRET: &str = "whsec_ and at least 24 bytes in base64";
 
 /// Where events are delivered and how they are signed.
 #[derive(Clone, Debug)]
@@ -19,13 +21,17 @@ pub struct MerchantWebhook {
     pub url: Url,
     /// `MERCHANT_WEBHOOK_PROXY_URL`: what deliveries go through.
     pub proxy: Option<ForwardProxy>,
+    /// `MERCHANT_WEBHOOK_EVENTS`: the types that are delivered; without it all, also one that this
+    /// version does not know.
+    pub types: Option<Vec<&'static str>>,
     secret: SecretString,
+    /// `MERCHANT_WEBHOOK_PREVIOUS_SECRET`.
+    previous_secret: Option<SecretString>,
 }
 
 impl MerchantWebhook {
     /// Both or neither; https in production.
     pub(super) fn read(r: &mut Reader, production: bool) -> Option<Self> {
-        const SECRET: &str = "whsec_ and at least 24 bytes in base64";
         let url = r.url("MERCHANT_WEBHOOK_URL");
         let url = match url {
             Some(url) if production && url.scheme() != "https" => {
@@ -33,19 +39,48 @@ impl MerchantWebhook {
             }
             url => url,
         };
-        let secret = match r.text("MERCHANT_WEBHOOK_SECRET") {
-            Some(text) if is_secret(&text) => Some(SecretString::from(text)),
-            Some(_) => r.wrong("MERCHANT_WEBHOOK_SECRET", SECRET),
-            None if url.is_some() => r.missing("MERCHANT_WEBHOOK_SECRET", SECRET),
-            None => None,
+        let name = "MERCHANT_WEBHOOK_SECRET";
+        let present = match secret(r, name) {
+            None if url.is_some() && r.text(name).is_none() => r.missing(name, SECRET),
+            present => present,
         };
+        let previous_secret = secret(r, "MERCHANT_WEBHOOK_PREVIOUS_SECRET");
+        let types = types(r);
         let proxy = r.forward_proxy("MERCHANT_WEBHOOK_PROXY_URL");
-        Some(Self { url: url?, proxy, secret: secret? })
+        Some(Self { url: url?, proxy, types, secret: present?, previous_secret })
     }
 
-    /// Signs by the Standard Webhooks scheme.
-    pub fn signer(&self) -> Option<Webhook> {
-        Webhook::new(self.secret.expose_secret()).ok()
+    /// Sign by the Standard Webhooks scheme: while the secret is replaced, with the one of before too.
+    pub fn signers(&self) -> Option<Vec<Webhook>> {
+        let secrets = std::iter::once(&self.secret).chain(&self.previous_secret);
+        secrets.map(|secret| Webhook::new(secret.expose_secret()).ok()).collect()
+    }
+
+    /// Whether deliveries are signed with the secret of before too.
+    pub fn is_replaced(&self) -> bool {
+        self.previous_secret.is_some()
+    }
+}
+
+fn secret(r: &mut Reader, name: &'static str) -> Option<SecretString> {
+    match r.text(name) {
+        Some(text) if is_secret(&text) => Some(SecretString::from(text)),
+        Some(_) => r.wrong(name, SECRET),
+        None => None,
+    }
+}
+
+fn types(r: &mut Reader) -> Option<Vec<&'static str>> {
+    let name = "MERCHANT_WEBHOOK_EVENTS";
+    let text = r.text(name)?;
+    let named: Option<Vec<_>> = text.split(',').map(|word| named(word.trim())).collect();
+    let accepted = || {
+        let all = TYPES.join(", ");
+        format!("types of events, comma-separated, or all of an object (subscription.*): {all}")
+    };
+    match named {
+        Some(named) => Some(named.concat()),
+        None => r.wrong(name, &accepted()),
     }
 }
 

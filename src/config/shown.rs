@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::config::{Config, Gateway, LogFormat};
+use crate::config::{Config, Gateway, LogFormat, MerchantWebhook};
 use crate::rules::contract::{Contract, TaxType};
 use crate::rules::forward_proxy::ForwardProxy;
 
@@ -123,6 +123,11 @@ impl Config {
             ("MERCHANT_WEBHOOK_URL", origin(webhook.map(|webhook| &webhook.url))),
             ("MERCHANT_WEBHOOK_SECRET", secret(webhook.is_some())),
             (
+                "MERCHANT_WEBHOOK_PREVIOUS_SECRET",
+                secret(webhook.is_some_and(MerchantWebhook::is_replaced)),
+            ),
+            ("MERCHANT_WEBHOOK_EVENTS", webhook.and_then(types).unwrap_or_default()),
+            (
                 "MERCHANT_WEBHOOK_PROXY_URL",
                 proxy(webhook.and_then(|webhook| webhook.proxy.as_ref())),
             ),
@@ -151,6 +156,10 @@ fn address(url: Option<&Url>) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+fn types(webhook: &MerchantWebhook) -> Option<String> {
+    webhook.types.as_ref().map(|types| types.join(","))
 }
 
 /// Without its credentials.
@@ -190,6 +199,7 @@ mod tests {
             ("PUBLIC_URL", "https://hidden-user:hidden-word@pay.example.com/x?token=hidden-word"),
             ("MERCHANT_WEBHOOK_URL", "https://shop.example.com/hidden-word?token=hidden-word"),
             ("MERCHANT_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            ("MERCHANT_WEBHOOK_PREVIOUS_SECRET", "whsec_aGlkZGVuLXNlY3JldC1vZi0yNC1ieXRlcy0t"),
         ];
         let lookup = |name: &str| {
             secrets.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())

@@ -1,27 +1,27 @@
-//! Deliveries to `MERCHANT_WEBHOOK_URL`, signed by the Standard Webhooks scheme.
+//! Deliveries to `MERCHANT_WEBHOOK_URL`.
 //!
-//! An event may come twice (same `webhook-id`), never out of order within its subscription, and is
-//! not lost: it is tried for more than four days, then given up and shown as such.
+//! An event may come twice (same `webhook-id`), never out of order within its subscription unless one
+//! before it was refused, and is not lost: it is tried for more than four days, then given up and shown
+//! as such.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::{Client, redirect};
 use sqlx::PgPool;
-use standardwebhooks::{
-    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
-};
-use tokio::time::Instant;
-use url::Url;
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::MerchantWebhook;
+use crate::events::PAUSE;
+use crate::events::comeback::Comeback;
+use crate::events::queue::{self, Claimed, Outcome, Told};
 use crate::events::read::EventBody;
-use crate::events::store::{self, Claimed, DeliveryState, Told};
-use crate::kiwoom::outgoing::through;
-use kiwoom_clock::Clock;
+use crate::events::receiver::Receiver;
+use crate::events::store::{self, DeliveryState};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 16;
+const SWEEP: Duration = Duration::from_mins(1);
 /// Longer than a try takes, so that no two processes tell the same event at once.
 const LEASE_SECS: f64 = 30.0;
 /// Seconds after each failed try; after the last one it is given up. Together 4 days and 3 hours.
@@ -32,87 +32,168 @@ const BACK_OFF: [f64; 12] = [
 
 /// Carries events to the merchant's backend.
 pub struct Courier {
-    client: Client,
-    url: Url,
-    signer: Webhook,
+    receiver: Arc<Receiver>,
+    types: Option<Vec<&'static str>>,
 }
 
+/// What a try says of the receiver.
+#[derive(Clone, Copy)]
+enum Tried {
+    Taken,
+    Failed,
+    /// It refused this event, or the try does not count.
+    SaysNothing,
+}
+
+type UnderWay = JoinSet<sqlx::Result<Tried>>;
+
 impl Courier {
-    /// `None` when the secret cannot be read; the settings have checked it.
+    /// `None` when a secret cannot be read; the settings have checked them.
     pub fn new(webhook: &MerchantWebhook) -> reqwest::Result<Option<Self>> {
-        // A redirect would carry events to a host that nobody named.
-        let client = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-        let client = client.user_agent("kiwoom-billing");
-        let client = through(&webhook.url, webhook.proxy.as_ref(), client)?.build()?;
-        let signer = webhook.signer();
-        Ok(signer.map(|signer| Self { client, url: webhook.url.clone(), signer }))
+        let Some(signers) = webhook.signers() else { return Ok(None) };
+        let receiver = Receiver::new(webhook.url.clone(), webhook.proxy.as_ref(), signers)?;
+        Ok(Some(Self { receiver: Arc::new(receiver), types: webhook.types.clone() }))
     }
 
-    /// Delivers all that is due.
-    pub async fn deliver(&self, pool: &PgPool) -> sqlx::Result<()> {
-        let at_once = i64::try_from(AT_ONCE).unwrap_or(1);
+    /// What is published from now on is to be delivered, by this process or by another one.
+    pub async fn begin(&self, pool: &PgPool) -> sqlx::Result<()> {
+        queue::begin(pool).await
+    }
+
+    /// Delivers what is due, and goes on doing so; sooner when told that something was published. Each
+    /// delivery is on its way by itself: one that takes long has one of the places, and nobody waits
+    /// for it.
+    pub async fn run(&self, pool: &PgPool, published: &Notify) {
+        let (mut under_way, mut comeback) = (UnderWay::new(), Comeback::default());
+        let (mut ticks, mut sweeps) = (interval(PAUSE), interval(SWEEP));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let claimed = store::claim(pool, at_once, LEASE_SECS).await?;
-            if claimed.is_empty() {
-                return Ok(());
+            let done = tokio::select! {
+                _ = sweeps.tick() => queue::sweep(pool).await,
+                _ = ticks.tick() => self.enlist(pool).await,
+                () = published.notified() => {
+                    ticks.reset();
+                    self.enlist(pool).await
+                }
+                Some(first) = under_way.join_next() => {
+                    learn(pool, &mut comeback, first, &mut under_way).await
+                }
+            };
+            let sent = self.send_due(pool, &mut under_way).await;
+            if let Err(error) = done.and(sent) {
+                tracing::warn!(%error, "deliveries wait for a later turn");
+                ticks.tick().await;
             }
-            let told = stream::iter(claimed).map(|claimed| self.tell(pool, claimed));
-            told.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
         }
     }
 
-    async fn tell(&self, pool: &PgPool, claimed: Claimed) -> sqlx::Result<()> {
-        let id = claimed.event_id;
-        let Some(event) = store::find(pool, id).await? else { return Ok(()) };
-        let body = serde_json::to_string(&EventBody::from(event)).unwrap_or_default();
-        let started = Instant::now();
-        let (status, failure) = match self.send(&id.to_string(), body).await {
-            Ok(status) => (Some(status), None),
-            Err(failure) => (None, Some(failure)),
-        };
-        let told = Told {
-            millis: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
-            status: status.and_then(|status| i16::try_from(status).ok()),
-            failure,
-        };
-        let taken = status.is_some_and(|status| (200..300).contains(&status));
-        let tried = usize::try_from(claimed.attempts).unwrap_or(0);
-        let (state, pause) = match BACK_OFF.get(tried) {
-            _ if taken => (DeliveryState::Delivered, 0.0),
-            Some(pause) => (DeliveryState::Waiting, *pause),
-            None => (DeliveryState::GivenUp, 0.0),
-        };
-        log(&told, state, &id.to_string());
-        store::record(pool, id, &told, (state, pause)).await
+    async fn enlist(&self, pool: &PgPool) -> sqlx::Result<()> {
+        while queue::enlist(pool, self.types.as_deref()).await? {}
+        Ok(())
     }
 
-    /// The receiver lives in real time, whatever the sandbox's clock shows: it refuses a signature
-    /// that is five minutes off.
-    async fn send(&self, id: &str, body: String) -> Result<u16, String> {
-        let now = Clock::system().now().timestamp();
-        let signature = self.signer.sign(id, now, body.as_bytes()).map_err(|e| e.to_string())?;
-        let request = self.client.post(self.url.clone()).body(body);
-        let request = request
-            .header("content-type", "application/json")
-            .header(HEADER_WEBHOOK_ID, id)
-            .header(HEADER_WEBHOOK_TIMESTAMP, now.to_string())
-            .header(HEADER_WEBHOOK_SIGNATURE, signature);
-        let answer = request.send().await;
-        answer.map(|answer| answer.status().as_u16()).map_err(|error| match error {
-            error if error.is_timeout() => "timeout".to_owned(),
-            error if error.is_connect() => "no connection".to_owned(),
-            error => error.without_url().to_string(),
-        })
+    /// Fills the places that are free.
+    async fn send_due(&self, pool: &PgPool, under_way: &mut UnderWay) -> sqlx::Result<()> {
+        loop {
+            let free = AT_ONCE.saturating_sub(under_way.len());
+            if free == 0 {
+                return Ok(());
+            }
+            let limit = i64::try_from(free).unwrap_or(1);
+            let (claimed, behind) = queue::claim(pool, limit, LEASE_SECS).await?;
+            for claimed in claimed {
+                under_way.spawn(tell(pool.clone(), self.receiver.clone(), claimed));
+            }
+            if behind == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 
-fn log(told: &Told, state: DeliveryState, id: &str) {
+/// What the tries that are over say of the receiver.
+async fn learn(
+    pool: &PgPool,
+    comeback: &mut Comeback,
+    first: Result<sqlx::Result<Tried>, JoinError>,
+    under_way: &mut UnderWay,
+) -> sqlx::Result<()> {
+    let others = std::iter::from_fn(|| under_way.try_join_next());
+    let (mut is_back, mut failure) = (false, Ok(()));
+    for tried in std::iter::once(first).chain(others) {
+        match tried {
+            Ok(Ok(Tried::Taken)) => is_back |= comeback.taken(Instant::now()),
+            Ok(Ok(Tried::Failed)) => comeback.failed(),
+            Ok(Ok(Tried::SaysNothing)) => {}
+            Ok(Err(error)) => failure = Err(error),
+            Err(error) => tracing::error!(%error, "a delivery ended badly"),
+        }
+    }
+    if is_back {
+        let events = queue::hurry(pool).await?;
+        tracing::info!(events, "the receiver takes events, those that failed are tried now");
+    }
+    failure
+}
+
+async fn tell(pool: PgPool, receiver: Arc<Receiver>, claimed: Claimed) -> sqlx::Result<Tried> {
+    let id = claimed.event_id;
+    let Some(event) = store::find(&pool, id).await? else { return Ok(Tried::SaysNothing) };
+    let body = serde_json::to_string(&EventBody::from(event)).unwrap_or_default();
+    let started = Instant::now();
+    let (status, failure) = match receiver.send(&id.to_string(), body).await {
+        Ok(status) => (Some(status), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let told = Told {
+        millis: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
+        status: status.and_then(|status| i16::try_from(status).ok()),
+        failure,
+    };
+    let outcome = outcome(claimed, status);
+    log(&told, outcome, &id.to_string());
+    queue::record(&pool, claimed, &told, outcome).await?;
+    Ok(match outcome {
+        Outcome { state: DeliveryState::Delivered, .. } => Tried::Taken,
+        Outcome { refused: true, .. } => Tried::SaysNothing,
+        _ if claimed.is_extra => Tried::SaysNothing,
+        _ => Tried::Failed,
+    })
+}
+
+/// What follows from the status of the answer. A refusal is of this event: that the receiver is busy
+/// (408, 425, 429) is none.
+fn outcome(claimed: Claimed, status: Option<u16>) -> Outcome {
+    let refused = status.is_some_and(|s| (400..500).contains(&s) && ![408, 425, 429].contains(&s));
+    if status.is_some_and(|status| (200..300).contains(&status)) {
+        return Outcome { state: DeliveryState::Delivered, refused, pause_secs: 0.0 };
+    }
+    let tried = usize::try_from(claimed.attempts).unwrap_or(0);
+    let (state, pause_secs) = match BACK_OFF.get(tried) {
+        // When it is tried next is planned already.
+        _ if claimed.is_extra => (DeliveryState::Waiting, 0.0),
+        Some(pause) => (DeliveryState::Waiting, *pause),
+        None => (DeliveryState::GivenUp, 0.0),
+    };
+    Outcome { state, refused, pause_secs }
+}
+
+fn log(told: &Told, outcome: Outcome, id: &str) {
+    let Outcome { state, refused, .. } = outcome;
     metrics::counter!("kiwoom_billing_deliveries_total", "state" => state.name()).increment(1);
     let Told { millis, status, failure } = told;
     match state {
         DeliveryState::Delivered => tracing::debug!(id, millis, "event delivered"),
         DeliveryState::GivenUp => {
             tracing::error!(alert = true, id, status, failure, "event given up");
+        }
+        DeliveryState::Waiting if refused => {
+            tracing::warn!(
+                id,
+                status,
+                "event refused, tried again later; others do not wait for it"
+            );
         }
         DeliveryState::Waiting => {
             tracing::warn!(id, status, failure, "event not delivered, tried again later");

@@ -6,16 +6,19 @@
 
 mod audit;
 mod backlog;
+mod comeback;
 pub mod deliver;
 pub mod notices;
 pub mod publish;
+mod queue;
 mod read;
+mod receiver;
 pub mod redeliver;
 mod store;
-mod types;
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,27 +39,29 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::list))
 }
 
-/// Publishes and delivers until the service is told to stop. A delivery that is cut short by that
-/// is made again, here or by another process.
+/// Publishes and delivers until the service is told to stop, neither waiting for the other. A delivery
+/// that is cut short by that is made again, here or by another process.
 pub async fn run(ctx: AppState, courier: Option<Courier>) {
+    let published = Notify::new();
+    let delivering = async {
+        if let Some(courier) = &courier {
+            courier.run(&ctx.pool, &published).await;
+        }
+    };
+    tokio::select! {
+        () = ctx.draining.cancelled() => {}
+        ((), ()) = async { tokio::join!(publishing(&ctx, &published), delivering) } => {}
+    }
+}
+
+async fn publishing(ctx: &AppState, published: &Notify) {
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let turn = async {
-            ticks.tick().await;
-            publish::publish(&ctx).await?;
-            match &courier {
-                Some(courier) => courier.deliver(&ctx.pool).await,
-                None => Ok(()),
-            }
-        };
-        tokio::select! {
-            () = ctx.draining.cancelled() => return,
-            done = turn => {
-                if let Err(error) = done {
-                    tracing::warn!(%error, "events wait for a later turn");
-                }
-            }
+        ticks.tick().await;
+        match publish::publish(ctx).await {
+            Ok(()) => published.notify_one(),
+            Err(error) => tracing::warn!(%error, "events wait for a later turn"),
         }
     }
 }

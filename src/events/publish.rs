@@ -70,9 +70,6 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
             data.push(readable(ctx, &mut tx, event).await?);
         }
         store::set_positions(&mut tx, &seqs, &data).await?;
-        if ctx.config.merchant_webhook.is_some() {
-            store::enlist(&mut tx, &seqs).await?;
-        }
         tx.commit().await?;
     }
 }

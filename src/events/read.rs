@@ -13,11 +13,11 @@ use crate::events::publish::publish;
 use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
 };
-use crate::events::types::TYPES;
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
+use crate::rules::event_types::TYPES;
 use crate::rules::ids::{EventId, SubscriptionId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
@@ -201,9 +201,11 @@ struct DeliveryBody {
     /// `waiting`, `delivered` or `given_up`.
     #[schema(value_type = String)]
     state: DeliveryState,
-    /// While it waits.
+    /// While it waits: when it is tried next. `null` where one before it, of the same subscription, waits.
     #[schema(required)]
     next_at: Option<String>,
+    /// Whether the receiver has refused it (4xx): those behind it do not wait for it.
+    refused: bool,
     /// In order of time; all of them, also those before a redelivery.
     attempts: Vec<AttemptBody>,
 }
@@ -223,7 +225,7 @@ struct AttemptBody {
 
 impl DeliveryBody {
     fn new(delivery: Delivery, attempts: Vec<Attempt>) -> Self {
-        let next = Some(delivery.next_at).filter(|_| delivery.state == DeliveryState::Waiting);
+        let next = delivery.next_at.filter(|_| delivery.state == DeliveryState::Waiting);
         let attempt = |a: Attempt| AttemptBody {
             at: rfc3339_kst(a.attempted_at),
             millis: a.millis,
@@ -233,6 +235,7 @@ impl DeliveryBody {
         Self {
             state: delivery.state,
             next_at: next.map(rfc3339_kst),
+            refused: delivery.refused,
             attempts: attempts.into_iter().map(attempt).collect(),
         }
     }

@@ -3,13 +3,13 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgPool;
 use utoipa::ToSchema;
 
+use crate::config::MerchantWebhook;
 use crate::context::{AppState, Context};
 use crate::events::publish::publish;
+use crate::events::queue;
 use crate::events::read::{EventDetail, detail};
-use crate::events::store;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::ApiError;
 use crate::http::extract::{Body, Fields, FromFields, PathId};
@@ -40,7 +40,7 @@ pub struct Redelivered {
     events: u64,
 }
 
-/// Delivers an event again, with the same id.
+/// Delivers an event again, with the same id, whatever its type.
 #[utoipa::path(
     post, path = "/events/{id}/redeliver", operation_id = "redeliverEvent",
     tag = "events", params(("id" = String, Path)),
@@ -51,12 +51,12 @@ pub struct Redelivered {
 pub async fn one(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     needs_receiver(&ctx)?;
     let id = EventId::parse(&id);
-    store::redeliver(&ctx.pool, id).await?;
+    queue::redeliver(&ctx.pool, id).await?;
     detail(&ctx, id).await
 }
 
 /// Delivers all events since an instant again, each with the same id and in order: for a receiver that
-/// lost them. One that has taken an event knows it by its id.
+/// lost them. One that has taken an event knows it by its id. Of the types of `MERCHANT_WEBHOOK_EVENTS`.
 #[utoipa::path(
     post, path = "/events/redeliver", operation_id = "redeliverEvents", tag = "events",
     request_body = RedeliverRequest,
@@ -65,36 +65,17 @@ pub async fn one(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     )
 )]
 pub async fn since(State(ctx): State<AppState>, Body(request): Body<RedeliverRequest>) -> Answer {
-    needs_receiver(&ctx)?;
+    let types = needs_receiver(&ctx)?.types.as_deref();
     publish(&ctx).await?;
     let given_up_only = request.undelivered_only.unwrap_or_default();
-    let events = enlist_since(&ctx.pool, request.since, given_up_only).await?;
+    let events = queue::redeliver_since(&ctx.pool, request.since, given_up_only, types).await?;
     Ok(answer::ok(Redelivered { events }))
 }
 
-async fn enlist_since(
-    pool: &PgPool,
-    since: DateTime<Utc>,
-    given_up_only: bool,
-) -> sqlx::Result<u64> {
-    let query = sqlx::query(
-        "insert into event_deliveries (event_id, stream, position)
-         select id, stream, position from events where created_at >= $1 and position is not null
-            and (not $2 or exists (select from event_deliveries
-                where event_id = events.id and state = 'given_up'))
-         on conflict (event_id) do update
-         set state = 'waiting', attempts = 0, next_at = now(), leased_until = null
-         where event_deliveries.state <> 'waiting'",
-    );
-    let done = query.bind(since).bind(given_up_only).execute(pool).await?;
-    Ok(done.rows_affected())
-}
-
-fn needs_receiver(ctx: &Context) -> Result<(), ApiError> {
-    if ctx.config.merchant_webhook.is_some() {
-        return Ok(());
-    }
-    let ko = "설정되지 않아 보낼 곳이 없습니다.";
-    let reason = Text::new(ko, "Not set: there is nowhere to deliver to.");
-    Err(ApiError::invalid_field("MERCHANT_WEBHOOK_URL", reason))
+fn needs_receiver(ctx: &Context) -> Result<&MerchantWebhook, ApiError> {
+    ctx.config.merchant_webhook.as_ref().ok_or_else(|| {
+        let ko = "설정되지 않아 보낼 곳이 없습니다.";
+        let reason = Text::new(ko, "Not set: there is nowhere to deliver to.");
+        ApiError::invalid_field("MERCHANT_WEBHOOK_URL", reason)
+    })
 }

@@ -1,4 +1,4 @@
-//! SQL of events and of their deliveries.
+//! SQL of events, and of how their deliveries stand.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,9 @@ pub struct Event {
 #[derive(Clone, Copy, sqlx::FromRow)]
 pub struct Delivery {
     pub state: DeliveryState,
-    pub next_at: DateTime<Utc>,
+    /// `None` while one before it waits.
+    pub next_at: Option<DateTime<Utc>>,
+    pub refused: bool,
 }
 
 /// A row of `delivery_attempts`.
@@ -140,15 +142,6 @@ pub async fn set_positions(
          where events.seq = new.seq",
     );
     query.bind(seqs).bind(data).execute(db).await.map(drop)
-}
-
-/// Puts the events `seqs` on the list of what is to be delivered.
-pub async fn enlist(db: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "insert into event_deliveries (event_id, stream, position)
-         select id, stream, position from events where seq = any($1)",
-    );
-    query.bind(seqs).execute(db).await.map(drop)
 }
 
 /// What a list of events is narrowed to.
@@ -221,7 +214,10 @@ pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
 
 /// How the delivery of an event stands.
 pub async fn delivery(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Delivery>> {
-    let query = sqlx::query_as("select state, next_at from event_deliveries where event_id = $1");
+    let query = sqlx::query_as(
+        "select state, nullif(next_at, 'infinity') as next_at, refused from event_deliveries
+         where event_id = $1",
+    );
     query.bind(id).fetch_optional(pool).await
 }
 
@@ -231,74 +227,4 @@ pub async fn attempts(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Attempt>> 
         "select attempted_at, millis, status, failure from delivery_attempts where event_id = $1 order by seq",
     );
     query.bind(id).fetch_all(pool).await
-}
-
-/// Has an event delivered (again), with all tries ahead of it.
-pub async fn redeliver(pool: &PgPool, id: EventId) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "insert into event_deliveries (event_id, stream, position)
-         select id, stream, position from events where id = $1
-         on conflict (event_id) do update
-         set state = 'waiting', attempts = 0, next_at = now(), leased_until = null",
-    );
-    query.bind(id).execute(pool).await.map(drop)
-}
-
-/// An event to be told now: its id and how often that was tried.
-#[derive(Clone, Copy, sqlx::FromRow)]
-pub struct Claimed {
-    pub event_id: EventId,
-    pub attempts: i32,
-}
-
-/// Takes deliveries that are due, of each stream only the first: the others wait for it.
-pub async fn claim(pool: &PgPool, limit: i64, lease_secs: f64) -> sqlx::Result<Vec<Claimed>> {
-    let query = sqlx::query_as(
-        "with due as (
-            select event_id from event_deliveries as head
-            where state = 'waiting' and next_at <= now()
-                and (leased_until is null or leased_until < now())
-                and not exists (select from event_deliveries as earlier
-                    where earlier.stream = head.stream and earlier.state = 'waiting'
-                        and earlier.position < head.position)
-            order by position limit $1 for update skip locked)
-         update event_deliveries set leased_until = now() + make_interval(secs => $2)
-         from due where event_deliveries.event_id = due.event_id
-         returning event_deliveries.event_id, attempts",
-    );
-    query.bind(limit).bind(lease_secs).fetch_all(pool).await
-}
-
-/// What came of a try.
-pub struct Told {
-    pub millis: i32,
-    pub status: Option<i16>,
-    pub failure: Option<String>,
-}
-
-/// Writes a try into the log, and what follows: the new state, and when it is tried again.
-pub async fn record(
-    pool: &PgPool,
-    id: EventId,
-    told: &Told,
-    (state, pause_secs): (DeliveryState, f64),
-) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "with attempt as (
-            insert into delivery_attempts (event_id, millis, status, failure)
-            values ($1, $2, $3, $4))
-         update event_deliveries set state = $5, attempts = attempts + 1, leased_until = null,
-            next_at = now() + make_interval(secs => $6)
-         where event_id = $1",
-    );
-    query
-        .bind(id)
-        .bind(told.millis)
-        .bind(told.status)
-        .bind(&told.failure)
-        .bind(state)
-        .bind(pause_secs)
-        .execute(pool)
-        .await
-        .map(drop)
 }

@@ -2,6 +2,7 @@
 
 pub mod characters;
 pub mod contract;
+pub mod event_types;
 pub mod forward_proxy;
 pub mod ids;
 pub mod metadata;

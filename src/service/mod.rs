@@ -116,13 +116,14 @@ impl Service {
         tokio::spawn(watch::run(ctx.clone()));
         tokio::spawn(watch::keep_high_water_mark(ctx.clone()));
         tokio::spawn(proxies::probe(ctx.clone()));
+        // Before anything can happen, so that it is not taken for history.
+        let courier = courier(&ctx).await?;
         let sandbox = if sandboxed { Some(open_sandbox(&ctx, address)?) } else { None };
         let router = router::router(ctx.clone(), sandbox);
         let server =
             tokio::spawn(server::serve(listener, router, ctx.draining.clone(), ctx.stop.clone()));
-        let courier = ctx.config.merchant_webhook.as_ref().map(Courier::new).transpose()?;
         let scheduler = tokio::spawn(scheduler::run(ctx.clone()));
-        let events = tokio::spawn(events::run(ctx.clone(), courier.flatten()));
+        let events = tokio::spawn(events::run(ctx.clone(), courier));
         Ok(Self { address, ctx, server, scheduler, events, private, alive })
     }
 
@@ -204,6 +205,15 @@ pub(crate) async fn context(
         upkeep: Mutex::new(()),
         config,
     })
+}
+
+async fn courier(ctx: &Context) -> Result<Option<Courier>, StartError> {
+    let Some(webhook) = &ctx.config.merchant_webhook else { return Ok(None) };
+    let courier = Courier::new(webhook)?;
+    if let Some(courier) = &courier {
+        courier.begin(&ctx.pool).await?;
+    }
+    Ok(courier)
 }
 
 /// The time: as the sandbox's clock was left, and else the system's.

@@ -103,6 +103,7 @@ struct Detail {
 struct Delivery {
     state: String,
     next_at: Option<String>,
+    refused: bool,
     attempts: Vec<Attempt>,
 }
 

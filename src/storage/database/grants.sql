@@ -102,8 +102,11 @@ grant select, insert on idempotency_keys to :"role";
 grant update (id, sender, started_at, status, body, applied) on idempotency_keys to :"role";
 
 grant select on event_deliveries to :"role";
-grant insert (event_id, stream, position) on event_deliveries to :"role";
-grant update (state, attempts, next_at, leased_until) on event_deliveries to :"role";
+grant insert (event_id, stream, position, next_at) on event_deliveries to :"role";
+grant update (state, attempts, next_at, leased_until, refused, planned_at)
+    on event_deliveries to :"role";
+grant select, insert (position) on delivery_cursor to :"role";
+grant update (position) on delivery_cursor to :"role";
 
 grant select, insert on gateway_turns to :"role";
 grant update (next_at) on gateway_turns to :"role";

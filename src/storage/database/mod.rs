@@ -173,7 +173,8 @@ pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseErr
 
 /// What locks and conditions count on, whatever the role or the database has for a default; and a
 /// transaction that stands still, of this process or another, stops the others for seconds, not for good.
-const SESSION: &str = "set default_transaction_isolation = 'read committed';
+/// A plan of a small table that was never analyzed is compiled for a second, and used for a millisecond.
+const SESSION: &str = "set default_transaction_isolation = 'read committed'; set jit = off;
     set lock_timeout = '10s'; set statement_timeout = '30s';
     set idle_in_transaction_session_timeout = '30s'";
 /// A migration takes as long as it takes. But who waits for a lock holds up all that come after, so it

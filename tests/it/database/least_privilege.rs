@@ -10,7 +10,7 @@ use crate::support::process::migrate;
 use crate::support::subscriptions::monthly;
 
 /// The columns that the service may change in the books and in what is evidence.
-const CHANGING: [(&str, &str); 9] = [
+const CHANGING: [(&str, &str); 11] = [
     (
         "payments",
         "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
@@ -29,6 +29,8 @@ const CHANGING: [(&str, &str); 9] = [
     ("movements_closed", ""),
     ("price_consents", ""),
     ("delivery_attempts", ""),
+    ("event_deliveries", "attempts leased_until next_at planned_at refused state"),
+    ("delivery_cursor", "position"),
     ("console_sessions", "seen_at"),
 ];
 

@@ -14,7 +14,7 @@ use crate::support::app::{TestApp, one_off};
 use crate::support::subscriptions::{APPROVED, monthly};
 
 /// Every table that the service reads rows of.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "payments",
     "refunds",
     "movements",
@@ -28,6 +28,7 @@ const TABLES: [&str; 16] = [
     "idempotency_keys",
     "events",
     "event_deliveries",
+    "delivery_cursor",
     "price_consents",
     "notifications",
     "api_keys",

@@ -1,7 +1,9 @@
 //! Events for the merchant's backend, and the audit trail.
 
 mod audit_trail;
+mod bad_receivers;
 mod delivery;
+mod delivery_settings;
 mod notices;
 mod read_after_write;
 mod same_as_answers;

@@ -245,6 +245,7 @@ fn every_wrong_line_of_the_codes_file_is_named_by_its_number_and_never_shown() {
 }
 
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const PREVIOUS: &str = "whsec_cHJldmlvdXMtc2VjcmV0LW9mLTI0LWJ5dGVzLS0=";
 
 #[test]
 fn deliveries_need_a_secret_and_https_in_production() {
@@ -252,11 +253,36 @@ fn deliveries_need_a_secret_and_https_in_production() {
     let secret = ("MERCHANT_WEBHOOK_SECRET", SIGNING);
     assert!(read(&[url("http://127.0.0.1:9000/events"), secret]).is_ok());
     let lonely = problems(&[url("https://shop.example.com/events")]);
+    let wrong = problems(&[("MERCHANT_WEBHOOK_PREVIOUS_SECRET", "s3cret")]);
+    let accepted = "is wrong: it takes whsec_ and at least 24 bytes in base64";
+    assert_eq!(wrong, [format!("MERCHANT_WEBHOOK_PREVIOUS_SECRET {accepted}")]);
     let missing =
         "MERCHANT_WEBHOOK_SECRET is missing: it takes whsec_ and at least 24 bytes in base64";
     assert_eq!(lonely, [missing]);
     let plain = [production(), vec![url("http://shop.example.com/events"), secret]].concat();
     assert_eq!(problems(&plain), ["MERCHANT_WEBHOOK_URL is wrong: it takes an https URL"]);
+}
+
+#[test]
+fn the_types_that_are_delivered_are_named_or_all_of_an_object() {
+    let types = |names: &'static str| {
+        let url = ("MERCHANT_WEBHOOK_URL", "http://127.0.0.1:9000/events");
+        let names = ("MERCHANT_WEBHOOK_EVENTS", names);
+        read(&[url, ("MERCHANT_WEBHOOK_SECRET", SIGNING), names])
+    };
+    let found = |names| types(names).unwrap().merchant_webhook.unwrap().types;
+    assert_eq!(found(""), None, "all of them");
+    assert_eq!(found("payment.approved"), Some(vec!["payment.approved"]));
+    let refunds = found("order.paid, refund.*").unwrap();
+    assert_eq!(refunds[0], "order.paid");
+    assert!(refunds.len() == 7 && refunds[1..].iter().all(|name| name.starts_with("refund.")));
+    for wrong in ["s3cret", "payment.approved,,order.paid", "*", "payment*", "pay.*", "payment."] {
+        let problems = types(wrong).expect_err(wrong);
+        let text = problems[0].to_string();
+        assert_eq!(problems.len(), 1, "{text}");
+        assert!(text.starts_with("MERCHANT_WEBHOOK_EVENTS is wrong: it takes types of events"));
+        assert!(text.contains("payment.approved, ") && !text.contains("s3cret"), "{text}");
+    }
 }
 
 #[test]
@@ -285,8 +311,11 @@ fn settings_do_not_print_their_secrets() {
     settings.push(("BILLING_KEY_SECRET_OLD", HEX));
     settings.push(("MERCHANT_WEBHOOK_URL", "https://shop.example.com/events"));
     settings.push(("MERCHANT_WEBHOOK_SECRET", SIGNING));
+    settings.push(("MERCHANT_WEBHOOK_PREVIOUS_SECRET", PREVIOUS));
     let shown = format!("{:?}", read(&settings).unwrap());
-    for secret in [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING, "password-of-the-pages"] {
+    for secret in
+        [HEX, "u:p@db", "0123456789abcdef01234567", SIGNING, PREVIOUS, "password-of-the-pages"]
+    {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

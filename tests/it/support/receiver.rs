@@ -18,23 +18,29 @@ use tokio::task::JoinHandle;
 
 use crate::support::app::TestApp;
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What the receiver does with a delivery, in place of taking it.
 #[derive(Clone, Copy, Debug)]
 pub enum Mood {
     Fails,
+    /// Answers 422.
+    Refuses,
     Redirects,
     Hangs,
     /// Takes it, and its answer is lost.
     TakesAndFails,
 }
 
+type Rule = Box<dyn Fn(&Value) -> Option<Mood> + Send>;
+
 #[derive(Default)]
 struct Books {
     taken: Vec<Value>,
     calls: usize,
     moods: VecDeque<Option<Mood>>,
+    rule: Option<Rule>,
+    last: Option<(HeaderMap, Bytes)>,
 }
 
 pub struct Receiver {
@@ -74,6 +80,26 @@ impl Receiver {
         self.books.lock().unwrap().moods.extend(moods);
     }
 
+    /// How a delivery fares whose turn has no mood of its own, by its event.
+    pub fn rule(&self, rule: impl Fn(&Value) -> Option<Mood> + Send + 'static) {
+        self.books.lock().unwrap().rule = Some(Box::new(rule));
+    }
+
+    /// Header and body of the last delivery.
+    pub fn last(&self) -> (HeaderMap, Bytes) {
+        self.books.lock().unwrap().last.clone().expect("a delivery")
+    }
+
+    /// Waits until it has taken so many events, without hurrying any.
+    pub async fn until_taken(&self, events: usize, within: Duration) {
+        let since = Instant::now();
+        while self.taken().len() < events {
+            let taken = self.taken().len();
+            assert!(since.elapsed() < within, "{taken} of {events} were taken");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What was taken, in order of arrival, once for each id.
     pub fn taken(&self) -> Vec<Value> {
         let mut seen = std::collections::HashSet::new();
@@ -109,7 +135,8 @@ impl Receiver {
                 "with hurried as (
                     update event_deliveries set next_at = now() where state = 'waiting' returning 1)
                  select (select count(*) from hurried)
-                    + (select count(*) from events where position is null)",
+                    + (select count(*) from events where position is null
+                        or position > (select position from delivery_cursor))",
             )
             .fetch_one(&app.service.ctx.pool)
             .await
@@ -142,9 +169,11 @@ async fn take(
     let (mood, event) = {
         let mut books = books.lock().unwrap();
         books.calls += 1;
-        let mood = books.moods.pop_front().flatten();
         Webhook::new(SECRET).unwrap().verify(&body, &headers).expect("a good signature");
         let event: Value = serde_json::from_slice(&body).unwrap();
+        let by_rule = books.rule.as_ref().and_then(|rule| rule(&event));
+        let mood = books.moods.pop_front().unwrap_or(by_rule);
+        books.last = Some((headers.clone(), body));
         assert_eq!(event["id"], headers["webhook-id"].to_str().unwrap());
         (mood, event)
     };
@@ -152,6 +181,7 @@ async fn take(
     let mut answer = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
     let status = match mood {
         Some(Mood::Fails | Mood::TakesAndFails) => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(Mood::Refuses) => StatusCode::UNPROCESSABLE_ENTITY,
         Some(Mood::Redirects) => {
             answer.insert("location", "/events".parse().unwrap());
             StatusCode::TEMPORARY_REDIRECT

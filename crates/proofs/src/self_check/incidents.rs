@@ -83,7 +83,12 @@ pub async fn settings(stage: &mut Stage, marks: &Marks) -> Result<usize, Failure
     let all: [&[(&str, &str)]; 8] = [
         &[("BILLING_KEY_SECRET", &broken), ("BILLING_KEY_SECRET_OLD", &broken), ("PORT", card)],
         &[("API_KEYS", &key[..20]), ("KIWOOM_TEST_AUTH_KEY", key), ("KIWOOM_CPID", card)],
-        &[("MERCHANT_WEBHOOK_SECRET", &marks.webhook_secret), ("MERCHANT_WEBHOOK_URL", card)],
+        &[
+            ("MERCHANT_WEBHOOK_SECRET", &marks.webhook_secret),
+            ("MERCHANT_WEBHOOK_PREVIOUS_SECRET", &marks.previous_webhook_secret),
+            ("MERCHANT_WEBHOOK_URL", card),
+            ("MERCHANT_WEBHOOK_EVENTS", card),
+        ],
         &[("DATABASE_URL", &url)],
         &[("DATABASE_URL", &wrong_url)],
         &[("DATABASE_URL", &port_url)],

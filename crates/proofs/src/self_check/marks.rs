@@ -49,6 +49,8 @@ pub struct Marks {
     pub old_secret: String,
     /// `MERCHANT_WEBHOOK_SECRET` without `whsec_`.
     pub webhook_secret: String,
+    /// `MERCHANT_WEBHOOK_PREVIOUS_SECRET` without `whsec_`.
+    pub previous_webhook_secret: String,
     /// In `DATABASE_URL`.
     pub database_password: String,
     /// In a file that is imported.
@@ -86,6 +88,7 @@ impl Marks {
             secret: hex_digits(rng),
             old_secret: hex_digits(rng),
             webhook_secret: STANDARD.encode(word(rng, 24)),
+            previous_webhook_secret: STANDARD.encode(word(rng, 24)),
             database_password: word(rng, 20),
             imported_autokey: format!("C{}", word(rng, 18)),
             refused_autokey: format!("C{}", word(rng, 18)),
@@ -109,6 +112,7 @@ impl Marks {
             mark("BILLING_KEY_SECRET", &self.secret),
             mark("BILLING_KEY_SECRET_OLD", &self.old_secret),
             mark("MERCHANT_WEBHOOK_SECRET", &self.webhook_secret),
+            mark("MERCHANT_WEBHOOK_PREVIOUS_SECRET", &self.previous_webhook_secret),
             mark("password of the database", &self.database_password),
             mark("gateway key", kiwoom_sandbox::AUTH_KEY),
             mark("AUTOKEY", &self.imported_autokey),

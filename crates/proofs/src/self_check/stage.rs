@@ -80,6 +80,10 @@ impl Stage {
             ("BILLING_KEY_SECRET_OLD", &marks.old_secret),
             ("MERCHANT_WEBHOOK_URL", &receiver.url),
             ("MERCHANT_WEBHOOK_SECRET", &format!("whsec_{}", marks.webhook_secret)),
+            (
+                "MERCHANT_WEBHOOK_PREVIOUS_SECRET",
+                &format!("whsec_{}", marks.previous_webhook_secret),
+            ),
             ("DATABASE_MAX_CONNECTIONS", "8"),
             ("AUTH_FAILURES_PER_MINUTE", "0"),
             ("REGISTER_CUSTOMER_PER_HOUR", "0"),

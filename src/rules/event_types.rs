@@ -50,3 +50,13 @@ pub const TYPES: &[&str] = &[
     "refund.not_sent",
     "refund.updated",
 ];
+
+/// The types that a word names: one, or all of an object (`subscription.*`).
+pub fn named(word: &str) -> Option<Vec<&'static str>> {
+    let of_object = |kind: &&&str| match word.strip_suffix(".*") {
+        Some(object) => kind.split_once('.').is_some_and(|(of, _)| of == object),
+        None => **kind == word,
+    };
+    let types: Vec<_> = TYPES.iter().filter(of_object).copied().collect();
+    if types.is_empty() { None } else { Some(types) }
+}

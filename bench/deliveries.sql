@@ -1,0 +1,19 @@
+-- Events that wait for their delivery, in place of those that there are: `count` of them in `streams`
+-- streams.
+
+set session_replication_role = replica;
+truncate delivery_attempts, event_deliveries, events;
+set session_replication_role = default;
+insert into events (id, type, object, object_id, stream, notice, actor, created_at, position, data)
+select gen_random_uuid(), 'payment.approved', 'payment', gen_random_uuid(), md5((n % :streams)::text)::uuid,
+    'bench-' || n, 'scheduler', now(), n,
+    json_build_object('id', 'pay_' || gen_random_uuid(), 'status', 'approved', 'amount', 9900,
+        'productName', '월간 구독', 'customerId', 'user123')
+from generate_series(1, :count) n;
+insert into event_deliveries (event_id, stream, position, next_at)
+select id, stream, position,
+    case when position <= :streams then now() else 'infinity' end
+from events;
+insert into delivery_cursor (position) values (:count)
+on conflict (only_row) do update set position = :count;
+vacuum analyze events, event_deliveries;
