@@ -66,6 +66,8 @@ enum Command {
         #[command(subcommand)]
         what: KeysCommand,
     },
+    /// Post events to a program of yours as they happen, signed; for development
+    Listen(commands::listen::Arguments),
     /// Run the sandbox gateway alone
     Sandbox {
         /// Port to listen on, on 127.0.0.1
@@ -117,6 +119,7 @@ async fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Keys { what } => commands::keys::run(config, what).await,
+        Command::Listen(asked) => commands::listen::run(config, asked).await,
         Command::Sandbox { port } => commands::sandbox::run(config, port).await,
         Command::Check => commands::check::run(config).await,
         Command::Health => commands::health::run(config).await,

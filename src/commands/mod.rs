@@ -5,6 +5,7 @@ pub mod check;
 pub mod health;
 pub mod import;
 pub mod keys;
+pub mod listen;
 pub mod migrate;
 pub mod pause_charging;
 pub mod reconcile;
@@ -14,15 +15,25 @@ pub mod sandbox;
 pub mod serve;
 
 use std::error::Error;
+use std::net::SocketAddr;
 
 use sqlx::PgPool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
 
+use crate::config::Config;
 use crate::redact::cards::holds_card;
 use crate::storage::database::errors::is_forbidden;
 use crate::storage::database::private::PrivateServer;
 
-type Done = Result<(), Box<dyn Error + Send + Sync>>;
+type Failure = Box<dyn Error + Send + Sync>;
+type Done = Result<(), Failure>;
+
+/// Where the service on this machine listens.
+fn own_service(config: &Config) -> Result<Url, url::ParseError> {
+    let host = if config.host.is_unspecified() { [127, 0, 0, 1].into() } else { config.host };
+    format!("http://{}", SocketAddr::new(host, config.port)).parse()
+}
 
 /// Leaves the database, and stops the private server of development.
 async fn close(pool: &PgPool, private: Option<PrivateServer>) {
@@ -39,7 +50,7 @@ const CARD_IN_REASON: &str = "사유에는 카드번호를 넣을 수 없습니�
     contain a card number)";
 
 /// Says so when it is the service's role that tried.
-fn for_the_owner(error: sqlx::Error) -> Box<dyn Error + Send + Sync> {
+fn for_the_owner(error: sqlx::Error) -> Failure {
     if is_forbidden(&error) { FOR_THE_OWNER.into() } else { error.into() }
 }
 

@@ -1,6 +1,5 @@
 //! `kiwoom-billing reconcile`.
 
-use std::error::Error;
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,15 +9,13 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::actor::Actor;
-use crate::commands::{check_reason, close};
+use crate::commands::{Failure, check_reason, close};
 use crate::config::Config;
 use crate::context::Context;
 use crate::kiwoom::daily_list::{Source, fetch};
 use crate::reconciliation::{self, Columns, List, REASON, ReportBody};
 use crate::service::{self, telemetry};
 use crate::storage::database;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// What to compare with, and what to do.
 #[derive(Args)]

@@ -12,7 +12,7 @@ pub mod notices;
 pub mod publish;
 mod queue;
 mod read;
-mod receiver;
+pub mod receiver;
 pub mod redeliver;
 mod store;
 

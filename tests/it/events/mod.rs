@@ -4,6 +4,7 @@ mod audit_trail;
 mod bad_receivers;
 mod delivery;
 mod delivery_settings;
+mod listen;
 mod notices;
 mod read_after_write;
 mod same_as_answers;
