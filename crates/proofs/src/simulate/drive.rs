@@ -164,6 +164,7 @@ impl Driver<'_> {
     async fn move_clock(&mut self, to: DateTime<Utc>) -> Result<(), Failure> {
         self.world.traps.suspend(true);
         self.world.tend(&mut self.diary.counters).await?;
+        self.world.told_again(to).await?;
         merchant::set_clock(&self.world.reach, to).await?;
         merchant::until_followed(&self.world.reach, to).await;
         self.world.traps.suspend(false);

@@ -19,6 +19,8 @@ const MAX_GAP: u32 = 8;
 const ROUNDS: u32 = 2;
 /// No notification may be due meanwhile: one that a database takes which is then put away is lost.
 const NO_NOTIFICATION_WITHIN: TimeDelta = TimeDelta::minutes(2);
+/// A service keeps every two seconds what it has seen in the database.
+const SEEN: Duration = Duration::from_secs(3);
 /// Some passes of the schedule.
 const WATCHED: Duration = Duration::from_secs(3);
 /// Longer than a process looks for its lock, and than it takes to be taken for dead.
@@ -186,6 +188,7 @@ impl Driver<'_> {
     async fn back_in_time(&mut self) -> Result<(), Failure> {
         self.quietly().await?;
         self.world.until_charging().await?;
+        tokio::time::sleep(SEEN).await;
         while let Some(due) = self.world.next_notification().await? {
             let now = merchant::now(&self.world.reach).await?;
             if due > now + NO_NOTIFICATION_WITHIN {

@@ -3,15 +3,20 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{READY_POLL, READY_TIMEOUT, World};
-use crate::simulate::Failure;
+use crate::simulate::{Failure, merchant};
 use kiwoom_billing::storage::database::private::DATABASE;
 
 /// Within this time every process knows that its database is not the one it was.
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+/// KiwoomPay tells again for so long (protocol section 4), some notifications at once.
+const LAST_RESEND: TimeDelta = TimeDelta::minutes(40);
+const MOST_RESENDS: usize = 30;
+/// Until a notification is taken.
+const TOLD: Duration = Duration::from_millis(20);
 
 impl World {
     /// Waits until every service says that its schedule is paused. Those that do not in time.
@@ -82,6 +87,21 @@ impl World {
         let due = pending.iter().filter_map(|notice| notice["due"].as_str());
         let due = due.filter_map(|text| DateTime::parse_from_rfc3339(text).ok());
         Ok(due.min().map(|due| due.to_utc()))
+    }
+
+    /// Lets the gateway tell again what was not taken, when it would: after a longer move of the clock
+    /// all of it would come at once, and later than KiwoomPay tells anything.
+    pub async fn told_again(&self, to: DateTime<Utc>) -> Result<(), Failure> {
+        let until = to.min(merchant::now(&self.reach).await? + LAST_RESEND);
+        for _ in 0..MOST_RESENDS {
+            let Some(due) = self.next_notification().await?.filter(|due| *due < until) else {
+                return Ok(());
+            };
+            merchant::set_clock(&self.reach, due).await?;
+            merchant::until_followed(&self.reach, due).await;
+            tokio::time::sleep(TOLD).await;
+        }
+        Ok(())
     }
 
     /// Tells every service to stop, in order, and starts it again.
