@@ -108,7 +108,7 @@ const MESSAGES: &[(&str, &str)] = &[
     ("rare: pauses of the schedule", "scheduled charging is paused"),
     ("rare: intents whose COMMIT was not confirmed", "intent whose commit was not confirmed"),
     ("rare: requests taken over", "a request was taken over"),
-    ("rare: passes of the schedule that failed", "pass of the schedule failed"),
+    ("rare: steps of the schedule that failed", "a step of the schedule failed"),
     ("rare: Idempotency-Key answers stored later", "answer to an Idempotency-Key not stored"),
 ];
 
