@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use crate::billing::renewals::{self, Due};
-use crate::context::Context;
+use crate::context::{AppState, Context};
 use crate::events::{self, Backlog};
 use crate::payments::store::{UnknownOutcomes, merchant_settings, unknown_outcomes};
 use crate::storage::database;
@@ -28,13 +28,14 @@ const AT_MOST: Duration = Duration::from_secs(5);
 /// The newest figures, and the way to newer ones.
 pub struct Figures {
     pool: PgPool,
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     last: Mutex<Option<Arc<Reading>>>,
 }
 
 /// What was found.
 pub struct Reading {
     measured: Instant,
+    found: Instant,
     /// When, by the machine's clock.
     pub at: DateTime<Utc>,
     pub unknown: UnknownOutcomes,
@@ -60,20 +61,16 @@ pub struct MerchantSetting {
 
 impl Figures {
     pub fn new(pool: &PgPool) -> Self {
-        Self {
-            pool: database::apart(pool, 1),
-            turn: tokio::sync::Mutex::default(),
-            last: Mutex::default(),
-        }
+        Self { pool: database::apart(pool, 1), turn: Arc::default(), last: Mutex::default() }
     }
 
     /// For a caller with a key.
-    pub async fn now(&self, ctx: &Context) -> sqlx::Result<Arc<Reading>> {
+    pub async fn now(self: &Arc<Self>, ctx: &AppState) -> sqlx::Result<Arc<Reading>> {
         self.read(ctx, Duration::ZERO).await
     }
 
     /// For anybody.
-    pub async fn recent(&self, ctx: &Context) -> sqlx::Result<Arc<Reading>> {
+    pub async fn recent(self: &Arc<Self>, ctx: &AppState) -> sqlx::Result<Arc<Reading>> {
         let read = self.read(ctx, FOR_STRANGERS).await;
         let good = |reading: &Arc<Reading>| reading.measured.elapsed() < AT_MOST;
         read.or_else(|error| self.last().filter(good).ok_or(error))
@@ -83,20 +80,35 @@ impl Figures {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn read(&self, ctx: &Context, max_age: Duration) -> sqlx::Result<Arc<Reading>> {
+    async fn read(
+        self: &Arc<Self>,
+        ctx: &AppState,
+        max_age: Duration,
+    ) -> sqlx::Result<Arc<Reading>> {
         let asked = Instant::now();
-        let read = timeout(PATIENCE, async {
-            let _turn = self.turn.lock().await;
-            // Who waited for another caller takes what that one has found.
-            let good = |reading: &Arc<Reading>| reading.measured + max_age >= asked;
-            if let Some(reading) = self.last().filter(good) {
-                return Ok(reading);
-            }
-            let reading = Arc::new(measure(ctx, &self.pool).await?);
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
+        let good = |reading: &Arc<Reading>| reading.measured + max_age >= asked;
+        if let Some(reading) = self.last().filter(good) {
+            return Ok(reading);
+        }
+        let Ok(turn) = self.turn.clone().try_lock_owned() else {
+            // Another caller's figures are as good.
+            drop(timeout(PATIENCE, self.turn.lock()).await);
+            let good = |reading: &Arc<Reading>| reading.found >= asked;
+            return self.last().filter(good).ok_or(sqlx::Error::PoolTimedOut);
+        };
+        let (figures, ctx) = (self.clone(), ctx.clone());
+        // What takes longer than this caller waits is there for the next one.
+        let measuring = tokio::spawn(async move {
+            let _turn = turn;
+            let measured = timeout(AT_MOST, measure(&ctx, &figures.pool)).await;
+            let reading = Arc::new(measured.unwrap_or(Err(sqlx::Error::PoolTimedOut))?);
+            *figures.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
             Ok(reading)
         });
-        read.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        match timeout(PATIENCE, measuring).await {
+            Ok(Ok(read)) => read,
+            _ => Err(sqlx::Error::PoolTimedOut),
+        }
     }
 }
 
@@ -113,6 +125,7 @@ async fn measure(ctx: &Context, pool: &PgPool) -> sqlx::Result<Reading> {
         due: renewals::due(pool, ctx.clock.now()).await?,
         deliveries: events::backlog(pool).await?,
         notifications: webhook::notifications(pool, ctx.clock.now()).await?,
+        found: Instant::now(),
     })
 }
 

@@ -39,7 +39,8 @@ pub(super) struct Told {
 
 impl Candidate {
     /// How well the notification fits this refund, the least best; `None` when it does not. A refund
-    /// that was made then, or without a date recently, is better than one that may not have been.
+    /// that was made then, or is under way, is better than one of which nobody will know by itself
+    /// whether it was made; so is without a date one that was made recently.
     pub(super) fn rank(&self, told: &Told) -> Option<(i64, i64)> {
         if self.amount != told.amount {
             return None;
@@ -54,8 +55,8 @@ impl Candidate {
         match told.occurred_at {
             Some(at) => {
                 let distance = (at - self.at()).abs();
-                if self.state == RefundState::Refunded && distance <= SKEW {
-                    return Some((-1, distance.num_seconds()));
+                if certainty < 2 && distance <= SKEW {
+                    return Some((certainty - 2, distance.num_seconds()));
                 }
                 (distance <= LONGEST_CALL).then(|| (distance.num_seconds(), certainty))
             }
@@ -133,6 +134,8 @@ mod tests {
         let soon_after = [refund(Unknown, 0), refund(Refunded, 1)];
         assert_eq!(best(&soon_after, &told(Some(-39), 5)), Some(1));
         assert_eq!(best(&soon_after, &told(Some(-60), 5)), Some(0));
+        let under_way = [refund(Unknown, 0), refund(Sending, 1)];
+        assert_eq!(best(&under_way, &told(Some(-39), 5)), Some(1));
         let both = [refund(Refunded, 20), refund(Refunded, 1)];
         assert_eq!(best(&both, &told(Some(19), 30)), Some(0));
         let by_hand = [Candidate { by_hand: true, ..refund(Refunded, 0) }, refund(Unknown, 50)];

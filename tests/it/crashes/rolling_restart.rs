@@ -13,7 +13,7 @@ use crate::support::app::{card, one_off};
 use crate::support::process::{Process, World};
 
 const TIMEOUT_SECS: u64 = 8;
-const SETTINGS: &[(&str, &str)] = &[("SHUTDOWN_DRAIN_SECS", "3"), ("KIWOOM_TIMEOUT_SECS", "8")];
+const SETTINGS: &[(&str, &str)] = &[("SHUTDOWN_DRAIN_SECS", "6"), ("KIWOOM_TIMEOUT_SECS", "8")];
 
 /// Base and whether it was ready.
 type Backend = (String, Arc<AtomicBool>);
