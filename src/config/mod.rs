@@ -165,6 +165,14 @@ impl CardMethod {
 }
 
 impl Gateway {
+    /// As health and metrics call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Remote { .. } => "kiwoompay",
+        }
+    }
+
     /// The built-in one, or one that stands alone: plain http is for nothing else.
     pub fn is_sandbox(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 /// Events that wait.
-#[derive(Clone, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub struct Backlog {
     /// Deliveries that are still tried.
     pub waiting: i64,

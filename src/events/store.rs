@@ -98,12 +98,9 @@ pub struct Attempt {
 
 /// Whether this transaction may give positions: one at a time, over all processes. The one before it
 /// may have looked before the caller's own change was committed, so it is waited for, but not for
-/// long. One that stands still in the middle is cut by PostgreSQL, so that the others go on.
+/// long.
 pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
-    let now = sqlx::query_scalar(
-        "select pg_try_advisory_xact_lock(hashtext('events'))
-            and set_config('idle_in_transaction_session_timeout', '30s', true) is not null",
-    );
+    let now = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('events'))");
     Ok(now.fetch_one(&mut *db).await? || after_the_one_at_it(db).await?)
 }
 
@@ -114,9 +111,9 @@ async fn after_the_one_at_it(db: &mut PgConnection) -> sqlx::Result<bool> {
     if let Err(error) = turn.execute(&mut *db).await {
         return if has_code(&error, &["55P03"]) { Ok(false) } else { Err(error) };
     }
-    sqlx::query("set local lock_timeout to default").execute(&mut *db).await?;
-    let cut = sqlx::query("set local idle_in_transaction_session_timeout = '30s'");
-    cut.execute(db).await.map(|_| true)
+    // As each connection begins; the default is the database's own.
+    let back = sqlx::query("set local lock_timeout = '10s'");
+    back.execute(db).await.map(|_| true)
 }
 
 /// The oldest events without a position.

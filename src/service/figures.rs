@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use tokio::time::{Instant, timeout};
@@ -36,8 +35,6 @@ pub struct Figures {
 pub struct Reading {
     measured: Instant,
     found: Instant,
-    /// When, by the machine's clock.
-    pub at: DateTime<Utc>,
     pub unknown: UnknownOutcomes,
     pub merchant_settings: Vec<MerchantSetting>,
     /// `None`: off by `SCHEDULER_ENABLED`.
@@ -118,7 +115,6 @@ async fn measure(ctx: &Context, pool: &PgPool) -> sqlx::Result<Reading> {
     let charging = if enabled { Some(ctx.guard.look(pool).await?) } else { None };
     Ok(Reading {
         measured,
-        at: ctx.clock.host_now(),
         unknown: unknown_outcomes(pool).await?,
         merchant_settings: settings_to_mend(ctx, pool).await?,
         charging,

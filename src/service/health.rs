@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::Gateway;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{Code, ErrorBody};
@@ -101,15 +100,11 @@ async fn ready(State(ctx): State<AppState>, Extension(figures): Extension<Arc<Fi
     }
     ctx.rights.may_record()?;
     let reading = figures.recent(&ctx).await?;
-    let gateway = match ctx.config.kiwoom.gateway {
-        Gateway::Sandbox => "sandbox",
-        Gateway::Remote { .. } => "kiwoompay",
-    };
     let (scheduled_charging, paused_because) = scheduled_charging(&reading);
     Ok(answer::ok(Ready {
         status: "ok",
         database: "ok",
-        gateway,
+        gateway: ctx.config.kiwoom.gateway.name(),
         gateway_answered_at: ctx
             .kiwoom
             .last_answer()

@@ -94,8 +94,7 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     if !client.is_some_and(|client| source::is_allowed(rules, client)) {
         let client = client.map(|ip| ip.to_string());
         tracing::warn!(client, "notification from an address that is not allowed");
-        metrics::counter!("kiwoom_billing_notifications_refused_total", "reason" => "source")
-            .increment(1);
+        count_refusal(Verdict::Source);
         return match ingest::refuse_source(ctx).await {
             Ok(()) => reply(StatusCode::FORBIDDEN),
             Err(_) => reply(StatusCode::SERVICE_UNAVAILABLE),
@@ -104,12 +103,7 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
     let Some(body) = read(body).await else { return reply(StatusCode::BAD_REQUEST) };
     let query = parts.uri.query().unwrap_or_default();
     let verdict = ingest::ingest(ctx, query.as_bytes(), &body).await;
-    if let Ok(verdict) = &verdict
-        && let Some(reason) = verdict.reason_of_refusal()
-    {
-        metrics::counter!("kiwoom_billing_notifications_refused_total", "reason" => reason)
-            .increment(1);
-    }
+    verdict.iter().copied().for_each(count_refusal);
     let status = match verdict {
         Ok(Verdict::Applied | Verdict::Waiting | Verdict::Unexpected | Verdict::Review) => {
             StatusCode::OK
@@ -126,6 +120,13 @@ async fn handle(ctx: &Context, peer: SocketAddr, request: Request) -> Response {
         }
     };
     reply(status)
+}
+
+fn count_refusal(verdict: Verdict) {
+    if let Some(reason) = verdict.reason_of_refusal() {
+        metrics::counter!("kiwoom_billing_notifications_refused_total", "reason" => reason)
+            .increment(1);
+    }
 }
 
 async fn read(body: Body) -> Option<axum::body::Bytes> {

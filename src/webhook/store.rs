@@ -98,7 +98,7 @@ pub async fn set_verdict(pool: &PgPool, id: Uuid, verdict: Verdict) -> sqlx::Res
 }
 
 /// The notifications of 24 hours.
-#[derive(Clone, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub struct Notifications {
     /// When the last one came.
     pub last_at: Option<DateTime<Utc>>,

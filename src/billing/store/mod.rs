@@ -139,7 +139,7 @@ pub async fn next_due(pool: &PgPool) -> sqlx::Result<Option<DateTime<Utc>>> {
 }
 
 /// What the schedule has to do now.
-#[derive(Clone, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub struct Due {
     /// Subscriptions.
     pub count: i64,

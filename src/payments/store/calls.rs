@@ -80,7 +80,7 @@ pub async fn orphan_refunds(
 }
 
 /// Payments and refunds of which nobody knows what became.
-#[derive(Clone, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub struct UnknownOutcomes {
     /// How many.
     pub count: i64,

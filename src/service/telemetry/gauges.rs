@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::config::Gateway;
 use crate::context::Context;
 use crate::service::figures::Reading;
 use crate::storage::failover_guard::Charging;
@@ -47,10 +46,7 @@ fn of_database(ctx: &Context, reading: &Reading) {
 
 /// Says which program this is, once.
 pub fn say_what_runs(ctx: &Context) {
-    let gateway = match ctx.config.kiwoom.gateway {
-        Gateway::Sandbox => "sandbox",
-        Gateway::Remote { .. } => "kiwoompay",
-    };
+    let gateway = ctx.config.kiwoom.gateway.name();
     let environment = if ctx.config.is_production() { "production" } else { "development" };
     let version = env!("CARGO_PKG_VERSION");
     metrics::gauge!("kiwoom_billing_build_info", "version" => version, "gateway" => gateway,

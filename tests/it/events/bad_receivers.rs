@@ -12,6 +12,11 @@ fn kind(event: &Value) -> &str {
     event["type"].as_str().unwrap()
 }
 
+/// Those of one subscription.
+fn of_it(events: Vec<Value>, id: &Value) -> Vec<Value> {
+    events.into_iter().filter(|event| event["subscriptionId"] == *id).collect()
+}
+
 /// Registers so many cards at once, each with a stream of its own.
 async fn register(app: &TestApp, cards: usize) {
     let register = |_| async { app.post("/billing/register", &card(APPROVED)).await.status };
@@ -72,12 +77,9 @@ async fn an_event_that_is_refused_waits_alone_and_those_behind_it_come_in_order(
         .data(200);
     let all = app.events().await;
     receiver.until_taken(all.len() - 1, Duration::from_secs(4)).await;
-    let of_it = |events: Vec<Value>| -> Vec<Value> {
-        events.into_iter().filter(|e| e["subscriptionId"] == id).collect()
-    };
-    let mut expected = of_it(all);
+    let mut expected = of_it(all, &id);
     expected.retain(|event| kind(event) != "subscription.paused");
-    assert_eq!(of_it(receiver.taken()), expected);
+    assert_eq!(of_it(receiver.taken(), &id), expected);
 
     let refused = tried(&app, "subscription.paused").await;
     assert_eq!((&refused["state"], &refused["refused"]), (&json!("waiting"), &json!(true)));
@@ -193,8 +195,5 @@ async fn a_redelivery_comes_before_what_waits_behind_it() {
     receiver.until_delivered(&app).await;
     let all = app.events().await;
     assert_eq!(app.events_of("&delivery=delivered").await, all);
-    let of_it = |events: Vec<Value>| -> Vec<Value> {
-        events.into_iter().filter(|e| e["subscriptionId"] == id).collect()
-    };
-    assert_eq!(of_it(receiver.taken()), of_it(all));
+    assert_eq!(of_it(receiver.taken(), &id), of_it(all, &id));
 }
