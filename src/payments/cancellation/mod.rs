@@ -1,6 +1,7 @@
 //! A cancellation that KiwoomPay told us of: our own refund confirmed, or one that was made in the
 //! merchant's pages. One that comes before its payment waits, and is put into the books together
-//! with the payment, whoever tells of that: a notification, the gateway's own answer, a person.
+//! with the payment, whoever tells of that: a notification, the gateway's own answer, a person. So
+//! does one that comes while equal refunds of the payment are under way.
 
 pub mod listed;
 mod matching;
@@ -38,7 +39,7 @@ pub struct Told {
 pub enum Learnt {
     /// It is in the books, now or before.
     Applied,
-    /// The payment has not been told of yet.
+    /// The payment has not been told of yet, or equal refunds of it are under way.
     TooEarly,
     /// It is about another transaction or contract, or more than was paid.
     Contradiction,
@@ -73,8 +74,9 @@ pub async fn cancellation(ctx: &Context, id: PaymentId, told: &Told) -> sqlx::Re
     Ok(learnt)
 }
 
-/// Puts the cancellations that came before their payment into the books, in the transaction that
-/// makes the payment approved. Gives the payment as it is afterwards.
+/// Puts the cancellations that came before their payment, or before the answers to equal refunds of it,
+/// into the books, in the transaction that records what they waited for. Gives the payment as it is
+/// afterwards.
 pub async fn waiting(
     ctx: &Context,
     tx: &mut PgTransaction<'_>,
@@ -151,7 +153,12 @@ async fn apply(
         return Ok(Learnt::Applied);
     }
     let ranked = open().filter_map(|k| k.refund.rank(&told_at).map(|rank| (rank, k)));
+    let under_way = ranked.clone().filter(|(_, k)| k.refund.state == RefundState::Sending).count();
     match ranked.min_by_key(|(rank, _)| *rank) {
+        // Their answers tell which of them was made.
+        Some((_, own)) if own.refund.state == RefundState::Sending && under_way > 1 => {
+            return Ok(Learnt::TooEarly);
+        }
         Some((_, own)) => confirm(ctx, tx, own, told).await?,
         None if told.amount == 0 || told.amount > payment.left() => {
             return Ok(Learnt::Contradiction);

@@ -5,6 +5,7 @@ use kiwoom_paid_time::Money;
 use sqlx::postgres::PgTransaction;
 
 use crate::context::Context;
+use crate::payments::cancellation;
 use crate::payments::refund::{RefundOutcome, charge_no};
 use crate::payments::settle::SettleError;
 use crate::payments::store::columns::refund_columns;
@@ -31,17 +32,11 @@ pub async fn settle(
         (None, store::lock(&mut tx, of.id).await?)
     };
     let payment = payment.ok_or(SettleError::NotFound)?;
-    let query = sqlx::query_as(concat!(
-        "select ",
-        refund_columns!(),
-        " from refunds where id = $1 for update"
-    ))
-    .bind(id);
-    let refund: Refund = query.fetch_optional(&mut *tx).await?.ok_or(SettleError::NotFound)?;
+    let refund = lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
     if !decide(refund.state, outcome)? {
         return Ok(Some((refund, payment)));
     }
-    let settled = finish(&mut tx, id, outcome, resolve_reason).await?;
+    finish(&mut tx, id, outcome, resolve_reason).await?;
     let failed = matches!(outcome, RefundOutcome::Declined { .. } | RefundOutcome::NotSent);
     if let Some(mut s) = paid_time.filter(|_| failed)
         && let Some(charge) = charge_no(&payment)
@@ -49,9 +44,22 @@ pub async fn settle(
         s.paid.return_credit(charge, credit_of(&refund));
         paid_time::save(&mut tx, &mut s, ctx.clock.now()).await?;
     }
-    let payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
+    let mut payment = store::lock(&mut tx, payment.id).await?.ok_or(SettleError::NotFound)?;
+    if refund.state == RefundState::Sending {
+        payment = cancellation::waiting(ctx, &mut tx, payment).await?;
+    }
+    let settled = lock(&mut tx, id).await?;
     tx.commit().await?;
     Ok(settled.map(|refund| (refund, payment)))
+}
+
+async fn lock(tx: &mut PgTransaction<'_>, id: RefundId) -> sqlx::Result<Option<Refund>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        refund_columns!(),
+        " from refunds where id = $1 for update"
+    ));
+    query.bind(id).fetch_optional(&mut **tx).await
 }
 
 /// The payment with its row locked, and before it the subscription whose days it paid for: a credit for
@@ -105,17 +113,14 @@ pub fn decide(state: RefundState, outcome: &RefundOutcome) -> Result<bool, Contr
     }
 }
 
-/// Writes the outcome of an open refund and moves the amount it holds. `None` when the row went.
+/// Writes the outcome of an open refund and moves the amount it holds.
 pub(in crate::payments) async fn finish(
     tx: &mut PgTransaction<'_>,
     id: RefundId,
     outcome: &RefundOutcome,
     resolve_reason: Option<&str>,
-) -> sqlx::Result<Option<Refund>> {
-    let query =
-        sqlx::query_as(concat!("select ", refund_columns!(), " from refunds where id = $1"))
-            .bind(id);
-    let refund: Refund = query.fetch_one(&mut **tx).await?;
+) -> sqlx::Result<()> {
+    let refund = lock(tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
     match outcome {
         RefundOutcome::Unknown => {}
         RefundOutcome::Refunded { .. } => release(tx, &refund, refund.amount.get()).await?,
@@ -123,11 +128,10 @@ pub(in crate::payments) async fn finish(
         RefundOutcome::NotSent => {
             release(tx, &refund, 0).await?;
             let query = sqlx::query("delete from refunds where id = $1").bind(id);
-            query.execute(&mut **tx).await?;
-            return Ok(None);
+            return query.execute(&mut **tx).await.map(drop);
         }
     }
-    write(tx, id, outcome, resolve_reason).await.map(Some)
+    write(tx, id, outcome, resolve_reason).await
 }
 
 /// Holds an amount for a refund that is about to be sent.
@@ -156,7 +160,7 @@ async fn write(
     id: RefundId,
     outcome: &RefundOutcome,
     resolve_reason: Option<&str>,
-) -> sqlx::Result<Refund> {
+) -> sqlx::Result<()> {
     let (mut transaction, mut at, mut code, mut text) = (None, None, None, None);
     let state = match outcome {
         RefundOutcome::Refunded { transaction_id, refunded_at } => {
@@ -169,14 +173,13 @@ async fn write(
         }
         RefundOutcome::Unknown | RefundOutcome::NotSent => RefundState::Unknown,
     };
-    let query = sqlx::query_as(concat!(
+    let query = sqlx::query(
         "update refunds set state = $2, transaction_id = $3, refunded_at = $4, failure_code = $5,
             failure_message = $6, resolve_reason = $7
-         where id = $1 returning ",
-        refund_columns!()
-    ));
+         where id = $1",
+    );
     let query = query.bind(id).bind(state).bind(transaction).bind(at).bind(code).bind(text);
-    query.bind(resolve_reason).fetch_one(&mut **tx).await
+    query.bind(resolve_reason).execute(&mut **tx).await.map(drop)
 }
 
 #[cfg(test)]

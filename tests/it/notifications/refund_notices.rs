@@ -1,6 +1,7 @@
 //! A refund of ours and the notification of it are one, whatever their clocks say.
 
 use chrono::{DateTime, Duration, FixedOffset};
+use futures::future::join;
 use kiwoom_sandbox::CPID;
 use serde_json::{Value, json};
 
@@ -214,5 +215,41 @@ async fn the_word_of_a_refund_that_was_made_settles_none_that_is_unknown() {
     let told = status(&app, "O-1").await;
     assert_eq!(told["canceledAmount"], 3000, "as much as went back");
     assert_eq!(refunds(&app).await, [ours(3000, false), ours(3000, true)]);
+    assert_eq!(app.ready().await["unknownOutcomes"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_of_equal_refunds_was_made_is_known_when_their_calls_are_answered() {
+    let app = TestApp::with(&[("KIWOOM_TIMEOUT_SECS", "4")]).await;
+    app.post("/sandbox/notifications", &json!({"kind": "lost", "times": 100})).await;
+    let paid = paid(&app).await;
+    // The first call comes to nothing that anybody hears of; the second is answered after a while.
+    app.fault(json!({"on": "CANCEL", "kind": "delay_before", "delayMs": 60_000})).await;
+    app.fault(json!({"on": "CANCEL", "kind": "delay_after", "delayMs": 1500})).await;
+    let part = json!({"paymentId": paid.id, "amount": 1000});
+    let refund = || app.post("/billing/refund", &part);
+    let (first, (second, told)) = join(refund(), async {
+        app.until_called("CANCEL", 1).await;
+        join(refund(), async {
+            app.until_called("CANCEL", 2).await;
+            let sql = "select min(created_at) from refunds";
+            let asked: DateTime<FixedOffset> =
+                sqlx::query_scalar(sql).fetch_one(&app.service.ctx.pool).await.unwrap();
+            let seoul = FixedOffset::east_opt(9 * 3600).unwrap();
+            let earlier = asked.with_timezone(&seoul) - Duration::seconds(40);
+            tell(&app, &cancel(&paid, 1000, Some(earlier))).await
+        })
+        .await
+    })
+    .await;
+    answered(&told, 200);
+    second.data(200);
+    assert_eq!(first.data(202)["refund"]["status"], "unknown");
+    assert_eq!(refunds(&app).await, [ours(1000, false), ours(1000, true)]);
+    assert_eq!(left(&app, &paid).await, 7900, "one went back, one may have");
+    let sql = "select verdict from notifications where kind = 'cancellation'";
+    let verdicts: Vec<String> =
+        sqlx::query_scalar(sql).fetch_all(&app.service.ctx.pool).await.unwrap();
+    assert_eq!(verdicts, ["applied"]);
     assert_eq!(app.ready().await["unknownOutcomes"], 1);
 }
