@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::billing::answers::BillingKeyBody;
 use crate::billing::cards::inactive;
+use crate::billing::forgotten::forget;
 use crate::billing::store::{self, Deleted, KEY_STATUSES};
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
@@ -71,7 +72,7 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
 }
 
-/// Deletes a billing key: it is never charged again. 409 while a charge of a subscription can still come
+/// Deletes a billing key: it is never charged again, and its AUTOKEY is forgotten. 409 while a charge of a subscription can still come
 /// to it: one that was cancelled `atPeriodEnd` and owes nothing needs it no more.
 #[utoipa::path(
     delete, path = "/billing/key/{billingKey}", operation_id = "deleteBillingKey",
@@ -85,6 +86,9 @@ pub async fn delete(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let id = BillingKeyId::parse(&id);
     let mut tx = ctx.begin().await?;
     let deleted = store::delete_key(&mut tx, id, (ctx.rules(), ctx.clock.now())).await?;
+    if let Deleted::Done(key) = &deleted {
+        forget(&ctx, &mut tx, key).await?;
+    }
     tx.commit().await?;
     match deleted {
         Deleted::Done(key) => Ok(answer::ok(BillingKeyBody::from(key))),

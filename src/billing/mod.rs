@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod billing_keys;
 pub(crate) mod cards;
 pub(crate) mod customer;
+pub mod forgotten;
 pub(crate) mod overview;
 pub(crate) mod payments;
 pub mod renewals;
@@ -40,6 +41,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(forecast::show))
         .routes(routes!(overview::show))
         .routes(routes!(customer::show))
+        .routes(routes!(customer::erase))
+        .routes(routes!(customer::export))
         .routes(routes!(subscriptions::show, update::update))
         .routes(routes!(timeline::show))
         .routes(routes!(extend::extend))

@@ -11,6 +11,7 @@ mod kiwoom;
 mod limits;
 mod merchant_webhook;
 mod read;
+mod retention;
 mod schedule;
 pub mod secret_file;
 mod shown;
@@ -30,6 +31,7 @@ pub use limits::Limits;
 pub use merchant_webhook::MerchantWebhook;
 pub use read::Problem;
 use read::Reader;
+pub use retention::Retention;
 pub use schedule::ScheduleConfig;
 
 use crate::rules::contract::Contracts;
@@ -94,6 +96,8 @@ pub struct Config {
     pub schedule: ScheduleConfig,
     /// `GUARD_CALLERS`: what pauses the schedule holds callers' charges too.
     pub guard_callers: bool,
+    /// `RETENTION_*_DAYS`: for how long what is not needed for ever is kept.
+    pub retention: Retention,
     /// `SHUTDOWN_DRAIN_SECS`: how long a service that was told to stop serves on, not ready any more,
     /// until its balancer has noticed.
     pub shutdown_drain: Duration,
@@ -237,6 +241,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         proxy_probe_enabled: r.switch("PROXY_PROBE_ENABLED", true),
         schedule: ScheduleConfig::read(r),
         guard_callers: r.switch("GUARD_CALLERS", false),
+        retention: Retention::read(r, production),
         shutdown_drain: Duration::from_secs(r.number(
             "SHUTDOWN_DRAIN_SECS",
             0..=60,

@@ -12,8 +12,15 @@ pub type Shown = (&'static str, String);
 impl Config {
     /// All settings, in the order of `.env.example`; a value that is not set is empty.
     pub fn shown(&self) -> Vec<Shown> {
-        [self.of_service(), self.of_kiwoom(), self.of_window(), self.of_schedule(), self.of_rest()]
-            .concat()
+        [
+            self.of_service(),
+            self.of_kiwoom(),
+            self.of_window(),
+            self.of_schedule(),
+            self.of_retention(),
+            self.of_rest(),
+        ]
+        .concat()
     }
 
     fn of_service(&self) -> Vec<Shown> {
@@ -110,6 +117,18 @@ impl Config {
             ("PRICE_RISE_FALLBACK", fallback.to_owned()),
             ("GUARD_CALLERS", self.guard_callers.to_string()),
         ]
+    }
+
+    fn of_retention(&self) -> Vec<Shown> {
+        let keep = self.retention;
+        let shown = [
+            ("RETENTION_ANSWERS_DAYS", keep.answers),
+            ("RETENTION_DELIVERIES_DAYS", keep.deliveries),
+            ("RETENTION_EVENTS_DAYS", keep.events),
+            ("RETENTION_NOTIFICATIONS_DAYS", keep.notifications),
+            ("RETENTION_NAMES_DAYS", keep.names),
+        ];
+        shown.map(|(name, days)| (name, days.unwrap_or(0).to_string())).to_vec()
     }
 
     fn of_rest(&self) -> Vec<Shown> {

@@ -92,6 +92,7 @@ impl From<Event> for AuditBody {
             Object::Subscription => SubscriptionId::PREFIX,
             Object::Refund => RefundId::PREFIX,
             Object::Payment | Object::Order => PaymentId::PREFIX,
+            Object::Customer => "",
         };
         Self {
             id: event.id.to_string(),
@@ -146,7 +147,7 @@ fn as_answered(mut row: StoredRow) -> StoredRow {
     row
 }
 
-fn camel_case(name: &str) -> String {
+pub(super) fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     words.fold(first, |text, word| {

@@ -13,6 +13,10 @@ const EXPIRY_DAYS: i64 = 30;
 /// Days before a price rises or a trial ends (전자상거래법 제13조 제6항).
 const AHEAD_DAYS: i64 = 7;
 const BATCH: i64 = 500;
+/// SQL before and after the select of which notices to give, of what, and when: what an event holds the
+/// database takes from the object's row (`complete_notice` in the migrations).
+const GIVE: &str = "insert into events (type, object_id, notice, created_at)";
+const ONCE: &str = "on conflict (notice) do nothing";
 
 /// Gives the notices that are due, at `CHARGE_HOUR` of their day.
 pub async fn give(ctx: &Context) -> sqlx::Result<()> {
@@ -125,12 +129,8 @@ impl Ahead {
     async fn tell(&self, ctx: &Context) -> sqlx::Result<u64> {
         let Self { kind, on, key, .. } = self;
         let sql = format!(
-            "insert into events (id, type, object, object_id, subscription_id, stream, notice,
-                actor, after, created_at)
-             select new_event_id(), 'subscription.{kind}', 'subscription', id, id, id, {key},
-                'scheduler', to_jsonb(s), $2
-             from (select * {} and {on} <= $1 order by {on} limit $3) as s
-             on conflict (notice) do nothing",
+            "{GIVE} select 'subscription.{kind}', id, {key}, $2 {} and {on} <= $1
+             order by {on} limit $3 {ONCE}",
             self.untold()
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(reached(ctx, self.days));
@@ -159,17 +159,10 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
             order by next_billing_date limit $3 for update skip locked),
          noticed as (
             update subscriptions set renewal_noticed = next_billing_date
-            from due where subscriptions.id = due.id returning subscriptions.*)
-         insert into events (id, type, object, object_id, subscription_id, stream, notice, actor,
-            after, created_at)
-         select new_event_id(), 'subscription.renewal_upcoming', 'subscription', id, id, id,
-            'renewal ' || id || ' ' || next_billing_date, 'scheduler',
-            to_jsonb(noticed) || coalesce((select jsonb_build_object('card', jsonb_build_object(
-                    'expires', to_char(card_expires, 'YYYY-MM'), 'overByThen', true))
-                from billing_keys
-                where id = noticed.billing_key_id and card_expires < noticed.next_billing_date), '{{}}'),
-            $2
-         from noticed on conflict (notice) do nothing"
+            from due where subscriptions.id = due.id
+            returning subscriptions.id, next_billing_date)
+         {GIVE} select 'subscription.renewal_upcoming', id, 'renewal ' || id || ' ' || next_billing_date, $2
+         from noticed {ONCE}"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(until).bind(ctx.clock.now()).bind(BATCH);
     query.execute(&ctx.pool).await.map(|done| done.rows_affected())
@@ -177,20 +170,13 @@ async fn renewals(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
 
 async fn expiries(ctx: &Context, until: NaiveDate) -> sqlx::Result<u64> {
     let sql = format!(
-        r"with due as (
+        "with due as (
             select id {UNTOLD_EXPIRIES} and card_expires between $2 and $1
             limit $4 for update skip locked),
          noticed as (
             update billing_keys set expiry_noticed = true
-            from due where billing_keys.id = due.id returning billing_keys.*)
-         insert into events (id, type, object, object_id, stream, notice, actor, after, created_at)
-         select new_event_id(), 'billing_key.expiring', 'billing_key', id, id, 'expiry ' || id,
-            'scheduler', to_jsonb(noticed) || jsonb_build_object('autokey', '\x',
-                'expires', to_char(card_expires, 'YYYY-MM'),
-                'subscriptions', (select jsonb_agg('sub_' || s.id order by s.id)
-                    from subscriptions s where s.billing_key_id = noticed.id
-                        and s.status not in ('incomplete', 'canceled'))), $3
-         from noticed on conflict (notice) do nothing"
+            from due where billing_keys.id = due.id returning billing_keys.id)
+         {GIVE} select 'billing_key.expiring', id, 'expiry ' || id, $3 from noticed {ONCE}"
     );
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(until)

@@ -15,6 +15,7 @@ use crate::billing::store::BillingKey;
 use crate::billing::store::columns::{billing_key_columns, subscription_columns};
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
+use crate::events::audit::camel_case;
 use crate::events::store::{self, Event, Object, StoredRow};
 use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::paid_time::Row;
@@ -118,6 +119,7 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             let subscription = SubscriptionBody::new(ctx.rules(), row, shown);
             json(SubscriptionEvent { subscription, card })
         }
+        Object::Customer => json(customer(row)),
         Object::Refund => {
             let sql = concat!(
                 "select ",
@@ -142,6 +144,11 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
             }
         }
     })
+}
+
+/// What was erased, its fields named as everywhere in the API.
+fn customer(row: StoredRow) -> StoredRow {
+    row.into_iter().map(|(name, value)| (camel_case(&name), value)).collect()
 }
 
 async fn read<T>(db: &mut PgConnection, sql: &'static str, row: StoredRow) -> sqlx::Result<T>

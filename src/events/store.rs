@@ -23,6 +23,7 @@ pub enum Object {
     Payment,
     Order,
     Refund,
+    Customer,
 }
 
 /// A row as an event keeps it: each column's JSON as the database wrote it, whose numbers keep every

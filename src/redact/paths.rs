@@ -7,14 +7,14 @@ use crate::redact::cards::mask_cards;
 use crate::redact::keys::MIN_API_KEY_LENGTH;
 use crate::redact::keys::holds_key;
 
-/// The path without its query. Card numbers in it are masked, however they are percent-encoded; of
-/// one with the caller's API key in it nothing is left.
+/// The path without its query. Card numbers and ids of customers in it are masked, however they are
+/// percent-encoded; of one with the caller's API key in it nothing is left.
 pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     let decoded = percent_decode_str(uri.path()).decode_utf8_lossy();
     if holds_key(headers, &decoded) {
         return "/***".to_owned();
     }
-    let masked = mask_cards(&decoded);
+    let masked = mask_customers(mask_cards(&decoded));
     if masked == decoded {
         return uri.path().to_owned();
     }
@@ -23,6 +23,17 @@ pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     // The stars of the mask, and what ids and order numbers are made of.
     let readable = encoded.map(|s| s.to_string().replace("%2A", "*").replace("%2D", "-"));
     readable.collect::<Vec<_>>().join("/").replace("%5F", "_")
+}
+
+/// The id of a customer, which may tell who it is.
+fn mask_customers(path: String) -> String {
+    let mut last = "";
+    let segments = path.split('/').map(|segment| {
+        let shown = if matches!(last, "customer" | "customers") { "***" } else { segment };
+        last = segment;
+        shown
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// A name nobody knows may be no name at all but a card number or a key that slipped there. Answers
@@ -62,6 +73,16 @@ mod tests {
         let masked = "/billing/payment/411111******1111";
         assert_eq!(shown("/billing/payment/4111111111111111"), masked);
         assert_eq!(shown("/billing/payment/%34111111111111111"), masked);
+        let customer = "/customers/***";
+        for id in ["user123", "%EA%B0%80", "a%40b.kr", "4111111111111111"] {
+            assert_eq!(shown(&format!("/customers/{id}")), customer);
+            assert_eq!(shown(&format!("/billing/customer/{id}")), "/billing/customer/***");
+            assert_eq!(
+                shown(&format!("{customer}/export").replace("***", id)),
+                "/customers/***/export"
+            );
+        }
+        assert_eq!(shown("/console/customers"), "/console/customers");
         let grouped = "/billing/payment/4111%2011**%20****%201111";
         assert_eq!(shown("/billing/payment/4111%201111%201111%201111"), grouped);
         assert!(!shown("/x/4111111111111111%0A").contains('\n'));

@@ -49,6 +49,7 @@ pub const TYPES: &[&str] = &[
     "refund.unknown",
     "refund.not_sent",
     "refund.updated",
+    "customer.erased",
 ];
 
 /// The types that a word names: one, or all of an object (`subscription.*`).

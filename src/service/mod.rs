@@ -9,6 +9,7 @@ pub mod fuzzing;
 pub mod health;
 pub mod openapi;
 mod proxies;
+pub mod retention;
 pub mod router;
 pub mod scheduler;
 pub mod server;

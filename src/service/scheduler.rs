@@ -1,5 +1,5 @@
-//! Two loops: one charges what is due, the other does what has to be done besides, so that neither waits
-//! for the other. In the sandbox also the walk of the moved clock.
+//! Three loops: one charges what is due, one does what has to be done besides, one forgets what is too
+//! old, so that none waits for another. In the sandbox also the walk of the moved clock.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use crate::billing::renewals;
+use crate::billing::{forgotten, renewals};
 use crate::books;
 use crate::context::{AppState, Context};
 use crate::events::notices;
 use crate::payments::{checkout, recovery};
-use crate::service::clock_file;
+use crate::service::{clock_file, retention};
 use crate::storage::failover_guard::{Charging, Why};
 
 /// A walk whose due work does not get done gives up after this time.
@@ -54,7 +54,7 @@ pub async fn run(ctx: AppState) {
             finished("upkeep", &ctx);
         }
     };
-    tokio::join!(charging, besides);
+    tokio::join!(charging, besides, retention::run(&ctx));
 }
 
 fn finished(name: &'static str, ctx: &Context) {
@@ -99,8 +99,8 @@ async fn charge_due(ctx: &Context) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Finds calls that were cut short, expires orders, gives notices, closes the days of the books. A step
-/// that fails does not keep the others; the first error is returned.
+/// Finds calls that were cut short, expires orders, gives notices, closes the days of the books, forgets
+/// what deleted keys leave. A step that fails does not keep the others; the first error is returned.
 async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.upkeep.lock().await;
     let steps = [
@@ -108,6 +108,7 @@ async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
         step("expiry", expire(ctx).await),
         step("notices", notices::give(ctx).await),
         step("closing", books::close(ctx).await),
+        step("forgetting", forgotten::forget_deleted(ctx).await),
     ];
     steps.into_iter().collect()
 }

@@ -56,6 +56,8 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("GET", "/billing/forecast", Scope::Read),
     ("GET", "/billing/overview", Scope::Read),
     ("GET", "/billing/customer/{customerId}", Scope::Read),
+    ("GET", "/customers/{customerId}/export", Scope::Read),
+    ("DELETE", "/customers/{customerId}", Scope::Admin),
     ("GET", "/billing/subscription/{id}", Scope::Read),
     ("PATCH", "/billing/subscription/{id}", Scope::Charge),
     ("GET", "/billing/subscription/{id}/timeline", Scope::Read),

@@ -243,3 +243,36 @@ pub async fn delete_key(
     let key = query.bind(id).bind(now).fetch_one(&mut *db).await?;
     Ok(Deleted::Done(key))
 }
+
+/// Forgets the AUTOKEY of a deleted key; `mac` knows it again.
+pub async fn forget_autokey(
+    db: &mut PgConnection,
+    id: BillingKeyId,
+    mac: Option<Vec<u8>>,
+) -> sqlx::Result<()> {
+    let query = sqlx::query("select forget_autokey($1, $2)").bind(id).bind(mac);
+    query.execute(db).await.map(drop)
+}
+
+/// Deleted keys whose AUTOKEY is still there.
+pub async fn deleted_with_autokey(
+    db: &mut PgConnection,
+    limit: i64,
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where status = 'deleted' and octet_length(autokey) > 4
+          order by id limit $1 for update skip locked"
+    ));
+    query.bind(limit).fetch_all(db).await
+}
+
+/// The deleted key whose AUTOKEY `mac` is of.
+pub async fn find_forgotten(
+    db: &mut PgConnection,
+    mac: &[u8],
+) -> sqlx::Result<Option<BillingKeyId>> {
+    let query = sqlx::query_scalar("select billing_key_id from forgotten_autokeys where mac = $1");
+    query.bind(mac).fetch_optional(db).await
+}

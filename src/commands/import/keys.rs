@@ -149,8 +149,13 @@ async fn known(
     vault: &Vault,
     row: &KeyRow,
 ) -> Result<Option<BillingKeyId>, Refusal> {
-    let keys = store::find_keys_by_card(db, row.customer_id.as_str(), &row.card_number.0).await?;
-    for key in keys {
+    let customer_id = row.customer_id.as_str();
+    let mac = vault.autokey_mac(customer_id, &row.autokey.0);
+    if let Some(id) = store::find_forgotten(db, &mac).await? {
+        return Ok(Some(id));
+    }
+    let keys = store::find_keys_by_card(db, customer_id, &row.card_number.0).await?;
+    for key in keys.into_iter().filter(|key| !key.sealed.is_forgotten()) {
         let autokey = vault.open(&mut *db, key.id.0, &key.sealed).await?;
         if autokey.expose_secret() == row.autokey.0.expose_secret() {
             return Ok(Some(key.id));

@@ -213,6 +213,9 @@ async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
         }
         return Ok(Begun::Answered(status.unwrap_or(StatusCode::OK), body));
     }
+    if row.status.is_some() {
+        return Err(Code::IdempotencyKeyExpired.into());
+    }
     let claim = take_over(ctx, row.id).await?;
     claim.map(Begun::Resumed).ok_or(Code::RequestInProgress.into())
 }

@@ -4,6 +4,7 @@
 use metrics::{Unit, with_recorder};
 
 use crate::payments::{CHARGE_OUTCOMES, ORIGINS, REFUND_OUTCOMES};
+use crate::service::retention;
 
 type Described = (&'static str, Unit, &'static str);
 
@@ -26,6 +27,11 @@ const COUNTERS: &[Described] = &[
         "kiwoom_billing_deliveries_total",
         Unit::Count,
         "Tries at telling an event, by the state of the delivery after it.",
+    ),
+    (
+        "kiwoom_billing_forgotten_total",
+        Unit::Count,
+        "Rows forgotten because they were too old (RETENTION_*_DAYS), by kind.",
     ),
     ("kiwoom_billing_registrations_total", Unit::Count, "Cards registered."),
     (
@@ -157,8 +163,11 @@ pub fn begin() {
     for state in ["waiting", "delivered", "given_up"] {
         metrics::counter!("kiwoom_billing_deliveries_total", "state" => state).absolute(0);
     }
-    for step in ["charging", "recovery", "expiry", "notices", "closing"] {
+    for step in ["charging", "recovery", "expiry", "notices", "closing", "forgetting"] {
         metrics::counter!("kiwoom_billing_schedule_failures_total", "step" => step).absolute(0);
+    }
+    for kind in retention::KINDS {
+        metrics::counter!("kiwoom_billing_forgotten_total", "kind" => kind).absolute(0);
     }
     metrics::counter!("kiwoom_billing_registrations_total").absolute(0);
     metrics::counter!("kiwoom_billing_connections_refused_total").absolute(0);

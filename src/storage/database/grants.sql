@@ -27,9 +27,9 @@ grant update (state, sender, transaction_id, failure_code, failure_message, reso
     on refunds to :"role";
 
 -- Append-only: the trail, the customers' consents, the delivery log. An event gets its position and
--- data after the commit, once (events_are_kept). The trigger that writes it runs as the service,
--- which writes notices too and so has to have the right; an event that is none is the trigger's
--- alone (events_tell_of_changes).
+-- data after the commit, once (events_are_kept). The trigger that writes it runs as the service, which
+-- so has to have the right. By itself the service can only say which notice is to be given: what it
+-- holds is the trigger's (events_tell_of_changes).
 grant select on events to :"role";
 grant insert (id, type, object, object_id, subscription_id, stream, notice, actor, request_id,
     reason, before, after, created_at)
@@ -58,6 +58,14 @@ grant select on schema_compatibility to :"role";
 grant select, insert on billing_keys to :"role";
 grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, inactive_message)
     on billing_keys to :"role";
+
+-- A deleted key loses its AUTOKEY, and nothing else of it is rewritten.
+grant select on forgotten_autokeys to :"role";
+grant execute on function forget_autokey to :"role";
+
+-- What is kept for how long, and the erasure of a customer: as the owner, within the law's limits.
+grant select on retention_progress to :"role";
+grant execute on function forget, erase_customer to :"role";
 
 -- Data keys are made at the first start, and wrapped anew at a start with a new secret. To replace
 -- them and to encrypt billing keys again is the operator's (`kiwoom-billing keys rotate`).
@@ -128,7 +136,7 @@ grant select on _sqlx_migrations to :"role";
 
 -- What the triggers call as the service, and the identity of the database.
 grant execute on function new_event_id, event_setting, payment_event, subscription_event,
-    refund_event, billing_key_event, money_tables
+    refund_event, billing_key_event, is_erasure, money_tables
     to :"role";
 
 grant usage on sequence instance_number, data_keys_id_seq to :"role";

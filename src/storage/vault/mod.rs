@@ -25,7 +25,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use bodies::BodyKey;
-use key::Key;
+use key::{KEY_ID_BYTES, Key};
 pub use rotate::{RotateError, Rotated, rotate};
 use secrets::Secrets;
 pub use unlock::unlock;
@@ -66,6 +66,13 @@ pub struct Sealed {
     pub autokey: Vec<u8>,
     /// The data key; `None` for a value of the earlier version.
     pub data_key: Option<i32>,
+}
+
+impl Sealed {
+    /// Whether the AUTOKEY is gone: only the first four bytes are left of a deleted key's.
+    pub fn is_forgotten(&self) -> bool {
+        self.autokey.len() == KEY_ID_BYTES
+    }
 }
 
 /// Encrypts and decrypts with the data keys. Those that other processes make are learnt when they
@@ -117,6 +124,19 @@ impl Vault {
     /// registration would give the card number away to whoever tries all numbers.
     pub fn body_mac(&self, body: &[u8]) -> Vec<u8> {
         self.bodies.mac(body)
+    }
+
+    /// By which a customer's AUTOKEY is known again when it is not kept any more.
+    pub fn autokey_mac(&self, customer_id: &str, autokey: &SecretString) -> Vec<u8> {
+        let parts = ["autokey", customer_id, autokey.expose_secret()];
+        self.bodies.mac(parts.join("\0").as_bytes())
+    }
+
+    /// What stands in the place of an erased customer's id: the same whenever it is asked for, and not
+    /// to be guessed without the secret.
+    pub fn pseudonym(&self, customer_id: &str) -> String {
+        let mac = self.bodies.mac(["customer", customer_id].join("\0").as_bytes());
+        mac[..16].iter().fold("erased_".to_owned(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// Whether `stored` is of this body.

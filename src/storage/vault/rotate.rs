@@ -119,7 +119,12 @@ async fn batch(
     let rows = store::take_batch(&mut tx, done.data_key, after, BATCH).await?;
     let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
     let (mut ids, mut autokeys, mut plain) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut forgotten = Vec::new();
     for row in rows {
+        if row.sealed.is_forgotten() {
+            forgotten.push(row.id);
+            continue;
+        }
         match vault.open(&mut *tx, row.id, &row.sealed).await {
             Ok(autokey) => {
                 autokeys.push(seal_with(done.data_key, key, row.id, &autokey)?.autokey);
@@ -144,6 +149,7 @@ async fn batch(
     if let Some(id) = plain.into_keys().next() {
         return Err(RotateError::NotReadBack(id));
     }
+    store::move_forgotten(&mut tx, done.data_key, &forgotten).await?;
     tx.commit().await?;
     done.billing_keys += ids.len() as u64;
     Ok(Some(last))

@@ -179,3 +179,15 @@ pub(super) async fn rewrite(
     );
     query.bind(data_key).bind(ids).bind(autokeys).fetch_all(db).await
 }
+
+/// Has the rows `ids`, of which the AUTOKEY is forgotten, name `data_key`.
+pub(super) async fn move_forgotten(
+    db: &mut PgConnection,
+    data_key: i32,
+    ids: &[Uuid],
+) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update billing_keys set autokey = int4send($1), data_key = $1 where id = any($2)",
+    );
+    query.bind(data_key).bind(ids).execute(db).await.map(drop)
+}

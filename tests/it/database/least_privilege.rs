@@ -10,7 +10,7 @@ use crate::support::process::migrate;
 use crate::support::subscriptions::monthly;
 
 /// The columns that the service may change in the books and in what is evidence.
-const CHANGING: [(&str, &str); 11] = [
+const CHANGING: [(&str, &str); 13] = [
     (
         "payments",
         "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
@@ -32,6 +32,8 @@ const CHANGING: [(&str, &str); 11] = [
     ("event_deliveries", "attempts leased_until next_at planned_at refused state"),
     ("delivery_cursor", "position"),
     ("console_sessions", "seen_at"),
+    ("forgotten_autokeys", ""),
+    ("retention_progress", ""),
 ];
 
 /// Tables of which rows are taken back, guarded by a trigger.
@@ -214,18 +216,54 @@ async fn the_trail_cannot_be_led_into_a_temporary_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_a_change_that_was_not_made_cannot_be_written() {
+async fn an_event_of_what_is_not_so_cannot_be_written() {
     let app = TestApp::start().await;
     app.register("4111111111111111").await;
-    let sql = |notice: &str| {
+    let sql = |kind: &str, notice: &str| {
         format!(
-            "insert into events (id, type, object, object_id, stream, notice, actor, created_at)
-             select gen_random_uuid(), 'billing_key.deleted', 'billing_key', id, id, {notice},
-                'scheduler', now() from billing_keys"
+            "insert into events (id, type, object, object_id, stream, notice, actor, request_id, reason,
+                before, after, created_at)
+             select gen_random_uuid(), '{kind}', 'payment', id, gen_random_uuid(), {notice},
+                'key_1', 'r', 'a reason', '{{}}', '{{\"status\": \"deleted\"}}', now() from billing_keys"
         )
     };
     let pool = &app.service.ctx.pool;
-    let error = sqlx::query(AssertSqlSafe(sql("null"))).execute(pool).await.unwrap_err();
-    assert!(error.to_string().contains("events tell of changes"), "{error}");
-    sqlx::query(AssertSqlSafe(sql("'a notice'"))).execute(pool).await.unwrap();
+    for (kind, notice, expected) in [
+        ("billing_key.deleted", "null", "events tell of changes"),
+        ("customer.erased", "null", "events tell of changes"),
+        ("billing_key.deleted", "'a notice'", "is no notice"),
+        ("payment.refunded", "'a notice'", "is no notice"),
+        ("subscription.trial_ending", "'a notice'", "to give notice of"),
+    ] {
+        let error = sqlx::query(AssertSqlSafe(sql(kind, notice))).execute(pool).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{kind}: {error}");
+    }
+    // A notice is one of the object as it is, whatever the service says of it.
+    let given = sql("billing_key.expiring", "'a notice'");
+    sqlx::query(AssertSqlSafe(given)).execute(pool).await.unwrap();
+    let sql = "select object, actor, request_id, reason, before::text, after->>'status', stream = object_id
+         from events where notice = 'a notice'";
+    type Row = (String, String, Option<String>, Option<String>, Option<String>, String, bool);
+    let row: Row = sqlx::query_as(sql).fetch_one(pool).await.unwrap();
+    let text = str::to_owned;
+    let expected = (text("billing_key"), text("scheduler"), None, None, None, text("active"), true);
+    assert_eq!(row, expected);
+}
+
+/// The functions that forget run as the owner, and keep what the law wants kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_law_wants_kept_is_not_forgotten_in_production() {
+    let app = TestApp::start().await;
+    app.pay(&app.register("4111111111111111").await).await.data(200);
+    let mut owner = app.owner().await;
+    sqlx::query("update environment set name = 'production'").execute(&mut owner).await.unwrap();
+    let pool = &app.service.ctx.pool;
+    let forget = "select forget(kind, now() + interval '1 day', 1000)
+         from unnest(array['events', 'notifications', 'names']) kind";
+    let done: Vec<i32> = sqlx::query_scalar(forget).fetch_all(pool).await.unwrap();
+    assert_eq!(done, [0, 0, 0]);
+    for sql in ["delete from events", "set kiwoom.forgets = 'on'; delete from events"] {
+        let error = sqlx::raw_sql(sql).execute(pool).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501");
+    }
 }

@@ -3,6 +3,7 @@
 mod billing_key_rotation;
 mod core_dumps;
 mod encryption_secret;
+mod forgotten_autokeys;
 mod stray_secrets;
 
 use std::process::{Command, Output};

@@ -1,7 +1,8 @@
-//! `GET /billing/customer/:customerId`: all that is kept of a customer, for who asks to see it
-//! (개인정보 보호법 제35조).
+//! `GET /billing/customer/:customerId` and `GET /customers/:customerId/export`: all that is kept of a
+//! customer, for who asks to see it (개인정보 보호법 제35조).
 
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
 use chrono::{DateTime, Utc};
 use kiwoom_clock::rfc3339_kst;
 use serde::Serialize;
@@ -13,9 +14,9 @@ use crate::api::refunds::RefundBody;
 use crate::billing::answers::{BillingKeyBody, SubscriptionBody};
 use crate::billing::store;
 use crate::billing::subscriptions::consents::{self, ConsentBody};
-use crate::context::AppState;
+use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
-use crate::http::error::Code;
+use crate::http::error::{ApiError, Code};
 use crate::http::extract::PathId;
 use crate::payments::store::{payments_of_customer, refunds_of_customer};
 use crate::rules::characters::normal_id;
@@ -57,7 +58,25 @@ struct ToldBody {
     )
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
-    let id = normal_id(&id);
+    Ok(answer::ok(all_of(&ctx, normal_id(&id)).await?))
+}
+
+/// 개인정보 내려받기: the same, as a file.
+#[utoipa::path(
+    get, path = "/customers/{customerId}/export", operation_id = "exportCustomer", tag = "billing",
+    params(("customerId" = String, Path)),
+    responses(
+        (status = 200, description = "All of it, as a file", body = Success<CustomerBody>),
+    )
+)]
+pub async fn export(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
+    let file = HeaderValue::from_static("attachment; filename=\"customer.json\"");
+    let mut response = answer::ok(all_of(&ctx, normal_id(&id)).await?);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
+    Ok(response)
+}
+
+async fn all_of(ctx: &Context, id: String) -> Result<CustomerBody, ApiError> {
     let mut tx = ctx.pool.begin_with("begin isolation level repeatable read, read only").await?;
     let keys = store::keys_of_customer(&mut tx, &id).await?;
     let subscriptions = store::subscriptions_of_customer(&mut tx, &id, ctx.rules()).await?;
@@ -77,12 +96,12 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
             .collect(),
         notifications: told(&mut tx, &id).await?,
         cards: keys.into_iter().map(BillingKeyBody::from).collect(),
-        subscriptions: subscriptions.iter().map(|s| SubscriptionBody::of(&ctx, s)).collect(),
-        payments: payments.into_iter().map(|p| PaymentBody::new(&ctx, p)).collect(),
+        subscriptions: subscriptions.iter().map(|s| SubscriptionBody::of(ctx, s)).collect(),
+        payments: payments.into_iter().map(|p| PaymentBody::new(ctx, p)).collect(),
         customer_id: id,
     };
     tx.commit().await?;
-    Ok(answer::ok(body))
+    Ok(body)
 }
 
 /// The names and the addresses that were given.
@@ -93,7 +112,7 @@ async fn identities(db: &mut PgConnection, id: &str) -> sqlx::Result<[Vec<String
             where customer_id = $1
             union all
             select customer_name, customer_email from payments where customer_id = $1)
-         select array(select distinct name from given where name is not null order by name),
+         select array(select distinct name from given where name <> '' order by name),
             array(select distinct email from given where email is not null order by email)",
     );
     let (names, emails) = query.bind(id).fetch_one(db).await?;
