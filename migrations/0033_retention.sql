@@ -298,8 +298,11 @@ begin
             perform set_config('kiwoom.forgets', '', true);
             return done;
         when 'deliveries' then
-            ids := array(select event_id from event_deliveries
-                where event_id < uuid_at(keep_from) and state <> 'waiting' order by event_id limit most);
+            ids := array(select distinct event_id from event_deliveries d
+                where event_id < uuid_at(keep_from) and state <> 'waiting'
+                    and not exists (select from event_deliveries w
+                        where w.event_id = d.event_id and w.state = 'waiting')
+                order by event_id limit most);
             delete from delivery_attempts where event_id = any(ids);
             delete from event_deliveries where event_id = any(ids);
             return cardinality(ids);

@@ -43,6 +43,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(customer::show))
         .routes(routes!(customer::erase))
         .routes(routes!(customer::export))
+        .routes(routes!(customer::merge))
         .routes(routes!(subscriptions::show, update::update))
         .routes(routes!(timeline::show))
         .routes(routes!(extend::extend))

@@ -58,6 +58,7 @@ pub const SCOPES: &[(&str, &str, Scope)] = &[
     ("GET", "/billing/customer/{customerId}", Scope::Read),
     ("GET", "/customers/{customerId}/export", Scope::Read),
     ("DELETE", "/customers/{customerId}", Scope::Admin),
+    ("POST", "/customers/{customerId}/merge", Scope::Admin),
     ("GET", "/billing/subscription/{id}", Scope::Read),
     ("PATCH", "/billing/subscription/{id}", Scope::Charge),
     ("GET", "/billing/subscription/{id}/timeline", Scope::Read),

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use chrono::NaiveDate;
 use kiwoom_paid_time::Refused;
-use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
@@ -14,6 +13,7 @@ use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromFields, PathId, UpTo};
 use crate::http::fields::Reason;
 use crate::layers::idempotency::NewId;
+use crate::payments::store::say;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::text::Text;
 
@@ -60,7 +60,7 @@ pub async fn extend(
         Refused::NothingPaid => not_begun(today, first),
         other => refusal(other),
     })?;
-    say(&mut tx, &request.reason).await?;
+    say(&mut tx, &request.reason.0).await?;
     save(&ctx, &mut tx, &mut s).await?;
     tx.commit().await?;
     Ok(subscription_answer(&ctx, &s))
@@ -78,10 +78,4 @@ fn not_begun(today: NaiveDate, first: NaiveDate) -> ApiError {
              startDate instead."
         ),
     ))
-}
-
-/// The reason that the event of this transaction tells.
-async fn say(db: &mut PgConnection, reason: &Reason) -> sqlx::Result<()> {
-    let query = sqlx::query("select set_config('kiwoom.reason', $1, true)");
-    query.bind(&reason.0).execute(db).await.map(drop)
 }

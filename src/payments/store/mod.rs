@@ -292,3 +292,9 @@ pub async fn open_charge(
     );
     query.bind(subscription).bind(from).fetch_optional(db).await
 }
+
+/// The reason that the events of this transaction tell.
+pub async fn say(db: &mut PgConnection, reason: &str) -> sqlx::Result<()> {
+    let query = sqlx::query("select set_config('kiwoom.reason', $1, true)");
+    query.bind(reason).execute(db).await.map(drop)
+}

@@ -63,9 +63,10 @@ grant update (status, deleted_at, expiry_noticed, inactive_at, inactive_code, in
 grant select on forgotten_autokeys to :"role";
 grant execute on function forget_autokey to :"role";
 
--- What is kept for how long, and the erasure of a customer: as the owner, within the law's limits.
+-- What is kept for how long, the erasure of a customer and two accounts that become one: as the owner,
+-- within the law's limits.
 grant select on retention_progress to :"role";
-grant execute on function forget, erase_customer to :"role";
+grant execute on function forget, erase_customer, merge_customers to :"role";
 
 -- Data keys are made at the first start, and wrapped anew at a start with a new secret. To replace
 -- them and to encrypt billing keys again is the operator's (`kiwoom-billing keys rotate`).

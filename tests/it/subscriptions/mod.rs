@@ -4,6 +4,7 @@ mod changes;
 mod consent_records;
 mod first_charge;
 mod invalid_requests;
+mod merged_customers;
 mod metadata;
 mod paid_time;
 mod paid_time_changes;

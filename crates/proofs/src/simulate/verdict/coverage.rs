@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::simulate::diary::{Asked, History};
@@ -119,9 +119,13 @@ fn without_a_gap(
     }
 }
 
-/// Whether the clock jumped from before the one to after the other.
+/// What was due was not sent and is tried again five minutes later, or was about to be when the clock
+/// jumped.
+const TRIED_AGAIN: TimeDelta = TimeDelta::minutes(6);
+
+/// Whether the clock jumped from before it was charged what was due at the one to after the other.
 fn jumped(from: DateTime<Utc>, to: DateTime<Utc>, books: &Books) -> bool {
-    books.diary.jumps.iter().any(|(before, after)| *before <= from && to <= *after)
+    books.diary.jumps.iter().any(|(before, after)| *before <= from + TRIED_AGAIN && to <= *after)
 }
 
 /// Why a segment may not be what it is.

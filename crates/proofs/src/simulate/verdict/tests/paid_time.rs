@@ -66,6 +66,11 @@ pub const BREAKS: &[Break] = &[
     ("a day given away", |_, b| days(b).push(free(Reason::BeforeAnchor, "2027-02-15"))),
     ("a day given away", |_, b| days(b).push(free(Reason::NoConsent, "2027-02-15"))),
     ("a day given away", |_, b| days(b).push(none(Reason::Missed, "2027-02-15"))),
+    ("a day given away", |_, b| {
+        let jump = ("2027-01-15T01:07:00Z", "2027-02-20T03:00:00Z");
+        b.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
+        days(b).push(none(Reason::Missed, "2027-02-15"));
+    }),
     ("a day given away", |_, b| days(b).push(none(Reason::Paused, "2027-02-15"))),
     ("a day given away", |_, b| {
         history(b).asked =
@@ -339,6 +344,11 @@ const GOOD: &[Setting] = &[
     }),
     ("a jump of the clock over a whole period", |_, b| {
         let jump = ("2027-01-14T03:00:00Z", "2027-02-20T03:00:00Z");
+        b.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
+        days(b).push(none(Reason::Missed, "2027-02-15"));
+    }),
+    ("a jump of the clock while what was due is to be tried again", |_, b| {
+        let jump = ("2027-01-15T01:05:00Z", "2027-02-20T03:00:00Z");
         b.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
         days(b).push(none(Reason::Missed, "2027-02-15"));
     }),
