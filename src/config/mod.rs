@@ -57,7 +57,7 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
-    /// `PUBLIC_URL`: where browsers and KiwoomPay reach the service.
+    /// `PUBLIC_URL`: where browsers and KiwoomPay reach the service; https in production.
     pub public_url: Option<Url>,
     /// `DATABASE_URL`; without it development starts a private server.
     pub database_url: Option<SecretString>,
@@ -223,7 +223,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         environment,
         host: r.parsed("HOST", "an IP address", host),
         port: r.parsed("PORT", "a port from 0 to 65535", 3000),
-        public_url: r.url("PUBLIC_URL"),
+        public_url: r.public_url(production),
         database_url: r.database_url(production),
         database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),

@@ -110,6 +110,17 @@ impl<'a> Reader<'a> {
         url.filter(usable).or_else(|| self.wrong(name, "an http or https URL"))
     }
 
+    /// Real money is paid, and reported, over TLS only.
+    pub(super) fn public_url(&mut self, production: bool) -> Option<Url> {
+        const NAME: &str = "PUBLIC_URL";
+        const ACCEPTED: &str = "https://<your host>, where browsers and KiwoomPay reach the service (https in production)";
+        if production && self.text(NAME).is_none() {
+            return self.missing(NAME, ACCEPTED);
+        }
+        let url = self.url(NAME)?;
+        if production && url.scheme() != "https" { self.wrong(NAME, ACCEPTED) } else { Some(url) }
+    }
+
     pub(super) fn forward_proxy(&mut self, name: &'static str) -> Option<ForwardProxy> {
         const ACCEPTED: &str =
             "http://host:port, with user:password@ where the proxy asks for them";

@@ -89,12 +89,8 @@ async fn is_believed(durable: &Durable, kind: Kind, settings: &str) -> bool {
     let address = free_address();
     let public = format!("http://{address}");
     let mut with = production(&durable.database);
-    with.extend([
-        ("TRUSTED_PROXIES", "127.0.0.1"),
-        ("PUBLIC_URL", &public),
-        ("WEBHOOK_ALLOWED_IPS", KIWOOM),
-    ]);
-    let app = TestApp::with(&with).await;
+    with.extend([("TRUSTED_PROXIES", "127.0.0.1"), ("WEBHOOK_ALLOWED_IPS", KIWOOM)]);
+    let app = TestApp::behind(&public, &with).await;
     let _proxy = start(kind, settings, address, app.service.address).await;
     let forwarding = &app.service.ctx.forwarding;
     let looked = async {

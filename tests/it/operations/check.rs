@@ -218,6 +218,7 @@ async fn proxies_that_let_strangers_in_are_refused() {
     }
     let production = [
         ("APP_ENV", "production"),
+        ("PUBLIC_URL", "https://127.0.0.1:1"),
         ("KIWOOM_PROD_AUTH_KEY", KEY),
         ("BILLING_KEY_SECRET", KEY),
         ("DATABASE_URL", &*database),

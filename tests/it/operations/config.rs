@@ -23,6 +23,7 @@ fn problems(settings: &[(&str, &str)]) -> Vec<String> {
 fn production() -> Vec<(&'static str, &'static str)> {
     vec![
         ("APP_ENV", "production"),
+        ("PUBLIC_URL", "https://pay.example.com"),
         ("KIWOOM_CPID", "CPID1234"),
         ("KIWOOM_PROD_AUTH_KEY", HEX),
         ("DATABASE_URL", "postgres://u:p@db/x"),
@@ -31,9 +32,11 @@ fn production() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-const MISSING: [&str; 4] = [
+const MISSING: [&str; 5] = [
     "KIWOOM_CPID is missing: it takes the merchant id from KiwoomPay, at most 20 letters and digits",
     "KIWOOM_PROD_AUTH_KEY is missing: it takes the authentication key (연동키): 64 hexadecimal digits",
+    "PUBLIC_URL is missing: it takes https://<your host>, where browsers and KiwoomPay reach the \
+     service (https in production)",
     "DATABASE_URL is missing: it takes postgres://user:password@host:5432/database",
     "BILLING_KEY_SECRET is missing: it takes 64 hexadecimal digits, as `openssl rand -hex 32` prints \
      them",
@@ -56,6 +59,19 @@ fn production_with_nothing_set_names_everything_that_is_missing_at_once() {
     assert!(
         !read(&[("APP_ENV", "development"), ("NODE_ENV", "production")]).unwrap().is_production()
     );
+}
+
+#[test]
+fn the_public_address_of_production_is_https() {
+    const ACCEPTED: &str = "PUBLIC_URL is wrong: it takes https://<your host>, where browsers and \
+        KiwoomPay reach the service (https in production)";
+    for plain in ["http://pay.example.com", "http://127.0.0.1:3000"] {
+        let settings = [production(), vec![("PUBLIC_URL", plain)]].concat();
+        assert_eq!(problems(&settings), [ACCEPTED], "{plain}");
+        assert!(read(&[("PUBLIC_URL", plain)]).is_ok(), "{plain} in development");
+    }
+    let url = read(&production()).unwrap().public_url.unwrap();
+    assert_eq!(url.as_str(), "https://pay.example.com/");
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn a_sandbox_s_own_contracts_leave_the_sandbox_in_its_place() {
 fn production_needs_the_default_unless_each_role_has_its_own() {
     let base = [
         ("APP_ENV", "production"),
+        ("PUBLIC_URL", "https://pay.example.com"),
         ("DATABASE_URL", "postgres://u:p@db/x"),
         ("BILLING_KEY_SECRET", A),
     ];

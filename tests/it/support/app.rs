@@ -85,6 +85,19 @@ impl TestApp {
 
     /// With these settings besides.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let (all, data_dir) = Self::settings(settings).await;
+        Self::launch(all, data_dir).await
+    }
+
+    /// Behind a proxy that speaks no TLS, which production does not take for `PUBLIC_URL`.
+    pub async fn behind(public_url: &str, settings: &[(&str, &str)]) -> Self {
+        let (all, data_dir) = Self::settings(settings).await;
+        let mut config = Config::from_lookup(|name| all.get(name).cloned()).expect("settings");
+        config.public_url = Some(public_url.parse().unwrap());
+        Self::run(config, all, data_dir).await
+    }
+
+    async fn settings(settings: &[(&str, &str)]) -> (HashMap<String, String>, PathBuf) {
         let data_dir = postgres::folder().join(uuid::Uuid::now_v7().simple().to_string());
         let mut all = HashMap::from([
             ("PORT".to_owned(), "0".to_owned()),
@@ -93,11 +106,15 @@ impl TestApp {
             ("DATA_DIR".to_owned(), data_dir.display().to_string()),
         ]);
         all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Self::launch(all, data_dir).await
+        (all, data_dir)
     }
 
     async fn launch(settings: HashMap<String, String>, data_dir: PathBuf) -> Self {
         let config = Config::from_lookup(|name| settings.get(name).cloned()).expect("settings");
+        Self::run(config, settings, data_dir).await
+    }
+
+    async fn run(config: Config, settings: HashMap<String, String>, data_dir: PathBuf) -> Self {
         let service = Service::start(config).await.expect("service");
         let base = format!("http://{}", service.address);
         let client = Client::builder().no_proxy().build().unwrap();

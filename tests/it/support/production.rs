@@ -31,6 +31,8 @@ pub fn without_keys(database: &str) -> Vec<(&str, &str)> {
     vec![
         ("APP_ENV", "production"),
         ("HOST", "127.0.0.1"),
+        // Nobody is there.
+        ("PUBLIC_URL", "https://127.0.0.1:1"),
         ("BILLING_KEY_SECRET", KEY),
         ("KIWOOM_CPID", MERCHANT),
         ("KIWOOM_PROD_AUTH_KEY", KEY),
