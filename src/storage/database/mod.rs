@@ -1,5 +1,6 @@
 //! The database: pool, migrations, and in development without `DATABASE_URL` a private server.
 
+mod connecting;
 mod durability;
 pub mod errors;
 mod fitness;
@@ -9,7 +10,6 @@ pub mod private;
 pub mod rights;
 mod schema;
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use crate::config::Config;
+use connecting::NotReached;
 use private::{DATABASE, PrivateServer, PrivateServerError, StartOptions};
 pub use schema::{is_own, is_up_to_date};
 
@@ -41,8 +42,11 @@ pub enum DatabaseError {
     #[error(transparent)]
     Private(#[from] PrivateServerError),
     /// It could not be reached.
-    #[error("the database cannot be reached (DATABASE_URL): {0}")]
-    Connect(#[from] sqlx::Error),
+    #[error(transparent)]
+    NotReached(#[from] NotReached),
+    /// A query at start.
+    #[error("데이터베이스를 조회할 수 없습니다 (the database refused a query): {0}")]
+    Query(#[from] sqlx::Error),
     /// Its schema could not be brought up to date.
     #[error("the migrations failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -128,9 +132,10 @@ pub async fn look_at_existing(config: &Config) -> Result<Opened, DatabaseError> 
 async fn reach(config: &Config) -> Result<Opened, DatabaseError> {
     let (options, private) = match &config.database_url {
         Some(url) => {
-            let options = PgConnectOptions::from_str(url.expose_secret())?;
+            let options = connecting::options(url.expose_secret())?;
             let looked = timeout(PATIENCE, pooling::is_by_transaction(&options)).await;
-            if looked.unwrap_or(Err(sqlx::Error::PoolTimedOut))? {
+            let looked = looked.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+            if looked.map_err(|error| NotReached::new(&options, &error))? {
                 return Err(DatabaseError::TransactionPooling);
             }
             (options, None)
@@ -141,7 +146,8 @@ async fn reach(config: &Config) -> Result<Opened, DatabaseError> {
             (server.options(DATABASE), Some(server))
         }
     };
-    let pool = connect(options, config.database_max_connections).await?;
+    let pool = connect(options.clone(), config.database_max_connections).await;
+    let pool = pool.map_err(|error| NotReached::new(&options, &error))?;
     let problems = fitness::problems(&pool).await?;
     if problems.is_empty() { Ok((pool, private)) } else { Err(DatabaseError::Unfit(problems)) }
 }

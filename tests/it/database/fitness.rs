@@ -1,10 +1,11 @@
 //! A database that cannot be the service's is refused with what to do, and left as it is.
 
+use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::support::app::TestApp;
 use crate::support::postgres::{as_owner, empty_database};
-use crate::support::process::run;
+use crate::support::process::{Folder, run};
 use crate::support::subscriptions::APPROVED;
 
 async fn execute(database: &str, sql: &str) {
@@ -49,6 +50,47 @@ async fn each_reason_is_named_with_its_mend_and_nothing_is_made() {
         let output = run(&["serve"], &[("DATABASE_URL", &*other), ("PORT", "0")]).unwrap_err();
         assert!(output.contains(&format!("server_encoding = {encoding}")), "{output}");
     }
+}
+
+/// None is at hand, so a database says that its server is one.
+const OF_13: &str =
+    "create function shadow.current_setting(name text) returns text language sql as $$
+    select case name when 'server_version_num' then '130010' when 'server_version' then '13.10'
+        else pg_catalog.current_setting(name) end $$";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_before_14_is_refused() {
+    let database = empty_database().await;
+    execute(&database, "create schema shadow").await;
+    execute(&database, OF_13).await;
+    let path =
+        format!("alter database {} set search_path = shadow, pg_catalog, public", named(&database));
+    execute(&database, &path).await;
+    let settings = [("DATABASE_URL", &*as_owner(&database)), ("PORT", "0")];
+    let output = run(&["serve"], &settings).unwrap_err();
+    assert!(output.contains("PostgreSQL 13.10: 14 이상이 필요합니다"), "{output}");
+    assert_eq!(tables(&database).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_refused() {
+    let dir = Folder::new();
+    let server = PrivateServer::start(&dir, None).await.unwrap();
+    let data = server.dir().to_owned();
+    server.stop().await;
+    std::fs::write(data.join("standby.signal"), "").unwrap();
+    let server = PrivateServer::start(&dir, None).await.unwrap();
+    let database = server.url(DATABASE);
+    for command in ["serve", "migrate", "check"] {
+        let settings = [("DATABASE_URL", &*database), ("PORT", "0")];
+        let output = run(&[command], &settings).unwrap_err();
+        assert!(
+            output.contains("pg_is_in_recovery() = true: 스탠바이입니다"),
+            "{command}: {output}"
+        );
+        assert!(!output.contains("default_transaction_read_only"), "{command}: {output}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

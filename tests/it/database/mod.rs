@@ -13,3 +13,4 @@ mod restored_database;
 mod rights;
 mod rolled_back_database;
 mod schema_changes;
+mod unreachable;
