@@ -8,7 +8,7 @@ use crate::storage::database;
 /// Brings the schema up to date, and gives the role `grant_to` the rights that the service needs.
 pub async fn run(config: Config, grant_to: Option<&str>) -> Done {
     telemetry::init(&config);
-    let (pool, private) = database::open(&config).await?;
+    let (pool, private) = database::open_existing(&config).await?;
     println!("데이터베이스 스키마가 최신입니다 (the schema is up to date).");
     if let Some(role) = grant_to {
         database::grants::grant(&mut *pool.acquire().await?, role).await?;

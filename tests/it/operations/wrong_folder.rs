@@ -16,9 +16,16 @@ async fn what_needs_a_database_in_use_makes_none() {
         "customerId,customerName,customerEmail,autokey,cardCompanyCode,cardNumber\nuser-1,Kim,,K1,CVSF,411111******1111\n",
     )
     .unwrap();
-    let commands: [&[&str]; 6] = [
+    let list = dir.join("list.csv").display().to_string();
+    std::fs::write(&list, "거래번호,주문번호,금액,거래일시\n").unwrap();
+    let commands: [&[&str]; 11] = [
         &keys,
         &["keys", "list"],
+        &["keys", "revoke", "kbk_000000000000"],
+        &["keys", "rotate"],
+        &["migrate"],
+        &["check"],
+        &["reconcile", &list],
         &["import", &file],
         &["resume-charging"],
         &["pause-charging", "--reason", "restore"],
