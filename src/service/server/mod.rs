@@ -1,5 +1,7 @@
 //! The HTTP server: accepts connections, gives slow and idle clients a limit, and stops in order.
 
+mod lingering;
+mod malformed;
 mod open_connections;
 
 use std::io;
@@ -15,7 +17,7 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -25,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use lingering::{Lingering, Unread};
+use malformed::Malformed;
 use open_connections::{Connection, OpenConnections};
 
 /// Longest wait for the first whole head of a request on a new connection.
@@ -45,8 +49,13 @@ const CLOSING_PAUSE: Duration = Duration::from_millis(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this are never held: far beyond what balancers open, and some tens of MiB.
 const MAX_CONNECTIONS: u64 = 4096;
+/// A body of at most so many bytes has usually come with its head.
+const SMALL_BODY: u64 = 4096;
 /// File descriptors for everything else: database, calls to the gateway, files.
 const OTHER_FILES: u64 = 256;
+
+/// How a connection ended that did not end in order.
+type Ended = Box<dyn std::error::Error + Send + Sync>;
 
 /// Listens on the address. Within a runtime only.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -65,6 +74,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let router = router.layer(from_fn_with_state(draining, ask_to_reconnect));
+    let malformed = Arc::new(Malformed::default());
     let capacity = capacity();
     let open_connections = OpenConnections::new(capacity);
     let tasks = TaskTracker::new();
@@ -80,8 +90,10 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => match open_connections.open() {
                 Some(connection) => {
-                    let router = router.clone();
-                    tasks.spawn(serve_connection(stream, peer, router, connection, stop.clone()));
+                    let served =
+                        serve_connection(stream, peer, router.clone(), connection, stop.clone());
+                    let malformed = malformed.clone();
+                    tasks.spawn(async move { malformed.note(peer, served.await) });
                 }
                 None => metrics::counter!("kiwoom_billing_connections_refused_total").increment(1),
             },
@@ -97,18 +109,26 @@ pub async fn serve(
 }
 
 /// Asks the client to use another connection next time: while draining, so that no request is on
-/// its way on one that closes when the drain is over; and after a body that was not read to its
-/// end, which closes the connection under the next request. HTTP/2 has no such header.
+/// its way on one that closes when the drain is over; and after a refusal that may have come before
+/// the end of a large body, which closes the connection under the next request. HTTP/2 has no such
+/// header.
 async fn ask_to_reconnect(
     State(draining): State<CancellationToken>,
     request: Request,
     next: Next,
 ) -> Response {
-    let http1 = request.version() <= Version::HTTP_11;
+    if request.version() > Version::HTTP_11 {
+        return next.run(request).await;
+    }
+    let unread = request.extensions().get::<Unread>().cloned().unwrap_or_default();
+    let has_body = !request.body().is_end_stream();
+    let is_large = request.body().size_hint().upper().is_none_or(|size| size > SMALL_BODY);
     let mut response = next.run(request).await;
-    let unread =
-        matches!(response.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
-    if http1 && (unread || draining.is_cancelled()) {
+    let status = response.status();
+    let may_be_unread = has_body && (status.is_client_error() || status.is_server_error());
+    unread.set(may_be_unread);
+    let is_cut_short = may_be_unread && (is_large || status == StatusCode::REQUEST_TIMEOUT);
+    if is_cut_short || draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -125,21 +145,25 @@ fn capacity() -> usize {
     usize::try_from(capacity).unwrap_or(usize::MAX)
 }
 
-/// Serves one connection to its end: the client's, or one of the limits'.
+/// Serves one connection to its end: the client's, or one of the limits'. An error when the client
+/// ended it otherwise than HTTP does.
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     connection: Arc<Connection>,
     stop: CancellationToken,
-) {
+) -> Result<(), Ended> {
     // Answers are small and complete: waiting to fill a packet only delays them.
     drop(stream.set_nodelay(true));
     let serving = connection.clone();
+    let unread = Unread::default();
+    let stream = Lingering::new(stream, unread.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let under_way = serving.begin_request();
         let router = router.clone();
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(unread.clone());
         async move {
             let answered = router.oneshot(request.map(Body::new)).await;
             drop(under_way);
@@ -152,17 +176,19 @@ async fn serve_connection(
     let mut http = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut silent = pin!(stays_silent(&connection, FIRST_HEAD_TIMEOUT));
     let patience = tokio::select! {
-        ended = http.as_mut() => return note(ended),
-        () = silent.as_mut() => return,
-        () = connection.must_close() => if connection.has_served() { CLOSE_TIMEOUT } else { return },
+        ended = http.as_mut() => return ended,
+        () = silent.as_mut() => return Ok(()),
+        () = connection.must_close() => {
+            if connection.has_served() { CLOSE_TIMEOUT } else { return Ok(()) }
+        }
         // `Service::stop` has a limit of its own.
         () = stop.cancelled() => Duration::MAX,
     };
     http.as_mut().graceful_shutdown();
     tokio::select! {
-        ended = http => note(ended),
-        () = stays_silent(&connection, LAST_CHANCE) => {}
-        () = sleep(patience) => {}
+        ended = http => ended,
+        () = stays_silent(&connection, LAST_CHANCE) => Ok(()),
+        () = sleep(patience) => Ok(()),
     }
 }
 
@@ -171,12 +197,5 @@ async fn stays_silent(connection: &Connection, limit: Duration) {
     sleep(limit).await;
     if connection.has_served() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// A client that goes away ends its connection, nothing else.
-fn note<E: std::fmt::Display>(ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
     }
 }

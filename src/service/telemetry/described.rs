@@ -46,6 +46,11 @@ const COUNTERS: &[Described] = &[
         "Connections closed because there were too many.",
     ),
     (
+        "kiwoom_billing_malformed_requests_total",
+        Unit::Count,
+        "Requests refused because they are not HTTP, before anything else is known of them.",
+    ),
+    (
         "kiwoom_billing_gateway_failures_total",
         Unit::Count,
         "Calls without an answer of KiwoomPay's, by step and reason.",
@@ -171,5 +176,6 @@ pub fn begin() {
     }
     metrics::counter!("kiwoom_billing_registrations_total").absolute(0);
     metrics::counter!("kiwoom_billing_connections_refused_total").absolute(0);
+    metrics::counter!("kiwoom_billing_malformed_requests_total").absolute(0);
     metrics::counter!("kiwoom_billing_pace_refused_total").absolute(0);
 }

@@ -1,5 +1,6 @@
 //! What holds for every route: the description, repeated requests, the envelope, bad and slow clients.
 
+mod early_answers;
 mod idempotency;
 mod idle_connections;
 mod injection;
