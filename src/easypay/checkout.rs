@@ -212,7 +212,7 @@ async fn window(
         (Some(_), [only]) => only,
         _ => TOTAL,
     };
-    let turn = ctx.pace.unpaced(contract, method)?;
+    let turn = ctx.pace.unpaced(contract, method).await?;
     ctx.kiwoom.window(turn, &order).await.map_err(not_sent)
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::rules::contract::Contract;
 
@@ -32,6 +32,10 @@ const MAX_LATE: Duration = Duration::from_millis(100);
 /// Calls that callers wait for, in this process, waiting for their turn included. The schedule has
 /// its own number beside it (`renewals::CONCURRENCY`), so that neither keeps the other out.
 const MAX_IN_FLIGHT: usize = 64;
+/// A burst passes: so long, and so many, wait for a place among these. No more, so that those who need
+/// no gateway find a place among the requests.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAITING: usize = 32;
 
 /// See the module.
 pub struct Pace {
@@ -39,6 +43,7 @@ pub struct Pace {
     /// From one call of a method to the next; `None` = no limit.
     interval: Option<Duration>,
     in_flight: Arc<Semaphore>,
+    waiting: Semaphore,
 }
 
 /// The right to one call of one method under one contract. What calls the gateway takes it by value, and only this
@@ -102,7 +107,8 @@ impl Pace {
     /// `per_sec` calls a second for each CPID and method; 0 = no limit.
     pub fn new(pool: &PgPool, per_sec: u32) -> Self {
         let interval = (per_sec > 0).then(|| (Duration::from_secs(1) + JITTER) / per_sec);
-        Self { pool: pool.clone(), interval, in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) }
+        let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
+        Self { pool: pool.clone(), interval, in_flight, waiting: Semaphore::new(MAX_WAITING) }
     }
 
     /// A turn for a call that somebody waits for.
@@ -111,7 +117,7 @@ impl Pace {
         contract: &Arc<Contract>,
         method: &'static str,
     ) -> Result<Turn, NoTurn> {
-        let turn = self.unpaced(contract, method)?;
+        let turn = self.unpaced(contract, method).await?;
         self.queue(&contract.cpid, method).await?;
         Ok(turn)
     }
@@ -135,9 +141,22 @@ impl Pace {
     }
 
     /// A turn for a call that KiwoomPay sets no pace for.
-    pub fn unpaced(&self, contract: &Arc<Contract>, method: &'static str) -> Result<Turn, NoTurn> {
-        let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| too_busy())?;
-        Ok(Turn::new(contract, method, Some(permit)))
+    pub async fn unpaced(
+        &self,
+        contract: &Arc<Contract>,
+        method: &'static str,
+    ) -> Result<Turn, NoTurn> {
+        let place = self.place().await.ok_or_else(too_busy)?;
+        Ok(Turn::new(contract, method, Some(place)))
+    }
+
+    /// A place among the calls in flight, after a short wait.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.in_flight.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        timeout(PLACE_WAIT, self.in_flight.clone().acquire_owned()).await.ok()?.ok()
     }
 
     /// Waits for the next moment that nobody has taken. A process that was stopped meanwhile has

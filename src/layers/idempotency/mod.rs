@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: the same key and body give the first answer again, byte for byte.
 //!
 //! The layer also runs every writing request in a task of its own, which a caller that hangs up
-//! does not end, and which shutdown waits for. Only so many run at once: what a flood costs beyond
-//! them is an answer of 429, with no body in memory and no query.
+//! does not end, and which shutdown waits for. Only so many run at once; others wait for a second. What a
+//! flood costs beyond them is an answer of 429, with no body in memory and no query.
 //!
 //! The row of a key carries the id that the request's payment, refund or subscription will have.
 //! When a process dies in the middle, the next request with the key finds by that id what was
@@ -25,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ use crate::storage::live_processes;
 /// Writing requests at once: twice what may wait for the gateway, so that a gateway that hangs
 /// leaves room for requests that do not need it.
 pub const MAX_REQUESTS: usize = 128;
+/// A burst passes: so long a request waits to be one of them.
+const QUEUE_WAIT: Duration = Duration::from_secs(1);
 /// A request that has run this long is over, whatever its row says.
 const MAX_RUN_SECS: f64 = 600.0;
 /// Says that an answer is that of an earlier request with the key.
@@ -100,7 +103,8 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(under_way) = ctx.requests.clone().try_acquire_owned() else {
+    let place = timeout(QUEUE_WAIT, ctx.requests.clone().acquire_owned()).await;
+    let Ok(Ok(under_way)) = place else {
         discard_body(body).await;
         return ApiError::from(Code::RateLimited).into_response();
     };

@@ -126,6 +126,42 @@ async fn of_two_hundred_calls_to_a_gateway_that_hangs_the_excess_leaves_no_trace
     }
 }
 
+/// So many at once, and so many that wait for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_short_calls_is_answered_and_not_refused() {
+    let app = TestApp::start().await;
+    let short = json!({"on": "CARD-KEYGEN", "kind": "delay_before", "delayMs": 300, "times": 96});
+    app.fault(short).await;
+    let body = card(CARD);
+    let replies = join_all((0..96).map(|_| app.post("/billing/register", &body))).await;
+    let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+    assert_eq!(statuses, [201; 96]);
+}
+
+/// What takes its places is half sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_a_moment_until_another_one_has_ended() {
+    let app = TestApp::start().await;
+    let key = app.register(CARD).await;
+    let requests = &app.service.ctx.requests;
+    let head = "POST /billing/pay HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+        Content-Length: 500\r\n\r\n{";
+    let mut half_sent = Vec::new();
+    while requests.available_permits() > 0 {
+        let mut stream = TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        half_sent.push(stream);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.pay(&key).await.fails(429, "rate_limited");
+    let one_ends = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        half_sent.pop();
+    };
+    let (reply, ()) = tokio::join!(app.pay(&key), one_ends);
+    reply.data(200);
+}
+
 /// Each has places of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_who_fill_their_places_keep_neither_the_schedule_nor_other_changes_out() {
