@@ -15,6 +15,7 @@ mod process_and_database_loss;
 mod replicas;
 mod rolling_restart;
 mod takeover;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod backup;
+pub mod balancer;
 pub mod events;
 pub mod gateway;
 pub mod long_run;

@@ -15,6 +15,9 @@ use crate::support::app::{FIGURES_AGE, Reply, card};
 use crate::support::postgres;
 use crate::support::sandbox::counted;
 
+/// This build.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kiwoom-billing");
+
 /// The header of a request that is to be done once.
 pub const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
 
@@ -69,13 +72,23 @@ impl World {
         let data_dir = dir.display().to_string();
         let arguments = ["sandbox", "--port", &port_text];
         let settings = [("DATA_DIR", data_dir.as_str())];
-        let sandbox = Process::spawn(&dir, "sandbox", port, &arguments, &settings);
+        let sandbox = Process::spawn(PROGRAM, &dir, "sandbox", port, &arguments, &settings);
         sandbox.until(|| sandbox.get("/sandbox/clock"), |reply| reply.status == 200).await;
         Self { sandbox, database_url: postgres::new_database().await, dir }
     }
 
     /// A service on this world's database and sandbox, ready to be called.
     pub async fn service(&self, name: &str, settings: &[(&str, &str)]) -> Process {
+        self.service_of(PROGRAM, name, settings).await
+    }
+
+    /// The same by another build.
+    pub async fn service_of(
+        &self,
+        program: &str,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> Process {
         let gateway = format!("{}/sandbox", self.sandbox.base);
         let data_dir = self.dir.display().to_string();
         let mut all = vec![
@@ -84,7 +97,7 @@ impl World {
             ("KIWOOM_BASE_URL", &gateway),
         ];
         all.extend(settings);
-        Process::service(&self.dir, name, &all).await
+        Process::service_of(program, &self.dir, name, &all).await
     }
 
     /// Its database as the owner sees it.
@@ -130,16 +143,21 @@ impl World {
 impl Process {
     /// A service with exactly these settings and a port of its own, ready to be called.
     pub async fn service(dir: &Path, name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::service_of(PROGRAM, dir, name, settings).await
+    }
+
+    async fn service_of(program: &str, dir: &Path, name: &str, settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let port_text = port.to_string();
         let mut all = vec![("PORT", port_text.as_str())];
         all.extend(settings);
-        let process = Self::spawn(dir, name, port, &[], &all);
+        let process = Self::spawn(program, dir, name, port, &[], &all);
         process.until(|| process.get("/health/ready"), |reply| reply.status == 200).await;
         process
     }
 
     fn spawn(
+        program: &str,
         dir: &Path,
         name: &str,
         port: u16,
@@ -151,7 +169,7 @@ impl Process {
         let mut command = Command::new("sh");
         // A shell sets the limits of a process and becomes it.
         let limited = "[ -z \"$OPEN_FILES\" ] || ulimit -n $OPEN_FILES; exec \"$0\" \"$@\"";
-        command.args(["-c", limited, env!("CARGO_BIN_EXE_kiwoom-billing")]);
+        command.args(["-c", limited, program]);
         command.args(arguments).env_clear().envs(settings.iter().copied());
         command.env("PATH", std::env::var("PATH").unwrap_or_default());
         command.current_dir(dir).stdin(Stdio::null());
@@ -298,8 +316,17 @@ pub fn free_port() -> u16 {
 
 /// Runs a subcommand to its end; what it printed, an error when it failed.
 pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Result<String, String> {
+    run_of(PROGRAM, arguments, settings)
+}
+
+/// The same by another build.
+pub fn run_of(
+    program: &str,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+) -> Result<String, String> {
     let dir = Folder::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
+    let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(settings.iter().copied()).current_dir(&*dir);
     let done = command.output().unwrap();
     let text = [done.stdout, done.stderr].concat();
