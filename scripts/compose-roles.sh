@@ -2,6 +2,7 @@
 # Run by the postgres image of compose.yaml when its volume is new: the database, the role that owns
 # its tables and migrates them, and the role that the service connects as.
 set -eu
+: "${OWNER_PASSWORD:?the password of kiwoom_owner}" "${SERVICE_PASSWORD:?the password of kiwoom_service}"
 
 psql --set ON_ERROR_STOP=1 --set owner="$OWNER_PASSWORD" --set service="$SERVICE_PASSWORD" \
     --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'

@@ -7,7 +7,7 @@ use kiwoom_billing::storage::database::private::PrivateServer;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::app::{card, one_off};
-use crate::support::process::{Folder, Process, migrate};
+use crate::support::process::{Folder, Process, migrate, run};
 
 const COMPOSE: &str = include_str!("../../../compose.yaml");
 const DOCKERFILE: &str = include_str!("../../../Dockerfile");
@@ -30,11 +30,13 @@ fn every_container_is_read_only_without_capabilities_and_without_root() {
         "cap_drop: [ALL]",
         r#"security_opt: ["no-new-privileges:true"]"#,
         "core: 0",
+        "max-size: 20m",
+        r#"max-file: "10""#,
     ] {
         assert!(hardened.contains(&line), "{line}: {hardened:?}");
     }
     let services =
-        COMPOSE.split("\nservices:\n").nth(1).unwrap().split("\nvolumes:").next().unwrap();
+        COMPOSE.split("\nservices:\n").nth(1).unwrap().split("\nnetworks:").next().unwrap();
     let heads = services.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> = heads.filter_map(|line| line.trim().strip_suffix(':')).collect();
     assert_eq!(names, ["kiwoom-billing", "migrate", "postgres"]);
@@ -89,7 +91,11 @@ async fn the_roles_of_compose_are_enough() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/compose-roles.sh");
     let mut command = Command::new(script);
     command.env("PGHOST", socket.parent().unwrap()).env("POSTGRES_USER", "kiwoom");
-    command.env("OWNER_PASSWORD", "it's one").env("SERVICE_PASSWORD", "two");
+    command.env("OWNER_PASSWORD", "").env("SERVICE_PASSWORD", "two");
+    let refused = command.output().unwrap();
+    assert!(!refused.status.success(), "an empty password");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("OWNER_PASSWORD"), "{refused:?}");
+    command.env("OWNER_PASSWORD", "it's one");
     // The private server has a database of this name.
     let mut db = PgConnection::connect_with(&server.options("postgres")).await.unwrap();
     sqlx::query("drop database kiwoom_billing").execute(&mut db).await.unwrap();
@@ -105,6 +111,15 @@ async fn the_roles_of_compose_are_enough() {
     let key = service.post("/billing/register", &body).await.data(201);
     let paid = one_off(key["billingKey"].as_str().unwrap());
     service.post("/billing/pay", &paid).await.data(200);
+
+    // As `docker compose run migrate keys new …`: with the owner's URL and no other setting.
+    let owner = [("APP_ENV", "development"), ("DATABASE_URL", &*url("kiwoom_owner"))];
+    let told = run(&["keys", "new", "--name", "shop", "--scopes", "read"], &owner).unwrap();
+    let key = told.split_whitespace().find(|word| word.starts_with("kbk_")).unwrap();
+    service.until(|| service.get("/billing/payments"), |reply| reply.status == 401).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = client.get(format!("{}/billing/payments", service.base)).bearer_auth(key);
+    assert_eq!(asked.send().await.unwrap().status(), 200);
     assert!(service.terminate().success());
     server.stop().await;
 }

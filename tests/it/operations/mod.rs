@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod container;
 mod contracts;
+mod deployments;
 mod directions;
 mod erasure;
 mod figures;
