@@ -70,7 +70,8 @@ fn mend(error: &sqlx::Error) -> &'static str {
              firewalls in between)"
         }
         sqlx::Error::Protocol(_) => {
-            "PostgreSQL의 응답이 아닙니다. 포트를 확인해 주세요 (not PostgreSQL's answer: look at the port)"
+            "PostgreSQL의 응답이 아닙니다. 포트와 서버의 로그를 확인해 주세요 (not PostgreSQL's answer: look at the \
+             port, and at the server's log)"
         }
         _ => "DATABASE_URL을 확인해 주세요 (look at DATABASE_URL)",
     }

@@ -66,8 +66,10 @@ async fn without_a_server_the_place_is_named_with_what_is_in_the_way() {
         drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
     });
     says(&format!("postgres://shop:hidden@{}/books", http.await), &["look at the port"]);
-    let hangs_up = listening("127.0.0.1:0", |stream| async move { drop(stream) });
-    says(&format!("postgres://shop:hidden@{}/books", hangs_up.await), &["the server hung up"]);
+    let hangs_up = listening("127.0.0.1:0", |stream| async move { drop(stream) }).await;
+    says(&format!("postgres://shop:hidden@{hangs_up}/books"), &["look at the port"]);
+    let plain = format!("postgres://shop:hidden@{hangs_up}/books?sslmode=disable");
+    says(&plain, &["the server hung up"]);
     let silent = listening("127.0.0.1:0", |stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
