@@ -10,10 +10,9 @@ select gen_random_uuid(), 'payment.approved', 'payment', gen_random_uuid(), md5(
     json_build_object('id', 'pay_' || gen_random_uuid(), 'status', 'approved', 'amount', 9900,
         'productName', '월간 구독', 'customerId', 'user123')
 from generate_series(1, :count) n;
-insert into event_deliveries (event_id, stream, position, next_at)
-select id, stream, position,
+insert into event_deliveries (event_id, endpoint_id, stream, position, next_at)
+select id, '00000000-0000-7000-8000-000000000000', stream, position,
     case when position <= :streams then now() else 'infinity' end
 from events;
-insert into delivery_cursor (position) values (:count)
-on conflict (only_row) do update set position = :count;
+update webhook_endpoints set position = :count where id = '00000000-0000-7000-8000-000000000000';
 vacuum analyze events, event_deliveries;

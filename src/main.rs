@@ -1,5 +1,5 @@
 //! `kiwoom-billing [serve | migrate | pause-charging | resume-charging | adopt | import | reconcile |
-//! keys | sandbox | check | health]`
+//! keys | listen | trigger | sandbox | check | health]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +68,8 @@ enum Command {
     },
     /// Post events to a program of yours as they happen, signed; for development
     Listen(commands::listen::Arguments),
+    /// Tell the receivers of a test event, of which nothing has happened; for development
+    Trigger(commands::trigger::Arguments),
     /// Run the sandbox gateway alone
     Sandbox {
         /// Port to listen on, on 127.0.0.1
@@ -120,6 +122,7 @@ async fn main() -> ExitCode {
         },
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Listen(asked) => commands::listen::run(config, asked).await,
+        Command::Trigger(asked) => commands::trigger::run(config, asked).await,
         Command::Sandbox { port } => commands::sandbox::run(config, port).await,
         Command::Check => commands::check::run(config).await,
         Command::Health => commands::health::run(config).await,

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::access::api_keys::ApiKeyId;
 use crate::access::request_id::RequestId;
+use crate::access::trace::Trace;
 
 tokio::task_local! {
     static ACTOR: Actor;
@@ -15,6 +16,7 @@ tokio::task_local! {
 pub struct Actor {
     name: String,
     request: String,
+    trace: Option<Trace>,
 }
 
 impl Actor {
@@ -24,12 +26,17 @@ impl Actor {
         Self {
             name: key.map_or_else(|| "kiwoompay".to_owned(), |key| key.0.clone()),
             request: RequestId::of(extensions),
+            trace: extensions.get().copied(),
         }
     }
 
     /// The service by itself.
     fn scheduler() -> Self {
-        Self { name: "scheduler".to_owned(), request: String::new() }
+        Self::named("scheduler")
+    }
+
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), request: String::new(), trace: None }
     }
 
     /// Runs `work` as this actor.
@@ -39,12 +46,12 @@ impl Actor {
 
     /// `kiwoom-billing import`.
     pub fn import() -> Self {
-        Self { name: "import".to_owned(), request: String::new() }
+        Self::named("import")
     }
 
     /// `kiwoom-billing reconcile`.
     pub fn reconcile() -> Self {
-        Self { name: "reconcile".to_owned(), request: String::new() }
+        Self::named("reconcile")
     }
 
     /// Who acts in this task; the scheduler when nobody said so.
@@ -55,11 +62,11 @@ impl Actor {
     /// The statement that begins a transaction of this actor at `now`. Neither name nor request id
     /// can hold a quote: the one is ours, the other is checked where it comes in.
     pub fn begin(&self, now: DateTime<Utc>) -> String {
-        let Self { name, request } = self;
-        let now = now.to_rfc3339();
+        let Self { name, request, trace } = self;
+        let (now, trace) = (now.to_rfc3339(), trace.map(|t| t.to_string()).unwrap_or_default());
         format!(
             "begin; set local kiwoom.actor = '{name}'; set local kiwoom.request = '{request}'; \
-             set local kiwoom.now = '{now}'"
+             set local kiwoom.traceparent = '{trace}'; set local kiwoom.now = '{now}'"
         )
     }
 }

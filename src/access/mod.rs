@@ -8,3 +8,4 @@ pub mod forwarding;
 pub mod origin;
 pub mod rate_limit;
 pub mod request_id;
+pub mod trace;

@@ -1,4 +1,4 @@
-//! The id of a request: the caller's own `X-Request-Id` when it is sane, else a new one.
+//! The id of a request: the caller's own `X-Request-Id` when it is sane, else a new one; and its trace.
 
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
@@ -7,6 +7,7 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::access::trace::{TRACEPARENT, TRACERESPONSE, Trace};
 use crate::redact::cards::holds_card;
 use crate::redact::keys::holds_key;
 
@@ -26,15 +27,21 @@ impl RequestId {
     }
 }
 
-/// Layer: gives the request its id, runs it in a span with that id, and sends the id back.
+/// Layer: gives the request its id and its trace, runs it in a span with both, and sends both back.
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = sane(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
-    let header = HeaderValue::from_str(&id).ok();
-    let span = tracing::info_span!("request", id);
+    let caller = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let caller = caller.and_then(Trace::parse);
+    let (span, trace) =
+        Trace::begin(caller, |trace_id| tracing::info_span!("request", id, trace_id));
+    let headers = [(HEADER, id.clone()), (TRACERESPONSE, trace.to_string())];
     request.extensions_mut().insert(RequestId(id));
+    request.extensions_mut().insert(trace);
     let mut response = next.run(request).instrument(span).await;
-    if let Some(value) = header {
-        response.headers_mut().insert(HEADER, value);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }

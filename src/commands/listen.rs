@@ -2,25 +2,21 @@
 
 use std::time::Duration;
 
-use aes_gcm::aead::{Generate, Key};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use kiwoom_clock::{Clock, kst};
-use reqwest::Client;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use standardwebhooks::Webhook;
 use url::Url;
 
-use crate::commands::{Done, Failure, own_service};
+use crate::commands::client::{Client, ServiceArguments};
+use crate::commands::{Done, Failure};
 use crate::config::Config;
-use crate::events::receiver::Receiver;
-use crate::kiwoom::outgoing::{causes, through};
+use crate::events::new_secret;
+use crate::events::receiver::{Receiver, Route};
 
 const PAUSE: Duration = Duration::from_millis(500);
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whose events, and where they go.
 #[derive(Args)]
@@ -28,20 +24,11 @@ pub struct Arguments {
     /// Where each event is posted to, as `MERCHANT_WEBHOOK_URL` would be
     #[arg(long, value_name = "URL")]
     forward_to: Url,
-    /// The service; left out: the one on this machine
-    #[arg(long, value_name = "URL")]
-    url: Option<Url>,
-    /// API key with the scope read, when the service needs one
-    #[arg(long, env = "KIWOOM_BILLING_API_KEY", hide_env_values = true, value_name = "KEY")]
-    api_key: Option<String>,
+    #[command(flatten)]
+    service: ServiceArguments,
     /// Signs the deliveries; left out: one for this run, which is printed
     #[arg(long, env = "MERCHANT_WEBHOOK_SECRET", hide_env_values = true, value_name = "whsec_…")]
     secret: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Answer<T> {
-    data: T,
 }
 
 #[derive(Deserialize)]
@@ -65,13 +52,15 @@ pub async fn run(config: Config, asked: Arguments) -> Done {
             in production set MERCHANT_WEBHOOK_URL)"
             .into());
     }
-    let secret = asked.secret.unwrap_or_else(|| {
-        format!("whsec_{}", STANDARD.encode(Key::<aes_gcm::Aes256Gcm>::generate()))
-    });
+    let secret = asked.secret.unwrap_or_else(|| new_secret().expose_secret().to_owned());
     let signer = Webhook::new(&secret).map_err(|_| "--secret: whsec_…")?;
-    let receiver = Receiver::new(asked.forward_to.clone(), None, vec![signer])?;
-    let service = Service::new(asked.url.unwrap_or(own_service(&config)?), asked.api_key)?;
-    let mut cursor = service.newest().await?;
+    let receiver = Receiver::new(
+        asked.forward_to.clone(),
+        Route { proxy: None, private: true },
+        vec![signer],
+    )?;
+    let service = Client::new(asked.service, &config)?;
+    let mut cursor = newest(&service).await?;
     println!("{} → {}", service.base, asked.forward_to);
     println!("시크릿 (secret): {secret}");
     loop {
@@ -79,7 +68,7 @@ pub async fn run(config: Config, asked: Arguments) -> Done {
             service.get(&format!("events?limit=100{}", after(cursor.as_ref()))).await?;
         for item in &page.items {
             let event: Event = serde_json::from_str(item.get())?;
-            let told = match receiver.send(&event.id, item.get().to_owned()).await {
+            let told = match receiver.send(&event.id, item.get().to_owned(), None).await {
                 Ok(status) => status.to_string(),
                 Err(failure) => failure,
             };
@@ -98,40 +87,12 @@ fn after(cursor: Option<&String>) -> String {
     cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default()
 }
 
-struct Service {
-    client: Client,
-    base: Url,
-    api_key: Option<String>,
-}
-
-impl Service {
-    fn new(base: Url, api_key: Option<String>) -> reqwest::Result<Self> {
-        let client = through(&base, None, Client::builder().timeout(TIMEOUT))?.build()?;
-        Ok(Self { client, base, api_key })
+/// From where on events are new; `None` before the first one.
+async fn newest(service: &Client) -> Result<Option<String>, Failure> {
+    let newest: Page = service.get("events?order=newest&limit=1").await?;
+    if newest.next_cursor.is_some() {
+        return Ok(newest.next_cursor);
     }
-
-    /// From where on events are new; `None` before the first one.
-    async fn newest(&self) -> Result<Option<String>, Failure> {
-        let newest: Page = self.get("events?order=newest&limit=1").await?;
-        if newest.next_cursor.is_some() {
-            return Ok(newest.next_cursor);
-        }
-        let only: Page = self.get("events?limit=1").await?;
-        Ok(only.next_cursor)
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let base = self.base.as_str().trim_end_matches('/');
-        let request = self.client.get(format!("{base}/{path}"));
-        let request = match &self.api_key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        };
-        let answer = request.send().await.map_err(causes)?;
-        let (status, text) = (answer.status(), answer.text().await.map_err(causes)?);
-        if !status.is_success() {
-            return Err(text.into());
-        }
-        Ok(serde_json::from_str::<Answer<T>>(&text)?.data)
-    }
+    let only: Page = service.get("events?limit=1").await?;
+    Ok(only.next_cursor)
 }

@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod check;
+pub mod client;
 pub mod health;
 pub mod import;
 pub mod keys;
@@ -13,6 +14,7 @@ pub mod resume_charging;
 mod rotate;
 pub mod sandbox;
 pub mod serve;
+pub mod trigger;
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@ use crate::service::{Service, telemetry};
 
 /// Runs the service until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> Done {
-    telemetry::init(&config);
+    let traces = telemetry::init_with_traces(&config);
     // From here on: one that came between the first answer and this would end it outright.
     let mut signals = Signals::listen()?;
     let service = tokio::select! {
@@ -17,6 +17,9 @@ pub async fn run(config: Config) -> Done {
     signals.received().await;
     tracing::info!("stopping: waiting for calls under way");
     service.stop().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     Ok(())
 }
 

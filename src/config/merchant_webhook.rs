@@ -1,4 +1,4 @@
-//! `MERCHANT_WEBHOOK_*`: where events are delivered, which, and how they are signed.
+//! `MERCHANT_WEBHOOK_*`, `WEBHOOK_ENDPOINT_*`: where events are delivered, which, and how they are signed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,13 +14,30 @@ use crate::rules::forward_proxy::ForwardProxy;
 const MIN_BYTES: usize = 24;
 const SECRET: &str = "whsec_ and at least 24 bytes in base64";
 
-/// Where events are delivered and how they are signed.
+/// How deliveries leave this machine, whoever named the receiver.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    /// `MERCHANT_WEBHOOK_PROXY_URL`: what they go through.
+    pub proxy: Option<ForwardProxy>,
+    /// `WEBHOOK_ENDPOINT_PRIVATE_ADDRESSES`: whether endpoints of the API may be on this machine or in a
+    /// private network; default in development only.
+    pub private_endpoints: bool,
+}
+
+impl Deliveries {
+    pub(super) fn read(r: &mut Reader, production: bool) -> Self {
+        Self {
+            proxy: r.forward_proxy("MERCHANT_WEBHOOK_PROXY_URL"),
+            private_endpoints: r.switch("WEBHOOK_ENDPOINT_PRIVATE_ADDRESSES", !production),
+        }
+    }
+}
+
+/// The receiver of the settings, and how its deliveries are signed.
 #[derive(Clone, Debug)]
 pub struct MerchantWebhook {
     /// Where.
     pub url: Url,
-    /// `MERCHANT_WEBHOOK_PROXY_URL`: what deliveries go through.
-    pub proxy: Option<ForwardProxy>,
     /// `MERCHANT_WEBHOOK_EVENTS`: the types that are delivered; without it all, also one that this
     /// version does not know.
     pub types: Option<Vec<&'static str>>,
@@ -46,8 +63,7 @@ impl MerchantWebhook {
         };
         let previous_secret = secret(r, "MERCHANT_WEBHOOK_PREVIOUS_SECRET");
         let types = types(r);
-        let proxy = r.forward_proxy("MERCHANT_WEBHOOK_PROXY_URL");
-        Some(Self { url: url?, proxy, types, secret: present?, previous_secret })
+        Some(Self { url: url?, types, secret: present?, previous_secret })
     }
 
     /// Sign by the Standard Webhooks scheme: while the secret is replaced, with the one of before too.

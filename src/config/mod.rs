@@ -15,6 +15,7 @@ mod retention;
 mod schedule;
 pub mod secret_file;
 mod shown;
+mod traces;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,11 +29,12 @@ use url::Url;
 pub use daily_list::DailyList;
 pub use easypay::EasyPayConfig;
 pub use limits::Limits;
-pub use merchant_webhook::MerchantWebhook;
+pub use merchant_webhook::{Deliveries, MerchantWebhook};
 pub use read::Problem;
 use read::Reader;
 pub use retention::Retention;
 pub use schedule::ScheduleConfig;
+pub use traces::TracesConfig;
 
 use crate::rules::contract::Contracts;
 use crate::rules::forward_proxy::ForwardProxy;
@@ -103,6 +105,8 @@ pub struct Config {
     pub shutdown_drain: Duration,
     /// `MERCHANT_WEBHOOK_*`: where events are delivered.
     pub merchant_webhook: Option<MerchantWebhook>,
+    /// How they leave this machine.
+    pub deliveries: Deliveries,
     /// `SDK_EXAMPLE_ENABLED`: default on in development only.
     pub sdk_example_enabled: bool,
     /// `CONSOLE_ENABLED`: whether `/console` is there; default on in development only.
@@ -111,6 +115,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `RUST_LOG`.
     pub log_filter: Targets,
+    /// `OTEL_*`: where traces go.
+    pub traces: TracesConfig,
 }
 
 /// Where KiwoomPay is and how it is spoken to.
@@ -248,10 +254,12 @@ fn build(r: &mut Reader) -> Option<Config> {
             if production { 3 } else { 0 },
         )),
         merchant_webhook: MerchantWebhook::read(r, production),
+        deliveries: Deliveries::read(r, production),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
         console_enabled: r.switch("CONSOLE_ENABLED", !production),
         log_format: log_format(r, production),
         log_filter: log_filter(r),
+        traces: TracesConfig::read(r),
         kiwoom: kiwoom?,
     };
     Some(config)

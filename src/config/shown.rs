@@ -146,14 +146,14 @@ impl Config {
                 secret(webhook.is_some_and(MerchantWebhook::is_replaced)),
             ),
             ("MERCHANT_WEBHOOK_EVENTS", webhook.and_then(types).unwrap_or_default()),
-            (
-                "MERCHANT_WEBHOOK_PROXY_URL",
-                proxy(webhook.and_then(|webhook| webhook.proxy.as_ref())),
-            ),
+            ("MERCHANT_WEBHOOK_PROXY_URL", proxy(self.deliveries.proxy.as_ref())),
+            ("WEBHOOK_ENDPOINT_PRIVATE_ADDRESSES", self.deliveries.private_endpoints.to_string()),
             ("SDK_EXAMPLE_ENABLED", self.sdk_example_enabled.to_string()),
             ("CONSOLE_ENABLED", self.console_enabled.to_string()),
             ("LOG_FORMAT", log_format.to_owned()),
             ("RUST_LOG", self.log_filter.to_string()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", origin(self.traces.endpoint.as_ref())),
+            ("OTEL_SERVICE_NAME", self.traces.service.clone()),
         ]
     }
 }

@@ -17,7 +17,7 @@ use crate::events::store::{self, Event, Filter, From as Direction, Object, Store
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
-use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId};
+use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId, WebhookEndpointId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
@@ -93,6 +93,7 @@ impl From<Event> for AuditBody {
             Object::Refund => RefundId::PREFIX,
             Object::Payment | Object::Order => PaymentId::PREFIX,
             Object::Customer => "",
+            Object::WebhookEndpoint => WebhookEndpointId::PREFIX,
         };
         Self {
             id: event.id.to_string(),
@@ -168,6 +169,7 @@ impl FromFields for AuditRequest {
         let filter = Filter {
             object_id: f.optional::<ObjectId>("objectId").map(|id| id.0),
             actor: f.optional::<ActorName>("actor").map(|actor| actor.0),
+            changes_only: true,
             ..Filter::default()
         };
         let limit = f.optional("limit").unwrap_or_default();
@@ -176,7 +178,7 @@ impl FromFields for AuditRequest {
     }
 }
 
-/// `pay_…`, `sub_…`, `ref_…` or `bk_…`; anything else names nothing.
+/// `pay_…`, `sub_…`, `ref_…`, `bk_…` or `we_…`; anything else names nothing.
 pub struct ObjectId(pub Uuid);
 
 described!(ObjectId, description::text(100));

@@ -16,14 +16,19 @@ pub struct Backlog {
     pub unpublished: i64,
 }
 
-/// All that waits now.
+/// All that waits now, of the endpoints that are on.
 pub async fn backlog(pool: &PgPool) -> sqlx::Result<Backlog> {
     let query = sqlx::query_as(
-        "select (select count(*) from event_deliveries where state = 'waiting') as waiting,
-            (select created_at from events where position =
-                (select min(position) from event_deliveries where state = 'waiting')) as oldest,
-            (select count(*) from event_deliveries where state = 'given_up') as given_up,
-            (select count(*) from events where position is null) as unpublished",
+        "with live as (select id from webhook_endpoints where enabled and deleted_at is null),
+         waiting as (
+            select count(*) as count, min(position) as first from event_deliveries
+            where state = 'waiting' and endpoint_id in (select id from live))
+         select waiting.count as waiting,
+            (select created_at from events where position = waiting.first) as oldest,
+            (select count(*) from event_deliveries
+                where state = 'given_up' and endpoint_id in (select id from live)) as given_up,
+            (select count(*) from events where position is null) as unpublished
+         from waiting",
     );
     query.fetch_one(pool).await
 }

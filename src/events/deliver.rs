@@ -1,4 +1,4 @@
-//! Deliveries to `MERCHANT_WEBHOOK_URL`.
+//! Deliveries to one endpoint.
 //!
 //! An event may come twice (same `webhook-id`), never out of order within its subscription unless one
 //! before it was refused, and is not lost: it is tried for more than four days, then given up and shown
@@ -8,17 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
-use crate::config::MerchantWebhook;
+use crate::access::trace::Trace;
 use crate::events::PAUSE;
 use crate::events::comeback::Comeback;
 use crate::events::queue::{self, Claimed, Outcome, Told};
 use crate::events::read::EventBody;
 use crate::events::receiver::Receiver;
 use crate::events::store::{self, DeliveryState};
+use crate::rules::ids::WebhookEndpointId;
 
 const AT_ONCE: usize = 16;
 const SWEEP: Duration = Duration::from_mins(1);
@@ -30,8 +33,9 @@ const BACK_OFF: [f64; 12] = [
     86_400.0,
 ];
 
-/// Carries events to the merchant's backend.
+/// Carries events to one endpoint.
 pub struct Courier {
+    endpoint: WebhookEndpointId,
     receiver: Arc<Receiver>,
     types: Option<Vec<&'static str>>,
 }
@@ -48,48 +52,52 @@ enum Tried {
 type UnderWay = JoinSet<sqlx::Result<Tried>>;
 
 impl Courier {
-    /// `None` when a secret cannot be read; the settings have checked them.
-    pub fn new(webhook: &MerchantWebhook) -> reqwest::Result<Option<Self>> {
-        let Some(signers) = webhook.signers() else { return Ok(None) };
-        let receiver = Receiver::new(webhook.url.clone(), webhook.proxy.as_ref(), signers)?;
-        Ok(Some(Self { receiver: Arc::new(receiver), types: webhook.types.clone() }))
+    /// To `receiver`, these types only.
+    pub fn new(
+        endpoint: WebhookEndpointId,
+        receiver: Receiver,
+        types: Option<Vec<&'static str>>,
+    ) -> Self {
+        Self { endpoint, receiver: Arc::new(receiver), types }
     }
 
-    /// What is published from now on is to be delivered, by this process or by another one.
-    pub async fn begin(&self, pool: &PgPool) -> sqlx::Result<()> {
-        queue::begin(pool).await
-    }
-
-    /// Delivers what is due, and goes on doing so; sooner when told that something was published. Each
-    /// delivery is on its way by itself: one that takes long has one of the places, and nobody waits
-    /// for it.
-    pub async fn run(&self, pool: &PgPool, published: &Notify) {
+    /// Delivers what is due, and goes on doing so until `stop`; sooner when told that something was
+    /// published. Each delivery is on its way by itself: one that takes long has one of the places, and
+    /// nobody waits for it. What is on its way when it stops comes to its end.
+    pub async fn run(
+        self,
+        pool: PgPool,
+        mut published: watch::Receiver<()>,
+        stop: CancellationToken,
+    ) {
         let (mut under_way, mut comeback) = (UnderWay::new(), Comeback::default());
         let (mut ticks, mut sweeps) = (interval(PAUSE), interval(SWEEP));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = sweeps.tick() => queue::sweep(pool).await,
-                _ = ticks.tick() => self.enlist(pool).await,
-                () = published.notified() => {
+                () = stop.cancelled() => break,
+                _ = sweeps.tick() => queue::sweep(&pool, self.endpoint).await,
+                _ = ticks.tick() => self.enlist(&pool).await,
+                Ok(()) = published.changed() => {
                     ticks.reset();
-                    self.enlist(pool).await
+                    self.enlist(&pool).await
                 }
                 Some(first) = under_way.join_next() => {
-                    learn(pool, &mut comeback, first, &mut under_way).await
+                    self.learn(&pool, &mut comeback, first, &mut under_way).await
                 }
             };
-            let sent = self.send_due(pool, &mut under_way).await;
+            let sent = self.send_due(&pool, &mut under_way).await;
             if let Err(error) = done.and(sent) {
-                tracing::warn!(%error, "deliveries wait for a later turn");
+                tracing::warn!(endpoint = %self.endpoint, %error, "deliveries wait for a later turn");
                 ticks.tick().await;
             }
         }
+        while under_way.join_next().await.is_some() {}
     }
 
     async fn enlist(&self, pool: &PgPool) -> sqlx::Result<()> {
-        while queue::enlist(pool, self.types.as_deref()).await? {}
+        while queue::enlist(pool, self.endpoint, self.types.as_deref()).await? {}
         Ok(())
     }
 
@@ -101,7 +109,7 @@ impl Courier {
                 return Ok(());
             }
             let limit = i64::try_from(free).unwrap_or(1);
-            let (claimed, behind) = queue::claim(pool, limit, LEASE_SECS).await?;
+            let (claimed, behind) = queue::claim(pool, self.endpoint, limit, LEASE_SECS).await?;
             for claimed in claimed {
                 under_way.spawn(tell(pool.clone(), self.receiver.clone(), claimed));
             }
@@ -110,39 +118,62 @@ impl Courier {
             }
         }
     }
-}
 
-/// What the tries that are over say of the receiver.
-async fn learn(
-    pool: &PgPool,
-    comeback: &mut Comeback,
-    first: Result<sqlx::Result<Tried>, JoinError>,
-    under_way: &mut UnderWay,
-) -> sqlx::Result<()> {
-    let others = std::iter::from_fn(|| under_way.try_join_next());
-    let (mut is_back, mut failure) = (false, Ok(()));
-    for tried in std::iter::once(first).chain(others) {
-        match tried {
-            Ok(Ok(Tried::Taken)) => is_back |= comeback.taken(Instant::now()),
-            Ok(Ok(Tried::Failed)) => comeback.failed(),
-            Ok(Ok(Tried::SaysNothing)) => {}
-            Ok(Err(error)) => failure = Err(error),
-            Err(error) => tracing::error!(%error, "a delivery ended badly"),
+    /// What the tries that are over say of the receiver.
+    async fn learn(
+        &self,
+        pool: &PgPool,
+        comeback: &mut Comeback,
+        first: Result<sqlx::Result<Tried>, JoinError>,
+        under_way: &mut UnderWay,
+    ) -> sqlx::Result<()> {
+        let others = std::iter::from_fn(|| under_way.try_join_next());
+        let (mut is_back, mut failure) = (false, Ok(()));
+        for tried in std::iter::once(first).chain(others) {
+            match tried {
+                Ok(Ok(Tried::Taken)) => is_back |= comeback.taken(Instant::now()),
+                Ok(Ok(Tried::Failed)) => comeback.failed(),
+                Ok(Ok(Tried::SaysNothing)) => {}
+                Ok(Err(error)) => failure = Err(error),
+                Err(error) => tracing::error!(%error, "a delivery ended badly"),
+            }
         }
+        if is_back {
+            let events = queue::hurry(pool, self.endpoint).await?;
+            let text = "the receiver takes events, those that failed are tried now";
+            tracing::info!(endpoint = %self.endpoint, events, "{text}");
+        }
+        failure
     }
-    if is_back {
-        let events = queue::hurry(pool).await?;
-        tracing::info!(events, "the receiver takes events, those that failed are tried now");
-    }
-    failure
 }
 
 async fn tell(pool: PgPool, receiver: Arc<Receiver>, claimed: Claimed) -> sqlx::Result<Tried> {
-    let id = claimed.event_id;
-    let Some(event) = store::find(&pool, id).await? else { return Ok(Tried::SaysNothing) };
+    let Some(event) = store::find(&pool, claimed.event_id).await? else {
+        return Ok(Tried::SaysNothing);
+    };
+    let trace = event.traceparent.as_deref().and_then(Trace::parse);
+    let (span, trace) = Trace::begin(trace, |trace_id| {
+        tracing::info_span!(
+            "delivery",
+            trace_id,
+            event = %claimed.event_id,
+            endpoint = %claimed.endpoint_id,
+        )
+    });
     let body = serde_json::to_string(&EventBody::from(event)).unwrap_or_default();
+    try_once(&pool, &receiver, claimed, body, trace).instrument(span).await
+}
+
+async fn try_once(
+    pool: &PgPool,
+    receiver: &Receiver,
+    claimed: Claimed,
+    body: String,
+    trace: Trace,
+) -> sqlx::Result<Tried> {
+    let id = claimed.event_id.to_string();
     let started = Instant::now();
-    let (status, failure) = match receiver.send(&id.to_string(), body).await {
+    let (status, failure) = match receiver.send(&id, body, Some(trace)).await {
         Ok(status) => (Some(status), None),
         Err(failure) => (None, Some(failure)),
     };
@@ -152,8 +183,8 @@ async fn tell(pool: PgPool, receiver: Arc<Receiver>, claimed: Claimed) -> sqlx::
         failure,
     };
     let outcome = outcome(claimed, status);
-    log(&told, outcome, &id.to_string());
-    queue::record(&pool, claimed, &told, outcome).await?;
+    log(&told, outcome, claimed);
+    queue::record(pool, claimed, &told, outcome).await?;
     Ok(match outcome {
         Outcome { state: DeliveryState::Delivered, .. } => Tried::Taken,
         Outcome { refused: true, .. } => Tried::SaysNothing,
@@ -179,24 +210,23 @@ fn outcome(claimed: Claimed, status: Option<u16>) -> Outcome {
     Outcome { state, refused, pause_secs }
 }
 
-fn log(told: &Told, outcome: Outcome, id: &str) {
+fn log(told: &Told, outcome: Outcome, claimed: Claimed) {
     let Outcome { state, refused, .. } = outcome;
     metrics::counter!("kiwoom_billing_deliveries_total", "state" => state.name()).increment(1);
+    let (id, endpoint) = (claimed.event_id.to_string(), claimed.endpoint_id.to_string());
     let Told { millis, status, failure } = told;
     match state {
-        DeliveryState::Delivered => tracing::debug!(id, millis, "event delivered"),
+        DeliveryState::Delivered => tracing::debug!(id, endpoint, millis, "event delivered"),
         DeliveryState::GivenUp => {
-            tracing::error!(alert = true, id, status, failure, "event given up");
+            tracing::error!(alert = true, id, endpoint, status, failure, "event given up");
         }
         DeliveryState::Waiting if refused => {
-            tracing::warn!(
-                id,
-                status,
-                "event refused, tried again later; others do not wait for it"
-            );
+            let text = "event refused, tried again later; others do not wait for it";
+            tracing::warn!(id, endpoint, status, "{text}");
         }
         DeliveryState::Waiting => {
-            tracing::warn!(id, status, failure, "event not delivered, tried again later");
+            let text = "event not delivered, tried again later";
+            tracing::warn!(id, endpoint, status, failure, "{text}");
         }
     }
 }

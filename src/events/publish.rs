@@ -16,6 +16,8 @@ use crate::billing::store::columns::{billing_key_columns, subscription_columns};
 use crate::context::Context;
 use crate::easypay::answers::OrderBody;
 use crate::events::audit::camel_case;
+use crate::events::endpoints::answers::WebhookEndpointBody;
+use crate::events::endpoints::store::{Endpoint, endpoint_columns};
 use crate::events::store::{self, Event, Object, StoredRow};
 use crate::payments::store::columns::{payment_columns, refund_columns};
 use crate::payments::store::paid_time::Row;
@@ -88,8 +90,12 @@ async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::R
     }
 }
 
-/// The object of an event as the API shows it: after the change, or before it when it is gone.
+/// The object of an event as the API shows it: after the change, or before it when it is gone. A test brings
+/// its own.
 async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<String> {
+    if let Some(Json(data)) = event.data {
+        return Ok(data.get().to_owned());
+    }
     let Some(Json(mut row)) = event.after.or(event.before) else { return Ok(NOTHING.to_owned()) };
     // The object as it was, not what has become of its call since.
     row.remove("call_ends_by");
@@ -127,6 +133,14 @@ async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Resu
                 " from jsonb_populate_record(null::refunds, $1)"
             );
             json(RefundBody::from(read::<Refund>(db, sql, row).await?))
+        }
+        Object::WebhookEndpoint => {
+            let sql = concat!(
+                "select ",
+                endpoint_columns!(),
+                " from jsonb_populate_record(null::webhook_endpoints, $1)"
+            );
+            json(WebhookEndpointBody::from(read::<Endpoint>(db, sql, row).await?))
         }
         Object::Payment | Object::Order => {
             let sql = concat!(

@@ -18,7 +18,7 @@ use crate::http::description::{self, described};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::rules::event_types::TYPES;
-use crate::rules::ids::{EventId, SubscriptionId};
+use crate::rules::ids::{EventId, SubscriptionId, WebhookEndpointId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
@@ -31,7 +31,7 @@ pub struct EventBody {
     r#type: String,
     /// When, by the clock that the charges follow.
     timestamp: String,
-    /// `billing_key`, `subscription`, `payment`, `order` or `refund`: what `data` is.
+    /// `billing_key`, `subscription`, `payment`, `order`, `refund` or `webhook_endpoint`: what `data` is.
     #[schema(value_type = String)]
     object: Object,
     #[schema(required)]
@@ -39,6 +39,9 @@ pub struct EventBody {
     /// The object as its own route showed it then.
     #[schema(value_type = Object, required)]
     data: Option<Box<RawValue>>,
+    /// `true`: made by `kiwoom-billing trigger` in development, nothing has happened. Else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<bool>,
 }
 
 impl From<Event> for EventBody {
@@ -50,6 +53,7 @@ impl From<Event> for EventBody {
             object: event.object,
             subscription_id: event.subscription_id.map(|id| id.to_string()),
             data: event.data.map(|json| json.0),
+            test: event.test.then_some(true),
         }
     }
 }
@@ -113,6 +117,7 @@ impl FromFields for ListRequest {
             subscription_id: f.optional("subscriptionId"),
             object_id: f.optional::<ObjectId>("objectId").map(|id| id.0),
             delivery: f.optional("delivery"),
+            endpoint_id: f.optional("endpointId"),
             ..Filter::default()
         };
         let limit = f.optional("limit").unwrap_or_default();
@@ -121,8 +126,9 @@ impl FromFields for ListRequest {
     }
 }
 
+/// A type of event.
 #[derive(Clone, Copy)]
-struct Type(&'static str);
+pub struct Type(pub &'static str);
 
 described!(Type as "EventType", description::one_of(TYPES.iter().copied()));
 
@@ -158,9 +164,11 @@ impl FromField for Position {
         ("type" = inline(Option<Type>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
         ("objectId" = inline(Option<ObjectId>), Query,
-            description = "`pay_…`, `sub_…`, `ref_…` or `bk_…`"),
+            description = "`pay_…`, `sub_…`, `ref_…`, `bk_…` or `we_…`"),
         ("delivery" = inline(Option<DeliveryState>), Query,
-            description = "How the delivery stands; without `MERCHANT_WEBHOOK_URL` there is none"),
+            description = "How a delivery stands; without a receiver there is none"),
+        ("endpointId" = inline(Option<WebhookEndpointId>), Query,
+            description = "Delivered to this one, or to be; `delivery` is then its delivery"),
         ("order" = inline(Option<Order>), Query),
     ),
     responses(
@@ -190,12 +198,22 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
 pub struct EventDetail {
     #[serde(flatten)]
     event: EventBody,
-    /// `null` when there was no `MERCHANT_WEBHOOK_URL`.
+    /// That to `MERCHANT_WEBHOOK_URL`; `null` when there was none.
     #[schema(required)]
     delivery: Option<DeliveryBody>,
+    /// To each endpoint, also to those that were deleted since.
+    deliveries: Vec<EndpointDeliveryBody>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EndpointDeliveryBody {
+    endpoint_id: String,
+    #[serde(flatten)]
+    delivery: DeliveryBody,
+}
+
+#[derive(Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DeliveryBody {
     /// `waiting`, `delivered` or `given_up`.
@@ -210,7 +228,7 @@ struct DeliveryBody {
     attempts: Vec<AttemptBody>,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = DeliveryAttemptBody)]
 struct AttemptBody {
     at: String,
@@ -224,19 +242,21 @@ struct AttemptBody {
 }
 
 impl DeliveryBody {
-    fn new(delivery: Delivery, attempts: Vec<Attempt>) -> Self {
+    /// `attempts`: of the event, to whichever endpoint.
+    fn new(delivery: Delivery, attempts: &[Attempt]) -> Self {
         let next = delivery.next_at.filter(|_| delivery.state == DeliveryState::Waiting);
-        let attempt = |a: Attempt| AttemptBody {
+        let attempts = attempts.iter().filter(|a| a.endpoint_id == delivery.endpoint_id);
+        let attempt = |a: &Attempt| AttemptBody {
             at: rfc3339_kst(a.attempted_at),
             millis: a.millis,
             status: a.status,
-            failure: a.failure,
+            failure: a.failure.clone(),
         };
         Self {
             state: delivery.state,
             next_at: next.map(rfc3339_kst),
             refused: delivery.refused,
-            attempts: attempts.into_iter().map(attempt).collect(),
+            attempts: attempts.map(attempt).collect(),
         }
     }
 }
@@ -256,9 +276,15 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
 /// An event and its delivery log.
 pub async fn detail(ctx: &AppState, id: EventId) -> Answer {
     let event = store::find(&ctx.pool, id).await?.ok_or(ApiError::from(Code::EventNotFound))?;
-    let delivery = match store::delivery(&ctx.pool, id).await? {
-        Some(delivery) => Some(DeliveryBody::new(delivery, store::attempts(&ctx.pool, id).await?)),
-        None => None,
-    };
-    Ok(answer::ok(EventDetail { event: event.into(), delivery }))
+    let attempts = store::attempts(&ctx.pool, id).await?;
+    let (mut delivery, mut deliveries) = (None, Vec::new());
+    for row in store::deliveries(&ctx.pool, id).await? {
+        let body = DeliveryBody::new(row, &attempts);
+        if row.endpoint_id == WebhookEndpointId::ENVIRONMENT {
+            delivery = Some(body.clone());
+        }
+        let endpoint_id = row.endpoint_id.to_string();
+        deliveries.push(EndpointDeliveryBody { endpoint_id, delivery: body });
+    }
+    Ok(answer::ok(EventDetail { event: event.into(), delivery, deliveries }))
 }

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::rules::ids::{EventId, SubscriptionId};
+use crate::rules::ids::{EventId, SubscriptionId, WebhookEndpointId};
 use crate::storage::database::errors::has_code;
 
 /// What an event is of, as it is stored and shown.
@@ -24,6 +24,7 @@ pub enum Object {
     Order,
     Refund,
     Customer,
+    WebhookEndpoint,
 }
 
 /// A row as an event keeps it: each column's JSON as the database wrote it, whose numbers keep every
@@ -55,7 +56,7 @@ impl DeliveryState {
 macro_rules! event_columns {
     () => {
         "seq, id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
-         created_at, position, data"
+         created_at, position, data, test, traceparent"
     };
 }
 
@@ -77,11 +78,16 @@ pub struct Event {
     pub created_at: DateTime<Utc>,
     pub position: Option<i64>,
     pub data: Option<Json<Box<RawValue>>>,
+    /// Made by `kiwoom-billing trigger`: nothing has happened.
+    pub test: bool,
+    /// The request that made the change, as `traceparent` names it.
+    pub traceparent: Option<String>,
 }
 
 /// A row of `event_deliveries`.
 #[derive(Clone, Copy, sqlx::FromRow)]
 pub struct Delivery {
+    pub endpoint_id: WebhookEndpointId,
     pub state: DeliveryState,
     /// `None` while one before it waits.
     pub next_at: Option<DateTime<Utc>>,
@@ -91,6 +97,7 @@ pub struct Delivery {
 /// A row of `delivery_attempts`.
 #[derive(sqlx::FromRow)]
 pub struct Attempt {
+    pub endpoint_id: WebhookEndpointId,
     pub attempted_at: DateTime<Utc>,
     pub millis: i32,
     pub status: Option<i16>,
@@ -150,6 +157,10 @@ pub struct Filter {
     pub object_id: Option<Uuid>,
     pub actor: Option<String>,
     pub delivery: Option<DeliveryState>,
+    /// Without those that tell of no change.
+    pub changes_only: bool,
+    /// Of whose deliveries; without one, of any endpoint that was not deleted.
+    pub endpoint_id: Option<WebhookEndpointId>,
 }
 
 /// Which way a list goes, and from where.
@@ -192,9 +203,19 @@ pub async fn list(
     if let Some(actor) = &filter.actor {
         sql.push(" and actor = ").push_bind(actor);
     }
-    if let Some(state) = filter.delivery {
-        sql.push(" and id in (select event_id from event_deliveries where state = ");
-        sql.push_bind(state).push(")");
+    if filter.changes_only {
+        sql.push(" and not test");
+    }
+    if filter.delivery.is_some() || filter.endpoint_id.is_some() {
+        sql.push(" and id in (select event_id from event_deliveries where endpoint_id ");
+        match filter.endpoint_id {
+            Some(id) => sql.push("= ").push_bind(id),
+            None => sql.push("in (select id from webhook_endpoints where deleted_at is null)"),
+        };
+        if let Some(state) = filter.delivery {
+            sql.push(" and state = ").push_bind(state);
+        }
+        sql.push(")");
     }
     sql.push(order).push_bind(limit);
     sql.build_query_as().fetch_all(pool).await
@@ -210,19 +231,20 @@ pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
     query.bind(id).fetch_optional(pool).await
 }
 
-/// How the delivery of an event stands.
-pub async fn delivery(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Delivery>> {
+/// How the deliveries of an event stand, that to the receiver of the settings first.
+pub async fn deliveries(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Delivery>> {
     let query = sqlx::query_as(
-        "select state, nullif(next_at, 'infinity') as next_at, refused from event_deliveries
-         where event_id = $1",
+        "select endpoint_id, state, nullif(next_at, 'infinity') as next_at, refused
+         from event_deliveries where event_id = $1 order by endpoint_id",
     );
-    query.bind(id).fetch_optional(pool).await
+    query.bind(id).fetch_all(pool).await
 }
 
 /// The delivery log of an event.
 pub async fn attempts(pool: &PgPool, id: EventId) -> sqlx::Result<Vec<Attempt>> {
     let query = sqlx::query_as(
-        "select attempted_at, millis, status, failure from delivery_attempts where event_id = $1 order by seq",
+        "select endpoint_id, attempted_at, millis, status, failure from delivery_attempts
+         where event_id = $1 order by seq",
     );
     query.bind(id).fetch_all(pool).await
 }

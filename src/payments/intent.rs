@@ -83,6 +83,7 @@ impl Since {
 
 /// Commits an intent. When the commit's own answer is lost the row may be there: as nothing has been
 /// sent, it is taken back.
+#[tracing::instrument(name = "intent.commit", skip_all)]
 pub(super) async fn commit<C: Call>(
     ctx: &Context,
     call: C,
@@ -122,6 +123,7 @@ async fn taken_back<C: Call>(ctx: &Context, call: C) -> Result<(), SettleError> 
 /// Records the outcome of a call. The database's errors are waited out, whichever they are: the call
 /// was made, and nobody else knows how it ended. Meanwhile the outcome is kept in the journal. One that
 /// contradicts what is stored is kept as unknown and reported.
+#[tracing::instrument(name = "outcome.record", skip_all)]
 pub(super) async fn settle_with_retries<C: Call>(
     ctx: &Context,
     call: C,

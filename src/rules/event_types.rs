@@ -50,6 +50,9 @@ pub const TYPES: &[&str] = &[
     "refund.not_sent",
     "refund.updated",
     "customer.erased",
+    "webhook_endpoint.created",
+    "webhook_endpoint.updated",
+    "webhook_endpoint.deleted",
 ];
 
 /// The types that a word names: one, or all of an object (`subscription.*`).

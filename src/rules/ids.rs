@@ -59,11 +59,24 @@ id!(PaymentId, "pay_", "a payment");
 id!(RefundId, "ref_", "a refund");
 id!(EventId, "evt_", "an event");
 id!(MovementId, "mov_", "a movement of money");
+id!(WebhookEndpointId, "we_", "a receiver of events");
 id!(ConsentId, "con_", "a consent to a price rise");
+
+impl WebhookEndpointId {
+    /// The receiver of the settings, `MERCHANT_WEBHOOK_URL`.
+    pub const ENVIRONMENT: Self = Self(Uuid::from_u128(0x7000_8000_0000_0000_0000));
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_receiver_of_the_settings_has_an_id_that_other_text_does_not_name() {
+        let id = WebhookEndpointId::ENVIRONMENT;
+        assert_eq!(id.to_string(), "we_00000000-0000-7000-8000-000000000000");
+        assert_ne!(WebhookEndpointId::parse("x"), id);
+    }
 
     #[test]
     fn ids_read_back_and_other_text_names_nothing() {

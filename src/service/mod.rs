@@ -44,6 +44,7 @@ use crate::billing::cards::tell_of_cards_elsewhere;
 use crate::config::secret_file;
 use crate::config::{Config, Gateway};
 use crate::context::{AppState, Context};
+use crate::events::couriers;
 use crate::events::deliver::Courier;
 use crate::kiwoom::codes::Codes;
 use crate::kiwoom::pace::Pace;
@@ -209,10 +210,9 @@ pub(crate) async fn context(
 }
 
 async fn courier(ctx: &Context) -> Result<Option<Courier>, StartError> {
-    let Some(webhook) = &ctx.config.merchant_webhook else { return Ok(None) };
-    let courier = Courier::new(webhook)?;
-    if let Some(courier) = &courier {
-        courier.begin(&ctx.pool).await?;
+    let courier = couriers::of_settings(ctx)?;
+    if courier.is_some() {
+        events::begin(&ctx.pool).await?;
     }
     Ok(courier)
 }

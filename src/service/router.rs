@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
 use super::figures::Figures;
 use super::{health, openapi};
-use crate::access::request_id;
+use crate::access::{request_id, trace};
 use crate::context::AppState;
 use crate::http::error::{ApiError, Code};
 use crate::layers::{auth, envelope, headers, idempotency};
@@ -106,8 +106,18 @@ async fn measure(request: Request, next: Next) -> Response {
     let path = shown_path(request.headers(), request.uri());
     let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
     let started = tokio::time::Instant::now();
+    let name = route.as_ref().map_or_else(|| method.to_string(), |r| format!("{method} {r}"));
     let response = next.run(request).await;
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    let shown = route.clone().unwrap_or_default();
+    trace::describe(
+        name,
+        [
+            ("http.request.method", method.to_string().into()),
+            ("http.route", shown.into()),
+            ("http.response.status_code", i64::from(status).into()),
+        ],
+    );
     if !path.starts_with("/sandbox") {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%method, path, status, millis, "request");

@@ -91,6 +91,7 @@ fn waiting() -> String {
     union all
     select 'given_up_events', count(*), 0, min(created_at)
     from event_deliveries d join events e on e.id = d.event_id where d.state = 'given_up'
+        and d.endpoint_id in (select id from webhook_endpoints where enabled and deleted_at is null)
     union all
     select 'past_due', count(*), coalesce(sum(c.amount), 0)::bigint, min(s.retry_base)::timestamptz
     from subscriptions s
@@ -110,7 +111,8 @@ fn waiting() -> String {
     from subscriptions where next_attempt_at <= $2
     union all
     select 'deliveries', count(*), 0, min(created_at)
-    from event_deliveries d join events e on e.id = d.event_id where d.state = 'waiting'"
+    from event_deliveries d join events e on e.id = d.event_id where d.state = 'waiting'
+        and d.endpoint_id in (select id from webhook_endpoints where enabled and deleted_at is null)"
     )
 }
 

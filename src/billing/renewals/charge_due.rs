@@ -23,6 +23,7 @@ const NOT_TO_RISE: &str = "가격 인상 미동의";
 const NOT_TO_PAY: &str = "유료 전환 미동의";
 
 /// Charges what `by` may charge now. What is due and needs no money is done as well.
+#[tracing::instrument(name = "charge_due", skip_all, fields(%id))]
 pub async fn charge_due(
     ctx: &Context,
     id: SubscriptionId,

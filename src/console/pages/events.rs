@@ -67,6 +67,38 @@ struct ListPage<'a> {
     search: &'a Search,
     found: Found,
     next: Option<String>,
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Endpoint {
+    id: String,
+    url: String,
+    enabled: bool,
+    health: Health,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    last_success_at: Option<String>,
+    last_failure_at: Option<String>,
+    last_failure: Option<String>,
+    waiting: i64,
+    given_up: i64,
+}
+
+#[derive(Deserialize)]
+struct Endpoints {
+    items: Vec<Endpoint>,
+}
+
+impl Endpoint {
+    /// Without a query, which may hold what it is reached by.
+    fn address(&self) -> &str {
+        self.url.split_once('?').map_or(&self.url, |(address, _)| address)
+    }
 }
 
 /// How deliveries stand.
@@ -87,7 +119,12 @@ async fn list(c: Console, Query(search): Query<Search>) -> Page {
     };
     let found: Found = c.get(&narrowed("/events", "newest", &search.cursor)).await?;
     let next = found.next_cursor.as_deref().map(|cursor| narrowed("/console/events", "", cursor));
-    c.page(&ListPage { c: &c, search: &search, found, next })
+    let endpoints = if c.can("admin") {
+        c.get::<Endpoints>("/webhook-endpoints").await?.items
+    } else {
+        Vec::new()
+    };
+    c.page(&ListPage { c: &c, search: &search, found, next, endpoints })
 }
 
 #[derive(Deserialize)]
@@ -95,12 +132,13 @@ async fn list(c: Console, Query(search): Query<Search>) -> Page {
 struct Detail {
     #[serde(flatten)]
     event: Event,
-    delivery: Option<Delivery>,
+    deliveries: Vec<Delivery>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Delivery {
+    endpoint_id: String,
     state: String,
     next_at: Option<String>,
     refused: bool,
@@ -120,15 +158,15 @@ struct Attempt {
 struct ShowPage<'a> {
     c: &'a Console,
     event: &'a Event,
-    delivery: Option<&'a Delivery>,
+    deliveries: &'a [Delivery],
     data: String,
 }
 
 async fn show(c: Console, Path(id): Path<String>) -> Page {
     let detail: Detail = c.get(&format!("/events/{}", segment(&id))).await?;
     let data = detail.event.data.as_ref().map(|data| format!("{data:#}")).unwrap_or_default();
-    let delivery = detail.delivery.as_ref();
-    c.page(&ShowPage { c: &c, event: &detail.event, delivery, data })
+    let deliveries = &detail.deliveries;
+    c.page(&ShowPage { c: &c, event: &detail.event, deliveries, data })
 }
 
 async fn redeliver(c: Console, Path(id): Path<String>, form: Form) -> Page {

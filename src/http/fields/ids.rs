@@ -6,7 +6,9 @@ use crate::http::description::{self, described};
 use crate::http::extract::{FromField, text};
 use crate::redact::cards::without_card;
 use crate::rules::characters::{normal_id, refuse};
-use crate::rules::ids::{BillingKeyId, ConsentId, EventId, PaymentId, RefundId, SubscriptionId};
+use crate::rules::ids::{
+    BillingKeyId, ConsentId, EventId, PaymentId, RefundId, SubscriptionId, WebhookEndpointId,
+};
 use crate::rules::text::Text;
 
 macro_rules! read {
@@ -38,4 +40,4 @@ pub fn no_bar() -> Text {
     Text::new("'|' 문자를 사용할 수 없습니다.", "May not contain '|'.")
 }
 
-read!(BillingKeyId SubscriptionId PaymentId RefundId EventId ConsentId);
+read!(BillingKeyId SubscriptionId PaymentId RefundId EventId ConsentId WebhookEndpointId);

@@ -102,6 +102,7 @@ impl Exchange {
     }
 
     /// Step 1. Retried, because it moves no money.
+    #[tracing::instrument(name = "gateway.ready", skip_all, fields(method = turn.method()))]
     pub(super) async fn ready(&self, turn: Turn, fields: &Fields) -> Result<Ticket, GatewayError> {
         let started = Instant::now();
         let begun = self.begin(&turn.contract().auth_key, fields).await;
@@ -208,6 +209,7 @@ impl Exchange {
     /// Step 2, once, unless it has less time left than it needs: an answer that is not waited for
     /// leaves the outcome unknown. Besides that only a request that could not be written down and a
     /// connection that was never made are [`GatewayError::NotSent`].
+    #[tracing::instrument(name = "gateway.send", skip_all, fields(method = ticket.method()))]
     pub(super) async fn send(
         &self,
         ticket: Ticket,

@@ -11,6 +11,7 @@
 
 mod body;
 mod end;
+mod kept;
 mod scope;
 
 use std::convert::Infallible;
@@ -31,6 +32,7 @@ use uuid::Uuid;
 
 pub use body::{MAX_BODY_BYTES, discard as discard_body};
 use end::{End, finish};
+pub use kept::KeptInstead;
 use scope::Scope;
 
 use crate::access::actor::Actor;
@@ -165,7 +167,8 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
         && !parts.status.is_server_error()
         && !parts.headers.contains_key(header::RETRY_AFTER);
     let end = if kept {
-        End::Answered(parts.status, bytes.clone())
+        let instead = parts.extensions.remove::<KeptInstead>();
+        End::Answered(parts.status, instead.map_or_else(|| bytes.clone(), KeptInstead::into_bytes))
     } else if parts.extensions.get::<BeginsAnew>().is_some() {
         End::CameToNothing
     } else {

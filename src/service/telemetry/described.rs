@@ -61,6 +61,11 @@ const COUNTERS: &[Described] = &[
         "Calls that found no turn and were answered with 429 or left to a later pass.",
     ),
     ("kiwoom_billing_schedule_failures_total", Unit::Count, "Steps of the schedule that failed."),
+    (
+        "kiwoom_billing_spans_dropped_total",
+        Unit::Count,
+        "Spans of traces that no collector was given, by reason.",
+    ),
 ];
 
 const GAUGES: &[Described] = &[
@@ -173,6 +178,9 @@ pub fn begin() {
     }
     for kind in retention::KINDS {
         metrics::counter!("kiwoom_billing_forgotten_total", "kind" => kind).absolute(0);
+    }
+    for reason in ["queue_full", "not_taken"] {
+        metrics::counter!("kiwoom_billing_spans_dropped_total", "reason" => reason).absolute(0);
     }
     metrics::counter!("kiwoom_billing_registrations_total").absolute(0);
     metrics::counter!("kiwoom_billing_connections_refused_total").absolute(0);

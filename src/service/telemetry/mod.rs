@@ -1,8 +1,9 @@
-//! Logs and metrics.
+//! Logs, metrics and traces.
 
 mod described;
 pub mod gauges;
 mod lines;
+mod traces;
 
 use std::any::Any;
 use std::panic::PanicHookInfo;
@@ -14,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Config, LogFormat};
 use lines::Lines;
+pub use traces::Traces;
 
 /// Libraries that print what goes over the wire at their lowest level, and the level that they are
 /// held to whatever `RUST_LOG` says: card data must not reach a log.
@@ -44,30 +47,40 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts the log. A second start, as in tests, changes nothing.
 pub fn init(config: &Config) {
-    start(config, Lines::on_stdout());
+    start(config, Lines::on_stdout(), None);
 }
 
 /// Starts the log of a command whose standard output is for another program.
 pub fn init_on_stderr(config: &Config) {
-    start(config, Lines::on_stderr());
+    start(config, Lines::on_stderr(), None);
 }
 
-fn start(config: &Config, lines: Lines) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        // Colours are the writer's: nothing else in a line reaches the terminal as a command.
-        .with_ansi(false)
-        .with_writer(lines);
-    let (wanted, held) = (config.log_filter.clone(), held());
-    let started = match config.log_format {
-        LogFormat::Json => {
-            builder.json().flatten_event(true).finish().with(wanted).with(held).try_init().is_ok()
-        }
-        LogFormat::Pretty => {
-            builder.with_target(false).finish().with(wanted).with(held).try_init().is_ok()
-        }
+/// Starts the log, and the traces when there is a collector for them.
+pub fn init_with_traces(config: &Config) -> Option<Traces> {
+    let endpoint = config.traces.endpoint.as_ref();
+    let traces = endpoint.map(|endpoint| Traces::start(endpoint, &config.traces.service));
+    let (traces, failure) = match traces.transpose() {
+        Ok(traces) => (traces, None),
+        Err(error) => (None, Some(error)),
     };
-    if started {
+    start(config, Lines::on_stdout(), traces.as_ref());
+    if let Some(error) = failure {
+        tracing::error!(%error, "no traces: OTEL_EXPORTER_OTLP_ENDPOINT cannot be used");
+    }
+    traces
+}
+
+fn start(config: &Config, lines: Lines, traces: Option<&Traces>) {
+    // Colours are the writer's: nothing else in a line reaches the terminal as a command.
+    let layer = fmt::layer().with_ansi(false).with_writer(lines);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match config.log_format {
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Pretty => layer.with_target(false).boxed(),
+    };
+    // The filter is the log's alone: one that shows little leaves the traces whole.
+    let mut layers = vec![layer.with_filter(config.log_filter.clone()).boxed()];
+    layers.extend(traces.map(|traces| traces.layer().boxed()));
+    if tracing_subscriber::registry().with(layers).with(held()).try_init().is_ok() {
         std::panic::set_hook(Box::new(panicked));
         tracing::debug!("log started");
     }

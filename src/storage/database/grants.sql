@@ -37,7 +37,7 @@ grant insert (id, type, object, object_id, subscription_id, stream, notice, acto
 grant update (position, data) on events to :"role";
 grant select, insert on price_consents to :"role";
 grant select on delivery_attempts to :"role";
-grant insert (event_id, millis, status, failure) on delivery_attempts to :"role";
+grant insert (event_id, endpoint_id, millis, status, failure) on delivery_attempts to :"role";
 
 -- Movements of money are written by triggers, and days are closed by a function, which run as the
 -- owner: the service only reads them.
@@ -111,11 +111,15 @@ grant select, insert on idempotency_keys to :"role";
 grant update (id, sender, started_at, status, body, applied) on idempotency_keys to :"role";
 
 grant select on event_deliveries to :"role";
-grant insert (event_id, stream, position, next_at) on event_deliveries to :"role";
+grant insert (event_id, endpoint_id, stream, position, next_at) on event_deliveries to :"role";
 grant update (state, attempts, next_at, leased_until, refused, planned_at)
     on event_deliveries to :"role";
-grant select, insert (position) on delivery_cursor to :"role";
-grant update (position) on delivery_cursor to :"role";
+grant select on webhook_endpoints to :"role";
+grant insert (id, url, description, types, enabled, secret, position, created_at)
+    on webhook_endpoints to :"role";
+grant update (url, description, types, enabled, secret, previous_secret, previous_secret_until,
+    position, revision, deleted_at)
+    on webhook_endpoints to :"role";
 
 grant select, insert on gateway_turns to :"role";
 grant update (next_at) on gateway_turns to :"role";
@@ -137,7 +141,7 @@ grant select on _sqlx_migrations to :"role";
 
 -- What the triggers call as the service, and the identity of the database.
 grant execute on function new_event_id, event_setting, payment_event, subscription_event,
-    refund_event, billing_key_event, is_erasure, money_tables
+    refund_event, billing_key_event, is_erasure, money_tables, make_test_event
     to :"role";
 
 grant usage on sequence instance_number, data_keys_id_seq to :"role";

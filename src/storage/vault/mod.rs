@@ -1,4 +1,4 @@
-//! KiwoomPay's billing keys (AUTOKEY) at rest: AES-256-GCM.
+//! KiwoomPay's billing keys (AUTOKEY) at rest, and what deliveries are signed with: AES-256-GCM.
 //!
 //! Data keys (table `data_keys`) encrypt billing keys, and `BILLING_KEY_SECRET` encrypts the data
 //! keys. A stored value is the data key's id (4 bytes), a fresh nonce (12 bytes) and the ciphertext.
@@ -80,6 +80,7 @@ impl Sealed {
 pub struct Vault {
     secrets: Secrets,
     bodies: BodyKey,
+    webhooks: Key,
     data_keys: RwLock<BTreeMap<i32, Arc<Key>>>,
 }
 
@@ -118,6 +119,16 @@ impl Vault {
             None => self.secrets.decrypt(row.as_bytes(), &stored.autokey)?,
         };
         text(&plain)
+    }
+
+    /// What to store of a secret that deliveries to the endpoint `row` are signed with.
+    pub fn seal_webhook(&self, row: Uuid, secret: &SecretString) -> Result<Vec<u8>, VaultError> {
+        self.webhooks.encrypt(&webhook_place(row), secret.expose_secret().as_bytes())
+    }
+
+    /// Reads what was stored of the endpoint `row`.
+    pub fn open_webhook(&self, row: Uuid, stored: &[u8]) -> Result<SecretString, VaultError> {
+        text(&self.webhooks.decrypt(&webhook_place(row), stored)?)
     }
 
     /// Tells request bodies apart without keeping a hash that could be guessed: a plain hash of a
@@ -171,6 +182,10 @@ impl Vault {
 /// The associated data of a value: its row and its column.
 fn place(row: Uuid) -> Vec<u8> {
     [row.as_bytes(), &b"billing_keys.autokey"[..]].concat()
+}
+
+fn webhook_place(row: Uuid) -> Vec<u8> {
+    [row.as_bytes(), &b"webhook_endpoints.secret"[..]].concat()
 }
 
 fn seal_with(id: i32, key: &Key, row: Uuid, autokey: &SecretString) -> Result<Sealed, VaultError> {

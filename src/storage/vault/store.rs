@@ -20,6 +20,8 @@ const LOOKS: usize = 5;
 pub(super) const BILLING_KEYS: &str = "billing_keys";
 /// Of the data key that makes `idempotency_keys.body_mac`.
 pub(super) const REQUEST_BODIES: &str = "request_bodies";
+/// Of the data key that encrypts `webhook_endpoints.secret`.
+pub(super) const WEBHOOK_SECRETS: &str = "webhook_secrets";
 
 /// A row of `data_keys`, encrypted as it is kept.
 #[derive(sqlx::FromRow)]

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use crate::storage::vault::bodies::BodyKey;
 use crate::storage::vault::key::{self, Key};
 use crate::storage::vault::secrets::Secrets;
-use crate::storage::vault::store::{self, BILLING_KEYS, DataKey, REQUEST_BODIES};
+use crate::storage::vault::store::{self, BILLING_KEYS, DataKey, REQUEST_BODIES, WEBHOOK_SECRETS};
 use crate::storage::vault::{Vault, VaultError};
 
 /// The vault of this database with `BILLING_KEY_SECRET` and `BILLING_KEY_SECRET_OLD`. The first
@@ -27,12 +27,13 @@ pub async fn unlock(
     store::lock_start(&mut tx).await?;
     check_earlier(&mut tx, &secrets).await?;
     let mut rows = store::all(&mut tx).await?;
-    for purpose in [BILLING_KEYS, REQUEST_BODIES] {
+    for purpose in [BILLING_KEYS, REQUEST_BODIES, WEBHOOK_SECRETS] {
         if !rows.iter().any(|row| row.purpose == purpose) {
             rows.push(make(&mut tx, &secrets, purpose).await?);
         }
     }
-    let (mut data_keys, mut bodies, mut rewrapped) = (BTreeMap::new(), None, 0);
+    let (mut data_keys, mut bodies, mut webhooks) = (BTreeMap::new(), None, None);
+    let mut rewrapped = 0;
     for mut row in rows {
         let bytes = secrets.unwrap_bytes(&row)?;
         if secrets.is_old(&row) {
@@ -40,10 +41,12 @@ pub async fn unlock(
             store::rewrap(&mut tx, &row).await?;
             rewrapped += 1;
         }
-        if row.purpose == REQUEST_BODIES {
-            bodies = Some(BodyKey::new(bytes));
-        } else {
-            data_keys.insert(row.id, Arc::new(Key::new(row.id.to_be_bytes(), &bytes)?));
+        match &*row.purpose {
+            REQUEST_BODIES => bodies = Some(BodyKey::new(bytes)),
+            WEBHOOK_SECRETS => webhooks = Some(Key::new(row.id.to_be_bytes(), &bytes)?),
+            _ => {
+                data_keys.insert(row.id, Arc::new(Key::new(row.id.to_be_bytes(), &bytes)?));
+            }
         }
     }
     tx.commit().await?;
@@ -51,7 +54,8 @@ pub async fn unlock(
         tracing::info!(data_keys = rewrapped, "data keys encrypted with the new secret");
     }
     let bodies = bodies.ok_or(VaultError::Tampered)?;
-    Ok(Vault { secrets, bodies, data_keys: RwLock::new(data_keys) })
+    let webhooks = webhooks.ok_or(VaultError::Tampered)?;
+    Ok(Vault { secrets, bodies, webhooks, data_keys: RwLock::new(data_keys) })
 }
 
 /// Makes a data key, the current one from now on.

@@ -30,7 +30,11 @@ const CHANGING: [(&str, &str); 13] = [
     ("price_consents", ""),
     ("delivery_attempts", ""),
     ("event_deliveries", "attempts leased_until next_at planned_at refused state"),
-    ("delivery_cursor", "position"),
+    (
+        "webhook_endpoints",
+        "deleted_at description enabled position previous_secret previous_secret_until revision secret \
+         types url",
+    ),
     ("console_sessions", "seen_at"),
     ("forgotten_autokeys", ""),
     ("retention_progress", ""),

@@ -28,7 +28,7 @@ const TABLES: [&str; 17] = [
     "idempotency_keys",
     "events",
     "event_deliveries",
-    "delivery_cursor",
+    "webhook_endpoints",
     "price_consents",
     "notifications",
     "api_keys",

@@ -11,4 +11,5 @@ mod figures;
 mod log_injection;
 mod retention;
 mod supply_chain;
+mod traces;
 mod wrong_folder;

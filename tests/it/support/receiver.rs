@@ -41,6 +41,7 @@ struct Books {
     moods: VecDeque<Option<Mood>>,
     rule: Option<Rule>,
     last: Option<(HeaderMap, Bytes)>,
+    secret: Option<String>,
 }
 
 pub struct Receiver {
@@ -58,10 +59,17 @@ impl Receiver {
 
     /// The settings of a service that delivers to it.
     pub fn settings(&self) -> [(&'static str, String); 2] {
-        [
-            ("MERCHANT_WEBHOOK_URL", format!("http://{}/events", self.address)),
-            ("MERCHANT_WEBHOOK_SECRET", SECRET.to_owned()),
-        ]
+        [("MERCHANT_WEBHOOK_URL", self.url()), ("MERCHANT_WEBHOOK_SECRET", SECRET.to_owned())]
+    }
+
+    /// Where deliveries go.
+    pub fn url(&self) -> String {
+        format!("http://{}/events", self.address)
+    }
+
+    /// With which secret deliveries are signed from now on, in place of [`SECRET`].
+    pub fn expect(&self, secret: &str) {
+        self.books.lock().unwrap().secret = Some(secret.to_owned());
     }
 
     /// A service that delivers to it.
@@ -136,7 +144,8 @@ impl Receiver {
                     update event_deliveries set next_at = now() where state = 'waiting' returning 1)
                  select (select count(*) from hurried)
                     + (select count(*) from events where position is null
-                        or position > (select position from delivery_cursor))",
+                        or position > (select min(position) from webhook_endpoints
+                            where enabled and deleted_at is null))",
             )
             .fetch_one(&app.service.ctx.pool)
             .await
@@ -169,7 +178,8 @@ async fn take(
     let (mood, event) = {
         let mut books = books.lock().unwrap();
         books.calls += 1;
-        Webhook::new(SECRET).unwrap().verify(&body, &headers).expect("a good signature");
+        let secret = books.secret.as_deref().unwrap_or(SECRET);
+        Webhook::new(secret).unwrap().verify(&body, &headers).expect("a good signature");
         let event: Value = serde_json::from_slice(&body).unwrap();
         let by_rule = books.rule.as_ref().and_then(|rule| rule(&event));
         let mood = books.moods.pop_front().unwrap_or(by_rule);
