@@ -89,7 +89,8 @@ create index delivery_attempts_failed on delivery_attempts (endpoint_id, seq)
 -- query of the URL, which may hold one.
 alter table events drop constraint events_object_check;
 alter table events add constraint events_object_check check
-    (object in ('billing_key', 'subscription', 'payment', 'order', 'refund', 'webhook_endpoint'));
+    (object in ('billing_key', 'subscription', 'payment', 'order', 'refund', 'customer',
+        'webhook_endpoint')) not valid;
 
 create function record_endpoint_event() returns trigger language plpgsql as $$
 declare

@@ -1,10 +1,11 @@
-//! `kiwoom-proofs [--service PATH] simulate | self-check`: runs the real service as processes, lets
+//! `kiwoom-proofs [--service PATH] simulate | self-check | soak`: runs the real service as processes, lets
 //! everything happen to it, and ends with a verdict. The service itself knows nothing of it.
 
 mod process;
 mod self_check;
 mod service;
 mod simulate;
+mod soak;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Proof {
     Simulate(simulate::Options),
     /// Look for leaks of secrets, with real processes and a private database
     SelfCheck(self_check::Options),
+    /// Run two services for long at a steady pace, with a fault every minute: nothing is lost, none grows
+    Soak(soak::Options),
 }
 
 #[tokio::main]
@@ -52,6 +55,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Proof::SelfCheck(_) if !self_check::run(&service).await? => {
             Err("the self-check failed".into())
         }
-        Proof::Simulate(_) | Proof::SelfCheck(_) => Ok(()),
+        Proof::Soak(options) if !soak::run(&service, &options).await? => {
+            Err("something was lost, or a service grew".into())
+        }
+        Proof::Simulate(_) | Proof::SelfCheck(_) | Proof::Soak(_) => Ok(()),
     }
 }

@@ -131,6 +131,10 @@ async fn search(
     let answers = stage.callers[0].answers().bytes.clone();
     for place in stage.places().await? {
         report.searched(&searcher, &place);
+        if place.name == "traces" {
+            let text = String::from_utf8_lossy(&place.bytes);
+            report.require("the collector was given spans", text.contains("POST /billing/pay"));
+        }
         if place.name.starts_with("log, trace") {
             let text = String::from_utf8_lossy(&place.bytes);
             report.require("the lowest level is logged", text.contains("log started"));

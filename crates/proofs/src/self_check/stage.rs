@@ -84,6 +84,7 @@ impl Stage {
                 "MERCHANT_WEBHOOK_PREVIOUS_SECRET",
                 &format!("whsec_{}", marks.previous_webhook_secret),
             ),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.collector),
             ("DATABASE_MAX_CONNECTIONS", "8"),
             ("AUTH_FAILURES_PER_MINUTE", "0"),
             ("REGISTER_CUSTOMER_PER_HOUR", "0"),

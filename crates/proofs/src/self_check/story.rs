@@ -73,6 +73,8 @@ impl Story<'_> {
             ("to", json!("2999-01-01")),
             // Nothing is delivered again by each of thousands of requests.
             ("since", json!("2999-01-01T00:00:00Z")),
+            ("url", json!("https://shop.example.com/events")),
+            ("type", json!("payment.approved")),
             ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
         ]);
         known.insert("billingKey", json!(self.register().await?));
@@ -125,6 +127,11 @@ impl Story<'_> {
         if needs(&["/events/"]) {
             let events = self.caller.good(Method::GET, "/events?limit=1", None).await.json;
             known.insert("eventId", events["data"]["items"][0]["id"].clone());
+        }
+        if needs(&["/webhook-endpoints/"]) {
+            let body = json!({"url": known["url"], "enabled": false});
+            let made = self.caller.post("/webhook-endpoints", &body, &[201]).await?;
+            known.insert("webhook-endpointId", made["data"]["id"].clone());
         }
         let subscription = known.get("subscriptionId").and_then(Value::as_str).unwrap_or_default();
         let subscription = format!("/billing/subscription/{subscription}");
