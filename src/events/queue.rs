@@ -203,7 +203,8 @@ pub async fn record(
             insert into delivery_attempts (event_id, endpoint_id, millis, status, failure)
             values ($1, $8, $2, $3, $4))
          update event_deliveries
-         set state = case when state = 'waiting' then $5 else state end, refused = refused or $6, leased_until = null, planned_at = null,
+         set state = case when state = 'waiting' then $5 else state end,
+            refused = refused or $6, leased_until = null, planned_at = null,
             attempts = attempts + case when planned_at is null then 1 else 0 end,
             next_at = coalesce(planned_at, now() + make_interval(secs => $7))
          where event_id = $1 and endpoint_id = $8",
