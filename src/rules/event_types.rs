@@ -55,6 +55,10 @@ pub const TYPES: &[&str] = &[
     "webhook_endpoint.deleted",
 ];
 
+/// Words for all types of an object.
+pub const OBJECTS: &[&str] =
+    &["billing_key.*", "subscription.*", "payment.*", "order.*", "refund.*", "webhook_endpoint.*"];
+
 /// The types that a word names: one, or all of an object (`subscription.*`).
 pub fn named(word: &str) -> Option<Vec<&'static str>> {
     let of_object = |kind: &&&str| match word.strip_suffix(".*") {

@@ -3,13 +3,14 @@
 use serde_json::Value;
 use url::Url;
 use utoipa::ToSchema;
+use utoipa::openapi::SchemaFormat;
 use utoipa::openapi::schema::ArrayBuilder;
 
 use crate::events::public_only::is_private;
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields, UpTo, text};
 use crate::redact::cards::without_card;
-use crate::rules::event_types::named;
+use crate::rules::event_types::{OBJECTS, TYPES, named};
 use crate::rules::text::Text;
 
 /// A new endpoint.
@@ -117,10 +118,15 @@ pub struct Types(pub Vec<String>);
 described!(
     Types as "WebhookEndpointTypes",
     ArrayBuilder::new()
-        .items(description::matching("^[a-z_]+[.]([a-z_]+|[*])$").examples(["payment.*"]))
+        .items(description::one_of(words()))
         .min_items(Some(1))
         .max_items(Some(100))
 );
+
+/// Each type, and all of each object.
+fn words() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().copied().chain(OBJECTS.iter().copied())
+}
 
 impl FromField for Types {
     fn from_field(value: &Value) -> Result<Self, Text> {
@@ -139,7 +145,12 @@ impl FromField for Types {
 /// An http or https URL without account and fragment.
 pub struct Address(Url);
 
-described!(Address as "WebhookEndpointUrl", description::matching("^https?://[!-~]+$").max_length(Some(2000)));
+described!(
+    Address as "WebhookEndpointUrl",
+    description::matching("^https?://[!-~]+$")
+        .max_length(Some(2000))
+        .format(Some(SchemaFormat::Custom("uri".to_owned())))
+);
 
 impl FromField for Address {
     fn from_field(value: &Value) -> Result<Self, Text> {

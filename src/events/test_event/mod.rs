@@ -5,7 +5,6 @@ mod samples;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -53,8 +52,9 @@ pub async fn make(State(ctx): State<AppState>, Body(request): Body<TestRequest>)
     let (kind, id) = (request.r#type.0, Uuid::now_v7());
     let data = samples::of(kind, id, ctx.clock.now());
     let mut tx = ctx.begin().await?;
-    let made = sqlx::query_scalar("select make_test_event($1, $2, $3)").bind(kind).bind(id);
-    let made: EventId = made.bind(Json(data)).fetch_one(&mut *tx).await?;
+    let made = sqlx::query_scalar("select make_test_event($1, $2, $3::text::json)");
+    let made = made.bind(kind).bind(id).bind(data.to_string());
+    let made: EventId = made.fetch_one(&mut *tx).await?;
     tx.commit().await?;
     publish(&ctx).await?;
     let event = store::find(&ctx.pool, made).await?.ok_or(ApiError::from(Code::EventNotFound))?;

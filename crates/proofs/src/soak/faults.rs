@@ -66,7 +66,9 @@ fn freeze(pid: u32) -> Result<(), Failure> {
     kill_process(pid, Signal::STOP)?;
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        drop(kill_process(pid, Signal::CONT));
+        if let Err(error) = kill_process(pid, Signal::CONT) {
+            println!("  it does not go on: {error}");
+        }
     });
     Ok(())
 }

@@ -71,8 +71,9 @@ impl Before {
         let other = TestApp::start().await;
         let key = other.register("4111111111111111").await;
         let secret = std::fs::read_to_string(other.data_dir.join("billing_key_secret")).unwrap();
-        for table in ["data_keys", "billing_keys"] {
-            let sql = format!("select to_jsonb(t) from {table} t");
+        let of_then = "data_keys where purpose <> 'webhook_secrets'";
+        for (table, rows) in [("data_keys", of_then), ("billing_keys", "billing_keys")] {
+            let sql = format!("select to_jsonb(t) from (select * from {rows}) as t");
             let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
             let rows: Vec<Value> = query.fetch_all(&mut other.owner().await).await.unwrap();
             for row in rows {
