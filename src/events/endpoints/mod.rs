@@ -130,7 +130,7 @@ async fn create(
 
 /// Changes a receiver of events. What is under way goes on as it began.
 #[utoipa::path(
-    patch, path = "/webhook-endpoints/{id}", operation_id = "changeWebhookEndpoint", tag = "events",
+    patch, path = "/webhook-endpoints/{id}", operation_id = "updateWebhookEndpoint", tag = "events",
     params(("id" = String, Path)), request_body = ChangeRequest,
     responses(
         (status = 200, description = "Changed", body = Success<WebhookEndpointDetail>),

@@ -35,7 +35,7 @@ impl FromFields for TestRequest {
 /// Makes an event of this type, with an example of its object and `"test": true`, and delivers it. No
 /// payment, subscription or other object is made or changed. In production it is refused.
 #[utoipa::path(
-    post, path = "/events/test", operation_id = "makeTestEvent", tag = "events",
+    post, path = "/events/test", operation_id = "createTestEvent", tag = "events",
     request_body = TestRequest,
     responses(
         (status = 201, description = "Made", body = Success<EventBody>),

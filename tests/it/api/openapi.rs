@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 53] = [
+const ROUTES: [(&str, &[&str]); 57] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -53,6 +53,10 @@ const ROUTES: [(&str, &[&str]); 53] = [
     ("/events/{id}", &["get"]),
     ("/events/{id}/redeliver", &["post"]),
     ("/events/redeliver", &["post"]),
+    ("/events/test", &["post"]),
+    ("/webhook-endpoints", &["get", "post"]),
+    ("/webhook-endpoints/{id}", &["delete", "get", "patch"]),
+    ("/webhook-endpoints/{id}/rotate-secret", &["post"]),
     ("/audit", &["get"]),
     ("/reconciliations", &["post"]),
     ("/status", &["get"]),
@@ -116,6 +120,7 @@ async fn each_operation_has_an_id_of_its_own() {
         "prepare",
         "activate",
         "reconcile",
+        "rotate",
     ];
     let mut names: BTreeSet<String> = doc["components"]["schemas"]
         .as_object()
@@ -152,7 +157,7 @@ async fn the_routes_say_whether_they_need_a_key_and_every_reference_leads_somewh
     let doc = app.get("/openapi.json").await.json();
     assert_eq!(doc["security"], json!([{"bearer": []}, {"apiKey": []}]));
     for (n, (path, methods)) in ROUTES.into_iter().enumerate() {
-        let own = if n < 46 { Value::Null } else { json!([{}]) };
+        let own = if n < 50 { Value::Null } else { json!([{}]) };
         for method in methods {
             assert_eq!(doc["paths"][path][method]["security"], own, "{method} {path}");
         }
@@ -190,7 +195,7 @@ async fn bodies_are_described_as_strictly_as_they_are_read() {
         }
         bodies += 1;
     }
-    assert_eq!(bodies, 16);
+    assert_eq!(bodies, 21);
     // Types that share a name would share a schema.
     let schemas = &doc["components"]["schemas"];
     for (name, field) in [
