@@ -59,10 +59,12 @@ async fn consented_to_when_it_began_it_is_charged_for_two_years_as_foretold() {
     let expected = json!({
         "id": kept[0]["id"], "subscriptionId": made["id"], "oldAmount": 0, "newAmount": 9900,
         "interval": "week", "intervalCount": 4,
-        "effectiveDate": made["trialEnd"], "consentedAt": kept[0]["createdAt"],
+        "effectiveDate": made["trialEnd"], "consentedAt": kept[0]["consentedAt"],
         "method": "checkbox", "evidence": "가입 화면 v3", "createdAt": kept[0]["createdAt"],
     });
     assert_eq!(kept, [expected]);
+    // Two looks at the clock, a moment apart.
+    assert!(kept[0]["consentedAt"].as_str() <= kept[0]["createdAt"].as_str(), "{kept:?}");
     let foretold = foretold(&app).await;
     two_years_on(&app).await;
     let charged = charged(&app).await;
