@@ -103,6 +103,7 @@ declare
         when new.deleted_at is not null then 'deleted'
         else 'updated' end;
 begin
+    if old_row = new_row and old.secret = new.secret then return null; end if;
     insert into events (id, type, object, object_id, stream, actor, request_id, before, after, created_at)
     values (new_event_id(), 'webhook_endpoint.' || what, 'webhook_endpoint', new.id, new.id,
         coalesce(event_setting('actor'), 'scheduler'), event_setting('request'), old_row, new_row,

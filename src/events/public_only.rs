@@ -113,6 +113,12 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
+        let found = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        assert_eq!(found.err().map(|error| error.to_string()).as_deref(), Some(PRIVATE));
+    }
+
     #[test]
     fn an_address_is_found_however_it_is_written() {
         for url in [
