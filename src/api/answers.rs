@@ -7,9 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::errors::merchant_setting;
-use crate::api::statuses::payment_status;
+use crate::api::statuses::{PaymentStatus, payment_status};
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
+use crate::http::description::words;
 use crate::http::error::{ApiError, Code, GatewayAnswer};
 use crate::payments::store::{Kind, Payment};
 use crate::payments::unexpected::Reason;
@@ -29,6 +30,17 @@ impl From<Period> for PeriodBody {
     }
 }
 
+words!(
+    /// Why money that KiwoomPay took pays nothing.
+    UnexpectedBecause,
+    ["already_paid", "other_amount", "order_closed", "method_not_offered"]
+);
+words!(
+    /// Where a payment was made that is none of a registered card.
+    PaidIn,
+    ["window"]
+);
+
 /// A payment.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +49,7 @@ pub struct PaymentBody {
     order_id: String,
     /// `pending`, `approved`, `declined`, `refused` (KiwoomPay refused the attempt because of the
     /// merchant's set-up), `unknown`, `partially_refunded` or `refunded`.
+    #[schema(value_type = PaymentStatus)]
     status: &'static str,
     amount: i64,
     /// Only when part of the amount is tax-free.
@@ -61,20 +74,23 @@ pub struct PaymentBody {
     transaction_id: Option<String>,
     #[schema(required)]
     auth_number: Option<String>,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     approved_at: Option<String>,
     #[schema(required)]
     receipt_url: Option<String>,
     #[schema(required)]
     failure: Option<FailureBody>,
+    #[schema(format = DateTime)]
     created_at: String,
     /// Only of money that KiwoomPay took though it was not asked for so: `already_paid`,
     /// `other_amount`, `order_closed` or `method_not_offered`. It pays nothing, and is given back by
     /// its `transactionId`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UnexpectedBecause>)]
     unexpected: Option<&'static str>,
     /// `window`, only of an order of the payment window.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PaidIn>)]
     source: Option<&'static str>,
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::api::answers::PaymentBody;
 use crate::api::errors::merchant_setting;
-use crate::api::statuses::refund_status;
+use crate::api::statuses::{NotKnown, RefundStatus, refund_status};
 use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::error::{ApiError, Code, GatewayAnswer};
@@ -26,10 +26,11 @@ pub struct RefundBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_free_amount: Option<i64>,
     /// `pending`, `refunded`, `declined` or `unknown`.
+    #[schema(value_type = RefundStatus)]
     status: &'static str,
     #[schema(required)]
     reason: Option<String>,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     refunded_at: Option<String>,
     #[schema(required)]
     transaction_id: Option<String>,
@@ -59,6 +60,7 @@ impl From<Refund> for RefundBody {
 pub struct RefundAnswer {
     /// Only while the outcome is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NotKnown>)]
     status: Option<&'static str>,
     /// `null` when all was used: nothing was refunded.
     #[schema(required)]

@@ -55,11 +55,11 @@ impl Cell {
     }
 }
 
-/// An XLSX file, as a body of an answer.
-pub struct XlsxFile;
+/// A file, as a body.
+pub struct File;
 
 described!(
-    XlsxFile,
+    File,
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))

@@ -1,7 +1,24 @@
 //! The statuses of payments, refunds and notifications, of a row and as a condition on its columns.
 
+use crate::http::description::words;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
+
+words!(
+    /// The status of a payment.
+    PaymentStatus,
+    PAYMENT_STATUSES.iter().map(|row| row.0)
+);
+words!(
+    /// The status of a refund.
+    RefundStatus,
+    REFUND_STATUSES.iter().map(|row| row.0)
+);
+words!(
+    /// What an answer says of an outcome that is not known.
+    NotKnown,
+    ["unknown"]
+);
 
 /// The status that a payment is answered with.
 pub fn payment_status(payment: &Payment) -> &'static str {

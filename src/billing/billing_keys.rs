@@ -50,7 +50,9 @@ impl FromFields for ListRequest {
     }
 }
 
-/// The active billing keys, newest first; with `status=inactive` those whose card was ended.
+/// List billing keys.
+///
+/// The active ones, newest first; with `status=inactive` those whose card was ended for good.
 #[utoipa::path(
     get, path = "/billing/keys", operation_id = "listBillingKeys", tag = "billing",
     params(
@@ -72,8 +74,10 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     Ok(answer::ok(request.paging.page(rows, |key| key.id.0, BillingKeyBody::from)))
 }
 
-/// Deletes a billing key: it is never charged again, and its AUTOKEY is forgotten. 409 while a charge of a subscription can still come
-/// to it: one that was cancelled `atPeriodEnd` and owes nothing needs it no more.
+/// Delete a billing key.
+///
+/// It is never charged again, and its AUTOKEY is forgotten. 409 while a charge of a subscription can still come to it: one that
+/// was cancelled `atPeriodEnd` and owes nothing needs it no more.
 #[utoipa::path(
     delete, path = "/billing/key/{billingKey}", operation_id = "deleteBillingKey",
     tag = "billing",
@@ -117,8 +121,10 @@ fn in_use(s: &Loaded) -> Text {
     }
 }
 
-/// Makes a billing key whose card was ended for good active again. A subscription that became unpaid
-/// by it is charged by `POST /billing/pay`.
+/// Activate a billing key.
+///
+/// Makes one whose card was ended for good active again. A subscription that became unpaid by it is
+/// charged by `POST /billing/pay`.
 #[utoipa::path(
     post, path = "/billing/key/{billingKey}/activate", operation_id = "activateBillingKey",
     tag = "billing",

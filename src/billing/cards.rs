@@ -100,7 +100,10 @@ impl FromRequest<AppState> for RegisterRequest {
     }
 }
 
-/// 빌링키 등록: registers a card at KiwoomPay.
+/// Register a card.
+///
+/// Registers a card at KiwoomPay and answers with its billing key. No money moves: a registration
+/// whose answer was lost may be made again.
 #[utoipa::path(
     post, path = "/billing/register", operation_id = "registerBillingKey",
     tag = "billing", request_body = RegisterRequest,
@@ -109,7 +112,8 @@ impl FromRequest<AppState> for RegisterRequest {
         (status = 402, description = "`card_refused`", body = ErrorBody),
         (status = 429, description = "`rate_limited`: too many registrations of the customer, the \
             address or the API key; `Retry-After` says when to try again", body = ErrorBody),
-        (status = "5XX", description = "Nothing was done", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was done",
+            body = ErrorBody),
     )
 )]
 pub async fn register(

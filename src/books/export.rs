@@ -3,7 +3,7 @@
 use axum::extract::State;
 use futures::{Stream, TryStreamExt};
 
-use crate::api::spreadsheet::{self, Cell, XlsxFile, pages};
+use crate::api::spreadsheet::{self, Cell, File, pages};
 use crate::books::movements::Kind;
 use crate::books::store::{self, By, Filter, Movement};
 use crate::books::workbook;
@@ -39,8 +39,10 @@ pub(super) const COLUMNS: [&str; 19] = [
     "bookedAt",
 ];
 
-/// The movements of the list as CSV in UTF-8, newest first, with one row of names. Amounts are won. A
-/// text that a spreadsheet would take for a formula, a number or a date begins with `'`.
+/// Export movements as CSV.
+///
+/// The movements of the list as CSV in UTF-8, newest first, with one row of names. Amounts are won.
+/// A text that a spreadsheet would take for a formula, a number or a date begins with `'`.
 #[utoipa::path(
     get, path = "/billing/movements.csv", operation_id = "exportMovements", tag = "books",
     params(
@@ -61,8 +63,10 @@ pub async fn csv(State(ctx): State<AppState>, Query(filter): Query<Filter>) -> A
     Ok(spreadsheet::csv("movements.csv", COLUMNS, rows))
 }
 
-/// The movements of the list as XLSX, newest first, with one row of names. Ids are texts as they are,
-/// amounts numbers in won, days dates.
+/// Export movements as XLSX.
+///
+/// The movements of the list as XLSX, newest first, with one row of names. Ids are texts as they
+/// are, amounts numbers in won, days dates.
 #[utoipa::path(
     get, path = "/billing/movements.xlsx", operation_id = "exportMovementsAsXlsx", tag = "books",
     params(
@@ -74,7 +78,7 @@ pub async fn csv(State(ctx): State<AppState>, Query(filter): Query<Filter>) -> A
         ("customerId" = inline(Option<CustomerId>), Query),
     ),
     responses(
-        (status = 200, description = "All of them", body = inline(XlsxFile),
+        (status = 200, description = "All of them", body = inline(File),
             content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )
 )]

@@ -140,10 +140,12 @@ pub struct MovementBody {
     #[schema(required)]
     customer_id: Option<String>,
     /// When the money moved, as KiwoomPay says.
+    #[schema(format = DateTime)]
     moved_at: String,
     /// The day in Korea of `movedAt`.
     moved_on: NaiveDate,
     /// When it was recorded.
+    #[schema(format = DateTime)]
     booked_at: String,
     /// The day that it counts for: the day in Korea of `bookedAt`, or the first open day when that one
     /// is closed.
@@ -177,9 +179,11 @@ impl From<Movement> for MovementBody {
     }
 }
 
-/// Each amount that came or went, newest first: a payment and what was given back of it are movements
-/// of their own, and no movement ever changes. `from` is included, `to` is not; both are days in Korea
-/// on which a movement was booked, or with `date=moved` on which the money moved.
+/// List movements of money.
+///
+/// Each amount that came or went, newest first: a payment and what was given back of it are
+/// movements of their own, and no movement ever changes. `from` is included, `to` is not; both are
+/// days in Korea on which a movement was booked, or with `date=moved` on which the money moved.
 #[utoipa::path(
     get, path = "/billing/movements", operation_id = "listMovements", tag = "books",
     params(

@@ -141,7 +141,6 @@ pub struct PeriodFigures {
 pub struct SummaryBody {
     from: NaiveDate,
     to: NaiveDate,
-    #[schema(value_type = String)]
     by: Unit,
     /// The last day whose figures never change any more; `null` while there is none.
     #[schema(required)]
@@ -154,10 +153,12 @@ pub struct SummaryBody {
     periods: Vec<PeriodFigures>,
 }
 
-/// What came and went in the days from `from` to the day before `to`, by the day on which each movement
-/// was booked. A closed day never changes: what is found out later about money of that day is booked on
-/// an open one. Days and months without a movement are left out; a month that begins before `from` or
-/// ends after `to` has only the days between them.
+/// Get the sums of days or months.
+///
+/// What came and went in the days from `from` to the day before `to`, by the day on which each
+/// movement was booked. A closed day never changes: what is found out later about money of that day
+/// is booked on an open one. Days and months without a movement are left out; a month that begins
+/// before `from` or ends after `to` has only the days between them.
 #[utoipa::path(
     get, path = "/billing/summary", operation_id = "getSummary", tag = "books",
     params(

@@ -5,9 +5,25 @@ use utoipa::ToSchema;
 
 use crate::api::answers::{PaymentBody, receipt_method};
 use crate::context::Context;
+use crate::http::description::words;
 use crate::payments::store::{Payment, Refund, RefundState};
 use crate::rules::payment_state::State;
 use kiwoom_clock::rfc3339_kst;
+
+words!(
+    /// The status of an order.
+    OrderStatus,
+    [
+        "ready",
+        "paid",
+        "partially_canceled",
+        "canceled",
+        "failed",
+        "expired",
+        "mismatch",
+        "unknown",
+    ]
+);
 
 /// An order of the hosted window.
 #[derive(Serialize, ToSchema)]
@@ -16,6 +32,7 @@ pub struct OrderBody {
     order_id: String,
     /// `ready`, `paid`, `partially_canceled`, `canceled`, `failed`, `expired`, `mismatch` or
     /// `unknown` (a cancellation whose answer was lost).
+    #[schema(value_type = OrderStatus)]
     status: &'static str,
     amount: i64,
     /// Only when part of the amount is tax-free.
@@ -33,10 +50,11 @@ pub struct OrderBody {
     /// transfer or a deposit.
     #[serde(skip_serializing_if = "Option::is_none")]
     cash_receipt_url: Option<String>,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     paid_at: Option<String>,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     canceled_at: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
     /// Only when it was paid after it had expired, failed or been closed.
     #[serde(skip_serializing_if = "Option::is_none")]

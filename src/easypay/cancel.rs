@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::answers::PaymentBody;
 use crate::api::refunds::{RefundBody, refund_refused};
+use crate::api::statuses::NotKnown;
 use crate::context::{AppState, Context};
 use crate::easypay::answers::OrderBody;
 use crate::easypay::checkout::{find_order, order_body};
@@ -80,6 +81,7 @@ impl CancelRequest {
 pub struct Canceled {
     /// Only while the outcome is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NotKnown>)]
     status: Option<&'static str>,
     /// `null` when nothing had been paid.
     #[schema(required)]
@@ -88,9 +90,11 @@ pub struct Canceled {
     order: OrderBody,
 }
 
-/// 결제 취소: whole or in part. An order that was never paid is closed without calling KiwoomPay;
-/// with `amount` or `taxFreeAmount` that is 409, and nothing changes. With the `transactionId` of unexpected money that
-/// is given back, and the order stays as it is.
+/// Cancel an order.
+///
+/// Cancels an order whole or in part. An order that was never paid is closed without calling
+/// KiwoomPay; with `amount` or `taxFreeAmount` that is 409, and nothing changes. With the
+/// `transactionId` of unexpected money that is given back, and the order stays as it is.
 #[utoipa::path(
     post, path = "/easypay/cancel", operation_id = "cancelOrder",
     tag = "easypay", request_body = CancelRequest,
@@ -100,7 +104,8 @@ pub struct Canceled {
             body = Success<Canceled>),
         (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
             `outcome_unknown`", body = ErrorBody),
-        (status = "5XX", description = "Nothing was cancelled", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was cancelled",
+            body = ErrorBody),
     )
 )]
 pub async fn cancel(

@@ -131,15 +131,18 @@ pub struct Prepared {
     sdk_data: Value,
 }
 
-/// 간편결제 준비: opens an order and gives what the browser needs. Preparing it again with the same
-/// amount gives a fresh hash; another amount, or a paid order, is 409.
+/// Prepare an order for the payment window.
+///
+/// Opens an order and gives what the browser needs. Preparing it again with the same amount gives a
+/// fresh hash; another amount, or a paid order, is 409.
 #[utoipa::path(
     post, path = "/easypay/prepare", operation_id = "prepareOrder",
     tag = "easypay", request_body = PrepareRequest,
     responses(
         (status = 200, description = "Prepared", body = Success<Prepared>),
         (status = 409, description = "`order_exists`", body = ErrorBody),
-        (status = "5XX", description = "Nothing was done", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was done",
+            body = ErrorBody),
     )
 )]
 pub async fn prepare(
@@ -241,7 +244,9 @@ fn draft<'a>(
     }
 }
 
-/// 결제 상태 조회.
+/// Get an order.
+///
+/// An order of the payment window and what has become of it.
 #[utoipa::path(
     get, path = "/easypay/status/{orderId}", operation_id = "getOrder",
     tag = "easypay", params(("orderId" = String, Path)),

@@ -11,8 +11,10 @@ const EXAMPLE: &str = include_str!("example.html");
 const SCRIPT: &str = concat!(include_str!("exchange.js"), include_str!("example.js"));
 const RETURNED: &str = include_str!("returned.html");
 
-/// SDK 연동 예제: prepares an order, opens the window and shows all that is
-/// sent and received on the way.
+/// Show the example page of the payment window.
+///
+/// A page that prepares an order, opens the window and shows all that is sent and received on the
+/// way.
 #[utoipa::path(
     get, path = "/easypay/sdk-example", operation_id = "showSdkExample", tag = "easypay",
     responses((status = 200, description = "A page", body = String, content_type = "text/html"))
@@ -21,6 +23,8 @@ pub async fn show(State(ctx): State<AppState>) -> Response {
     page(EXAMPLE, &ctx, "'none'")
 }
 
+/// Show the page after the payment window.
+///
 /// Where the window goes when the merchant named no page of its own. It proves nothing: it only
 /// tells the page that opened the window to look at the order's status.
 #[utoipa::path(

@@ -160,13 +160,16 @@ pub struct MethodsBody {
 #[derive(Serialize, ToSchema)]
 struct MethodBody {
     /// PAYMETHOD.
+    #[schema(value_type = Method)]
     code: &'static str,
     name: &'static str,
     /// Always `true`: the others are not listed.
     enabled: bool,
 }
 
-/// 활성화된 결제수단 조회.
+/// List the methods of the payment window.
+///
+/// The payment methods that the window offers: those that are switched on.
 #[utoipa::path(
     get, path = "/easypay/methods", operation_id = "listEasyPayMethods", tag = "easypay",
     responses((status = 200, description = "The methods", body = Success<MethodsBody>))

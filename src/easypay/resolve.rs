@@ -73,9 +73,11 @@ impl FromFields for ResolveRequest {
     }
 }
 
-/// 주문 수동 확정: an order that waits, failed, expired, was cancelled unpaid or is in dispute is paid,
-/// as KiwoomPay's merchant pages show; one that is paid and whose method is not known gets it. Money that was told of for the order under this transaction id
-/// becomes its payment.
+/// Settle an order by hand.
+///
+/// An order that waits, failed, expired, was cancelled unpaid or is in dispute is paid, as
+/// KiwoomPay's merchant pages show; one that is paid and whose method is not known gets it. Money
+/// that was told of for the order under this transaction id becomes its payment.
 #[utoipa::path(
     post, path = "/easypay/order/{orderId}/resolve", operation_id = "resolveOrder", tag = "easypay",
     request_body = ResolveRequest, params(("orderId" = String, Path)),

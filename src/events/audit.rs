@@ -63,6 +63,7 @@ const HIDDEN: &[&str] = &[
 #[serde(rename_all = "camelCase")]
 pub struct AuditBody {
     id: String,
+    #[schema(format = DateTime)]
     at: String,
     /// Id of the API key, `open` (no keys in development), `scheduler` or `kiwoompay`.
     actor: String,
@@ -201,7 +202,9 @@ impl FromField for ActorName {
     }
 }
 
-/// 감사 기록: every change, newest first. It can be added to, never altered.
+/// List the audit trail.
+///
+/// Every change, newest first. Entries can be added, never altered.
 #[utoipa::path(
     get, path = "/audit", operation_id = "listAuditEntries", tag = "events",
     params(

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::api::answers::PaymentBody;
 use crate::api::refunds::RefundBody;
@@ -31,25 +32,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const NOTHING: &str = "null";
 
 /// A billing key; of `billing_key.expiring` with what its notice says beside it.
-#[derive(Serialize)]
-struct KeyEvent {
+#[derive(Serialize, ToSchema)]
+#[schema(as = BillingKeyTold)]
+pub struct KeyEvent {
     #[serde(flatten)]
     key: BillingKeyBody,
     /// The card's last month, `YYYY-MM`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     expires: Option<Box<RawValue>>,
     /// Ids of the subscriptions that it pays.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
     subscriptions: Option<Box<RawValue>>,
 }
 
 /// A subscription; of `subscription.renewal_upcoming` with its card, when that will be over by then.
-#[derive(Serialize)]
-struct SubscriptionEvent {
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionTold)]
+pub struct SubscriptionEvent {
     #[serde(flatten)]
     subscription: SubscriptionBody,
     /// Its last month, `YYYY-MM`: `{"expires":"2027-03","overByThen":true}`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     card: Option<Box<RawValue>>,
 }
 

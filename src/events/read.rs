@@ -14,13 +14,19 @@ use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
 };
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
-use crate::http::description::{self, described};
+use crate::http::description::{self, described, words};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromField, FromFields, PathId, Query, one_of};
 use crate::rules::event_types::TYPES;
 use crate::rules::ids::{EventId, SubscriptionId, WebhookEndpointId};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
+
+words!(
+    /// What an event is of.
+    EventObject,
+    ["billing_key", "subscription", "payment", "order", "refund"]
+);
 
 /// An event: in the list, and as the body of its delivery.
 #[derive(Serialize, ToSchema)]
@@ -30,14 +36,16 @@ pub struct EventBody {
     /// What happened to what: `payment.approved`, `subscription.past_due`.
     r#type: String,
     /// When, by the clock that the charges follow.
+    #[schema(format = DateTime)]
     timestamp: String,
-    /// `billing_key`, `subscription`, `payment`, `order`, `refund` or `webhook_endpoint`: what `data` is.
-    #[schema(value_type = String)]
+    /// `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer` or `webhook_endpoint`: what
+    /// `data` is.
+    #[schema(value_type = EventObject)]
     object: Object,
     #[schema(required)]
     subscription_id: Option<String>,
     /// The object as its own route showed it then.
-    #[schema(value_type = Object, required)]
+    #[schema(value_type = Option<Object>, required)]
     data: Option<Box<RawValue>>,
     /// `true`: made by `kiwoom-billing trigger` in development, nothing has happened. Else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,8 +162,10 @@ impl FromField for Position {
     }
 }
 
-/// 이벤트 조회: oldest first. Keep `nextCursor` and go on from it: nothing is missed, nothing comes
-/// twice. With `order=newest` the newest come first, and `nextCursor` is `null` on the last page.
+/// List events.
+///
+/// Oldest first. Keep `nextCursor` and go on from it: nothing is missed, nothing comes twice. With
+/// `order=newest` the newest come first, and `nextCursor` is `null` on the last page.
 #[utoipa::path(
     get, path = "/events", operation_id = "listEvents", tag = "events",
     params(
@@ -217,10 +227,9 @@ struct EndpointDeliveryBody {
 #[serde(rename_all = "camelCase")]
 struct DeliveryBody {
     /// `waiting`, `delivered` or `given_up`.
-    #[schema(value_type = String)]
     state: DeliveryState,
     /// While it waits: when it is tried next. `null` where one before it, of the same subscription, waits.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     next_at: Option<String>,
     /// Whether the receiver has refused it (4xx): those behind it do not wait for it.
     refused: bool,
@@ -231,6 +240,7 @@ struct DeliveryBody {
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(as = DeliveryAttemptBody)]
 struct AttemptBody {
+    #[schema(format = DateTime)]
     at: String,
     millis: i32,
     /// HTTP status of the answer.
@@ -261,6 +271,8 @@ impl DeliveryBody {
     }
 }
 
+/// Get an event.
+///
 /// An event and its delivery log.
 #[utoipa::path(
     get, path = "/events/{id}", operation_id = "getEvent",

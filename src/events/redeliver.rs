@@ -74,7 +74,9 @@ pub struct Redelivered {
 /// A receiver and the types that it takes; `None`: all.
 type Target = (WebhookEndpointId, Option<Vec<&'static str>>);
 
-/// Delivers an event again, with the same id.
+/// Deliver an event again.
+///
+/// With the same id, whatever its type.
 #[utoipa::path(
     post, path = "/events/{id}/redeliver", operation_id = "redeliverEvent",
     tag = "events", params(("id" = String, Path)), request_body = Option<OneRequest>,
@@ -100,8 +102,10 @@ pub async fn one(
     detail(&ctx, id).await
 }
 
-/// Delivers all events since an instant again, each with the same id and in order: for a receiver that
-/// lost them. One that has taken an event knows it by its id. Of the types that the receiver takes.
+/// Deliver the events since an instant again.
+///
+/// Each with the same id and in order: for a receiver that lost them. One that has taken an event
+/// knows it by its id. Of the types that the receiver takes.
 #[utoipa::path(
     post, path = "/events/redeliver", operation_id = "redeliverEvents", tag = "events",
     request_body = RedeliverRequest,

@@ -1,12 +1,14 @@
 //! How the values of requests are described: what the readers take, as JSON Schema.
+//!
+//! A pattern has only what ECMAScript, PCRE, RE2, Java, Python and Rust read alike: no `\u`, no `\p`, no
+//! look-around.
 
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
-/// What [`crate::http::extract::text`] never lets in.
-const CONTROL: &str = r"\u0000-\u001F\u007F-\u009F";
-/// What is not enough by itself.
-const BLANK: &str = r"\u0020\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000";
+/// What [`crate::http::extract::text`] never lets in, as far as ASCII has it: the control characters
+/// beyond it (U+0080 to U+009F) and other blanks are refused too.
+const CONTROL: &str = r"\x00-\x1F\x7F";
 
 /// Text of 1 to `max` characters as [`crate::http::extract::text`] takes it: not blank, no control
 /// characters.
@@ -37,13 +39,13 @@ fn in_cp949(text: ObjectBuilder, max: usize) -> ObjectBuilder {
 
 /// An e-mail address, in any script.
 pub fn email(max: usize) -> ObjectBuilder {
-    let any = format!("[^{CONTROL}{BLANK}|@]");
+    let any = format!("[^{CONTROL} |@]");
     matching(&format!("^{any}+@{any}*[.]{any}*$")).max_length(Some(max))
 }
 
 fn text_without(other: &str, max: usize) -> ObjectBuilder {
     let any = format!("[^{CONTROL}{other}]");
-    let shape = format!("^{any}*[^{CONTROL}{BLANK}{other}]{any}*$");
+    let shape = format!("^{any}*[^{CONTROL} {other}]{any}*$");
     matching(&shape).min_length(Some(1)).max_length(Some(max))
 }
 
@@ -69,28 +71,36 @@ fn date() -> ObjectBuilder {
 }
 
 /// A date, or an instant of RFC 3339.
-pub fn moment() -> OneOfBuilder {
-    let instant = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-    let instant = ObjectBuilder::new().schema_type(Type::String).format(Some(instant));
-    OneOfBuilder::new().item(date()).item(instant)
+pub fn moment() -> ObjectBuilder {
+    let day = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+    let time = r"[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[ +-][0-9]{2}:[0-9]{2})";
+    let rule = "`YYYY-MM-DD`, the beginning of that day in Korea, or an RFC 3339 instant";
+    matching(&format!("^{day}({time})?$")).description(Some(rule))
 }
 
-/// `true`, `{"asOf":date}` or `{"used":n,"total":m}`.
-pub fn pro_rata(max_uses: i64) -> OneOfBuilder {
-    let days = ObjectBuilder::new().property("asOf", date()).required("asOf");
-    let uses = ObjectBuilder::new()
-        .property("used", whole(0, max_uses))
-        .required("used")
-        .property("total", whole(1, max_uses))
-        .required("total");
-    OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])))
-        .item(days.additional_properties(Some(closed())))
-        .item(uses.additional_properties(Some(closed())))
+/// `proRata`: by days, or by uses.
+pub fn pro_rata(max_uses: i64) -> ObjectBuilder {
+    let days = "The last day that counts as used. Not with `used` and `total`";
+    let rule =
+        "By days, `asOf`, or by uses, `used` of `total`. `true`, by days as of today, is taken too";
+    ObjectBuilder::new()
+        .property("asOf", date().description(Some(days)))
+        .property("used", whole(0, max_uses).description(Some("So many were used")))
+        .property("total", whole(1, max_uses).description(Some("So many were paid for")))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .description(Some(rule))
 }
 
-fn closed() -> AdditionalProperties<Schema> {
-    AdditionalProperties::FreeForm(false)
+/// One object with the fields of all of these, of which `required` always stand: a choice between shapes
+/// is one that generators for Kotlin, Java and Go cannot write.
+pub fn joined<const N: usize>(shapes: [RefOr<Schema>; N], required: &[&str]) -> ObjectBuilder {
+    let objects = shapes.into_iter().filter_map(|shape| match shape {
+        RefOr::T(Schema::Object(object)) => Some(object),
+        _ => None,
+    });
+    let all = objects.flat_map(|object| object.properties);
+    let joined = all.fold(ObjectBuilder::new(), |all, (name, field)| all.property(name, field));
+    required.iter().fold(joined, |all, name| all.required(*name))
 }
 
 /// At most `max` names with a text each.
@@ -122,9 +132,19 @@ macro_rules! described {
     };
 }
 
+/// A closed set of words that answers have: a type that only describes them.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $words:expr) => {
+        $(#[$doc])*
+        pub enum $name {}
+
+        $crate::http::description::described!($name, $crate::http::description::one_of($words));
+    };
+}
+
 /// Text of the caller's, of 1 to 255 characters.
 pub struct AnyText;
 
 described!(AnyText, text(255));
 
-pub(crate) use described;
+pub(crate) use {described, words};

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::http::description::words;
 use crate::reconciliation::Report;
 use crate::reconciliation::compare::{Difference, Kind, Why};
 use crate::redact::cards::mask_cards;
@@ -53,6 +54,12 @@ struct IgnoredBody {
     skipped: u64,
 }
 
+words!(
+    /// The state of a payment or an order in the books.
+    StoredState,
+    ["ready", "sending", "approved", "declined", "unknown", "expired", "closed", "mismatch"]
+);
+
 /// A difference.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +70,7 @@ struct DifferenceBody {
     /// Won, at KiwoomPay; of `only_in_books` in the books.
     amount: i64,
     /// When, as `amount`.
+    #[schema(format = DateTime)]
     at: String,
     /// The payment of the books.
     #[schema(required)]
@@ -72,7 +80,7 @@ struct DifferenceBody {
     payment_amount: Option<i64>,
     /// Its state: `ready`, `sending`, `approved`, `declined`, `unknown`, `expired`, `closed` or
     /// `mismatch`.
-    #[schema(required, value_type = Option<String>)]
+    #[schema(required, value_type = Option<StoredState>)]
     payment_state: Option<State>,
     /// Whether `settle` records it.
     provable: bool,

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use serde_json::Value;
 
+use crate::api::spreadsheet::File;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, described};
@@ -66,7 +67,9 @@ impl FromFields for ReconcileRequest {
     }
 }
 
-/// 거래내역 대조: compares the books with KiwoomPay's list of a day (`<DATA>`), CSV or XLSX of the
+/// Compare the books with KiwoomPay's list.
+///
+/// Compares the books with KiwoomPay's list of a day (`<DATA>`), or with CSV or XLSX of the
 /// merchant pages, told apart by what they begin with. Without `settle=true` nothing is changed.
 #[utoipa::path(
     post, path = "/reconciliations", operation_id = "createReconciliation", tag = "billing",
@@ -79,8 +82,8 @@ impl FromFields for ReconcileRequest {
     request_body(
         content(
             (String = "text/csv"),
-            (Vec<u8> = "application/octet-stream"),
-            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (File = "application/octet-stream"),
+            (File = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         ),
         description = "The list, at most 16 MiB",
     ),

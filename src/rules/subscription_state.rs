@@ -6,7 +6,7 @@ use kiwoom_paid_time as paid_time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Status {
-    /// Its first charge is under way or unknown; callers do not see it.
+    /// Its first charge is under way or unknown; callers see it by its id alone.
     Incomplete,
     /// Billed on its day.
     Active,

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
+use crate::http::description::words;
 use crate::http::error::{Code, ErrorBody};
 use crate::service::figures::{Figures, MerchantSetting, Reading};
 use crate::service::{status, telemetry, webhook_health};
@@ -34,10 +35,26 @@ pub fn keyed_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(metrics)).routes(routes!(status::show))
 }
 
+words!(
+    /// Nothing is wrong.
+    Fine,
+    ["ok"]
+);
+words!(
+    /// Whom payments go to.
+    GatewayName,
+    ["sandbox", "kiwoompay"]
+);
+words!(
+    /// Whether renewals are charged.
+    ScheduledCharging,
+    ["on", "off", "paused", "unguarded"]
+);
+
 /// The process is there.
 #[derive(Serialize, ToSchema)]
 struct Live {
-    /// `ok`.
+    #[schema(value_type = Fine)]
     status: &'static str,
 }
 
@@ -45,14 +62,16 @@ struct Live {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Ready {
-    /// `ok`.
+    #[schema(value_type = Fine)]
     status: &'static str,
-    /// `ok`.
+    #[schema(value_type = Fine)]
     database: &'static str,
     /// `sandbox` or `kiwoompay`.
+    #[schema(value_type = GatewayName)]
     gateway: &'static str,
     /// When the gateway last answered this process, by the machine's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     gateway_answered_at: Option<String>,
     /// Payments and refunds whose outcome is unknown.
     unknown_outcomes: i64,
@@ -61,6 +80,7 @@ struct Ready {
     merchant_settings: Vec<MerchantSetting>,
     /// `on`; `off` by `SCHEDULER_ENABLED`; `paused`; `unguarded` when the database hides which one it
     /// is.
+    #[schema(value_type = ScheduledCharging)]
     scheduled_charging: &'static str,
     /// Why it is paused. `replaced`: the database was restored or failed over; `paused`: an operator
     /// paused it, or the database went back in time; both until `kiwoom-billing resume-charging`.
@@ -74,7 +94,9 @@ struct Ready {
     outcome_journal: Option<&'static str>,
 }
 
-/// Whether the process runs.
+/// Tell whether the process runs.
+///
+/// 200 as long as it does.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "getLiveness", tag = "operations",
     responses((status = 200, description = "It does", body = Success<Live>))
@@ -86,7 +108,9 @@ async fn live(State(ctx): State<AppState>, parts: Parts) -> Response {
     answer::ok(Live { status: "ok" })
 }
 
-/// Whether the service can take payments: the database answers and the service is not stopping.
+/// Tell whether payments can be taken.
+///
+/// The database answers and the service is not stopping.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "getReadiness", tag = "operations",
     responses(
@@ -126,7 +150,9 @@ fn scheduled_charging(reading: &Reading) -> (&'static str, Option<&'static str>)
     }
 }
 
-/// Counters in Prometheus's text format.
+/// Get the metrics.
+///
+/// Counters, gauges and histograms in Prometheus's text format.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "getMetrics", tag = "operations",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))

@@ -3,6 +3,7 @@
 mod addresses;
 pub mod clock_file;
 pub mod core_dumps;
+pub mod docs;
 mod figures;
 #[doc(hidden)]
 pub mod fuzzing;

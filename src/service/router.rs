@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use kiwoom_sandbox::Sandbox;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::{self as swagger_ui, SwaggerUi};
 
 use super::figures::Figures;
-use super::{health, openapi};
+use super::{docs, health, openapi};
 use crate::access::{request_id, trace};
 use crate::context::AppState;
 use crate::http::error::{ApiError, Code};
@@ -22,12 +19,6 @@ use crate::layers::{auth, envelope, headers, idempotency};
 use crate::redact::paths::shown_path;
 use crate::{billing, books, console, easypay, events, reconciliation, webhook};
 
-/// What the documentation page may load: its own files, and the one style that its script writes,
-/// by its hash. Another version of the page has another one: the browser test would tell.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; \
-    style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
 /// How much of a path is logged, in characters.
 const MAX_LOGGED_PATH: usize = 256;
 
@@ -47,7 +38,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .merge(easypay::pages(&ctx))
         .merge(health::open_routes())
         .split_for_parts();
-    let doc = openapi::describe(keyed_doc, open_doc);
+    let doc = openapi::describe(keyed_doc, open_doc, ctx.clock.today());
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
         .method_not_allowed_fallback(method_not_allowed)
@@ -57,8 +48,11 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
     let figures = Arc::new(Figures::new(&ctx.pool));
     let api = Router::new().merge(keyed).merge(open).layer(Extension(figures));
     let api = api.with_state(ctx.clone());
-    let mut router =
-        api.clone().merge(console::front(ctx.clone())).merge(console::assets()).merge(docs(doc));
+    let mut router = api
+        .clone()
+        .merge(console::front(ctx.clone()))
+        .merge(console::assets())
+        .merge(docs::routes(&doc));
     if ctx.config.console_enabled {
         let api = api.fallback(not_found).layer(from_fn(envelope::render));
         router = router.nest("/console", console::routes(ctx, api));
@@ -74,16 +68,6 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
         .layer(from_fn(headers::protect))
-}
-
-/// The description and the page that shows it.
-fn docs(doc: utoipa::openapi::OpenApi) -> Router {
-    // Without swagger.io's validator, whose badge the page would load and send its own address to.
-    let config = swagger_ui::Config::default().validator_url("none");
-    let page = SwaggerUi::new("/docs").url("/openapi.json", doc).config(config);
-    let policy = HeaderValue::from_static(DOCS_POLICY);
-    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
-    Router::from(page).layer(policy)
 }
 
 async fn not_found() -> ApiError {

@@ -64,10 +64,11 @@ struct Key {
     name: String,
     /// What it may do.
     scopes: Vec<String>,
+    #[schema(format = DateTime)]
     created_at: String,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     expires_at: Option<String>,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     revoked_at: Option<String>,
     /// Whether it lets anybody in now.
     usable: bool,
@@ -98,6 +99,8 @@ impl From<store::Row> for Key {
     }
 }
 
+/// Get the set-up of the service.
+///
 /// What runs here and how it is set up, without any secret.
 #[utoipa::path(
     get, path = "/status", operation_id = "getStatus", tag = "operations",

@@ -11,8 +11,20 @@ use utoipa::ToSchema;
 
 use crate::context::AppState;
 use crate::http::answer::{self, Success};
+use crate::http::description::words;
 use crate::service::figures::Figures;
 use kiwoom_clock::rfc3339_kst;
+
+words!(
+    /// How notifications are doing.
+    NotificationHealth,
+    ["ok", "degraded"]
+);
+words!(
+    /// Whether the database answers.
+    DatabaseHealth,
+    ["ok", "unavailable"]
+);
 
 /// How the notifications are doing. Figures are at most a second old.
 #[derive(Serialize, ToSchema)]
@@ -20,10 +32,12 @@ use kiwoom_clock::rfc3339_kst;
 pub struct WebhookHealth {
     /// `ok`, or `degraded` when some of KiwoomPay's were rejected or left to a person, an outcome is
     /// unknown or the database is gone.
+    #[schema(value_type = NotificationHealth)]
     status: &'static str,
     /// `ok` or `unavailable`.
+    #[schema(value_type = DatabaseHealth)]
     database: &'static str,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     last_notification_at: Option<String>,
     notifications24h: i64,
     rejected24h: i64,
@@ -32,7 +46,9 @@ pub struct WebhookHealth {
     unknown_outcomes: i64,
 }
 
-/// 웹훅 상태 확인.
+/// Tell how notifications are doing.
+///
+/// Figures of the last 24 hours, at most a second old.
 #[utoipa::path(
     get, path = "/webhook/health", operation_id = "getWebhookHealth", tag = "webhook",
     responses(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::api::statuses::LEFT_TO_A_PERSON;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
-use crate::http::description::{self, described};
+use crate::http::description::{self, described, words};
 use crate::http::extract::{Fields, FromField, FromFields, Query, one_of, text};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
@@ -83,15 +83,40 @@ struct Row {
     last_at: DateTime<Utc>,
 }
 
+words!(
+    /// What a notification tells of.
+    NotificationKind,
+    ["payment", "failure", "cancellation", "other", "unreadable", "source"]
+);
+words!(
+    /// What became of a notification.
+    NotificationVerdict,
+    [
+        "applied",
+        "waiting",
+        "unexpected",
+        "review",
+        "source",
+        "unreadable",
+        "merchant",
+        "unknown_kind",
+        "unknown_order",
+        "amount",
+        "contradiction",
+    ]
+);
+
 /// A notification, all copies of it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationBody {
     id: String,
     /// `payment`, `failure`, `cancellation`, `other`, `unreadable` or `source`.
+    #[schema(value_type = NotificationKind)]
     kind: String,
     /// `applied`, `waiting`, `unexpected`, `review`, `source`, `unreadable`, `merchant`, `unknown_kind`,
     /// `unknown_order`, `amount` or `contradiction`.
+    #[schema(value_type = NotificationVerdict)]
     verdict: String,
     #[schema(required)]
     order_id: Option<String>,
@@ -101,11 +126,13 @@ pub struct NotificationBody {
     #[schema(required)]
     amount: Option<i64>,
     /// When the money moved, as it says.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     occurred_at: Option<String>,
     /// How often it came.
     copies: i32,
+    #[schema(format = DateTime)]
     first_at: String,
+    #[schema(format = DateTime)]
     last_at: String,
 }
 
@@ -126,8 +153,10 @@ impl From<Row> for NotificationBody {
     }
 }
 
-/// 통지 조회: what KiwoomPay told, newest first, without what it says of the buyer. `state` `review`:
-/// kept, and left to a person.
+/// List notifications of KiwoomPay.
+///
+/// What KiwoomPay told, newest first, without what it says of the buyer. `state=review`: kept, and
+/// left to a person.
 #[utoipa::path(
     get, path = "/notifications", operation_id = "listNotifications", tag = "webhook",
     params(

@@ -18,7 +18,10 @@ use crate::webhook::source::{self, Rules};
 /// KiwoomPay waits about 9 seconds (protocol section 4); an answer after that is wasted.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// 웹훅 수신: a notification in the query, as a form or as JSON.
+/// Receive a notification of KiwoomPay.
+///
+/// KiwoomPay calls this with a notification in the query, as a form or as JSON. `SUCCESS` is
+/// answered only once it is committed.
 #[utoipa::path(
     method(get, post), path = "/webhook/kiwoom", operation_id = "receiveNotification",
     tag = "webhook",
@@ -26,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
             so too, which is kept beside the books", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
+        (status = "default", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
             readable, another merchant's or of a kind that tells of no money, 404 no such order, \
             409 against the books, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),
@@ -42,7 +45,9 @@ pub async fn kiwoom(
     receive(ctx, peer, request).await
 }
 
-/// 통지전문 수신: the same as `/webhook/kiwoom`.
+/// Receive a notification of KiwoomPay (second address).
+///
+/// The same as `/webhook/kiwoom`, at the address that KiwoomPay's manual names.
 #[utoipa::path(
     method(get, post), path = "/webhook/noti", operation_id = "receiveNotificationAtNoti",
     tag = "webhook",
@@ -50,7 +55,7 @@ pub async fn kiwoom(
         (status = 200, description = "`<RESULT>SUCCESS</RESULT>`: committed; money that was not asked for \
             so too, which is kept beside the books", body = String,
             content_type = "text/html"),
-        (status = "4XX", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
+        (status = "default", description = "`<RESULT>FAIL</RESULT>`: 403 the sender, 400 not \
             readable, another merchant's or of a kind that tells of no money, 404 no such order, \
             409 against the books, 405", content(
                 (String = "text/html"), (ErrorBody = "application/json"))),

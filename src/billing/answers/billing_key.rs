@@ -4,8 +4,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::billing::store::BillingKey;
+use crate::http::description::words;
 use crate::kiwoom::codes;
 use kiwoom_clock::rfc3339_kst;
+
+words!(
+    /// The status of a billing key.
+    BillingKeyStatus,
+    ["active", "inactive", "deleted"]
+);
 
 /// A registered card.
 #[derive(Serialize, ToSchema)]
@@ -16,10 +23,12 @@ pub struct BillingKeyBody {
     customer_name: String,
     card: CardBody,
     /// `active`, `inactive` (its card was ended for good) or `deleted`.
+    #[schema(value_type = BillingKeyStatus)]
     status: &'static str,
     /// Only of an `inactive` one: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     inactive: Option<InactiveBody>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -41,6 +50,7 @@ struct InactiveBody {
     /// RESULTCODE.
     code: String,
     message: String,
+    #[schema(format = DateTime)]
     since: String,
 }
 

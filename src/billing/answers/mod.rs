@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use crate::api::answers::PeriodBody;
 use crate::context::Context;
 use crate::http::answer;
-use crate::http::fields::schedule::interval_name;
+use crate::http::description::words;
+use crate::http::fields::schedule::{IntervalName, interval_name};
 use crate::payments::store::paid_time::{Loaded, Row};
 use crate::rules::metadata::Metadata;
 use crate::rules::money::Won;
@@ -24,12 +25,26 @@ pub use billing_key::BillingKeyBody;
 use paid_time::RestBody;
 pub use paid_time::{NextChargeBody, Shown};
 
+words!(
+    /// The status of a subscription.
+    SubscriptionStatus,
+    ["incomplete", "active", "past_due", "paused", "unpaid", "canceled"]
+);
+words!(
+    /// What covers days: a payment, a promise, a charge that is under way, unknown or still to be made,
+    /// or nothing.
+    Coverage,
+    ["paid", "free", "open", "none"]
+);
+
 /// A subscription.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionBody {
     id: String,
-    /// `active`, `past_due`, `paused`, `unpaid` or `canceled`.
+    /// `incomplete` (its first charge is under way, or has no known outcome), `active`, `past_due`,
+    /// `paused`, `unpaid` or `canceled`.
+    #[schema(value_type = SubscriptionStatus)]
     status: &'static str,
     billing_key: String,
     customer_id: String,
@@ -39,6 +54,7 @@ pub struct SubscriptionBody {
     cycle_day: u32,
     /// `week`, `month` or `year`; with `intervalCount` only when it is not once a month.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<IntervalName>)]
     interval: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_count: Option<u32>,
@@ -51,6 +67,7 @@ pub struct SubscriptionBody {
     paid_through: Option<NaiveDate>,
     /// What covers today: `paid`, `free`, `open` (its charge is under way, unknown or to be made or
     /// tried again) or `none`.
+    #[schema(value_type = Coverage)]
     coverage: &'static str,
     /// What is charged next, when nothing is changed; `null` when nothing is.
     #[schema(required)]
@@ -69,7 +86,7 @@ pub struct SubscriptionBody {
     /// Days after the first declined attempt of a period on which it is tried again.
     retry_days: Vec<i16>,
     /// While it is past due: until when the customer should keep access.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     access_until: Option<String>,
     /// Only while it is paused until a date.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,10 +118,10 @@ pub struct SubscriptionBody {
     #[serde(flatten)]
     rest: RestBody,
     #[schema(value_type = Object)]
-    #[schema(value_type = Object)]
     metadata: Metadata,
+    #[schema(format = DateTime)]
     created_at: String,
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     canceled_at: Option<String>,
     #[schema(required)]
     cancel_reason: Option<String>,
@@ -115,6 +132,7 @@ pub struct SubscriptionBody {
 struct RetryBody {
     /// Which retry comes next, 1 for the first.
     attempt: i16,
+    #[schema(format = DateTime)]
     next_at: String,
 }
 
@@ -126,6 +144,7 @@ struct PendingBody {
     /// Only when part of the amount is tax-free.
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_free_amount: Option<i64>,
+    #[schema(value_type = IntervalName)]
     interval: &'static str,
     interval_count: u32,
     cycle_day: u32,
@@ -261,7 +280,8 @@ fn access_until(row: &Row, rules: &Rules) -> Option<DateTime<Utc>> {
 
 fn status_name(status: Status) -> &'static str {
     match status {
-        Status::Incomplete | Status::Active => "active",
+        Status::Incomplete => "incomplete",
+        Status::Active => "active",
         Status::PastDue => "past_due",
         Status::Paused => "paused",
         Status::Unpaid => "unpaid",

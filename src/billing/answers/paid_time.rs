@@ -5,6 +5,7 @@ use kiwoom_paid_time::{Kind, Period, Planned, Reason, Status as PaidStatus, Subs
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::description::words;
 use crate::payments::store::paid_time::{Row, Told};
 use crate::rules::subscription_state::Status;
 
@@ -14,6 +15,12 @@ pub struct Shown {
     pub(super) next_charge: Option<NextChargeBody>,
     pub(super) rest: RestBody,
 }
+
+words!(
+    /// Why a charge is what it is.
+    NextChargeReason,
+    ["whole", "stub", "changed"]
+);
 
 /// The next charge, when nothing is changed.
 #[derive(Clone, Serialize, ToSchema)]
@@ -26,6 +33,7 @@ pub struct NextChargeBody {
     /// The day after its last day.
     period_end: NaiveDate,
     /// `whole`, `stub` (a part of a period) or `changed`.
+    #[schema(value_type = NextChargeReason)]
     reason: &'static str,
 }
 

@@ -44,12 +44,16 @@ pub struct CustomerBody {
 #[serde(rename_all = "camelCase")]
 struct ToldBody {
     order_id: String,
+    #[schema(format = DateTime)]
     at: String,
     /// As it came, card numbers masked.
     text: String,
 }
 
-/// 개인정보 열람: all that is kept of a customer, in one answer.
+/// Get all that is kept of a customer.
+///
+/// Cards, subscriptions, payments, refunds, consents and notifications in one answer, for a request
+/// for access to personal data.
 #[utoipa::path(
     get, path = "/billing/customer/{customerId}", operation_id = "getCustomer", tag = "billing",
     params(("customerId" = String, Path)),

@@ -20,7 +20,7 @@ pub struct WaitingBody {
     /// Won; 0 where no money is meant.
     amount: i64,
     /// Since when the oldest of them waits; of cards, the end of the first one.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     oldest: Option<String>,
 }
 

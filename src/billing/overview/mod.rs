@@ -72,7 +72,9 @@ pub struct OverviewBody {
     forecast: Vec<ForecastDayBody>,
 }
 
-/// 현황: what waits for a person, and the figures of the last `days` days (1 to 366, today is the last;
+/// Get the overview.
+///
+/// What waits for a person, and the figures of the last `days` days (1 to 366, today is the last;
 /// default 30).
 #[utoipa::path(
     get, path = "/billing/overview", operation_id = "getOverview", tag = "billing",

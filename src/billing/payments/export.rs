@@ -41,10 +41,12 @@ const COLUMNS: [&str; 18] = [
     "charge",
 ];
 
+/// Export payments as CSV.
+///
 /// The payments of the list as CSV in UTF-8, newest first, with one row of names. Amounts are won,
-/// instants are Korean time, `periodEnd` is the day after the last, attempts of a subscription with the
-/// same `charge` are for the same money. A text that a spreadsheet would
-/// take for a formula, a number or a date begins with `'`.
+/// instants are Korean time, `periodEnd` is the day after the last, attempts of a subscription with
+/// the same `charge` are for the same money. A text that a spreadsheet would take for a formula, a
+/// number or a date begins with `'`.
 #[utoipa::path(
     get, path = "/billing/payments.csv", operation_id = "exportPayments", tag = "billing",
     params(
@@ -66,7 +68,7 @@ const COLUMNS: [&str; 18] = [
         ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
             description = "Won, included"),
         ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
-            description = "`metadata[key]=value` of the subscription, at most 5"),
+            description = "`metadata[key]=value` of the subscription, at most 5; one also as `key:value`"),
     ),
     responses(
         (status = 200, description = "All of them; a body cut short is not all", body = String,

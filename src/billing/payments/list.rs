@@ -124,7 +124,9 @@ impl FromFields for ListRequest {
     }
 }
 
-/// Payments, newest first. `from` is included, `to` is not; both take a date or an instant.
+/// List payments.
+///
+/// Newest first. `from` is included, `to` is not; both take a date or an instant.
 #[utoipa::path(
     get, path = "/billing/payments", operation_id = "listPayments", tag = "billing",
     params(
@@ -146,7 +148,7 @@ impl FromFields for ListRequest {
         ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
             description = "Won, included"),
         ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
-            description = "`metadata[key]=value` of the subscription, at most 5"),
+            description = "`metadata[key]=value` of the subscription, at most 5; one also as `key:value`"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = inline(Option<Cursor>), Query),
     ),

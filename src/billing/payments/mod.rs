@@ -24,7 +24,9 @@ use crate::rules::payment_state::Verdict;
 use crate::rules::payment_state::{Outcome, State as PaymentState};
 use crate::rules::text::Text;
 
-/// A payment, by its id or its order id.
+/// Get a payment.
+///
+/// By its id or its order id.
 #[utoipa::path(
     get, path = "/billing/payment/{id}", operation_id = "getPayment",
     tag = "billing", params(("id" = String, Path)),
@@ -100,7 +102,9 @@ impl FromFields for ResolveRequest {
     }
 }
 
-/// Settles an unknown payment by hand, after looking it up in KiwoomPay's merchant pages.
+/// Settle an unknown payment by hand.
+///
+/// After looking it up in KiwoomPay's merchant pages.
 #[utoipa::path(
     post, path = "/billing/payment/{id}/resolve", operation_id = "resolvePayment",
     tag = "billing", request_body = ResolveRequest,

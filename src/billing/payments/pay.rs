@@ -4,11 +4,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kiwoom_paid_time::Status;
 use serde::Serialize;
-use utoipa::openapi::{OneOf, RefOr, Schema};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::answers::{PaymentBody, payment_answer};
 use crate::api::errors::takes;
+use crate::api::statuses::PAYMENT_STATUSES;
 use crate::billing::answers::SubscriptionBody;
 use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
 use crate::billing::renewals::begun::Begun;
@@ -16,6 +18,7 @@ use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store::find_subscription;
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
+use crate::http::description::{self, words};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::TaxFree;
@@ -39,8 +42,12 @@ pub enum PayRequest {
 
 impl PartialSchema for PayRequest {
     fn schema() -> RefOr<Schema> {
-        let either = OneOf::builder().item(OneOff::schema()).item(OfSubscription::schema());
-        RefOr::T(Schema::OneOf(either.build()))
+        let rule =
+            "`billingKey`, `customerId`, `amount` and `productName`; or `subscriptionId` alone";
+        description::joined([OneOff::schema(), OfSubscription::schema()], &[])
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .description(Some(rule))
+            .into()
     }
 }
 
@@ -65,7 +72,7 @@ pub struct OneOff {
 }
 
 /// What was paid, and the subscription after it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub enum PayAnswer {
     /// A charge.
@@ -74,22 +81,51 @@ pub enum PayAnswer {
     NothingToCharge(NothingToCharge),
 }
 
+impl PartialSchema for PayAnswer {
+    fn schema() -> RefOr<Schema> {
+        let rule = "The payment, and the subscription that it is for. When days that were kept were given \
+            back and no charge was needed, `status` is `nothing_to_charge`, `payment` is `null`, and of the \
+            other fields there is only `subscription`";
+        description::joined([PaymentBody::schema(), NothingToCharge::schema()], &["status"])
+            .description(Some(rule))
+            .into()
+    }
+}
+
+impl ToSchema for PayAnswer {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        PaymentBody::schemas(schemas);
+        NothingToCharge::schemas(schemas);
+    }
+}
+
 /// A charge, and the subscription that it is for.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct Charged {
     #[serde(flatten)]
     payment: PaymentBody,
-    /// Only of a subscription's charge; left out when it cannot be read now.
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription: Option<SubscriptionBody>,
 }
 
+const NOTHING_TO_CHARGE: &str = "nothing_to_charge";
+
+words!(
+    /// The status of a payment, or that none was needed.
+    PayStatus,
+    PAYMENT_STATUSES.iter().map(|row| row.0).chain([NOTHING_TO_CHARGE])
+);
+
 /// A subscription that goes on without a charge.
 #[derive(Serialize, ToSchema)]
 pub struct NothingToCharge {
-    /// `null`.
-    #[schema(value_type = Option<PaymentBody>, required)]
+    /// Of the payment; or `nothing_to_charge`.
+    #[schema(value_type = PayStatus)]
+    status: &'static str,
+    /// Only when there was nothing to charge: `null`.
+    #[schema(value_type = Option<PaymentBody>)]
     payment: (),
+    /// Only of a subscription's charge; left out when it cannot be read now.
     subscription: SubscriptionBody,
 }
 
@@ -136,7 +172,11 @@ impl FromFields for PayRequest {
     }
 }
 
-/// 결제 실행: charges a card now.
+/// Charge a card.
+///
+/// A single charge of a registered card (`billingKey`, `customerId`, `amount`, `productName`), or
+/// with `subscriptionId` alone the period of a subscription that is due or owed. With 202 the
+/// outcome is unknown: do not charge again.
 #[utoipa::path(
     post, path = "/billing/pay", operation_id = "createPayment",
     tag = "billing", request_body = PayRequest,
@@ -146,7 +186,8 @@ impl FromFields for PayRequest {
         (status = 202, description = "The gateway's answer was lost: never retry by yourself",
             body = Success<PayAnswer>),
         (status = 402, description = "`payment_declined`; the payment is kept", body = ErrorBody),
-        (status = "5XX", description = "Nothing was charged", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was charged",
+            body = ErrorBody),
     )
 )]
 pub async fn pay(
@@ -204,7 +245,9 @@ fn went_on(ctx: &Context, s: &Loaded) -> Answer {
         return Err(Code::SubscriptionNotActive.into());
     }
     let subscription = SubscriptionBody::of(ctx, s);
-    Ok(answer::ok(PayAnswer::NothingToCharge(NothingToCharge { payment: (), subscription })))
+    let status = NOTHING_TO_CHARGE;
+    let nothing = NothingToCharge { status, payment: (), subscription };
+    Ok(answer::ok(PayAnswer::NothingToCharge(nothing)))
 }
 
 async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
@@ -214,8 +257,13 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
     let made = || OrderNo::made(format!("ORD{}", id.0.simple()));
     let order_no = order.order_id.unwrap_or_else(made);
     let taken = PaymentRef::OrderNo(order_no.as_str().to_owned());
-    if find(&ctx.pool, &taken).await?.is_some() {
-        return Err(Code::OrderExists.into());
+    if let Some(payment) = find(&ctx.pool, &taken).await? {
+        let id = payment.id;
+        let reason = Text::new(
+            format!("{id} 결제가 사용한 주문번호입니다."),
+            format!("{id} has this order id."),
+        );
+        return Err(ApiError::from(Code::OrderExists).with_detail("orderId", reason));
     }
     let card = decrypt(ctx, key).await?;
     let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;

@@ -8,15 +8,37 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::answers::{PaymentBody, PeriodBody};
+use crate::billing::answers::Coverage;
 use crate::billing::payments::card_payment;
 use crate::billing::store;
 use crate::billing::subscriptions::timeline::{SegmentChargeBody, kind_name};
 use crate::context::{AppState, Context};
 use crate::http::answer::{self, Answer, Success};
+use crate::http::description::words;
 use crate::http::extract::PathId;
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, attempts_of_charge};
 use crate::rules::payment_state::{Obstacle, obstacle};
 use kiwoom_clock::rfc3339_kst;
+
+words!(
+    /// Who began an attempt.
+    Initiator,
+    ["scheduler", "merchant", "buyer"]
+);
+words!(
+    /// Why an attempt could be made, or why no other one is.
+    AttemptRule,
+    [
+        "first_attempt",
+        "earlier_declined",
+        "paid",
+        "outcome_unknown",
+        "in_progress",
+        "order_used",
+        "period_over",
+        "subscription_canceled",
+    ]
+);
 
 /// What was done for one order or one charge of a subscription.
 #[derive(Serialize, ToSchema)]
@@ -50,6 +72,7 @@ struct ChargedDaysBody {
     /// The day after the last one.
     end: NaiveDate,
     /// As in a timeline.
+    #[schema(value_type = Coverage)]
     kind: &'static str,
     /// Won.
     amount: i64,
@@ -60,10 +83,11 @@ struct ChargedDaysBody {
 struct AttemptBody {
     /// Why it could be made.
     allowed_by: RuleBody,
-    /// `scheduler` or `merchant`.
+    /// `scheduler`, `merchant` or `buyer`.
+    #[schema(value_type = Initiator)]
     initiated_by: &'static str,
     /// When its outcome was recorded; `null` while it is under way.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     settled_at: Option<String>,
     payment: PaymentBody,
 }
@@ -79,6 +103,7 @@ struct NextBody {
 struct RuleBody {
     /// `first_attempt`, `earlier_declined`, `paid`, `outcome_unknown`, `in_progress`, `order_used`,
     /// `period_over` or `subscription_canceled`.
+    #[schema(value_type = AttemptRule)]
     code: &'static str,
     message: &'static str,
 }
@@ -102,6 +127,8 @@ const fn rule(code: &'static str, message: &'static str) -> RuleBody {
     RuleBody { code, message }
 }
 
+/// Get the proof of a payment.
+///
 /// The proof that a payment was charged at most once: the attempts for its order or charge, their
 /// results, and the rule that allowed or forbids another one. Takes the payment's id or order id.
 #[utoipa::path(

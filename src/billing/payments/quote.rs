@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::api::errors::no_period;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
+use crate::http::description::words;
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Fields, FromFields, InQuery, Query};
 use crate::payments::refund::{self, check_mixed, check_state};
@@ -51,6 +52,12 @@ fn uses(f: &mut Fields) -> Option<Uses> {
     read
 }
 
+words!(
+    /// What a quote is measured by.
+    QuoteBasis,
+    ["days", "uses"]
+);
+
 /// What would be given back.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +72,7 @@ pub struct QuoteBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     credited_amount: Option<i64>,
     /// `days` or `uses`.
+    #[schema(value_type = QuoteBasis)]
     basis: &'static str,
     total: i64,
     used: i64,
@@ -104,9 +112,11 @@ impl QuoteBody {
     }
 }
 
-/// 환불 예상 금액: the price × unused ÷ total, rounded down, less what has gone back or is on its way
-/// back, and in proportion of its tax-free part. Measured by the days that were paid for, of which
-/// `asOf` is the last one used, or by `used` of `total` uses. 0 when all is used.
+/// Quote a refund of what is unused.
+///
+/// The price × unused ÷ total, rounded down, less what has gone back or is on its way back, and in
+/// proportion of its tax-free part. Measured by the days that were paid for, of which `asOf` is the
+/// last one used, or by `used` of `total` uses. 0 when all is used.
 #[utoipa::path(
     get, path = "/billing/refund-quote", operation_id = "quoteRefund", tag = "billing",
     params(

@@ -118,10 +118,12 @@ impl RefundRequest {
     }
 }
 
-/// 결제 환불: whole or in part. Refunds of one payment can never add up to more than it. No refund
-/// changes which days are paid, nor the next charge.
+/// Refund a payment.
+///
+/// Refunds a payment whole or in part. Refunds of one payment can never add up to more than it. No
+/// refund changes which days are paid, nor the next charge.
 #[utoipa::path(
-    post, path = "/billing/refund", operation_id = "createRefund",
+    post, path = "/billing/refund", operation_id = "refundPayment",
     tag = "billing", request_body = RefundRequest,
     responses(
         (status = 200, description = "Refunded; with `proRata` when all is used, nothing was",
@@ -130,7 +132,8 @@ impl RefundRequest {
             body = Success<RefundAnswer>),
         (status = 409, description = "`refund_exceeds_balance`, `refund_not_allowed`, \
             `outcome_unknown`", body = ErrorBody),
-        (status = "5XX", description = "Nothing was refunded", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was refunded",
+            body = ErrorBody),
     )
 )]
 pub async fn refund(
@@ -187,7 +190,9 @@ impl FromFields for ListRequest {
     }
 }
 
-/// Refunds, newest first.
+/// List refunds.
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/billing/refunds", operation_id = "listRefunds", tag = "billing",
     params(
@@ -242,7 +247,9 @@ impl FromFields for ResolveRequest {
     }
 }
 
-/// Settles an unknown refund by hand, after looking it up in KiwoomPay's merchant pages.
+/// Settle an unknown refund by hand.
+///
+/// After looking it up in KiwoomPay's merchant pages.
 #[utoipa::path(
     post, path = "/billing/refund/{id}/resolve", operation_id = "resolveRefund",
     tag = "billing", request_body = ResolveRequest,

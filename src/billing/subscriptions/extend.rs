@@ -34,9 +34,11 @@ impl FromFields for ExtendRequest {
     }
 }
 
-/// Gives free days after those that are covered: `paidThrough` and the next charge move by as many.
-/// While it is paused or unpaid they are kept, and given when it goes on. One that was never covered
-/// is given none: a later `startDate` does that.
+/// Give free days.
+///
+/// After those that are covered: `paidThrough` and the next charge move by as many. While it is
+/// paused or unpaid they are kept, and given when it goes on. One that was never covered is given
+/// none: a later `startDate` does that.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/extend", operation_id = "extendSubscription",
     tag = "billing", request_body = ExtendRequest, params(("id" = String, Path)),

@@ -60,6 +60,7 @@ pub struct ForecastBody {
 #[serde(rename_all = "camelCase")]
 struct ChargeBody {
     date: NaiveDate,
+    #[schema(format = DateTime)]
     at: String,
     /// What the card pays, in won; 0 when credit pays for it or it is too little to be charged.
     amount: i64,
@@ -68,6 +69,8 @@ struct ChargeBody {
     is_retry: bool,
 }
 
+/// Forecast charges.
+///
 /// The date and amount of every charge until `until` (inclusive, at most three years ahead), by
 /// subscription, newest first. It takes each charge to be approved and nothing to be changed.
 #[utoipa::path(
@@ -85,9 +88,11 @@ struct ChargeBody {
 )]
 pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastRequest>) -> Answer {
     let today = ctx.clock.today();
-    if request.until < today || request.until > today + Months::new(12 * MAX_YEARS) {
-        let ko = "오늘부터 3년 안의 날짜여야 합니다.";
-        let reason = Text::new(ko, "Has to be within three years from today.");
+    let last = today + Months::new(12 * MAX_YEARS);
+    if !(today..=last).contains(&request.until) {
+        let ko = format!("오늘({today})부터 3년 안({last}까지)의 날짜여야 합니다.");
+        let en = format!("Has to be within three years from today: {today} to {last}.");
+        let reason = Text::new(ko, en);
         return Err(ApiError::invalid_field("until", reason));
     }
     let mut db = ctx.reading.acquire().await?;

@@ -36,7 +36,9 @@ use crate::rules::text::Text;
 
 pub use refusals::refusal;
 
-/// 구독 정보 조회.
+/// Get a subscription.
+///
+/// One whose first charge is not known yet is `incomplete`.
 #[utoipa::path(
     get, path = "/billing/subscription/{id}", operation_id = "getSubscription",
     tag = "billing", params(("id" = String, Path)),
@@ -46,7 +48,7 @@ pub use refusals::refusal;
 )]
 pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     let mut db = ctx.pool.acquire().await?;
-    let found = store::find_subscription(&mut db, SubscriptionId::parse(&id), ctx.rules()).await?;
+    let found = paid_time::find(&mut db, SubscriptionId::parse(&id), ctx.rules()).await?;
     let found = found.ok_or(ApiError::from(Code::SubscriptionNotFound))?;
     Ok(subscription_answer(&ctx, &found))
 }
@@ -87,7 +89,9 @@ impl FromFields for ListRequest {
     }
 }
 
-/// 구독 목록 조회, newest first.
+/// List subscriptions.
+///
+/// Newest first, without those that are `incomplete`.
 #[utoipa::path(
     get, path = "/billing/subscriptions", operation_id = "listSubscriptions", tag = "billing",
     params(
@@ -99,7 +103,7 @@ impl FromFields for ListRequest {
         ("maxAmount" = Option<i64>, Query, minimum = 1, maximum = 9_999_999_999_i64,
             description = "Won, included"),
         ("metadata" = inline(Option<Terms>), Query, style = DeepObject, explode,
-            description = "`metadata[key]=value`, at most 5"),
+            description = "`metadata[key]=value`, at most 5; one also as `key:value`"),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100),
         ("cursor" = inline(Option<Cursor>), Query),
     ),
@@ -139,8 +143,10 @@ impl FromFields for CancelRequest {
     }
 }
 
-/// 구독 취소: at once, or with `atPeriodEnd` when what is paid has run out (`paidThrough`). Planned
-/// charges and retries are void. Cancelling twice answers the same.
+/// Cancel a subscription.
+///
+/// At once, or with `atPeriodEnd` when what is paid has run out (`paidThrough`). Planned charges
+/// and retries are void. Cancelling twice answers the same. No money goes back: that is a refund.
 #[utoipa::path(
     post, path = "/billing/cancel", operation_id = "cancelSubscription",
     tag = "billing", request_body = CancelRequest,

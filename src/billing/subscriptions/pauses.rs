@@ -50,8 +50,11 @@ impl FromFields for PauseRequest {
     }
 }
 
-/// Stops billing until it is resumed, or until a date. The days that are left, paid or free, are kept
-/// and given back then. Only an active subscription can be paused; pausing again sets another date.
+/// Pause a subscription.
+///
+/// Stops billing until it is resumed, or until a date. The days that are left, paid or free, are
+/// kept and given back then. Only an active subscription can be paused; pausing again sets another
+/// date.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/pause", operation_id = "pauseSubscription",
     tag = "billing",
@@ -89,8 +92,10 @@ pub async fn pause(
     Ok(subscription_answer(&ctx, &s))
 }
 
-/// Goes on from today: the days that were left are given back, and the next charge follows them; when
-/// none were left, today. Also takes back a pause that was to come with the end of the period.
+/// Resume a subscription.
+///
+/// Goes on from today: the days that were left are given back, and the next charge follows them;
+/// when none were left, today. Also takes back a pause that was to come with the end of the period.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/resume", operation_id = "resumeSubscription",
     tag = "billing",

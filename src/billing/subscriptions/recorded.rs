@@ -59,7 +59,9 @@ impl FromFields for PaidRequest {
     }
 }
 
-/// Records the next period as paid by a charge that KiwoomPay made and the books have lost: it is not
+/// Record a period as paid.
+///
+/// The next period was paid by a charge that KiwoomPay made and the books have lost: it is not
 /// charged again. Nothing is sent. `periodStart` is the day on which the next period begins.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/paid", operation_id = "recordPaidPeriod",

@@ -6,10 +6,12 @@ use kiwoom_paid_time::{Charge, Kind, Reason, Segment, Status, Subscription};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::statuses::payment_status;
+use crate::api::statuses::{PaymentStatus, payment_status};
+use crate::billing::answers::Coverage;
 use crate::billing::store;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
+use crate::http::description::words;
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Fields, FromFields, PathId, Query};
 use crate::payments::store::{Payment, payments_of};
@@ -31,6 +33,26 @@ impl FromFields for TimelineRequest {
     }
 }
 
+words!(
+    /// Why days are what they are.
+    SegmentReason,
+    [
+        "whole",
+        "stub",
+        "changed",
+        "trial",
+        "free_phase",
+        "before_anchor",
+        "extension",
+        "no_consent",
+        "missed",
+        "declined",
+        "paused",
+        "unpaid",
+        "outside",
+    ]
+);
+
 /// The days of a subscription.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -51,9 +73,11 @@ pub struct SegmentBody {
     end: NaiveDate,
     days: i64,
     /// `paid`, `free`, `open` (its charge is under way, unknown or being retried) or `none`.
+    #[schema(value_type = Coverage)]
     kind: &'static str,
     /// `whole`, `stub`, `changed`, `trial`, `free_phase`, `before_anchor`, `extension`, `no_consent`,
     /// `missed`, `declined`, `paused`, `unpaid` or `outside`.
+    #[schema(value_type = SegmentReason)]
     reason: &'static str,
     /// Price of these days in won, before credit and what is carried.
     amount: i64,
@@ -74,6 +98,7 @@ pub struct SegmentBody {
 #[derive(Serialize, ToSchema)]
 struct SegmentRuleBody {
     /// As `reason`.
+    #[schema(value_type = SegmentReason)]
     code: &'static str,
     message: &'static str,
 }
@@ -111,6 +136,7 @@ impl From<&Charge> for SegmentChargeBody {
 struct SegmentPaymentBody {
     payment_id: String,
     order_id: String,
+    #[schema(value_type = PaymentStatus)]
     status: &'static str,
     /// Won.
     amount: i64,
@@ -130,9 +156,11 @@ impl From<&Payment> for SegmentPaymentBody {
     }
 }
 
-/// Every day from `from` to `to` (exclusive, at most five years), by segment: what paid for it, and by
-/// which rule. Left out, from its first day to a year from today. What is to come takes each charge to
-/// be approved and nothing to be changed.
+/// Get the timeline of a subscription.
+///
+/// Every day from `from` to `to` (exclusive, at most five years), by segment: what paid for it, and
+/// by which rule. Left out, from its first day to a year from today. What is to come takes each
+/// charge to be approved and nothing to be changed.
 #[utoipa::path(
     get, path = "/billing/subscription/{id}/timeline", operation_id = "getSubscriptionTimeline",
     tag = "billing",

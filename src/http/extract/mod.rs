@@ -185,6 +185,7 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Body<T> {
         if !json::is_named(request.headers()) {
             return Err(Code::UnsupportedMediaType.into());
         }
+        json::check_charset(request.headers())?;
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|_| ApiError::from(Code::InvalidJson))?;
         Fields::read(json::object(&bytes)?).map(Self)

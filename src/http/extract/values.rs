@@ -1,5 +1,7 @@
 //! The values that more than one request has: texts, numbers, days and instants.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
@@ -55,13 +57,20 @@ impl FromField for Won {
                 format!("Has to be a whole number of won from 1 to {MAX_WON}."),
             )
         };
-        whole(value).and_then(Self::new).ok_or_else(wrong)
+        whole(value, 1..=MAX_WON, wrong).and_then(|won| Self::new(won).ok_or_else(wrong))
     }
 }
 
-/// A whole number, however JSON writes it: `9900`, `9900.00`, `9.9E+3`.
-pub fn whole(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_f64()?.to_string().parse().ok())
+/// A whole number within `range`, or why it is none: `wrong`, or of a text that it is none.
+pub fn whole(
+    value: &Value,
+    range: RangeInclusive<i64>,
+    wrong: impl FnOnce() -> Text,
+) -> Result<i64, Text> {
+    if value.is_string() {
+        return Err(Text::new("문자열이 아니라 숫자로 보내세요.", "Send a number, not a string."));
+    }
+    value.as_i64().filter(|number| range.contains(number)).ok_or_else(wrong)
 }
 
 /// A whole number or a truth in a query, where every value is text: digits alone, `true`, `false`.
@@ -93,8 +102,8 @@ impl<const MAX: i16> FromField for UpTo<MAX> {
                 format!("Has to be a whole number from 1 to {MAX}."),
             )
         };
-        let number = value.as_i64().and_then(|n| i16::try_from(n).ok());
-        number.filter(|n| (1..=MAX).contains(n)).map(Self).ok_or_else(wrong)
+        let number = whole(value, 1..=MAX.into(), wrong)?;
+        i16::try_from(number).map(Self).map_err(|_| wrong())
     }
 }
 

@@ -16,7 +16,7 @@ macro_rules! read {
         $(
             described!(
                 $name,
-                description::text(255).examples([format!("{}…", $name::PREFIX)])
+                description::text(255).examples([format!("{}example", $name::PREFIX)])
             );
 
             impl FromField for $name {

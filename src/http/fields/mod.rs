@@ -60,6 +60,6 @@ impl FromField for TaxFree {
                 "Has to be a whole number of won, 0 or more.",
             )
         };
-        whole(value).filter(|n| (0..=MAX_WON).contains(n)).map(Self).ok_or_else(wrong)
+        whole(value, 0..=MAX_WON, wrong).map(Self)
     }
 }

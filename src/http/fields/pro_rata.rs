@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::extract::FromField;
+use crate::http::extract::{FromField, whole};
 use crate::rules::pro_rata::{Basis, Count, MAX_USES, Uses};
 use crate::rules::text::Text;
 
@@ -16,11 +16,11 @@ impl FromField for Count {
                 format!("Has to be a whole number from 0 to {MAX_USES}."),
             )
         };
-        value.as_i64().and_then(Self::new).ok_or_else(wrong)
+        whole(value, 0..=MAX_USES, wrong).and_then(|count| Self::new(count).ok_or_else(wrong))
     }
 }
 
-described!(Basis, description::pro_rata(MAX_USES));
+described!(Basis as "ProRata", description::pro_rata(MAX_USES));
 
 impl FromField for Basis {
     /// `true` (days, today), `{"asOf":date}` or `{"used":n,"total":m}`.
@@ -42,7 +42,10 @@ fn read(value: &Value) -> Option<Basis> {
         return Some(Basis::Days(None));
     }
     let fields = value.as_object()?;
-    match (fields.len(), fields.get("asOf"), fields.get("used"), fields.get("total")) {
+    // One that is left out is `null` to some programs.
+    let field = |name| fields.get(name).filter(|value| !value.is_null());
+    let sent = fields.values().filter(|value| !value.is_null()).count();
+    match (sent, field("asOf"), field("used"), field("total")) {
         (1, Some(date), _, _) => NaiveDate::from_field(date).ok().map(|d| Basis::Days(Some(d))),
         (2, _, Some(used), Some(total)) => {
             let count = |value| Count::from_field(value).ok();

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, card, one_off};
 use crate::support::refusals::{
-    CONTROL, Case, EMPTY, STRING, WON, invalid, product_cases, wire_id_cases, wire_text_cases,
-    with_raw,
+    CONTROL, Case, EMPTY, NUMBER, STRING, WON, invalid, product_cases, wire_id_cases,
+    wire_text_cases, with_raw,
 };
 use crate::support::window::original;
 
@@ -197,7 +197,7 @@ async fn an_order_is_refused_for_each_field_that_is_missing_or_wrong() {
         ("returnUrl", "\"https://가게.example/\"", url),
         ("returnUrl", "\"data:text/html,x\"", url),
         ("returnUrl", &long, "255자를 넘을 수 없습니다."),
-        ("taxFreeAmount", "\"0\"", "0 이상의 정수(원)여야 합니다."),
+        ("taxFreeAmount", "\"0\"", NUMBER),
         ("taxFreeAmount", "9901", "amount를 넘을 수 없습니다."),
         ("method", "[]", "KAKAOPAY, NAVERPAY, SAMSUNGPAY, PAYCO, CARD, BANK 중 하나여야 합니다."),
         ("device", "1", "P, M, W 중 하나여야 합니다."),

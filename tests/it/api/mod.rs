@@ -1,6 +1,8 @@
 //! What holds for every route: the description, repeated requests, the envelope, bad and slow clients.
 
+mod as_callers_send_it;
 mod early_answers;
+mod examples;
 mod idempotency;
 mod idle_connections;
 mod injection;

@@ -109,7 +109,8 @@ async fn it_pages_is_narrowed_and_refuses_a_date_that_is_wrong() {
     assert_eq!(nobody, json!({"items": [], "nextCursor": null}));
 
     app.get("/billing/forecast").await.fails(400, "invalid_request");
-    let range = "오늘부터 3년 안의 날짜여야 합니다.";
+    let (today, last) = (app.today(), app.today() + Months::new(36));
+    let range = &*format!("오늘({today})부터 3년 안({last}까지)의 날짜여야 합니다.");
     for wrong in ["2020-01-01", "2999-01-01"] {
         let reply = app.get(&format!("/billing/forecast?until={wrong}")).await;
         assert_eq!(reply.error(400), invalid(&[("until", range)]));

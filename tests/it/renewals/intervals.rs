@@ -127,7 +127,7 @@ async fn a_wrong_interval_is_refused() {
         let base = every(&key, 1, interval, 7, 9900);
         let above = (max + 1).to_string();
         let range = range(max);
-        let wrong = ["0", "-1", "1.5", "\"1\"", "true", "99999999999", &above];
+        let wrong = ["0", "-1", "1.5", "true", "99999999999", &above];
         let counts: Vec<_> = wrong.iter().map(|raw| ("intervalCount", *raw, &*range)).collect();
         app.refuses_each(post(), &base, &counts).await;
     }

@@ -78,7 +78,7 @@ async fn a_period_found_to_be_unpaid_is_charged_by_its_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_first_charge_hides_the_subscription_until_somebody_finds_out() {
+async fn a_subscription_is_incomplete_until_somebody_finds_out_about_its_lost_first_charge() {
     let app = TestApp::start().await;
     let key = app.register(ANSWER_LOST).await;
     let subscribe = |plan: &str| {
@@ -89,12 +89,19 @@ async fn a_lost_first_charge_hides_the_subscription_until_somebody_finds_out() {
     };
     for (n, outcome) in ["approved", "declined"].into_iter().enumerate() {
         let body = subscribe(outcome);
-        let payment = app.post("/billing/subscribe", &body).await.data(202);
-        assert_eq!(payment["status"], "unknown");
-        let id = payment["subscriptionId"].as_str().unwrap();
+        let begun = app.post("/billing/subscribe", &body).await.data(202);
+        let payment = begun["payment"].clone();
+        assert_eq!(
+            (&begun["status"], &payment["status"]),
+            (&json!("incomplete"), &json!("unknown"))
+        );
+        assert_eq!(begun["id"], payment["subscriptionId"]);
+        let id = begun["id"].as_str().unwrap();
         app.post("/billing/subscribe", &body).await.fails(409, "subscription_exists");
         let path = format!("/billing/subscription/{id}");
-        app.get(&path).await.fails(404, "subscription_not_found");
+        assert_eq!(app.get(&path).await.data(200)["status"], "incomplete");
+        let listed = app.get("/billing/subscriptions").await.data(200)["items"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), n.min(1), "not among those that are listed");
         assert_eq!(app.ledger().await.len(), n + 1);
 
         resolve(&app, &payment, outcome).await;
@@ -106,6 +113,6 @@ async fn a_lost_first_charge_hides_the_subscription_until_somebody_finds_out() {
         }
     }
     let again = app.post("/billing/subscribe", &subscribe("declined")).await.data(202);
-    assert_eq!(again["status"], "unknown", "the plan was free again");
+    assert_eq!(again["payment"]["status"], "unknown", "the plan was free again");
     assert_eq!(app.ledger().await.len(), 3);
 }

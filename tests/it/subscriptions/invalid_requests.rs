@@ -1,23 +1,23 @@
 //! Bad input to the routes of subscriptions, and ids that name nothing.
 
+use chrono::Months;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, one_off};
 use crate::support::refusals::{
-    BOOLEAN, CONTROL, Case, EMPTY, PIPE, STRING, UNKNOWN_FIELD, invalid, product_cases,
+    BOOLEAN, CONTROL, Case, EMPTY, NUMBER, PIPE, STRING, UNKNOWN_FIELD, invalid, product_cases,
     wire_id_cases,
 };
 
 const SUBSCRIBE: &str = "/billing/subscribe";
 const DAY: &str = "1 이상 31 이하의 정수여야 합니다.";
 const DATE: &str = "YYYY-MM-DD 형식의 날짜여야 합니다.";
-const START: &str = "오늘부터 10년 안의 날짜여야 합니다.";
 const RETRY_DAYS: &str = "1 이상 27 이하의 정수를 오름차순으로 10개까지 담은 배열이어야 합니다.";
 const NO_RETRY_DAYS: [&str; 9] =
     ["1", "\"1,3\"", "{}", "[0]", "[28]", "[3,1]", "[1,1]", "[1.5]", "[1,2,3,4,5,6,7,8,9,10,11]"];
 const OBJECT: &str = "JSON 객체여야 합니다.";
-const NO_DAYS: [&str; 8] = ["0", "32", "-1", "1.5", "15.0", "\"15\"", "true", "1e1"];
+const NO_DAYS: [&str; 8] = ["0", "32", "-1", "1.5", "15.0001", "155e-1", "true", "1e2"];
 
 fn body(key: &str) -> Value {
     json!({
@@ -44,6 +44,8 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
     let required = ["billingKey", "customerId", "planId", "amount", "productName"];
     app.misses_each(SUBSCRIBE, &base, &required).await;
     let post = || (Method::POST, SUBSCRIBE);
+    let (today, last) = (app.today(), app.today() + Months::new(120));
+    let start = &*format!("오늘({today})부터 10년 안({last}까지)의 날짜여야 합니다.");
     app.refuses_no_amounts(post(), &base).await;
     let days: Vec<Case> = NO_DAYS.iter().map(|raw| ("cycleDay", *raw, DAY)).collect();
     app.refuses_each(post(), &base, &days).await;
@@ -55,13 +57,14 @@ async fn a_subscription_is_refused_for_each_field_that_is_missing_or_wrong() {
     let cases = [
         ("planId", "\"a|b\"", PIPE),
         ("billingKey", "7", STRING),
+        ("cycleDay", "\"15\"", NUMBER),
         ("startDate", "20260101", DATE),
         ("startDate", "\"2026-02-30\"", DATE),
         ("startDate", "\"2026-2-3\"", DATE),
         ("startDate", "\"2026-01-01T00:00:00+09:00\"", DATE),
         ("startDate", "\"tomorrow\"", DATE),
-        ("startDate", "\"2020-01-01\"", START),
-        ("startDate", "\"9999-12-31\"", START),
+        ("startDate", "\"2020-01-01\"", start),
+        ("startDate", "\"9999-12-31\"", start),
         ("chargeNow", "\"true\"", BOOLEAN),
         ("chargeNow", "1", BOOLEAN),
         ("metadata", "[]", OBJECT),

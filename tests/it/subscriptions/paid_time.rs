@@ -219,7 +219,7 @@ async fn an_end_inside_a_period_is_a_stub() {
     for (end, reason) in [
         ("2027-03-15", "첫 청구일인 2027-03-15보다 뒤여야 합니다."),
         ("2027-03-12", "첫 청구일인 2027-03-15보다 뒤여야 합니다."),
-        ("2027-03-10", "오늘보다 뒤여야 합니다."),
+        ("2027-03-10", "오늘(2027-03-10)보다 뒤여야 합니다."),
     ] {
         let reply = app.post(SUBSCRIBE, &with(&key, &json!({"endDate": end}))).await;
         assert_eq!(reply.error(400), invalid(&[("endDate", reason)]), "{end}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::long_run::{LongRun, charged, charges, forecast};
-use crate::support::refusals::invalid;
+use crate::support::refusals::{NUMBER, invalid};
 use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 
 const SUBSCRIBE: &str = "/billing/subscribe";
@@ -192,10 +192,11 @@ async fn wrong_terms_are_refused() {
     for (field, max) in [("trialDays", 730), ("freeCycles", 24), ("totalCycles", 600)] {
         let range = format!("1 이상 {max} 이하의 정수여야 합니다.");
         let above = (max + 1).to_string();
-        let cases = ["0", "-1", "1.5", "\"1\"", &above].map(|raw| (field, raw, &*range));
+        let cases = ["0", "-1", "1.5", &above].map(|raw| (field, raw, &*range));
         app.refuses_each(post(), &base, &cases).await;
+        app.refuses_each(post(), &base, &[(field, "\"1\"", NUMBER)]).await;
     }
-    let later = "오늘보다 뒤여야 합니다.";
+    let later = &*format!("오늘({})보다 뒤여야 합니다.", app.today());
     let today = json!(app.today()).to_string();
     let ends = [("endDate", &*today, later), ("endDate", "\"2020-01-01\"", later)];
     app.refuses_each(post(), &base, &ends).await;

@@ -14,6 +14,7 @@ pub const EMPTY: &str = "비어 있을 수 없습니다.";
 pub const CONTROL: &str = "제어 문자를 사용할 수 없습니다.";
 pub const PIPE: &str = "'|' 문자를 사용할 수 없습니다.";
 pub const WON: &str = "1 이상 9999999999 이하의 정수(원)여야 합니다.";
+pub const NUMBER: &str = "문자열이 아니라 숫자로 보내세요.";
 pub const BOOLEAN: &str = "true 또는 false여야 합니다.";
 pub const UNKNOWN_FIELD: &str = "알 수 없는 필드입니다.";
 
@@ -32,8 +33,8 @@ pub const NO_AMOUNTS: [&str; 16] = [
     "1e10",
     "9223372036854775808",
     "1e30",
-    "\"9900\"",
-    "\"\"",
+    "9900.0000000000000001",
+    "9899.9999999999999999",
     "true",
     "[]",
     "{}",
@@ -117,7 +118,9 @@ impl TestApp {
 
     /// The same for amounts of won.
     pub async fn refuses_no_amounts(&self, call: (Method, &str), base: &Value) {
-        let cases: Vec<Case> = NO_AMOUNTS.iter().map(|raw| ("amount", *raw, WON)).collect();
+        let texts = ["\"9900\"", "\"\""].map(|raw| ("amount", raw, NUMBER));
+        let numbers = NO_AMOUNTS.iter().map(|raw| ("amount", *raw, WON));
+        let cases: Vec<Case> = numbers.chain(texts).collect();
         self.refuses_each(call, base, &cases).await;
     }
 

@@ -21,6 +21,7 @@ use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromFields, PathId, Query};
+use crate::http::fields::schedule::IntervalName;
 use crate::rules::ids::{ConsentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::text::Text;
@@ -90,15 +91,18 @@ pub struct ConsentBody {
     new_amount: i64,
     /// How often `newAmount` was agreed to; with `intervalCount` only when it is not once a month.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<IntervalName>)]
     interval: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_count: Option<i16>,
     /// The billing date from which the new amount was to hold, as it stood then.
     effective_date: NaiveDate,
+    #[schema(format = DateTime)]
     consented_at: String,
     method: String,
     #[schema(required)]
     evidence: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -123,9 +127,12 @@ impl From<Consent> for ConsentBody {
     }
 }
 
-/// Records the customer's consent to the price rise that comes next, or to the first charge after a
-/// free time, with what proves it. It has to be given within the 30 days before that day
-/// (전자상거래법 제13조 제6항): an earlier one is refused with the first day on which it can be given.
+/// Record a consent to a higher price.
+///
+/// The customer's consent to the price rise that comes next, or to the first charge after a free
+/// time, with what proves it. It has to be given within the 30 days before that day (Act on the
+/// Consumer Protection in Electronic Commerce, article 13 (6)): an earlier one is refused with the
+/// first day on which it can be given.
 #[utoipa::path(
     post, path = "/billing/subscription/{id}/consent", operation_id = "recordPriceConsent",
     tag = "billing",
@@ -160,7 +167,9 @@ pub async fn record(
     Ok(answer::with_status(StatusCode::CREATED, ConsentBody::from(consent)))
 }
 
-/// The consents to price rises and to a first charge of a subscription, newest first.
+/// List the consents of a subscription.
+///
+/// The consents to price rises and to a first charge, newest first.
 #[utoipa::path(
     get, path = "/billing/subscription/{id}/consents", operation_id = "listPriceConsents",
     tag = "billing",

@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
 use kiwoom_paid_time::Start;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::answers::{PaymentBody, payment_answer};
 use crate::billing::answers::SubscriptionBody;
@@ -32,18 +34,33 @@ use crate::rules::subscription_state::Status;
 pub use request::{PlanId, SubscribeRequest};
 pub use terms::{draft, set_end, too_small, within_ten_years};
 
-/// 정기결제 등록: a card, an amount and a day of the month.
+/// A subscription that was made.
+#[derive(Serialize, ToSchema)]
+pub struct SubscribedBody {
+    #[serde(flatten)]
+    subscription: SubscriptionBody,
+    /// Only with `chargeNow`: its first charge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<PaymentBody>,
+}
+
+/// Create a subscription.
+///
+/// A card, an amount and a day of the month. With `chargeNow` the first charge is made before the
+/// answer: declined, there is no subscription (402); unknown (202), the subscription is
+/// `incomplete` until the outcome is known, with the payment beside it.
 #[utoipa::path(
     post, path = "/billing/subscribe", operation_id = "createSubscription",
     tag = "billing", request_body = SubscribeRequest,
     responses(
-        (status = 201, description = "Made", body = Success<SubscriptionBody>),
-        (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the payment",
-            body = Success<PaymentBody>),
+        (status = 201, description = "Made", body = Success<SubscribedBody>),
+        (status = 202, description = "`chargeNow`, and the gateway's answer was lost: the subscription is \
+            `incomplete` until the outcome of `payment` is known", body = Success<SubscribedBody>),
         (status = 402, description = "`chargeNow` was declined; no subscription", body = ErrorBody),
         (status = 409, description = "`subscription_exists`: the customer has the plan already, until \
             the day that is named or for good", body = ErrorBody),
-        (status = "5XX", description = "Nothing was charged", body = ErrorBody),
+        (status = 502, description = "`gateway_unavailable` or `merchant_setting`: nothing was charged",
+            body = ErrorBody),
     )
 )]
 pub async fn subscribe(
@@ -99,13 +116,14 @@ fn give(
 }
 
 fn created(ctx: &Context, s: &Loaded) -> Response {
-    answer::with_status(StatusCode::CREATED, SubscriptionBody::of(ctx, s))
+    let subscription = SubscriptionBody::of(ctx, s);
+    answer::with_status(StatusCode::CREATED, SubscribedBody { subscription, payment: None })
 }
 
 /// What a process that died had already made of this request.
 async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError> {
     if let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(new.id))).await? {
-        return first_answer(ctx, payment).await.map(Some);
+        return first_answer(ctx, payment, None).await.map(Some);
     }
     let mut db = ctx.pool.acquire().await?;
     let made = store::find_subscription(&mut db, SubscriptionId(new.id), ctx.rules()).await?;
@@ -132,26 +150,34 @@ async fn charge_first(
     if let Some(consent) = consent {
         consent.insert(tx).await?;
     }
-    first_answer(ctx, ready.charge(ctx, s, charge, id).await?).await
+    let begun = SubscriptionBody::of(ctx, &s);
+    first_answer(ctx, ready.charge(ctx, s, charge, id).await?, Some(begun)).await
 }
 
-/// The subscription, when its first charge is approved. Should the database be away by then, 202 with
-/// the payment: money has moved, and the caller is not told otherwise.
-async fn first_answer(ctx: &Context, payment: Payment) -> Answer {
-    let (PaymentState::Approved, Some(id)) = (payment.state, payment.subscription_id) else {
-        return payment_answer(ctx, payment);
+/// The subscription with its first charge, whose outcome may not be known. Should the database be away by
+/// then, 202 with the subscription as it was `begun`: money has moved, and the caller is not told otherwise.
+async fn first_answer(ctx: &Context, payment: Payment, begun: Option<SubscriptionBody>) -> Answer {
+    let status = match (payment.state, payment.subscription_id) {
+        (PaymentState::Declined, _) | (_, None) => return payment_answer(ctx, payment),
+        (PaymentState::Approved, Some(_)) => StatusCode::CREATED,
+        (_, Some(_)) => StatusCode::ACCEPTED,
     };
-    match shown(ctx, id).await {
-        Ok(Some(made)) => Ok(created(ctx, &made)),
-        Ok(None) => payment_answer(ctx, payment),
-        Err(error) => {
-            tracing::warn!(%id, %error, "charged, but the subscription cannot be shown now");
-            Ok(answer::with_status(StatusCode::ACCEPTED, PaymentBody::new(ctx, payment)))
+    let (status, subscription) = match (shown(ctx, payment.subscription_id).await, begun) {
+        (Ok(Some(made)), _) => (status, SubscriptionBody::of(ctx, &made)),
+        (Ok(None), _) => return payment_answer(ctx, payment),
+        (Err(error), Some(begun)) => {
+            tracing::warn!(id = %payment.id, %error, "charged, but the subscription cannot be shown now");
+            (StatusCode::ACCEPTED, begun)
         }
-    }
+        (Err(error), None) => return Err(error.into()),
+    };
+    let payment = Some(PaymentBody::new(ctx, payment));
+    Ok(answer::with_status(status, SubscribedBody { subscription, payment }))
 }
 
-async fn shown(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<Loaded>> {
+/// The subscription, one that is incomplete too.
+async fn shown(ctx: &Context, id: Option<SubscriptionId>) -> sqlx::Result<Option<Loaded>> {
+    let Some(id) = id else { return Ok(None) };
     let mut db = ctx.pool.acquire().await?;
-    store::find_subscription(&mut db, id, ctx.rules()).await
+    paid_time::find(&mut db, id, ctx.rules()).await
 }

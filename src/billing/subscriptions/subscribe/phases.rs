@@ -4,7 +4,7 @@ use kiwoom_paid_time::{Money, Phase};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::http::extract::{Fields, FromField, FromFields};
+use crate::http::extract::{Fields, FromField, FromFields, whole};
 use crate::http::fields::TaxFree;
 use crate::rules::money::MAX_WON;
 use crate::rules::text::Text;
@@ -40,7 +40,7 @@ impl FromField for PhaseAmount {
                 format!("Has to be a whole number of won from 0 to {MAX_WON}."),
             )
         };
-        value.as_i64().filter(|won| (0..=MAX_WON).contains(won)).map(Self).ok_or_else(wrong)
+        whole(value, 0..=MAX_WON, wrong).map(Self)
     }
 }
 

@@ -79,7 +79,8 @@ fn start(request: &SubscribeRequest, today: NaiveDate) -> Result<(Start, NaiveDa
 /// time that is paid or promised already, or on or before the first charge.
 pub fn set_end(paid: &mut Subscription, end: NaiveDate, today: NaiveDate) -> Result<(), ApiError> {
     if end <= today {
-        let reason = Text::new("오늘보다 뒤여야 합니다.", "Has to be after today.");
+        let ko = format!("오늘({today})보다 뒤여야 합니다.");
+        let reason = Text::new(ko, format!("Has to be after today, {today}."));
         return Err(ApiError::invalid_field("endDate", reason));
     }
     paid.set_end_date(Some(end)).map_err(|_| end_too_early(paid))
@@ -96,9 +97,10 @@ pub fn too_small(field: &str, minimum: i64) -> ApiError {
 
 /// Says what is wrong with a first day that is before `today` or too far after it.
 pub fn within_ten_years(today: NaiveDate, day: NaiveDate) -> Result<(), Text> {
-    if (today..=today + chrono::Months::new(120)).contains(&day) {
+    let last = today + chrono::Months::new(120);
+    if (today..=last).contains(&day) {
         return Ok(());
     }
-    let ko = "오늘부터 10년 안의 날짜여야 합니다.";
-    Err(Text::new(ko, "Has to be within ten years from today."))
+    let ko = format!("오늘({today})부터 10년 안({last}까지)의 날짜여야 합니다.");
+    Err(Text::new(ko, format!("Has to be within ten years from today: {today} to {last}.")))
 }

@@ -37,13 +37,15 @@ pub use bodies::UpdatedBody;
 use change::{Changed, NoChange};
 pub use request::{PreviewRequest, UpdateRequest};
 
-/// Changes a subscription: its price, interval and day from the next charge on or, with `"when":
-/// "now"`, from today; the rest at once. No day is paid for twice. A retry of the open period still
-/// asks for the old amount. A higher price waits for the customer's consent (`consent`, or
-/// `POST …/consent`); at once it has to be given with the change. A change at once gives credit for the
-/// days that are paid and not used, and charges the new ones. A new `billingKey` settles a period that
-/// is past due or unpaid at once; `status` tells whether it could be charged.
-/// With `preview=true` nothing is changed or charged: the answer is the subscription as it would be.
+/// Change a subscription.
+///
+/// Its price, interval and day from the next charge on or, with `"when": "now"`, from today; the
+/// rest at once. No day is paid for twice. A retry of the open period still asks for the old
+/// amount. A higher price waits for the customer's consent (`consent`, or `POST …/consent`); at
+/// once it has to be given with the change. A change at once gives credit for the days that are
+/// paid and not used, and charges the new ones. A new `billingKey` settles a period that is past
+/// due or unpaid at once; `status` tells whether it could be charged. With `preview=true` nothing
+/// is changed or charged: the answer is the subscription as it would be.
 #[utoipa::path(
     patch, path = "/billing/subscription/{id}", operation_id = "updateSubscription",
     tag = "billing", request_body = UpdateRequest,

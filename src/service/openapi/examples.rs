@@ -1,0 +1,80 @@
+//! Examples of requests, which work on the sandbox. An id that only the service can make ends in
+//! `_example`: the page at `/docs` puts the newest of its kind in its place.
+
+use chrono::{Days, NaiveDate};
+use serde_json::{Value, json};
+
+/// Puts examples into an operation of the description.
+pub fn add(operation: &mut Value, today: NaiveDate) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        if parameter["required"] == true
+            && let Some(example) = of_parameter(&id, name, today)
+        {
+            parameter["example"] = example;
+        }
+    }
+    let content = &mut operation["requestBody"]["content"];
+    if let (Some(body), true) = (of_body(&id, today), content.is_object()) {
+        let media = if id == "createReconciliation" { "text/csv" } else { "application/json" };
+        content[media]["example"] = body;
+    }
+}
+
+fn of_parameter(id: &str, name: &str, today: NaiveDate) -> Option<Value> {
+    Some(match name {
+        "id" if id.contains("Event") => json!("evt_example"),
+        "id" if id.contains("Refund") => json!("ref_example"),
+        "id" if id.contains("Payment") => json!("pay_example"),
+        "id" => json!("sub_example"),
+        "paymentId" => json!("pay_example"),
+        "billingKey" => json!("bk_example"),
+        "orderId" => json!("order-1001"),
+        "customerId" => json!("user123"),
+        "until" => json!(today + Days::new(31)),
+        "from" => json!(today - Days::new(30)),
+        "to" => json!(today + Days::new(1)),
+        _ => return None,
+    })
+}
+
+fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
+    Some(match id {
+        "registerBillingKey" => json!({
+            "cardNumber": "4111111111111111", "expireDate": "3012", "cardPassword": "12",
+            "birthDate": "901231", "customerName": "홍길동", "customerId": "user123",
+        }),
+        "createSubscription" => json!({
+            "billingKey": "bk_example", "customerId": "user123", "planId": "monthly", "amount": 9900,
+            "productName": "월간 구독", "chargeNow": true,
+        }),
+        "updateSubscription" => json!({"productName": "월간 구독 플러스"}),
+        "cancelSubscription" => json!({"subscriptionId": "sub_example", "atPeriodEnd": true}),
+        "extendSubscription" => json!({"days": 7, "reason": "장애 보상"}),
+        "pauseSubscription" => json!({"until": today + Days::new(31)}),
+        "recordPaidPeriod" => json!({
+            "periodStart": today, "transactionId": "T20260101000001", "reason": "가맹점 관리자에서 확인",
+        }),
+        "recordPriceConsent" => json!({"amount": 12000, "method": "checkbox"}),
+        "createPayment" => json!({
+            "billingKey": "bk_example", "customerId": "user123", "amount": 5000, "productName": "단건 결제",
+        }),
+        "refundPayment" => {
+            json!({"paymentId": "pay_example", "amount": 1000, "reason": "고객 요청"})
+        }
+        "resolvePayment" | "resolveRefund" => {
+            json!({"outcome": "declined", "reason": "가맹점 관리자에서 확인"})
+        }
+        "prepareOrder" => json!({
+            "orderId": "order-1001", "amount": 9900, "productName": "상품", "customerName": "홍길동",
+        }),
+        "cancelOrder" => json!({"orderId": "order-1001", "reason": "고객 요청"}),
+        "resolveOrder" => json!({
+            "transactionId": "T20260101000002", "method": "KAKAOPAY", "reason": "가맹점 관리자에서 확인",
+        }),
+        "redeliverEvents" => json!({"since": format!("{today}T00:00:00+09:00")}),
+        "createReconciliation" => json!("거래번호,주문번호,금액,거래일시\n"),
+        _ => return None,
+    })
+}
