@@ -131,7 +131,7 @@ def main():
 
     told = until(refunded, "payment.partially_refunded")
     sent = until(lambda: delivered.get(told.id), "its delivery")
-    assert sent == told.to_dict(), f"{sent} {told.to_dict()}"
+    assert (sent["type"], sent["data"]) == (told.type_, told.data.to_dict()), sent
     print(f"Python: {len(listed)} payments, {len(delivered)} deliveries verified")
 
 
