@@ -3,7 +3,7 @@
 //! A pattern has only what ECMAScript, PCRE, RE2, Java, Python and Rust read alike: no `\u`, no `\p`, no
 //! look-around.
 
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
 /// What [`crate::http::extract::text`] never lets in, as far as ASCII has it: the control characters
@@ -83,10 +83,13 @@ pub fn pro_rata(max_uses: i64) -> ObjectBuilder {
     let days = "The last day that counts as used. Not with `used` and `total`";
     let rule =
         "By days, `asOf`, or by uses, `used` of `total`. `true`, by days as of today, is taken too";
+    let or_null = |kind| SchemaType::from_iter([kind, Type::Null]);
+    let count = |least| whole(least, max_uses).schema_type(or_null(Type::Integer));
+    let date = date().schema_type(or_null(Type::String));
     ObjectBuilder::new()
-        .property("asOf", date().description(Some(days)))
-        .property("used", whole(0, max_uses).description(Some("So many were used")))
-        .property("total", whole(1, max_uses).description(Some("So many were paid for")))
+        .property("asOf", date.description(Some(days)))
+        .property("used", count(0).description(Some("So many were used")))
+        .property("total", count(1).description(Some("So many were paid for")))
         .additional_properties(Some(AdditionalProperties::FreeForm(false)))
         .description(Some(rule))
 }

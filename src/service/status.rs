@@ -20,6 +20,7 @@ struct Status {
     /// Of the program.
     version: &'static str,
     /// The time that charges follow.
+    #[schema(format = DateTime)]
     now: String,
     /// Where browsers reach the service.
     public_url: String,

@@ -5,6 +5,7 @@
 
 mod console;
 mod console_pages;
+mod docs_page;
 mod driver;
 mod exchange;
 mod form;

@@ -100,7 +100,7 @@ def main():
     assert (paid.status, paid.amount) == (PayStatus.APPROVED, 9900)
     assert expect(200, pay(key, "1")).data.id == paid.id, "the same key is the same payment"
     made = expect(201, subscribe(key, "now", charge_now=True)).data
-    assert made.status is SubscriptionStatus.ACTIVE and made.payment.status is PaymentStatus.APPROVED
+    assert (made.status, made.coverage.value) == (SubscriptionStatus.ACTIVE, "paid")
 
     # Its first charge is declined by the schedule, and made by the caller.
     late = expect(201, subscribe(register("4000000000009995"), "late")).data

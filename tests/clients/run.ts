@@ -68,7 +68,7 @@ const plan = { customerId, productName: "월간 구독", amount: 9900 };
 const made = expect(201, await api.POST("/billing/subscribe", {
   body: { ...plan, billingKey, planId: "now", chargeNow: true },
 }));
-assert.deepEqual([made.status, made.payment?.status], ["active", "approved"]);
+assert.deepEqual([made.status, made.coverage], ["active", "paid"]);
 
 // Its first charge is declined by the schedule, and made by the caller.
 const late = expect(201, await api.POST("/billing/subscribe", {

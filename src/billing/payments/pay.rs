@@ -58,11 +58,14 @@ impl ToSchema for PayRequest {}
 #[schema(rename_all = "camelCase")]
 #[serde(deny_unknown_fields)]
 pub struct OneOff {
+    #[schema(value_type = Option<BillingKeyId>)]
     billing_key: BillingKeyId,
+    #[schema(value_type = Option<CustomerId>)]
     customer_id: CustomerId,
     /// Won.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_999_999_999_i64, example = 9900)]
     amount: Won,
+    #[schema(value_type = Option<ProductName>)]
     product_name: ProductName,
     /// Tax-free part of the amount in won.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_999_999_999_i64)]
@@ -134,6 +137,7 @@ pub struct NothingToCharge {
 #[schema(rename_all = "camelCase")]
 #[serde(deny_unknown_fields)]
 pub struct OfSubscription {
+    #[schema(value_type = Option<SubscriptionId>)]
     subscription_id: SubscriptionId,
 }
 

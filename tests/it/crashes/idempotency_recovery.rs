@@ -69,7 +69,7 @@ async fn an_answer_that_only_the_database_kept_back_is_given_to_the_next_try() {
     };
     let (first, held) = join(once(&app, path, &body), starve).await;
     // The money has moved: the caller is told so, though the subscription cannot be read just now.
-    assert_eq!(first.data(202)["status"], "approved");
+    assert_eq!(first.data(202)["payment"]["status"], "approved");
     drop(held);
     let request = app.request(Method::POST, path).header("Idempotency-Key", "once").json(&body);
     let made = app.send_until_answered(request).await.data(201);

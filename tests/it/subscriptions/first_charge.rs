@@ -71,14 +71,14 @@ async fn a_first_charge_that_is_not_sent_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_first_charge_hides_the_subscription_until_somebody_finds_out() {
+async fn a_subscription_is_incomplete_until_somebody_finds_out_about_its_unknown_first_charge() {
     let app = TestApp::start().await;
     let key = app.register(ANSWER_LOST).await;
-    let unknown = app.post(SUBSCRIBE, &at_once(&key)).await.data(202);
-    assert_eq!(unknown["status"], "unknown");
-    let id = unknown["subscriptionId"].clone();
-    let path = format!("/billing/subscription/{}", id.as_str().unwrap());
-    app.get(&path).await.fails(404, "subscription_not_found");
+    let begun = app.post(SUBSCRIBE, &at_once(&key)).await.data(202);
+    let (id, unknown) = (begun["id"].clone(), begun["payment"].clone());
+    assert_eq!((&begun["status"], &unknown["status"]), (&json!("incomplete"), &json!("unknown")));
+    assert_eq!(unknown["subscriptionId"], id);
+    assert_eq!(app.status(&id).await, "incomplete");
     app.pay_period(&id).await.fails(404, "subscription_not_found");
     app.post("/billing/cancel", &json!({"subscriptionId": id})).await.error(404);
     app.post(SUBSCRIBE, &monthly(&key)).await.fails(409, "subscription_exists");
@@ -100,7 +100,7 @@ async fn an_unknown_first_charge_found_declined_leaves_the_plan_free() {
     let app = TestApp::start().await;
     let key = app.register(APPROVED).await;
     app.fault(json!({"on": "CARD-BATCH", "kind": "drop_before"})).await;
-    let unknown = app.post(SUBSCRIBE, &at_once(&key)).await.data(202);
+    let unknown = app.post(SUBSCRIBE, &at_once(&key)).await.data(202)["payment"].clone();
     let resolve = format!("/billing/payment/{}/resolve", unknown["id"].as_str().unwrap());
     let declined = json!({"outcome": "declined", "reason": "승인 내역 없음"});
     let settled = app.post(&resolve, &declined).await.data(200);

@@ -33,9 +33,7 @@ pub async fn subscribe(
             continue;
         }
         let made = &answer["data"];
-        // While its first charge is unknown, the answer is that payment.
-        let id = made["subscriptionId"].as_str().or(made["id"].as_str());
-        let id = id.filter(|_| status < 300);
+        let id = made["id"].as_str().filter(|_| status < 300);
         let id = SubscriptionId::parse(id.ok_or(format!("no subscription: {status} {answer}"))?);
         let first_due = match terms.offer {
             Offer::Plain | Offer::Introduction(_) => {

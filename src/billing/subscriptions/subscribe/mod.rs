@@ -39,7 +39,7 @@ pub use terms::{draft, set_end, too_small, within_ten_years};
 pub struct SubscribedBody {
     #[serde(flatten)]
     subscription: SubscriptionBody,
-    /// Only with `chargeNow`: its first charge.
+    /// Only of a 202: its first charge, whose outcome is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentBody>,
 }
@@ -171,7 +171,7 @@ async fn first_answer(ctx: &Context, payment: Payment, begun: Option<Subscriptio
         }
         (Err(error), None) => return Err(error.into()),
     };
-    let payment = Some(PaymentBody::new(ctx, payment));
+    let payment = (status == StatusCode::ACCEPTED).then(|| PaymentBody::new(ctx, payment));
     Ok(answer::with_status(status, SubscribedBody { subscription, payment }))
 }
 
