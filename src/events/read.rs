@@ -25,7 +25,7 @@ use kiwoom_clock::rfc3339_kst;
 words!(
     /// What an event is of.
     EventObject,
-    ["billing_key", "subscription", "payment", "order", "refund"]
+    ["billing_key", "subscription", "payment", "order", "refund", "customer", "webhook_endpoint"]
 );
 
 /// An event: in the list, and as the body of its delivery.

@@ -56,8 +56,15 @@ pub const TYPES: &[&str] = &[
 ];
 
 /// Words for all types of an object.
-pub const OBJECTS: &[&str] =
-    &["billing_key.*", "subscription.*", "payment.*", "order.*", "refund.*", "webhook_endpoint.*"];
+pub const OBJECTS: &[&str] = &[
+    "billing_key.*",
+    "subscription.*",
+    "payment.*",
+    "order.*",
+    "refund.*",
+    "customer.*",
+    "webhook_endpoint.*",
+];
 
 /// The types that a word names: one, or all of an object (`subscription.*`).
 pub fn named(word: &str) -> Option<Vec<&'static str>> {

@@ -25,7 +25,7 @@ const PAGE: i64 = 5_000;
 /// What was kept of the customer, and stays without a name.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ErasedBody {
+struct ErasedCustomerBody {
     /// Stands in the place of the customer's id from now on.
     customer_id: String,
     billing_keys: i64,
@@ -33,14 +33,16 @@ struct ErasedBody {
     payments: i64,
 }
 
-/// 고객 정보 파기: takes names, e-mail addresses, metadata, masked card numbers and the id itself out of the
-/// books, the trail, what KiwoomPay told and what was answered. Amounts, days and transaction ids stay,
-/// under a pseudonym that is always the same. Billing keys are deleted.
+/// Erase a customer.
+///
+/// Takes names, e-mail addresses, metadata, masked card numbers and the id itself out of the books, the
+/// trail, what KiwoomPay told and what was answered. Amounts, days and transaction ids stay, under a
+/// pseudonym that is always the same. Billing keys are deleted.
 #[utoipa::path(
     delete, path = "/customers/{customerId}", operation_id = "eraseCustomer", tag = "billing",
     params(("customerId" = String, Path)),
     responses(
-        (status = 200, description = "Erased, or was already", body = Success<ErasedBody>),
+        (status = 200, description = "Erased, or was already", body = Success<ErasedCustomerBody>),
         (status = 409, description = "Something is open: a subscription that has not ended, an order \
             that can still be paid, a payment or a refund under way or unknown", body = ErrorBody),
     )
@@ -166,12 +168,12 @@ async fn forget_answers(pool: &PgPool, id: &str) -> sqlx::Result<()> {
     }
 }
 
-async fn left(pool: &PgPool, pseudonym: String) -> sqlx::Result<ErasedBody> {
+async fn left(pool: &PgPool, pseudonym: String) -> sqlx::Result<ErasedCustomerBody> {
     let query = sqlx::query_as(
         "select (select count(*) from billing_keys where customer_id = $1),
             (select count(*) from subscriptions where customer_id = $1),
             (select count(*) from payments where customer_id = $1)",
     );
     let (billing_keys, subscriptions, payments) = query.bind(&pseudonym).fetch_one(pool).await?;
-    Ok(ErasedBody { customer_id: pseudonym, billing_keys, subscriptions, payments })
+    Ok(ErasedCustomerBody { customer_id: pseudonym, billing_keys, subscriptions, payments })
 }

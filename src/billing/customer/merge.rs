@@ -35,7 +35,7 @@ impl FromFields for MergeRequest {
 /// What has moved.
 #[derive(Serialize, ToSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
-struct MergedBody {
+struct MergedCustomerBody {
     /// Whose it is now.
     #[sqlx(skip)]
     customer_id: String,
@@ -43,14 +43,16 @@ struct MergedBody {
     subscriptions: i64,
 }
 
-/// 고객 합치기: the billing keys and subscriptions of one customer become another's. Payments keep the id that
-/// they were made under.
+/// Merge two accounts of one person.
+///
+/// The billing keys and subscriptions of one customer become another's. Payments keep the id that they
+/// were made under.
 #[utoipa::path(
     post, path = "/customers/{customerId}/merge", operation_id = "mergeCustomers", tag = "billing",
     request_body = MergeRequest, params(("customerId" = String, Path)),
     responses(
         (status = 200, description = "Merged; nothing is left of the first one, or was not there \
-            before", body = Success<MergedBody>),
+            before", body = Success<MergedCustomerBody>),
     )
 )]
 pub async fn merge(
@@ -76,9 +78,9 @@ pub async fn merge(
             (moved->>'subscriptions')::bigint as subscriptions
          from merge_customers($1, $2) moved",
     );
-    let moved: MergedBody = query.bind(&one).bind(other).fetch_one(&mut *tx).await?;
+    let moved: MergedCustomerBody = query.bind(&one).bind(other).fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    Ok(answer::ok(MergedBody { customer_id: other.to_owned(), ..moved }))
+    Ok(answer::ok(MergedCustomerBody { customer_id: other.to_owned(), ..moved }))
 }
 
 /// Whether both are known: the first may have been merged before.

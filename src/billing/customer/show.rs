@@ -65,7 +65,9 @@ pub async fn show(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     Ok(answer::ok(all_of(&ctx, normal_id(&id)).await?))
 }
 
-/// 개인정보 내려받기: the same, as a file.
+/// Export all that is kept of a customer.
+///
+/// The same as `GET /billing/customer/{customerId}`, as a file.
 #[utoipa::path(
     get, path = "/customers/{customerId}/export", operation_id = "exportCustomer", tag = "billing",
     params(("customerId" = String, Path)),

@@ -45,7 +45,9 @@ pub fn new_secret() -> SecretString {
     SecretString::from(format!("whsec_{}", STANDARD.encode(bytes)))
 }
 
-/// 웹훅 엔드포인트: all receivers of events, that of `MERCHANT_WEBHOOK_URL` first.
+/// List the receivers of events.
+///
+/// That of `MERCHANT_WEBHOOK_URL` first.
 #[utoipa::path(
     get, path = "/webhook-endpoints", operation_id = "listWebhookEndpoints", tag = "events",
     responses(
@@ -63,7 +65,9 @@ async fn list(State(ctx): State<AppState>) -> Answer {
     Ok(answer::ok(all))
 }
 
-/// A receiver of events, and how it fares.
+/// Get a receiver of events.
+///
+/// With its last success, its last failure and what waits for it.
 #[utoipa::path(
     get, path = "/webhook-endpoints/{id}", operation_id = "getWebhookEndpoint", tag = "events",
     params(("id" = String, Path)),
@@ -89,8 +93,9 @@ async fn detail(ctx: &Context, row: Endpoint) -> sqlx::Result<Option<WebhookEndp
     Ok(Some(WebhookEndpointDetail::new(endpoint, is_of_settings, health)))
 }
 
-/// Makes a receiver of events, at most 16. It is told of what happens from now on. Its secret is in this
-/// answer only.
+/// Create a receiver of events.
+///
+/// At most 16. It is told of what happens from now on. Its secret is in this answer only.
 #[utoipa::path(
     post, path = "/webhook-endpoints", operation_id = "createWebhookEndpoint", tag = "events",
     request_body = CreateRequest,
@@ -128,7 +133,9 @@ async fn create(
     with_secret(&ctx, StatusCode::CREATED, row).await
 }
 
-/// Changes a receiver of events. What is under way goes on as it began.
+/// Change a receiver of events.
+///
+/// What is under way goes on as it began.
 #[utoipa::path(
     patch, path = "/webhook-endpoints/{id}", operation_id = "updateWebhookEndpoint", tag = "events",
     params(("id" = String, Path)), request_body = ChangeRequest,
@@ -158,7 +165,9 @@ async fn change(
     Ok(answer::ok(detail(&ctx, row).await?.ok_or_else(missing)?))
 }
 
-/// Deletes a receiver of events. What waits for it is given up; the log of its deliveries stays.
+/// Delete a receiver of events.
+///
+/// What waits for it is given up; the log of its deliveries stays.
 #[utoipa::path(
     delete, path = "/webhook-endpoints/{id}", operation_id = "deleteWebhookEndpoint", tag = "events",
     params(("id" = String, Path)),
@@ -175,8 +184,10 @@ async fn remove(State(ctx): State<AppState>, PathId(id): PathId) -> Answer {
     Ok(answer::ok(WebhookEndpointBody::from(row)))
 }
 
-/// Gives a receiver of events another secret, which is in this answer only. Meanwhile deliveries have two
-/// signatures: by the new secret, and by the one of before.
+/// Rotate the secret of a receiver.
+///
+/// The new one is in this answer only. Meanwhile deliveries have two signatures: by the new secret, and
+/// by the one of before.
 #[utoipa::path(
     post, path = "/webhook-endpoints/{id}/rotate-secret", operation_id = "rotateWebhookSecret",
     tag = "events", params(("id" = String, Path)), request_body = Option<RotateRequest>,

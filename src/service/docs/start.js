@@ -6,13 +6,14 @@ const NEWEST = {
   pay_example: ["/billing/payments?limit=1", "id"],
   ref_example: ["/billing/refunds?limit=1", "id"],
   evt_example: ["/events?limit=1&order=newest", "id"],
+  we_example: ["/webhook-endpoints", "id"],
 };
 
 async function newest(example, headers) {
   const [path, field] = NEWEST[example];
   const answer = await fetch(path, { headers });
   const list = answer.ok ? await answer.json() : undefined;
-  return list?.data.items[0]?.[field] ?? example;
+  return list?.data.items.at(-1)?.[field] ?? example;
 }
 
 async function withIds(request) {

@@ -24,6 +24,7 @@ pub fn add(operation: &mut Value, today: NaiveDate) {
 
 fn of_parameter(id: &str, name: &str, today: NaiveDate) -> Option<Value> {
     Some(match name {
+        "id" if id.contains("Webhook") => json!("we_example"),
         "id" if id.contains("Event") => json!("evt_example"),
         "id" if id.contains("Refund") => json!("ref_example"),
         "id" if id.contains("Payment") => json!("pay_example"),
@@ -73,6 +74,12 @@ fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
         "resolveOrder" => json!({
             "transactionId": "T20260101000002", "method": "KAKAOPAY", "reason": "가맹점 관리자에서 확인",
         }),
+        "createWebhookEndpoint" => {
+            json!({"url": "https://shop.example/webhooks", "types": ["payment.*", "subscription.*"]})
+        }
+        "updateWebhookEndpoint" => json!({"description": "주문 서버", "types": ["payment.*"]}),
+        "rotateWebhookSecret" => json!({"previousSecretHours": 24}),
+        "mergeCustomers" => json!({"into": "user456", "reason": "고객 요청으로 합침"}),
         "redeliverEvents" => json!({"since": format!("{today}T00:00:00+09:00")}),
         "createReconciliation" => json!("거래번호,주문번호,금액,거래일시\n"),
         _ => return None,

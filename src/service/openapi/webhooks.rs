@@ -1,4 +1,4 @@
-//! What is delivered to `MERCHANT_WEBHOOK_URL`: each type of event with the body of its delivery.
+//! What is delivered to the receivers of events: each type of event with the body of its delivery.
 
 use serde_json::{Map, Value, json};
 
@@ -6,12 +6,14 @@ use super::references::reference;
 use crate::rules::event_types::TYPES;
 
 /// What an event is of, the schema of its `data`, and the name of the event's own.
-const OBJECTS: [(&str, &str, &str); 5] = [
+const OBJECTS: [(&str, &str, &str); 7] = [
     ("billing_key", "BillingKeyTold", "BillingKeyEvent"),
     ("subscription", "SubscriptionTold", "SubscriptionEvent"),
     ("payment", "PaymentBody", "PaymentEvent"),
     ("order", "OrderBody", "OrderEvent"),
     ("refund", "RefundBody", "RefundEvent"),
+    ("customer", "ErasedCustomerBody", "CustomerEvent"),
+    ("webhook_endpoint", "WebhookEndpointBody", "WebhookEndpointEvent"),
 ];
 
 /// `webhooks`, by the type of event. Adds the schema of each kind of event to `schemas`.

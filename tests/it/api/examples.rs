@@ -29,17 +29,25 @@ const ORDER: &[(&str, u16)] = &[
     ("redeliverEvent", 409),
     ("createReconciliation", 400),
     ("cancelSubscription", 200),
+    ("createWebhookEndpoint", 201),
+    ("getWebhookEndpoint", 200),
+    ("updateWebhookEndpoint", 200),
+    ("rotateWebhookSecret", 200),
+    ("deleteWebhookEndpoint", 200),
+    ("mergeCustomers", 404),
+    ("eraseCustomer", 409),
     ("cancelOrder", 200),
     ("resolveOrder", 200),
     ("activateBillingKey", 200),
     ("deleteBillingKey", 409),
 ];
-const NEWEST: [(&str, &str, &str); 5] = [
+const NEWEST: [(&str, &str, &str); 6] = [
     ("bk_example", "/billing/keys?limit=1", "billingKey"),
     ("sub_example", "/billing/subscriptions?limit=1", "id"),
     ("pay_example", "/billing/payments?limit=1", "id"),
     ("ref_example", "/billing/refunds?limit=1", "id"),
     ("evt_example", "/events?limit=1&order=newest", "id"),
+    ("we_example", "/webhook-endpoints", "id"),
 ];
 
 async fn with_ids(app: &TestApp, mut text: String) -> String {

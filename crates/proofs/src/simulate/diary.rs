@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::simulate::Counters;
@@ -78,6 +78,18 @@ pub enum Note {
 }
 
 impl Diary {
+    /// Where the clock landed that jumped before what was due then was charged: what was not sent is tried
+    /// again five minutes later, and may be jumped over once more.
+    pub fn landings(&self, due: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
+        const TRIED_AGAIN: TimeDelta = TimeDelta::minutes(6);
+        let over = move |due: &DateTime<Utc>| {
+            let jump =
+                self.jumps.iter().find(|(from, to)| *from <= *due + TRIED_AGAIN && *due < *to);
+            jump.map(|(_, to)| *to)
+        };
+        std::iter::successors(over(&due), over)
+    }
+
     /// Takes several notes down.
     pub fn take(&mut self, notes: Vec<Note>) {
         for note in notes {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Days, Utc};
 use uuid::Uuid;
 
 use crate::simulate::diary::{Asked, History};
@@ -119,13 +119,9 @@ fn without_a_gap(
     }
 }
 
-/// What was due was not sent and is tried again five minutes later, or was about to be when the clock
-/// jumped.
-const TRIED_AGAIN: TimeDelta = TimeDelta::minutes(6);
-
-/// Whether the clock jumped from before it was charged what was due at the one to after the other.
+/// Whether the clock jumped from before what was due at the one could be charged to after the other.
 fn jumped(from: DateTime<Utc>, to: DateTime<Utc>, books: &Books) -> bool {
-    books.diary.jumps.iter().any(|(before, after)| *before <= from + TRIED_AGAIN && to <= *after)
+    books.diary.landings(from).any(|landing| to <= landing)
 }
 
 /// Why a segment may not be what it is.

@@ -96,8 +96,6 @@ fn days(
 fn due_on(day: NaiveDate, at: DateTime<Utc>, books: &Books) -> bool {
     let due = due_at(day, books.rules.charge_hour);
     // The sandbox halts on the way where a notification is due, so that it may be done there too.
-    let jumped = |(from, to): &(DateTime<Utc>, DateTime<Utc>)| {
-        *from <= due && due <= at.min(*to) && at < *to + AFTER_JUMP
-    };
-    kst(at).date_naive() == day || books.diary.jumps.iter().any(jumped)
+    let jumped = |landing: DateTime<Utc>| due <= at && at < landing + AFTER_JUMP;
+    kst(at).date_naive() == day || books.diary.landings(due).any(jumped)
 }

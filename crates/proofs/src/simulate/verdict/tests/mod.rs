@@ -271,6 +271,13 @@ fn what_was_asked_for_on_the_way_is_no_violation() {
     show_as_it_is(&mut books);
     books.diary.jumps.push((jump.0.parse().unwrap(), jump.1.parse().unwrap()));
     assert!(judge(&ledger, &books).is_clean(), "the clock jumped over the day");
+    let first = ("2026-12-14T00:00:00Z", "2026-12-16T01:00:00Z");
+    let second = ("2026-12-16T01:05:00Z", "2026-12-17T00:30:00Z");
+    books.diary.jumps =
+        [first, second].map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap())).to_vec();
+    assert!(judge(&ledger, &books).is_clean(), "and again before the next try");
+    books.diary.jumps[1].0 += chrono::Duration::minutes(5);
+    assert!(!judge(&ledger, &books).is_clean(), "there was time for it");
 
     let (mut ledger, mut books) = one_good_charge();
     ledger[0].canceled_amount = 5;
