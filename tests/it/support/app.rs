@@ -115,7 +115,7 @@ impl TestApp {
     }
 
     async fn run(config: Config, settings: HashMap<String, String>, data_dir: PathBuf) -> Self {
-        let service = Service::start(config).await.expect("service");
+        let service = Box::pin(Service::start(config)).await.expect("service");
         let base = format!("http://{}", service.address);
         let client = Client::builder().no_proxy().build().unwrap();
         Self { base, client, service, data_dir, settings }

@@ -70,9 +70,9 @@ impl World {
         let port = free_port();
         let port_text = port.to_string();
         let data_dir = dir.display().to_string();
-        let arguments = ["sandbox", "--port", &port_text];
+        let command = [PROGRAM, "sandbox", "--port", &port_text];
         let settings = [("DATA_DIR", data_dir.as_str())];
-        let sandbox = Process::spawn(PROGRAM, &dir, "sandbox", port, &arguments, &settings);
+        let sandbox = Process::spawn(&dir, "sandbox", port, &command, &settings);
         sandbox.until(|| sandbox.get("/sandbox/clock"), |reply| reply.status == 200).await;
         Self { sandbox, database_url: postgres::new_database().await, dir }
     }
@@ -151,26 +151,20 @@ impl Process {
         let port_text = port.to_string();
         let mut all = vec![("PORT", port_text.as_str())];
         all.extend(settings);
-        let process = Self::spawn(program, dir, name, port, &[], &all);
+        let process = Self::spawn(dir, name, port, &[program], &all);
         process.until(|| process.get("/health/ready"), |reply| reply.status == 200).await;
         process
     }
 
-    fn spawn(
-        program: &str,
-        dir: &Path,
-        name: &str,
-        port: u16,
-        arguments: &[&str],
-        settings: &[(&str, &str)],
-    ) -> Self {
+    /// `run`: the program and its arguments.
+    fn spawn(dir: &Path, name: &str, port: u16, run: &[&str], settings: &[(&str, &str)]) -> Self {
         let log = dir.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = Command::new("sh");
         // A shell sets the limits of a process and becomes it.
         let limited = "[ -z \"$OPEN_FILES\" ] || ulimit -n $OPEN_FILES; exec \"$0\" \"$@\"";
-        command.args(["-c", limited, program]);
-        command.args(arguments).env_clear().envs(settings.iter().copied());
+        command.args(["-c", limited]).args(run);
+        command.env_clear().envs(settings.iter().copied());
         command.env("PATH", std::env::var("PATH").unwrap_or_default());
         command.current_dir(dir).stdin(Stdio::null());
         command.stdout(file.try_clone().unwrap()).stderr(file);
