@@ -35,7 +35,7 @@ fn of_systemd() -> Settings {
     own.chain(EXAMPLE.lines()).filter_map(|line| pair(line, "=")).collect()
 }
 
-/// Of the ConfigMap, and the names of what comes out of Secrets.
+/// Of the `ConfigMap`, and the names of what comes out of Secrets.
 fn of_kubernetes() -> Settings {
     let (map, rest) = MANIFEST.split_once("\n---\n").unwrap();
     let secret = rest.lines().filter_map(|line| line.trim().strip_prefix("- name: "));
