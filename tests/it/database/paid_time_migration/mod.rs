@@ -80,6 +80,9 @@ impl Before {
                 insert(&mut db, table, &row).await;
             }
         }
+        // The start makes one more.
+        let next = "select setval('data_keys_id_seq', (select max(id) from data_keys))";
+        sqlx::query(next).execute(&mut db).await.unwrap();
         let key = key.trim_start_matches("bk_").parse().unwrap();
         Self { database, db, key, secret }
     }
