@@ -59,7 +59,7 @@ impl Cell {
 pub struct File;
 
 described!(
-    File,
+    File as "FileBytes",
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))

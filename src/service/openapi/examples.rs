@@ -7,18 +7,20 @@ use serde_json::{Value, json};
 /// Puts examples into an operation of the description.
 pub fn add(operation: &mut Value, today: NaiveDate) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
-        if parameter["required"] == true
-            && let Some(example) = of_parameter(&id, name, today)
-        {
+        // A single charge has no days: its use is counted.
+        let is_wanted = parameter["required"] == true || id == "quoteRefund" && name != "asOf";
+        if is_wanted && let Some(example) = of_parameter(&id, name, today) {
             parameter["example"] = example;
         }
     }
-    let content = &mut operation["requestBody"]["content"];
-    if let (Some(body), true) = (of_body(&id, today), content.is_object()) {
-        let media = if id == "createReconciliation" { "text/csv" } else { "application/json" };
-        content[media]["example"] = body;
+    let media = if id == "createReconciliation" { "text/csv" } else { "application/json" };
+    let content = operation.pointer_mut("/requestBody/content");
+    let content = content.and_then(|content| content.get_mut(media));
+    if let (Some(body), Some(content)) = (of_body(&id, today), content) {
+        content["example"] = body;
     }
 }
 
@@ -34,6 +36,8 @@ fn of_parameter(id: &str, name: &str, today: NaiveDate) -> Option<Value> {
         "orderId" => json!("order-1001"),
         "customerId" => json!("user123"),
         "until" => json!(today + Days::new(31)),
+        "used" => json!(1),
+        "total" => json!(3),
         "from" => json!(today - Days::new(30)),
         "to" => json!(today + Days::new(1)),
         _ => return None,

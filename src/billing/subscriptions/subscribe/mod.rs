@@ -164,7 +164,9 @@ async fn first_answer(ctx: &Context, payment: Payment, begun: Option<Subscriptio
     };
     let (status, subscription) = match (shown(ctx, payment.subscription_id).await, begun) {
         (Ok(Some(made)), _) => (status, SubscriptionBody::of(ctx, &made)),
-        (Ok(None), _) => return payment_answer(ctx, payment),
+        // Settled as declined in this moment.
+        (Ok(None), Some(begun)) => (StatusCode::ACCEPTED, begun),
+        (Ok(None), None) => return payment_answer(ctx, payment),
         (Err(error), Some(begun)) => {
             tracing::warn!(id = %payment.id, %error, "charged, but the subscription cannot be shown now");
             (StatusCode::ACCEPTED, begun)
