@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 57] = [
+const ROUTES: [(&str, &[&str]); 60] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
