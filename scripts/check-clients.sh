@@ -22,7 +22,7 @@ install_tools() {
         cp "$tests/package.json" "$tests/package-lock.json" "$tools"
         # No tool runs a program of its own to be installed.
         npm ci --prefix "$tools" --ignore-scripts --no-fund --no-audit --silent \
-            $([ "$what" = all ] || echo --omit=optional)
+            $([ "$what" = all ] || echo --omit=dev)
         touch "$tools/$what-installed"
     fi
     if [ "$what" = all ]; then
