@@ -27,7 +27,7 @@ pub struct ServiceArguments {
 
 /// Calls it.
 pub(super) struct Client {
-    client: reqwest::Client,
+    http: reqwest::Client,
     pub(super) base: Url,
     api_key: Option<String>,
 }
@@ -40,13 +40,13 @@ struct Answer<T> {
 impl Client {
     pub(super) fn new(asked: ServiceArguments, config: &Config) -> Result<Self, Failure> {
         let base = asked.url.map_or_else(|| own_service(config), Ok)?;
-        let client = through(&base, None, reqwest::Client::builder().timeout(TIMEOUT))?.build()?;
-        Ok(Self { client, base, api_key: asked.api_key })
+        let http = through(&base, None, reqwest::Client::builder().timeout(TIMEOUT))?.build()?;
+        Ok(Self { http, base, api_key: asked.api_key })
     }
 
     /// The `data` of an answer; any other answer is the failure.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(self.client.get(self.at(path))).await
+        self.ask(self.http.get(self.at(path))).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
@@ -54,7 +54,7 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<T, Failure> {
-        self.ask(self.client.post(self.at(path)).json(body)).await
+        self.ask(self.http.post(self.at(path)).json(body)).await
     }
 
     fn at(&self, path: &str) -> String {
