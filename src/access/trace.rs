@@ -21,6 +21,7 @@ pub const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// A span and the trace that it is part of. It shows itself as `traceparent` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the words of the specification")]
 pub struct Trace {
     trace: TraceId,
     span: SpanId,

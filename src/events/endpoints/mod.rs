@@ -121,7 +121,7 @@ async fn create(
         previous_secret_until: None,
         created_at: ctx.clock.now(),
     };
-    let sealed = ctx.vault.seal_webhook(id.0, &new_secret()).map_err(unusable)?;
+    let sealed = ctx.vault.seal_webhook(id.0, &new_secret()).map_err(|error| unusable(&error))?;
     let mut tx = ctx.begin().await?;
     if store::count(&mut tx).await? >= MOST {
         let ko = format!("웹훅 엔드포인트는 {MOST}개까지 만들 수 있습니다.");
@@ -203,7 +203,7 @@ async fn rotate(
 ) -> Answer {
     let id = changeable(&id)?;
     let hours = request.previous_secret_hours.map_or(OVERLAP_HOURS, |hours| hours.0);
-    let sealed = ctx.vault.seal_webhook(id.0, &new_secret()).map_err(unusable)?;
+    let sealed = ctx.vault.seal_webhook(id.0, &new_secret()).map_err(|error| unusable(&error))?;
     let mut tx = ctx.begin().await?;
     store::lock(&mut tx, id).await?.ok_or_else(missing)?;
     if !new.is_applied(&mut tx).await? {
@@ -217,7 +217,7 @@ async fn rotate(
 /// The endpoint with its secret; what is kept for the `Idempotency-Key` lacks it.
 async fn with_secret(ctx: &Context, status: StatusCode, row: Endpoint) -> Answer {
     let sealed = store::secret(&ctx.pool, row.id).await?.ok_or_else(missing)?;
-    let secret = ctx.vault.open_webhook(row.id.0, &sealed).map_err(unusable)?;
+    let secret = ctx.vault.open_webhook(row.id.0, &sealed).map_err(|error| unusable(&error))?;
     let endpoint = WebhookEndpointWithSecret::new(row.into(), &secret);
     let kept = answer::with_status(status, endpoint.without_secret());
     let mut response: Response = answer::with_status(status, endpoint);
@@ -247,7 +247,7 @@ fn missing() -> ApiError {
     Code::WebhookEndpointNotFound.into()
 }
 
-fn unusable(error: VaultError) -> ApiError {
+fn unusable(error: &VaultError) -> ApiError {
     tracing::error!(alert = true, %error, "secret of a webhook endpoint not usable");
     Code::Internal.into()
 }

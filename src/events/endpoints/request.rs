@@ -41,6 +41,7 @@ impl FromFields for CreateRequest {
 }
 
 /// What is changed; what is left out stays.
+#[expect(clippy::option_option, reason = "left out, null and a value are three wishes")]
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookEndpointChange)]
