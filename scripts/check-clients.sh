@@ -48,7 +48,8 @@ install_tools
 cargo build --locked
 port=$(free_port)
 receiver_port=$(free_port)
-start_service MERCHANT_WEBHOOK_URL="http://127.0.0.1:$receiver_port/" MERCHANT_WEBHOOK_SECRET="$SECRET"
+start_service SCHEDULER_INTERVAL_SECS=1 \
+    MERCHANT_WEBHOOK_URL="http://127.0.0.1:$receiver_port/" MERCHANT_WEBHOOK_SECRET="$SECRET"
 wait_until_ready
 python3 - "http://127.0.0.1:$port/openapi.json" >"$dir/openapi.json" <<'PYTHON'
 import sys, urllib.request

@@ -104,7 +104,7 @@ def main():
 
     # Its first charge is declined by the schedule, and made by the caller.
     late = expect(201, subscribe(register("4000000000009995"), "late")).data
-    advance(2)
+    advance(1)
     until(lambda: expect(200, get_subscription.sync_detailed(late.id, client=api)).data.status
           is SubscriptionStatus.PAST_DUE, "past_due")
     owed = create_payment.sync_detailed(client=api, body=PayRequest(subscription_id=late.id))
@@ -116,7 +116,7 @@ def main():
     assert expect(202, pay(lost, "3")).data.status is PayStatus.UNKNOWN
     begun = expect(202, subscribe(lost, "lost", charge_now=True)).data
     assert begun.status is SubscriptionStatus.INCOMPLETE and begun.payment.status is PaymentStatus.UNKNOWN
-    wrong = expect(400, pay(key, "a b", amount=0)).error
+    wrong = expect(400, pay(key, "a*b", amount=0)).error
     assert sorted(detail.field for detail in wrong.details) == ["amount", "orderId"]
 
     listed = [payment.id for payment in pages()]

@@ -75,7 +75,7 @@ const late = expect(201, await api.POST("/billing/subscribe", {
   body: { ...plan, billingKey: await register("4000000000009995"), planId: "late" },
 }));
 await fetch(`${BASE}/sandbox/clock`, {
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ advanceDays: 2 }),
+  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ advanceDays: 1 }),
 });
 const path = { id: late.id };
 await until(async () => {

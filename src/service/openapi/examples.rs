@@ -85,7 +85,11 @@ fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
         "rotateWebhookSecret" => json!({"previousSecretHours": 24}),
         "mergeCustomers" => json!({"into": "user456", "reason": "고객 요청으로 합침"}),
         "redeliverEvents" => json!({"since": format!("{today}T00:00:00+09:00")}),
-        "createReconciliation" => json!("거래번호,주문번호,금액,거래일시\n"),
+        "createReconciliation" => {
+            json!(
+                "transactionId,orderNo,amount,at\nT20260101000003,order-1001,9900,2026-01-01 12:00:00\n"
+            )
+        }
         _ => return None,
     })
 }

@@ -55,7 +55,7 @@ async fn a_body_that_is_not_utf_8_is_told_so() {
     let body = b"{\n \"customerName\": \"\xc8\xab\xb1\xe6\xb5\xbf\"}".to_vec();
     let reply = app.send_raw(Method::POST, "/billing/register", body.clone()).await;
     reply.fails(400, "invalid_json");
-    let reason = "2행 19열: 본문은 UTF-8이어야 합니다.";
+    let reason = "2행 20열: 본문은 UTF-8이어야 합니다.";
     assert_eq!(reply.error(400)["details"], json!([{"field": "body", "reason": reason}]));
     for charset in ["EUC-KR", "\"euc-kr\"", "cp949", "ISO-8859-1"] {
         for body in [body.clone(), card(APPROVED).to_string().into_bytes()] {

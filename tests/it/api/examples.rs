@@ -25,9 +25,9 @@ const ORDER: &[(&str, u16)] = &[
     ("getOrder", 200),
     ("resolvePayment", 409),
     ("resolveRefund", 409),
-    ("redeliverEvents", 409),
-    ("redeliverEvent", 409),
-    ("createReconciliation", 400),
+    ("redeliverEvents", 400),
+    ("redeliverEvent", 400),
+    ("createReconciliation", 200),
     ("cancelSubscription", 200),
     ("createWebhookEndpoint", 201),
     ("getWebhookEndpoint", 200),
@@ -39,7 +39,7 @@ const ORDER: &[(&str, u16)] = &[
     ("cancelOrder", 200),
     ("resolveOrder", 200),
     ("activateBillingKey", 200),
-    ("deleteBillingKey", 409),
+    ("deleteBillingKey", 200),
 ];
 const NEWEST: [(&str, &str, &str); 6] = [
     ("bk_example", "/billing/keys?limit=1", "billingKey"),
