@@ -25,8 +25,9 @@ pub struct WebhookEndpointBody {
     /// While it is off nothing is tried; what happens meanwhile is delivered when it is on again.
     enabled: bool,
     /// Until when deliveries are signed with the secret of before, too.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     previous_secret_until: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -78,10 +79,10 @@ impl WebhookEndpointDetail {
 #[serde(rename_all = "camelCase")]
 struct WebhookEndpointHealth {
     /// When a delivery was last answered with 2xx.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     last_success_at: Option<String>,
     /// When a delivery was last answered otherwise, or not at all.
-    #[schema(required)]
+    #[schema(required, format = DateTime)]
     last_failure_at: Option<String>,
     /// `HTTP 500`, `timeout`, `no connection`, `private address` and the like.
     #[schema(required)]

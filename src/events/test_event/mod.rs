@@ -32,6 +32,8 @@ impl FromFields for TestRequest {
     }
 }
 
+/// Deliver a test event.
+///
 /// Makes an event of this type, with an example of its object and `"test": true`, and delivers it. No
 /// payment, subscription or other object is made or changed. In production it is refused.
 #[utoipa::path(

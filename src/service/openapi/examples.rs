@@ -78,6 +78,7 @@ fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
         "resolveOrder" => json!({
             "transactionId": "T20260101000002", "method": "KAKAOPAY", "reason": "가맹점 관리자에서 확인",
         }),
+        "createTestEvent" => json!({"type": "payment.approved"}),
         "createWebhookEndpoint" => {
             json!({"url": "https://shop.example/webhooks", "types": ["payment.*", "subscription.*"]})
         }

@@ -96,7 +96,9 @@ async fn a_character_that_is_refused_is_named_with_its_code_point_and_place() {
     ] {
         let mut body = one_off(&key);
         body[field] = json!(text);
-        let error = app.post("/billing/pay", &body).await.error(400);
+        let reply = app.post("/billing/pay", &body).await;
+        reply.fails(400, "invalid_request");
+        let error = &reply.json()["error"];
         let reason = error["details"][0]["reason"].as_str().unwrap();
         assert_eq!(error["details"][0]["field"], field);
         assert!(reason.ends_with(told), "{text:?}: {reason}");

@@ -33,6 +33,7 @@ const ORDER: &[(&str, u16)] = &[
     ("getWebhookEndpoint", 200),
     ("updateWebhookEndpoint", 200),
     ("rotateWebhookSecret", 200),
+    ("createTestEvent", 201),
     ("deleteWebhookEndpoint", 200),
     ("mergeCustomers", 404),
     ("eraseCustomer", 409),

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, card, one_off};
 use crate::support::refusals::{
-    CONTROL, Case, EMPTY, NUMBER, STRING, WON, invalid, product_cases, wire_id_cases,
-    wire_text_cases, with_raw,
+    CONTROL, Case, EMPTY, NUMBER, STRING, invalid, product_cases, wire_id_cases, wire_text_cases,
+    with_raw,
 };
 use crate::support::window::original;
 
@@ -117,7 +117,7 @@ async fn every_problem_of_a_request_is_named_at_once_in_the_order_of_the_contrac
         ("billingKey", "필수 값입니다."),
         ("customerId", "필수 값입니다."),
         ("planId", EMPTY),
-        ("amount", WON),
+        ("amount", NUMBER),
         ("productName", "필수 값입니다."),
         ("cycleDay", "1 이상 31 이하의 정수여야 합니다."),
         ("startDate", DATE),

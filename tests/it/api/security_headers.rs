@@ -149,7 +149,7 @@ async fn every_answer_carries_the_headers_that_protect_a_browser() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 2 * 87 * METHODS.len() + 8);
+    assert_eq!(tried, 2 * 94 * METHODS.len() + 8);
     let expected = [200, 303, 400, 401, 404, 405, 413, 415].into();
     assert!(statuses.is_superset(&expected), "{statuses:?}");
     for path in ["/webhook/kiwoom", "/webhook/noti"] {
@@ -212,7 +212,7 @@ async fn no_page_of_another_origin_is_told_anything_on_any_route() {
             }
         }
     }
-    assert_eq!(tried, 3 * 87 * ORIGINS.len() * 2);
+    assert_eq!(tried, 3 * 94 * ORIGINS.len() * 2);
 }
 
 /// Neither a preflight nor a simple request from this origin.
