@@ -14,7 +14,7 @@ pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     if holds_key(headers, &decoded) {
         return "/***".to_owned();
     }
-    let masked = mask_customers(mask_cards(&decoded));
+    let masked = mask_customers(&mask_cards(&decoded));
     if masked == decoded {
         return uri.path().to_owned();
     }
@@ -26,7 +26,7 @@ pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
 }
 
 /// The id of a customer, which may tell who it is.
-fn mask_customers(path: String) -> String {
+fn mask_customers(path: &str) -> String {
     let mut last = "";
     let segments = path.split('/').map(|segment| {
         let shown = if matches!(last, "customer" | "customers") { "***" } else { segment };

@@ -219,6 +219,9 @@ async fn the_trail_cannot_be_led_into_a_temporary_table() {
     assert_eq!(counts, (0, 2));
 }
 
+/// Object, actor, request, reason, before, the status after, and whether its stream is the object's.
+type TrailRow = (String, String, Option<String>, Option<String>, Option<String>, String, bool);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_what_is_not_so_cannot_be_written() {
     let app = TestApp::start().await;
@@ -247,8 +250,7 @@ async fn an_event_of_what_is_not_so_cannot_be_written() {
     sqlx::query(AssertSqlSafe(given)).execute(pool).await.unwrap();
     let sql = "select object, actor, request_id, reason, before::text, after->>'status', stream = object_id
          from events where notice = 'a notice'";
-    type Row = (String, String, Option<String>, Option<String>, Option<String>, String, bool);
-    let row: Row = sqlx::query_as(sql).fetch_one(pool).await.unwrap();
+    let row: TrailRow = sqlx::query_as(sql).fetch_one(pool).await.unwrap();
     let text = str::to_owned;
     let expected = (text("billing_key"), text("scheduler"), None, None, None, text("active"), true);
     assert_eq!(row, expected);
