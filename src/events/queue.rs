@@ -55,7 +55,8 @@ macro_rules! batch {
     };
 }
 
-/// Puts the next published events on the endpoint's list, of these types only. Whether there may be more.
+/// Puts the next published events on the endpoint's list, of these types only, unless it is off or deleted
+/// by now. Whether there may be more.
 pub async fn enlist(
     pool: &PgPool,
     endpoint: WebhookEndpointId,
@@ -63,7 +64,8 @@ pub async fn enlist(
 ) -> sqlx::Result<bool> {
     let query = sqlx::query_as(concat!(
         "with cursor as (
-            select position from webhook_endpoints where id = $1 and position is not null
+            select position from webhook_endpoints
+            where id = $1 and position is not null and enabled and deleted_at is null
             for no key update skip locked),
          published as (
             select after.* from cursor, lateral (

@@ -113,9 +113,9 @@ impl Guard {
         }
         let mark = known.mark.as_ref();
         let sql = format!(
-            "select not {} and ($1::bigint is null or exists (
-                select from events where seq = $1 and id = $2))",
-            pauses::IS_PAUSED
+            "select not {} and ($1::bigint is null or {})",
+            pauses::IS_PAUSED,
+            pauses::HOLDS_MARK
         );
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(mark.map(|mark| mark.seq));
         let may: bool = query.bind(mark.map(|mark| mark.id)).fetch_one(&mut *db).await?;

@@ -1,7 +1,7 @@
 //! SQL of the pauses, and of the newest event.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{AssertSqlSafe, PgExecutor};
 use uuid::Uuid;
 
 use crate::storage::failover_guard::outside::{Mark, Pause};
@@ -40,18 +40,24 @@ impl Look {
     }
 }
 
+/// SQL: whether the event `$2` with the number `$1` is there, or was, and is forgotten with all before it
+/// (`RETENTION_EVENTS_DAYS`). A database that went back in time still has older ones.
+pub const HOLDS_MARK: &str = "(exists (select from events where seq = $1 and events.id = $2)
+    or $1 < (select min(seq) from events))";
+
 /// Looks, and for the event of `mark`.
 pub async fn look(db: impl PgExecutor<'_>, mark: Option<&Mark>) -> sqlx::Result<Look> {
-    let query = sqlx::query_as(
+    let sql = format!(
         "select clock_timestamp() as looked_at, resumed_at, paused_at, reason, seq, id,
-            exists (select from events where seq = $1 and events.id = $2) as holds_mark
+            coalesce({HOLDS_MARK}, false) as holds_mark
          from (select max(resumed_at) as resumed_at from charging_resumptions) last
             left join lateral (
                 select paused_at, reason from charging_pauses
                 where paused_at > coalesce(last.resumed_at, '-infinity')
                 order by paused_at desc limit 1) pause on true
-            left join lateral (select seq, id from events order by seq desc limit 1) newest on true",
+            left join lateral (select seq, id from events order by seq desc limit 1) newest on true"
     );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
     let query = query.bind(mark.map(|mark| mark.seq)).bind(mark.map(|mark| mark.id));
     query.fetch_one(db).await
 }

@@ -189,7 +189,7 @@ async fn bad_orders_are_refused_with_the_reason() {
         "KiwoomPay에 표시할 수 있는 문자(CP949)가 하나도 없습니다. 1번째 문자: '🎉'(U+1F389)";
     let cases = [
         ("amount", json!(0), amount),
-        ("amount", json!("9900"), amount),
+        ("amount", json!("9900"), "문자열이 아니라 숫자로 보내세요."),
         ("amount", json!(9900.5), amount),
         ("productName", json!("🎉 🎉"), unreadable),
         ("customerId", json!("a|b"), "'|' 문자를 사용할 수 없습니다. 2번째 문자: '|'(U+007C)"),

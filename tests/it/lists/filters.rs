@@ -76,7 +76,7 @@ async fn amounts_and_metadata_that_are_wrong_are_all_named() {
             assert_eq!(reply.error(400), expected, "{list} {wrong}");
         }
         for (query, field, reason) in [
-            ("metadata=x", "metadata", UNKNOWN_FIELD),
+            ("metadata=x", "metadata", "metadata[키]=값 또는 metadata=키:값 형식이어야 합니다."),
             ("metadata[k=x", "metadata[k", UNKNOWN_FIELD),
             ("metadata[]=x", "metadata[]", EMPTY),
             ("metadata[k]=", "metadata[k]", EMPTY),

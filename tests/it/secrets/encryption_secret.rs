@@ -91,7 +91,7 @@ async fn of_processes_that_start_at_once_one_makes_the_data_keys() {
     let names = ["a", "b", "c", "d"];
     let services = join_all(names.map(|name| world.service(name, &[]))).await;
     let made = world.texts("select purpose from data_keys order by purpose").await;
-    assert_eq!(made, ["billing_keys", "request_bodies"]);
+    assert_eq!(made, ["billing_keys", "request_bodies", "webhook_secrets"]);
     let key = services[0].register().await;
     for service in &services {
         pays(service, &key).await;
