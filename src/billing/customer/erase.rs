@@ -98,7 +98,8 @@ impl From<Open> for ApiError {
                 format!("The outcome of payment {order_no} is not known."),
             ),
         };
-        Self::from(code).with_detail("customerId", Text::new(korean, english))
+        let open = Text::new(korean, english);
+        Self::from(code).with_text(open.clone()).with_detail("customerId", open)
     }
 }
 

@@ -254,6 +254,8 @@ async fn what_is_asked_for_again_goes_to_the_endpoint_that_lost_it() {
     app.delete(&format!("/billing/key/{key}")).await.data(200);
     other.until_taken(2, Duration::from_secs(30)).await;
     own.until_taken(3, Duration::from_secs(30)).await;
+    // What has arrived may still be waiting for its answer to be written down.
+    other.until_delivered(&app).await;
     let before = own.calls();
     let again = |with: Value| {
         let mut body = json!({"since": "2020-01-01T00:00:00+09:00", "endpointId": made["id"]});
