@@ -74,6 +74,7 @@ impl Story<'_> {
             // Nothing is delivered again by each of thousands of requests.
             ("since", json!("2999-01-01T00:00:00Z")),
             ("url", json!("https://shop.example.com/events")),
+            ("into", json!(CUSTOMER)),
             ("type", json!("payment.approved")),
             ("until", json!((Clock::system().now() + Months::new(3)).date_naive())),
         ]);
@@ -115,6 +116,7 @@ impl Story<'_> {
         known.insert("planId", json!(format!("plan-{unique}")));
         known.insert("orderId", json!(format!("O-{unique}")));
         known.insert("amount", json!(AMOUNT));
+        known.insert("customerId", json!(CUSTOMER));
         // The subscriptions of another operation use the one that there is.
         known.insert("billingKey", json!(self.register().await?));
         let needs = |words: &[&str]| words.iter().any(|word| path.contains(word));
@@ -136,6 +138,12 @@ impl Story<'_> {
         let subscription = known.get("subscriptionId").and_then(Value::as_str).unwrap_or_default();
         let subscription = format!("/billing/subscription/{subscription}");
         match path {
+            "/customers/{customerId}" | "/customers/{customerId}/merge" => {
+                let mut other = card(&self.marks.card, &self.marks.birth_date);
+                other["customerId"] = json!(unique);
+                self.caller.post("/billing/register", &other, &[201]).await?;
+                known.insert("customerId", json!(unique));
+            }
             "/easypay/cancel" => {
                 let order = json!({"orderId": known["orderId"]});
                 self.caller.post(path, &order, &[200]).await?;
