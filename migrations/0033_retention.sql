@@ -155,52 +155,6 @@ begin
     raise exception 'events are append-only';
 end $$;
 
-create or replace function complete_notice() returns trigger language plpgsql as $$
-declare
-    object jsonb;
-begin
-    if new.notice is null then
-        -- Written by erase_customer, as the owner.
-        if new.type = 'customer.erased' and pg_has_role(current_user,
-            (select relowner from pg_class where oid = 'events'::regclass), 'usage')
-        then return new; end if;
-        raise exception 'events tell of changes, and are written by them';
-    end if;
-    case new.type
-        when 'subscription.renewal_upcoming', 'subscription.consent_needed',
-            'subscription.price_rise_upcoming', 'subscription.trial_ending' then
-            select to_jsonb(s) || case when new.type = 'subscription.renewal_upcoming'
-                    and k.card_expires < s.next_billing_date then
-                    jsonb_build_object('card', jsonb_build_object(
-                        'expires', to_char(k.card_expires, 'YYYY-MM'), 'overByThen', true))
-                else '{}' end into object
-            from subscriptions s join billing_keys k on k.id = s.billing_key_id
-            where s.id = new.object_id;
-            new.subscription_id := new.object_id;
-        when 'billing_key.expiring' then
-            select to_jsonb(k) || jsonb_build_object('autokey', '\x',
-                    'expires', to_char(k.card_expires, 'YYYY-MM'),
-                    'subscriptions', (select jsonb_agg('sub_' || s.id order by s.id)
-                        from subscriptions s where s.billing_key_id = k.id
-                            and s.status not in ('incomplete', 'canceled'))) into object
-            from billing_keys k where k.id = new.object_id;
-            new.subscription_id := null;
-        else raise exception '% is no notice', new.type;
-    end case;
-    if object is null then raise exception 'there is no % to give notice of', new.object_id; end if;
-    new.id := new_event_id();
-    new.object := split_part(new.type, '.', 1);
-    new.stream := new.object_id;
-    new.actor := 'scheduler';
-    new.request_id := null;
-    new.reason := null;
-    new.before := null;
-    new.after := object;
-    new.position := null;
-    new.data := null;
-    return new;
-end $$;
-
 alter table events drop constraint events_object_check;
 alter table events add constraint events_object_check check
     (object in ('billing_key', 'subscription', 'payment', 'order', 'refund', 'customer')) not valid;
@@ -334,7 +288,7 @@ do $$
 declare
     name text;
 begin
-    foreach name in array array['record_event()', 'complete_notice()', 'erase_customer(text, text)',
+    foreach name in array array['record_event()', 'erase_customer(text, text)',
         'forget(text, timestamptz, integer)']
     loop
         execute format('alter function %s set search_path = %I, pg_temp', name, current_schema());

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::events::deliver::Courier;
 use crate::events::endpoints::store::{self, Bound};
 use crate::events::receiver::{Receiver, Route};
-use crate::rules::event_types::named;
+use crate::rules::event_types::all_named;
 use crate::rules::ids::WebhookEndpointId;
 use crate::storage::vault::VaultError;
 
@@ -109,7 +109,5 @@ fn of_endpoint(ctx: &Context, row: Bound) -> Result<Courier, Unable> {
     let deliveries = &ctx.config.deliveries;
     let route = Route { proxy: deliveries.proxy.as_ref(), private: deliveries.private_endpoints };
     let receiver = Receiver::new(Url::parse(&row.url)?, route, signers)?;
-    // A word of a later version names nothing here.
-    let types = row.types.map(|words| words.iter().filter_map(|w| named(w)).flatten().collect());
-    Ok(Courier::new(row.id, receiver, types))
+    Ok(Courier::new(row.id, receiver, row.types.map(|words| all_named(&words))))
 }

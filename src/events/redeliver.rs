@@ -15,7 +15,7 @@ use crate::events::store;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code};
 use crate::http::extract::{Body, Fields, FromFields, OptionalBody, PathId};
-use crate::rules::event_types::named;
+use crate::rules::event_types::all_named;
 use crate::rules::ids::{EventId, WebhookEndpointId};
 use crate::rules::text::Text;
 
@@ -116,8 +116,7 @@ pub async fn one(
 pub async fn since(State(ctx): State<AppState>, Body(request): Body<RedeliverRequest>) -> Answer {
     let targets = targets(&ctx, request.endpoint_id).await?;
     publish(&ctx).await?;
-    let asked: Option<Vec<_>> =
-        request.types.map(|types| types.0.iter().filter_map(|w| named(w)).flatten().collect());
+    let asked = request.types.map(|types| all_named(&types.0));
     let mut events = 0;
     for (endpoint, taken) in targets {
         let again = Again {
@@ -138,8 +137,7 @@ async fn targets(ctx: &Context, asked: Option<WebhookEndpointId>) -> Result<Vec<
         targets.push((WebhookEndpointId::ENVIRONMENT, webhook.types.clone()));
     }
     for row in endpoints::all(&ctx.pool).await? {
-        let types =
-            row.types.map(|words| words.iter().filter_map(|w| named(w)).flatten().collect());
+        let types = row.types.map(|words| all_named(&words));
         if row.url.is_some() && (row.enabled || asked.is_some()) {
             targets.push((row.id, types));
         }

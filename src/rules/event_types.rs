@@ -66,6 +66,11 @@ pub const OBJECTS: &[&str] = &[
     "webhook_endpoint.*",
 ];
 
+/// The types that these words name; a word of a later version names none.
+pub fn all_named(words: &[String]) -> Vec<&'static str> {
+    words.iter().filter_map(|word| named(word)).flatten().collect()
+}
+
 /// The types that a word names: one, or all of an object (`subscription.*`).
 pub fn named(word: &str) -> Option<Vec<&'static str>> {
     let of_object = |kind: &&&str| match word.strip_suffix(".*") {

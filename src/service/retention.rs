@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::billing::forgotten;
 use crate::context::Context;
 
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -22,6 +23,9 @@ pub(super) async fn run(ctx: &Context) {
         tokio::select! {
             () = ctx.draining.cancelled() => return,
             _ = ticks.tick() => {}
+        }
+        if let Err(error) = forgotten::forget_deleted(ctx).await {
+            tracing::error!(%error, "AUTOKEYs of deleted keys were not forgotten, the next pass tries again");
         }
         for kind in KINDS {
             if let Err(error) = forget(ctx, kind).await {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use crate::billing::{forgotten, renewals};
+use crate::billing::renewals;
 use crate::books;
 use crate::context::{AppState, Context};
 use crate::events::notices;
@@ -99,8 +99,8 @@ async fn charge_due(ctx: &Context) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Finds calls that were cut short, expires orders, gives notices, closes the days of the books, forgets
-/// what deleted keys leave. A step that fails does not keep the others; the first error is returned.
+/// Finds calls that were cut short, expires orders, gives notices, closes the days of the books. A step
+/// that fails does not keep the others; the first error is returned.
 async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
     let _one_at_a_time = ctx.upkeep.lock().await;
     let steps = [
@@ -108,7 +108,6 @@ async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
         step("expiry", expire(ctx).await),
         step("notices", notices::give(ctx).await),
         step("closing", books::close(ctx).await),
-        step("forgetting", forgotten::forget_deleted(ctx).await),
     ];
     steps.into_iter().collect()
 }

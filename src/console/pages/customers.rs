@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, Request};
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -132,9 +131,6 @@ async fn activate(c: Console, Path(id): Path<String>, form: Form) -> Page {
 
 /// All that is kept of the customer, as JSON.
 async fn file(c: Console, Path(id): Path<String>) -> Page {
-    let path = format!("/billing/customer/{}", segment(&id));
-    let mut response = c.api.download(&path).await?;
-    let name = HeaderValue::from_static("attachment; filename=\"customer.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    let path = format!("/customers/{}/export", segment(&id));
+    c.api.download(&path).await
 }

@@ -173,7 +173,7 @@ pub fn begin() {
     for state in ["waiting", "delivered", "given_up"] {
         metrics::counter!("kiwoom_billing_deliveries_total", "state" => state).absolute(0);
     }
-    for step in ["charging", "recovery", "expiry", "notices", "closing", "forgetting"] {
+    for step in ["charging", "recovery", "expiry", "notices", "closing"] {
         metrics::counter!("kiwoom_billing_schedule_failures_total", "step" => step).absolute(0);
     }
     for kind in retention::KINDS {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{FIRST, SECRET, card_of, printed};
 use crate::support::process::World;
 
-const SETTINGS: &[(&str, &str)] = &[(SECRET, FIRST), ("SCHEDULER_INTERVAL_SECS", "1")];
+const SETTINGS: &[(&str, &str)] = &[(SECRET, FIRST)];
 const LENGTHS: &str = "select octet_length(autokey)::text from billing_keys order by id";
 
 impl World {
@@ -57,12 +57,14 @@ async fn a_deleted_key_loses_its_autokey_and_an_import_knows_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_earlier_version_kept_of_deleted_keys_is_forgotten_by_the_schedule() {
+async fn what_an_earlier_version_kept_of_deleted_keys_is_forgotten_at_the_next_start() {
     let world = World::start().await;
     let service = world.service("service", SETTINGS).await;
     let made = service.post("/billing/register", &card_of("user-1")).await.data(201);
     let autokey = world.last_autokey();
     world.execute("update billing_keys set status = 'deleted', deleted_at = now()").await;
+    drop(service);
+    let _again = world.service("again", SETTINGS).await;
     for _ in 0..100 {
         if world.texts(LENGTHS).await == ["4"] {
             let told = world.import_key("user-1", &autokey).await;

@@ -6,7 +6,13 @@ create function complete_notice() returns trigger language plpgsql as $$
 declare
     object jsonb;
 begin
-    if new.notice is null then raise exception 'events tell of changes, and are written by them'; end if;
+    -- Written by erase_customer or make_test_event, as the owner.
+    if (new.test or new.type = 'customer.erased') and pg_has_role(current_user,
+        (select relowner from pg_class where oid = 'events'::regclass), 'usage')
+    then return new; end if;
+    if new.notice is null then
+        raise exception 'events tell of changes, and are written by them';
+    end if;
     case new.type
         when 'subscription.renewal_upcoming', 'subscription.consent_needed',
             'subscription.price_rise_upcoming', 'subscription.trial_ending' then
