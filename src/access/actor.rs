@@ -65,8 +65,9 @@ impl Actor {
         let Self { name, request, trace } = self;
         let (now, trace) = (now.to_rfc3339(), trace.map(|t| t.to_string()).unwrap_or_default());
         format!(
-            "begin; set local kiwoom.actor = '{name}'; set local kiwoom.request = '{request}'; \
-             set local kiwoom.traceparent = '{trace}'; set local kiwoom.now = '{now}'"
+            "begin; select set_config('kiwoom.actor', '{name}', true), \
+             set_config('kiwoom.request', '{request}', true), \
+             set_config('kiwoom.traceparent', '{trace}', true), set_config('kiwoom.now', '{now}', true)"
         )
     }
 }

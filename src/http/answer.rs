@@ -27,6 +27,11 @@ pub fn ok<T: Serialize>(data: T) -> Response {
     with_status(StatusCode::OK, data)
 }
 
+/// The body of [`ok`]'s answer.
+pub fn body<T: Serialize>(data: T) -> Vec<u8> {
+    serde_json::to_vec(&Success { success: true, data }).unwrap_or_default()
+}
+
 /// Any status with data: 201 for what was created, 202 for an unknown outcome.
 pub fn with_status<T: Serialize>(status: StatusCode, data: T) -> Response {
     (status, Json(Success { success: true, data })).into_response()

@@ -4,6 +4,7 @@ use kiwoom_paid_time::Period;
 use secrecy::SecretString;
 use sqlx::postgres::PgTransaction;
 
+use super::answer::Answer;
 use super::charge_call::{ChargeCall, log, outcome_of};
 use super::intent::{self, Recorded, Since};
 use super::store::paid_time::Intent;
@@ -12,6 +13,7 @@ use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{BATCH, ChargeOrder, GatewayError, Ticket};
+use crate::payments::store::claims::own_request;
 use crate::payments::store::columns::payment_columns;
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
@@ -39,6 +41,8 @@ pub struct Draft {
     pub of: Option<OfSubscription>,
     /// Who started it.
     pub initiated_by: InitiatedBy,
+    /// The answer that is kept with the outcome; `None`: whoever asked for the charge keeps it.
+    pub answer: Option<Answer>,
 }
 
 /// The charge of a subscription that an attempt is made for.
@@ -179,23 +183,23 @@ async fn intend(
     draft: Draft,
 ) -> Result<Intended, NotCharged> {
     ctx.rights.may_record()?;
-    if !store::is_own_request(&mut transaction, draft.id.0, ctx.instance.number()).await? {
-        return Err(NotCharged::TakenOver);
-    }
     let of = draft.of.as_ref();
     let kind = if of.is_some() { Kind::Subscription } else { Kind::OneOff };
     let query = sqlx::query_as(concat!(
-        "insert into payments (id, order_no, kind, state, amount, product_name, customer_id,
+        "insert into payments (id, sender, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
-            initiated_by, sender, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid,
+            initiated_by, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid,
             charge_no)
-         values ($1, $2, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17, $18)
-         returning ",
+         select $1, $2, $3, $4, 'sending', $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
+            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17, $18
+         where coalesce((",
+        own_request!(),
+        "), true) returning ",
         payment_columns!()
     ));
     let payment = query
         .bind(draft.id)
+        .bind(ctx.instance.number())
         .bind(&draft.order_no)
         .bind(kind)
         .bind(draft.amount)
@@ -207,14 +211,14 @@ async fn intend(
         .bind(of.map(|of| of.period.start))
         .bind(of.map(|of| of.period.end))
         .bind(draft.initiated_by)
-        .bind(ctx.instance.number())
         .bind(ctx.clock.now())
         .bind(draft.tax_free_amount)
         .bind(store::call_secs(ctx.config.kiwoom.timeout))
         .bind(&ctx.kiwoom.contracts().billing.cpid)
         .bind(of.map(|of| of.charge_no))
-        .fetch_one(&mut *transaction)
-        .await?;
+        .fetch_optional(&mut *transaction)
+        .await?
+        .ok_or(NotCharged::TakenOver)?;
     Ok(Intended { transaction, payment, draft })
 }
 

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::charge::Draft;
 use super::intent::Call;
 use super::journaled::Journaled;
@@ -18,12 +19,14 @@ use crate::rules::payment_state::{Outcome, Verdict};
 pub(super) struct ChargeCall<'a> {
     payment: &'a Payment,
     subscription: Option<&'a Intent>,
+    answer: Option<&'a Answer>,
 }
 
 impl<'a> ChargeCall<'a> {
     /// The call that `draft` asks for, with the row that its intent has written.
     pub(super) fn new(payment: &'a Payment, draft: &'a Draft) -> Self {
-        Self { payment, subscription: draft.of.as_ref().map(|of| &of.intent) }
+        let subscription = draft.of.as_ref().map(|of| &of.intent);
+        Self { payment, subscription, answer: draft.answer.as_ref() }
     }
 }
 
@@ -49,6 +52,9 @@ impl Call for ChargeCall<'_> {
         ctx: &Context,
         outcome: &Outcome,
     ) -> Result<Option<Payment>, SettleError> {
+        if let Some(paid) = settle::settle_at_once(ctx, self.payment, outcome, self.answer).await? {
+            return Ok(Some(paid));
+        }
         settle::settle(ctx, self.payment.id, outcome, None).await
     }
 

@@ -15,6 +15,7 @@
 //! index allows one attempt of a charge that has not finally failed, and the segments of a subscription
 //! each begin where another ends: no day belongs to two.
 
+pub mod answer;
 pub mod cancellation;
 pub mod charge;
 mod charge_call;

@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
 use crate::context::Context;
+use crate::payments::answer::Answer;
 use crate::payments::store::columns::payment_columns;
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::payments::store::{self, Payment, PaymentRef};
@@ -13,6 +14,21 @@ use crate::payments::{cancellation, ended_cards};
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, Verdict, decide};
 use crate::rules::subscription_state::Status;
+
+/// The statement that settles a payment, with a condition besides.
+macro_rules! settling {
+    ($condition:literal) => {
+        concat!(
+            "update payments set state = $2, transaction_id = $3, auth_number = $4, \
+                approved_at = $5, failure_code = $6, failure_message = $7, method = $8, late = $9, \
+                resolve_reason = $10, settled_at = $11, cpid = $12, merchant_setting = $13 \
+             where id = $1",
+            $condition,
+            " returning ",
+            payment_columns!()
+        )
+    };
+}
 
 /// Why an outcome was not recorded.
 #[derive(Debug, Error)]
@@ -67,7 +83,9 @@ pub async fn settle(
             {
                 ended_cards::end(&mut tx, card, (code, message), ctx.clock.now()).await?;
             }
-            Some(write(ctx, &mut tx, &payment, (state, outcome, reason)).await?)
+            let new = settled(ctx, &payment, state, outcome);
+            let written = write(&mut tx, settling!(""), &new, reason).await?;
+            Some(written.ok_or(sqlx::Error::RowNotFound)?)
         }
         Change::Remove => {
             let query = sqlx::query("delete from payments where id = $1").bind(id);
@@ -88,6 +106,38 @@ pub async fn settle(
     Ok(settled)
 }
 
+/// As [`settle`], for the process that has made the call of `intended` and for the usual case: the
+/// approval of a single charge that still is as it was intended, and whose transaction nobody told of.
+/// `None` in all other cases: nothing is changed then.
+pub(super) async fn settle_at_once(
+    ctx: &Context,
+    intended: &Payment,
+    outcome: &Outcome,
+    answer: Option<&Answer>,
+) -> sqlx::Result<Option<Payment>> {
+    if !matches!(outcome, Outcome::Approved { .. }) || intended.subscription_id.is_some() {
+        return Ok(None);
+    }
+    let mut tx = ctx.begin().await?;
+    let new = settled(ctx, intended, State::Approved, outcome);
+    let sql = settling!(
+        " and state = 'sending' and not exists (select from payments where transaction_id = $3)"
+    );
+    let Some(paid) = write(&mut tx, sql, &new, None).await? else { return Ok(None) };
+    // After the row is locked: a cancellation that comes now waits for it, and finds it paid.
+    let paid = cancellation::waiting(ctx, &mut tx, paid).await?;
+    let kept = match answer {
+        Some(answer) => answer.keep(ctx, &mut tx, &paid).await?,
+        None => None,
+    };
+    tx.commit().await?;
+    if let Some((answer, body)) = answer.zip(kept) {
+        // Nobody else has told of it.
+        drop(answer.kept.set(body));
+    }
+    Ok(Some(paid))
+}
+
 /// A list of KiwoomPay's may have proven a payment without the method that it was paid with; what tells
 /// of it later adds that.
 async fn learn_method(
@@ -106,17 +156,17 @@ async fn learn_method(
     query.bind(payment.id).bind(method).fetch_one(db).await
 }
 
-async fn write(
-    ctx: &Context,
-    db: &mut PgConnection,
-    payment: &Payment,
-    (state, outcome, reason): (State, &Outcome, Option<&str>),
-) -> sqlx::Result<Payment> {
+/// The payment as `outcome` makes it.
+fn settled(ctx: &Context, payment: &Payment, state: State, outcome: &Outcome) -> Payment {
     let (failure_code, failure_message, merchant_setting) = (None, None, None);
-    let mut new = Payment { failure_code, failure_message, merchant_setting, ..payment.clone() };
+    let settled_at = Some(ctx.clock.now());
+    let was = payment.state;
+    let payment = payment.clone();
+    let mut new =
+        Payment { state, failure_code, failure_message, merchant_setting, settled_at, ..payment };
     match outcome.clone() {
         Outcome::Approved { transaction_id, auth_number, approved_at, method, cpid } => {
-            new.late = !matches!(payment.state, State::Sending | State::Unknown | State::Ready);
+            new.late = !matches!(was, State::Sending | State::Unknown | State::Ready);
             new.transaction_id = Some(transaction_id);
             new.auth_number = auth_number;
             new.approved_at = Some(approved_at);
@@ -137,29 +187,21 @@ async fn write(
         }
         Outcome::Unknown | Outcome::NotSent => {}
     }
-    let query = sqlx::query_as(concat!(
-        "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
-            failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
-            settled_at = $11, cpid = $12, merchant_setting = $13
-         where id = $1 returning ",
-        payment_columns!()
-    ));
-    query
-        .bind(payment.id)
-        .bind(state)
-        .bind(new.transaction_id)
-        .bind(new.auth_number)
-        .bind(new.approved_at)
-        .bind(new.failure_code)
-        .bind(new.failure_message)
-        .bind(new.method)
-        .bind(new.late)
-        .bind(reason)
-        .bind(ctx.clock.now())
-        .bind(new.cpid)
-        .bind(new.merchant_setting)
-        .fetch_one(db)
-        .await
+    new
+}
+
+/// Writes the payment as it is settled; `None` when the condition of [`settling`] did not hold.
+async fn write(
+    db: &mut PgConnection,
+    sql: &'static str,
+    new: &Payment,
+    reason: Option<&str>,
+) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as(sql).bind(new.id).bind(new.state).bind(&new.transaction_id);
+    let query = query.bind(&new.auth_number).bind(new.approved_at).bind(&new.failure_code);
+    let query = query.bind(&new.failure_message).bind(&new.method).bind(new.late).bind(reason);
+    let query = query.bind(new.settled_at).bind(&new.cpid).bind(&new.merchant_setting);
+    query.fetch_optional(db).await
 }
 
 /// What the outcome means for the subscription.

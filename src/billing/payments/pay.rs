@@ -206,7 +206,7 @@ pub async fn pay(
         return charged(&ctx, payment).await;
     }
     let payment = match request {
-        PayRequest::OneOff(order) => charge_once(&ctx, id, order).await?,
+        PayRequest::OneOff(order) => charge_once(&ctx, new, order).await?,
         PayRequest::Subscription(OfSubscription { subscription_id }) => {
             match charge_due(&ctx, subscription_id, id, By::Merchant).await? {
                 Begun::Charged(payment) => payment,
@@ -243,6 +243,11 @@ async fn subscription(ctx: &Context, id: SubscriptionId) -> sqlx::Result<Option<
     Ok(found.map(|s| SubscriptionBody::of(ctx, &s)))
 }
 
+/// The answer to a single charge that was approved.
+fn approved(ctx: &Context, payment: Payment) -> Vec<u8> {
+    answer::body(PaymentBody::new(ctx, payment))
+}
+
 /// No charge was needed: days that were kept were given back, or it has ended.
 fn went_on(ctx: &Context, s: &Loaded) -> Answer {
     if s.paid.status == Status::Canceled {
@@ -254,21 +259,29 @@ fn went_on(ctx: &Context, s: &Loaded) -> Answer {
     Ok(answer::ok(PayAnswer::NothingToCharge(nothing)))
 }
 
-async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Payment, ApiError> {
+/// The order id, which no payment has yet.
+async fn unused(ctx: &Context, order_no: OrderNo) -> Result<OrderNo, ApiError> {
+    let Some(payment) = find(&ctx.pool, &PaymentRef::OrderNo(order_no.as_str().to_owned())).await?
+    else {
+        return Ok(order_no);
+    };
+    let id = payment.id;
+    let reason = Text::new(
+        format!("{id} 결제가 사용한 주문번호입니다."),
+        format!("{id} has this order id."),
+    );
+    Err(ApiError::from(Code::OrderExists).with_detail("orderId", reason))
+}
+
+async fn charge_once(ctx: &Context, new: NewId, order: OneOff) -> Result<Payment, ApiError> {
+    let id = PaymentId(new.id);
     takes(&ctx.kiwoom.contracts().billing, order.amount, order.tax_free_amount)?;
     let customer = order.customer_id.as_str();
     let key = find_active_key(ctx, order.billing_key, customer).await?;
-    let made = || OrderNo::made(format!("ORD{}", id.0.simple()));
-    let order_no = order.order_id.unwrap_or_else(made);
-    let taken = PaymentRef::OrderNo(order_no.as_str().to_owned());
-    if let Some(payment) = find(&ctx.pool, &taken).await? {
-        let id = payment.id;
-        let reason = Text::new(
-            format!("{id} 결제가 사용한 주문번호입니다."),
-            format!("{id} has this order id."),
-        );
-        return Err(ApiError::from(Code::OrderExists).with_detail("orderId", reason));
-    }
+    let order_no = match order.order_id {
+        Some(given) => unused(ctx, given).await?,
+        None => OrderNo::made(format!("ORD{}", id.0.simple())),
+    };
     let card = decrypt(ctx, key).await?;
     let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;
     let draft = Draft {
@@ -280,6 +293,7 @@ async fn charge_once(ctx: &Context, id: PaymentId, order: OneOff) -> Result<Paym
         card,
         of: None,
         initiated_by: InitiatedBy::Merchant,
+        answer: new.answer(approved),
     };
     lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;
     Ok(ready.charge(ctx, draft).await?)

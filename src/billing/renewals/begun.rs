@@ -124,6 +124,7 @@ impl Prepared {
             card,
             initiated_by: by.into(),
             of: Some(OfSubscription { id: row.id, charge_no, period, intent }),
+            answer: None,
         };
         Ok(Box::pin(ready.charge(ctx, draft)).await?)
     }

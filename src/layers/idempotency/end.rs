@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Claim;
+use crate::payments::store::claims::Claim;
 
 /// A sender that never lives: numbers of processes begin at 1.
 const NO_SENDER: i32 = 0;
@@ -23,15 +23,8 @@ pub(super) enum End {
 
 /// Stores the answer, or gives the claim up.
 pub(super) async fn finish(pool: &PgPool, claim: Claim, end: &End) -> sqlx::Result<()> {
-    let query = match end {
-        End::Answered(status, body) => {
-            let query = sqlx::query(
-                "update idempotency_keys set status = $3, body = $4
-                 where id = $1 and started_at = $2 and status is null",
-            );
-            let query = query.bind(claim.id).bind(claim.started_at);
-            query.bind(i16::try_from(status.as_u16()).unwrap_or(i16::MAX)).bind(&**body)
-        }
+    let stood = match end {
+        End::Answered(status, body) => claim.answer(pool, status.as_u16(), body).await?,
         End::GivenUp | End::CameToNothing => {
             let query = sqlx::query(
                 "update idempotency_keys set sender = $3, id = $4
@@ -39,12 +32,12 @@ pub(super) async fn finish(pool: &PgPool, claim: Claim, end: &End) -> sqlx::Resu
             );
             let anew = matches!(end, End::CameToNothing);
             let id = if anew { Uuid::now_v7() } else { claim.id };
-            query.bind(claim.id).bind(claim.started_at).bind(NO_SENDER).bind(id)
+            let query = query.bind(claim.id).bind(claim.started_at).bind(NO_SENDER).bind(id);
+            query.execute(pool).await?.rows_affected() > 0
         }
     };
-    let done = query.execute(pool).await?;
-    if done.rows_affected() == 0 {
-        tracing::warn!(id = %claim.id, "a request was taken over: its second answer is kept");
+    if !stood {
+        tracing::warn!(id = %claim.id, "a request was taken over, or has its answer: another is not kept");
     }
     Ok(())
 }

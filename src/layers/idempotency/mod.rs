@@ -23,7 +23,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use tokio::time::timeout;
@@ -38,7 +37,10 @@ use scope::Scope;
 use crate::access::actor::Actor;
 use crate::context::{AppState, Context};
 use crate::http::error::{ApiError, BeginsAnew, Code};
+use crate::payments::answer::{Answer, Kept};
 use crate::payments::recovery;
+use crate::payments::store::Payment;
+use crate::payments::store::claims::Claim;
 use crate::storage::live_processes;
 
 /// Writing requests at once: twice what may wait for the gateway, so that a gateway that hangs
@@ -52,19 +54,20 @@ const MAX_RUN_SECS: f64 = 600.0;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The id for what a request makes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NewId {
     /// Also the id of the idempotency key's row, when there is one.
     pub id: Uuid,
     /// An earlier process began this request and died: look for what it made.
     pub resumed: bool,
+    claim: Option<(Claim, Kept)>,
 }
 
 impl NewId {
     /// Whether the request was carried out already, by a process that died before it answered or whose
     /// COMMIT was not confirmed. When it was not, it is from now on, if `tx` is committed. One without
     /// an `Idempotency-Key` never was.
-    pub async fn is_applied(self, tx: &mut PgConnection) -> sqlx::Result<bool> {
+    pub async fn is_applied(&self, tx: &mut PgConnection) -> sqlx::Result<bool> {
         let query = sqlx::query_scalar(
             "update idempotency_keys k set applied = true
              from (select id, applied from idempotency_keys where id = $1 for update) before
@@ -72,14 +75,19 @@ impl NewId {
         );
         Ok(query.bind(self.id).fetch_optional(tx).await?.unwrap_or(false))
     }
+
+    /// How a charge that is approved is answered, when the answer has to be kept.
+    pub fn answer(self, body: fn(&Context, Payment) -> Vec<u8>) -> Option<Answer> {
+        self.claim.map(|(claim, kept)| Answer { claim, body, kept })
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for NewId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let fresh = Self { id: Uuid::now_v7(), resumed: false };
-        Ok(parts.extensions.get().copied().unwrap_or(fresh))
+        let fresh = || Self { id: Uuid::now_v7(), resumed: false, claim: None };
+        Ok(parts.extensions.get().cloned().unwrap_or_else(fresh))
     }
 }
 
@@ -89,14 +97,6 @@ enum Begun {
     /// The first answer was 202: it may be known by now what became of it.
     AskedAgain(Claim),
     Answered(StatusCode, Vec<u8>),
-}
-
-/// The right to answer a key. A process that was taken for dead, and whose request another one has
-/// taken over, holds a claim of the past: it may neither replace the answer nor free the key.
-#[derive(Clone, Copy, sqlx::FromRow)]
-struct Claim {
-    id: Uuid,
-    started_at: DateTime<Utc>,
 }
 
 /// Layer: see the module.
@@ -150,7 +150,9 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
         Ok(Begun::AskedAgain(claim)) => (claim, true, true),
         Err(error) => return error.into_response(),
     };
-    request.extensions_mut().insert(NewId { id: claim.id, resumed });
+    let kept = Kept::default();
+    let new = NewId { id: claim.id, resumed, claim: Some((claim, kept.clone())) };
+    request.extensions_mut().insert(new);
     let recovered = if resumed { recovery::recover(ctx).await } else { Ok(()) };
     let (response, answered) = match recovered {
         Ok(()) => (next.run(request).await, true),
@@ -160,13 +162,17 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
     if replayed {
         parts.headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
+    if let Some(body) = kept.get() {
+        // It is committed already, with the outcome that it tells of.
+        return Response::from_parts(parts, Body::from(body.clone()));
+    }
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     // One that only says "not now" is no answer, nor is a fault of ours or of the gateway's: what was
     // begun is found by its id when the request comes again.
-    let kept = answered
+    let is_answer = answered
         && !parts.status.is_server_error()
         && !parts.headers.contains_key(header::RETRY_AFTER);
-    let end = if kept {
+    let end = if is_answer {
         let instead = parts.extensions.remove::<KeptInstead>();
         End::Answered(parts.status, instead.map_or_else(|| bytes.clone(), KeptInstead::into_bytes))
     } else if parts.extensions.get::<BeginsAnew>().is_some() {
@@ -192,10 +198,12 @@ async fn run_once(ctx: &Context, scope: &Scope, mut request: Request, next: Next
 
 async fn begin(ctx: &Context, scope: &Scope) -> Result<Begun, ApiError> {
     let id = Uuid::now_v7();
+    // It need not wait for the disk: whatever is committed after it makes it durable too.
     let insert = sqlx::query_as(
         "insert into idempotency_keys
             (id, api_key_id, method, path, key, body_mac, sender, started_at)
-         values ($1, $2, $3, $4, $5, $6, $7, now())
+         select $1, $2, $3, $4, $5, $6, $7, now()
+         from set_config('synchronous_commit', 'off', true)
          on conflict on constraint idempotency_keys_scope_key do nothing
          returning id, started_at",
     );

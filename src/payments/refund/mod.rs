@@ -22,7 +22,7 @@ use outcome::{log, outcome_of};
 use super::intent::{self, Call, Recorded};
 use super::journaled::Journaled;
 use super::settle::SettleError;
-use super::store::{self, Payment, PaymentRef, Refund, RefundState, paid_time};
+use super::store::{self, Payment, PaymentRef, Refund, RefundState, claims, paid_time};
 use super::unexpected;
 use crate::context::Context;
 use crate::kiwoom::pace::NoTurn;
@@ -156,7 +156,7 @@ async fn intend(
     request: &Request,
 ) -> Result<Option<Refund>, RefundError> {
     ctx.rights.may_record()?;
-    if !store::is_own_request(tx, request.id.0, ctx.instance.number()).await? {
+    if !claims::is_own_request(tx, request.id.0, ctx.instance.number()).await? {
         return Err(RefundError::TakenOver);
     }
     let (mut paid_time, payment) = lock_with_paid_time(ctx, tx, found).await?;

@@ -1,24 +1,12 @@
-//! SQL of calls that move money, charges and refunds alike: whose they are, and which were cut short.
+//! SQL of calls that move money, charges and refunds alike: which were cut short.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
-use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::rules::ids::{PaymentId, RefundId};
-
-/// Whether the request that makes the payment or refund `id` is still this process's, until the
-/// transaction ends. One without an `Idempotency-Key` always is; one with a key has its id, and may
-/// have been taken over while this process was stopped, and answered.
-pub async fn is_own_request(db: &mut PgConnection, id: Uuid, sender: i32) -> sqlx::Result<bool> {
-    let query = sqlx::query_scalar(
-        "select sender = $2 and status is null from idempotency_keys where id = $1 for share",
-    );
-    let own: Option<bool> = query.bind(id).bind(sender).fetch_optional(db).await?;
-    Ok(own.unwrap_or(true))
-}
 
 /// Longer than an intent may be sent, by any process (`intent::Since::in_time`).
 const FRESH: Duration = Duration::from_secs(5);

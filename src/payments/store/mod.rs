@@ -1,6 +1,7 @@
 //! SQL of payments and refunds.
 
 mod calls;
+pub mod claims;
 pub(crate) mod columns;
 pub(crate) mod intents;
 mod lists;
@@ -18,8 +19,8 @@ use sqlx::PgExecutor;
 use sqlx::postgres::PgConnection;
 
 pub use calls::{
-    UnknownOutcomes, call_ended, call_secs, is_own_request, last_known, may_be_sent_yet,
-    orphan_refunds, orphans, unknown_outcomes,
+    UnknownOutcomes, call_ended, call_secs, last_known, may_be_sent_yet, orphan_refunds, orphans,
+    unknown_outcomes,
 };
 pub use lists::{Filter, Source, list, list_refunds, payments_of_customer, refunds_of_customer};
 pub use refunds::{Refund, RefundState, find_refund, refunded_tax_free};

@@ -3,6 +3,7 @@
 mod cancel_methods;
 mod concurrent_requests;
 mod contracts;
+mod counted_work;
 mod credit_refunds;
 mod invalid_requests;
 mod merchant_settings;

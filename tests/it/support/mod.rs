@@ -14,4 +14,5 @@ pub mod receiver;
 pub mod refusals;
 pub mod sandbox;
 pub mod subscriptions;
+pub mod tap;
 pub mod window;

@@ -145,8 +145,9 @@ impl Watch {
                 let (_, rest) = c_string(body)?;
                 let (name, _) = c_string(rest)?;
                 let subject = *self.statements.get(name)?;
-                // Days that are written with an intent or an outcome are a part of that.
-                if subject != Subject::Days || self.open.is_none() {
+                // Days and an answer that are written with an intent or an outcome are a part of that.
+                let is_part = matches!(subject, Subject::Days | Subject::KeptAnswer);
+                if !is_part || self.open.is_none() {
                     self.open = Some(subject);
                 }
                 Some(Moment::Written(subject))

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use kiwoom_paid_time::Start;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::api::answers::{PaymentBody, payment_answer};
 use crate::billing::answers::SubscriptionBody;
@@ -70,7 +71,7 @@ pub async fn subscribe(
 ) -> Answer {
     let id = SubscriptionId(new.id);
     if new.resumed
-        && let Some(answer) = resumed(&ctx, new).await?
+        && let Some(answer) = resumed(&ctx, new.id).await?
     {
         return Ok(answer);
     }
@@ -121,12 +122,12 @@ fn created(ctx: &Context, s: &Loaded) -> Response {
 }
 
 /// What a process that died had already made of this request.
-async fn resumed(ctx: &Context, new: NewId) -> Result<Option<Response>, ApiError> {
-    if let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(new.id))).await? {
+async fn resumed(ctx: &Context, id: Uuid) -> Result<Option<Response>, ApiError> {
+    if let Some(payment) = find(&ctx.pool, &PaymentRef::Id(PaymentId(id))).await? {
         return first_answer(ctx, payment, None).await.map(Some);
     }
     let mut db = ctx.pool.acquire().await?;
-    let made = store::find_subscription(&mut db, SubscriptionId(new.id), ctx.rules()).await?;
+    let made = store::find_subscription(&mut db, SubscriptionId(id), ctx.rules()).await?;
     Ok(made.map(|s| created(ctx, &s)))
 }
 

@@ -1,0 +1,92 @@
+//! What one charge costs PostgreSQL, counted: each statement takes time on both sides, and each commit
+//! waits for a disk. A statement more is a decision, which is made here.
+
+use kiwoom_billing::access::api_keys::Scope;
+use reqwest::Method;
+use serde_json::Value;
+use sqlx::Connection;
+
+use crate::support::app::{Reply, TestApp, card, one_off};
+use crate::support::postgres;
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED};
+use crate::support::tap::Tap;
+
+const APPROVED_CHARGE: &[&str] = &[
+    "insert into idempotency_keys",
+    "select from billing_keys",
+    // The intent.
+    "begin",
+    "select",
+    "select from billing_keys",
+    "insert into payments",
+    "commit",
+    // The outcome, with what follows from it and the answer.
+    "begin",
+    "select",
+    "update payments",
+    "select from notifications",
+    "update idempotency_keys",
+    "commit",
+];
+
+async fn send(app: &TestApp, api_key: &str, path: &str, body: &Value) -> Reply {
+    let request = app.request(Method::POST, path).json(body).bearer_auth(api_key);
+    let key = uuid::Uuid::now_v7().to_string();
+    app.send(request.header("idempotency-key", key)).await
+}
+
+async fn registered(app: &TestApp, api_key: &str, number: &str) -> String {
+    let card = send(app, api_key, "/billing/register", &card(number)).await.data(201);
+    card["billingKey"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_charge_takes_thirteen_statements_and_three_commits() {
+    let tap = Tap::to(&postgres::new_database().await).await;
+    let app = TestApp::with(&[("DATABASE_URL", &tap.url), ("SCHEDULER_ENABLED", "false")]).await;
+    let api_key = app.key(&[Scope::Charge]).await;
+    let billing_key = registered(&app, &api_key, APPROVED).await;
+    let mut least: Option<Vec<String>> = None;
+    for _ in 0..20 {
+        tap.take();
+        send(&app, &api_key, "/billing/pay", &one_off(&billing_key)).await.data(200);
+        // What the service does beside it is in some of them, and never in all.
+        let seen = tap.take();
+        least = least.filter(|least| least.len() <= seen.len()).or(Some(seen));
+    }
+    assert_eq!(least.unwrap(), APPROVED_CHARGE);
+}
+
+/// Nothing is left to do when the outcome is committed: a process that dies then has answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_is_committed_with_its_answer() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    sqlx::raw_sql(
+        "create function answered() returns trigger language plpgsql as $$ begin
+            if not exists (select from idempotency_keys where id = new.id and status = 200)
+            then raise exception 'paid, and not answered'; end if;
+            return null;
+         end $$;
+         create constraint trigger answered after update on payments deferrable initially deferred
+            for each row when (new.state = 'approved') execute function answered()",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    owner.close().await.unwrap();
+    let key = app.register(APPROVED).await;
+    let charge = || {
+        let request = app.request(Method::POST, "/billing/pay").json(&one_off(&key));
+        app.send(request.header("idempotency-key", "once"))
+    };
+    let first = charge().await;
+    assert_eq!(first.data(200)["status"], "approved");
+    let again = charge().await;
+    assert_eq!((again.status, &again.text), (200, &first.text));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(first.headers["content-type"], again.headers["content-type"]);
+    assert_eq!(app.ledger().await.len(), 1);
+    let declined = app.pay(&app.register(ALWAYS_SHORT).await).await;
+    declined.fails(402, "payment_declined");
+}
