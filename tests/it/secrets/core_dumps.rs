@@ -9,8 +9,10 @@ use crate::support::process::Folder;
 /// A crash by this signal, of a process started by somebody who allows core dumps of any size.
 fn crash(signal: &str) {
     let dir = Folder::new();
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -c $(ulimit -H -c); exec \"$0\" sandbox --port 0"]);
+    // A shell has its background jobs ignore QUIT, and what they start with them.
+    let mut command = Command::new("env");
+    let start = "ulimit -c $(ulimit -H -c); exec \"$0\" sandbox --port 0";
+    command.args(["--default-signal", "sh", "-c", start]);
     command.arg(env!("CARGO_BIN_EXE_kiwoom-billing")).current_dir(&*dir);
     command.env_clear().env("DATA_DIR", &*dir).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
