@@ -1,5 +1,7 @@
 //! Gives committed events their positions and shows their objects as the API does.
 
+use std::collections::BTreeMap;
+use std::slice;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -30,6 +32,19 @@ const BATCH: i64 = 200;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Of an event whose object cannot be shown.
 const NOTHING: &str = "null";
+
+/// SQL: the rows `$1`, a JSON array, as those of a table.
+macro_rules! of_table {
+    ($columns:expr, $table:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from jsonb_populate_recordset(null::",
+            $table,
+            ", $1) with ordinality order by ordinality"
+        )
+    };
+}
 
 /// A billing key; of `billing_key.expiring` with what its notice says beside it.
 #[derive(Serialize, ToSchema)]
@@ -74,94 +89,117 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
             return Ok(());
         }
         let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
-        let mut data = Vec::with_capacity(events.len());
-        for event in events {
-            data.push(readable(ctx, &mut tx, event).await?);
-        }
+        let data = told(ctx, &mut tx, events).await?;
         store::set_positions(&mut tx, &seqs, &data).await?;
         tx.commit().await?;
     }
 }
 
-/// As [`shown`]. A row that cannot be read, written before a migration that added to it, holds the
-/// others up no more: it is told without its object.
-async fn readable(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<String> {
-    let id = event.id;
-    match shown(ctx, db, event).await {
-        Err(error @ sqlx::Error::ColumnDecode { .. }) => {
-            tracing::error!(alert = true, %id, %error, "event told without its data");
-            Ok(NOTHING.to_owned())
+/// The data of each event: the object as the API shows it, after the change, or before it when it is gone.
+/// A test brings its own. Objects of one kind are read together.
+async fn told(
+    ctx: &Context,
+    db: &mut PgConnection,
+    events: Vec<Event>,
+) -> sqlx::Result<Vec<String>> {
+    let mut data = vec![NOTHING.to_owned(); events.len()];
+    let mut kinds = BTreeMap::<Object, (Vec<usize>, Vec<StoredRow>)>::new();
+    for (nth, event) in events.into_iter().enumerate() {
+        if let Some(Json(of_test)) = event.data {
+            of_test.get().clone_into(&mut data[nth]);
+        } else if let Some(Json(mut row)) = event.after.or(event.before) {
+            // The object as it was, not what has become of its call since.
+            row.remove("call_ends_by");
+            let (places, rows) = kinds.entry(event.object).or_default();
+            places.push(nth);
+            rows.push(row);
         }
-        shown => shown,
     }
+    for (object, (places, rows)) in kinds {
+        for (nth, shown) in places.into_iter().zip(readable(ctx, db, object, rows).await?) {
+            data[nth] = shown;
+        }
+    }
+    Ok(data)
 }
 
-/// The object of an event as the API shows it: after the change, or before it when it is gone. A test brings
-/// its own.
-async fn shown(ctx: &Context, db: &mut PgConnection, event: Event) -> sqlx::Result<String> {
-    if let Some(Json(data)) = event.data {
-        return Ok(data.get().to_owned());
+/// As [`shown`]. A row that cannot be read, written before a migration that added to it, holds the
+/// others up no more: it is told without its object.
+async fn readable(
+    ctx: &Context,
+    db: &mut PgConnection,
+    object: Object,
+    rows: Vec<StoredRow>,
+) -> sqlx::Result<Vec<String>> {
+    match shown(ctx, db, object, &rows).await {
+        Err(sqlx::Error::ColumnDecode { .. }) => {}
+        all => return all,
     }
-    let Some(Json(mut row)) = event.after.or(event.before) else { return Ok(NOTHING.to_owned()) };
-    // The object as it was, not what has become of its call since.
-    row.remove("call_ends_by");
-    Ok(match event.object {
+    let mut readable = Vec::with_capacity(rows.len());
+    for row in &rows {
+        readable.push(match shown(ctx, db, object, slice::from_ref(row)).await {
+            Err(error @ sqlx::Error::ColumnDecode { .. }) => {
+                let id = row.get("id").map(|id| id.get());
+                tracing::error!(alert = true, id, %error, "event told without its data");
+                NOTHING.to_owned()
+            }
+            one => one?.swap_remove(0),
+        });
+    }
+    Ok(readable)
+}
+
+/// Objects of one kind as the API shows them.
+async fn shown(
+    ctx: &Context,
+    db: &mut PgConnection,
+    object: Object,
+    rows: &[StoredRow],
+) -> sqlx::Result<Vec<String>> {
+    let besides = |name| rows.iter().map(move |row| row.get(name).cloned());
+    Ok(match object {
         Object::BillingKey => {
-            let sql = concat!(
-                "select ",
-                billing_key_columns!(),
-                " from jsonb_populate_record(null::billing_keys, $1)"
-            );
-            let (expires, subscriptions) = (row.remove("expires"), row.remove("subscriptions"));
-            let key = read::<BillingKey>(db, sql, row).await?.into();
-            json(KeyEvent { key, expires, subscriptions })
+            let sql = of_table!(billing_key_columns!(), "billing_keys");
+            let keys = read::<BillingKey>(db, sql, rows).await?.into_iter();
+            let besides = besides("expires").zip(besides("subscriptions"));
+            let told = keys.zip(besides).map(|(key, (expires, subscriptions))| {
+                json(KeyEvent { key: key.into(), expires, subscriptions })
+            });
+            told.collect()
         }
         Object::Subscription => {
-            // What was written before there was paid time lacks what is never null since.
-            let sql = concat!(
-                "select ",
-                subscription_columns!(),
-                " from jsonb_populate_record(null::subscriptions,
-                    '{\"pause_at_period_end\": false, \"credit\": 0, \"carried\": 0,
-                      \"legacy_end\": false, \"legacy_pause\": false, \"revision\": 0}' || $1)"
-            );
-            let card = row.remove("card");
-            let row: Row = read(db, sql, row).await?;
-            let shown = Shown::of_row(&row);
-            let subscription = SubscriptionBody::new(ctx.rules(), row, shown);
-            json(SubscriptionEvent { subscription, card })
+            let sql = of_table!(subscription_columns!(), "subscriptions");
+            let subscriptions = read::<Row>(db, sql, rows).await?.into_iter();
+            let told = subscriptions.zip(besides("card")).map(|(row, card)| {
+                let shown = Shown::of_row(&row);
+                let subscription = SubscriptionBody::new(ctx.rules(), row, shown);
+                json(SubscriptionEvent { subscription, card })
+            });
+            told.collect()
         }
-        Object::Customer => json(customer(row)),
+        Object::Customer => rows.iter().cloned().map(|row| json(customer(row))).collect(),
         Object::Refund => {
-            let sql = concat!(
-                "select ",
-                refund_columns!(),
-                " from jsonb_populate_record(null::refunds, $1)"
-            );
-            json(RefundBody::from(read::<Refund>(db, sql, row).await?))
+            let sql = of_table!(refund_columns!(), "refunds");
+            let refunds = read::<Refund>(db, sql, rows).await?.into_iter();
+            refunds.map(|refund| json(RefundBody::from(refund))).collect()
         }
         Object::WebhookEndpoint => {
-            let sql = concat!(
-                "select ",
-                endpoint_columns!(),
-                " from jsonb_populate_record(null::webhook_endpoints, $1)"
-            );
-            json(WebhookEndpointBody::from(read::<Endpoint>(db, sql, row).await?))
+            let sql = of_table!(endpoint_columns!(), "webhook_endpoints");
+            let endpoints = read::<Endpoint>(db, sql, rows).await?.into_iter();
+            endpoints.map(|endpoint| json(WebhookEndpointBody::from(endpoint))).collect()
         }
-        Object::Payment | Object::Order => {
-            let sql = concat!(
-                "select ",
-                payment_columns!(),
-                " from jsonb_populate_record(null::payments, $1)"
-            );
-            let payment: Payment = read(db, sql, row).await?;
-            if event.object == Object::Order {
+        Object::Payment => {
+            let payments = read_payments(db, rows).await?.into_iter();
+            payments.map(|payment| json(PaymentBody::new(ctx, payment))).collect()
+        }
+        Object::Order => {
+            let mut told = Vec::with_capacity(rows.len());
+            for payment in read_payments(&mut *db, rows).await? {
                 let refunds = list_refunds(&mut *db, Some(payment.id), None, None, 1000).await?;
-                let unexpected = unexpected::of_order(db, payment.id).await?;
-                json(OrderBody::new(ctx, payment, &refunds, unexpected))
-            } else {
-                json(PaymentBody::new(ctx, payment))
+                let unexpected = unexpected::of_order(&mut *db, payment.id).await?;
+                told.push(json(OrderBody::new(ctx, payment, &refunds, unexpected)));
             }
+            told
         }
     })
 }
@@ -171,11 +209,20 @@ fn customer(row: StoredRow) -> StoredRow {
     row.into_iter().map(|(name, value)| (camel_case(&name), value)).collect()
 }
 
-async fn read<T>(db: &mut PgConnection, sql: &'static str, row: StoredRow) -> sqlx::Result<T>
+async fn read_payments(db: &mut PgConnection, rows: &[StoredRow]) -> sqlx::Result<Vec<Payment>> {
+    read(db, of_table!(payment_columns!(), "payments"), rows).await
+}
+
+/// The rows as those of a table, in their order.
+async fn read<T>(
+    db: &mut PgConnection,
+    sql: &'static str,
+    rows: &[StoredRow],
+) -> sqlx::Result<Vec<T>>
 where
     T: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
 {
-    sqlx::query_as(sql).bind(Json(row)).fetch_one(db).await
+    sqlx::query_as(sql).bind(Json(rows)).fetch_all(db).await
 }
 
 fn json(body: impl Serialize) -> String {

@@ -14,7 +14,7 @@ use crate::rules::ids::{EventId, SubscriptionId, WebhookEndpointId};
 use crate::storage::database::errors::has_code;
 
 /// What an event is of, as it is stored and shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Object {
