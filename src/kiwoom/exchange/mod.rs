@@ -3,19 +3,20 @@
 mod failure;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use failure::Failure;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep_until};
 use url::{Position, Url};
 
 use crate::kiwoom::client::KEYGEN;
 use crate::kiwoom::codes::{Codes, Refusal, SUCCESS};
 use crate::kiwoom::error::GatewayError;
 use crate::kiwoom::outgoing::through;
-use crate::kiwoom::pace::Turn;
+use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::wire::{Answer, Fields};
 use crate::rules::contract::Contract;
 use crate::rules::forward_proxy::ForwardProxy;
@@ -41,6 +42,8 @@ const STEP_1: Duration = Duration::from_secs(5);
 /// Step 1 moves no money: it is tried this often.
 const READY_TRIES: u32 = 3;
 const READY_PAUSE: Duration = Duration::from_millis(200);
+/// So long before step 2 may be sent its intent is begun.
+const INTENT: Duration = Duration::from_millis(100);
 
 /// The right to one step-2 request, from step 1. Consumed by use: a token serves one request. The
 /// turn it was got with ends with it, when the answer is there.
@@ -48,7 +51,9 @@ pub struct Ticket {
     return_url: Url,
     token: String,
     turn: Turn,
-    /// When the call's time is over.
+    /// When the call may be sent.
+    starts_at: Instant,
+    /// When its time is over.
     ends_at: Instant,
 }
 
@@ -108,7 +113,12 @@ impl Exchange {
         let begun = self.begin(&turn.contract().auth_key, fields).await;
         measure(1, turn.method(), started);
         let (return_url, token) = begun?;
-        Ok(Ticket { return_url, token, turn, ends_at: started + self.timeout })
+        let (ready_at, time) = (Instant::now(), started + self.timeout);
+        let starts_at = turn.step_2().await.map_err(|error| not_sent(&error))?;
+        sleep_until(starts_at - INTENT).await;
+        // Waiting for a turn is no part of the call's time.
+        let ends_at = time + starts_at.saturating_duration_since(ready_at);
+        Ok(Ticket { return_url, token, turn, starts_at, ends_at })
     }
 
     /// Step 1 without a step 2: RETURNURL and TOKEN.
@@ -221,6 +231,7 @@ impl Exchange {
         let token =
             token.map_err(|_| GatewayError::NotSent("TOKEN is not a header value".into()))?;
         headers.insert(TOKEN, token);
+        sleep_until(ticket.starts_at).await;
         let left = ticket.ends_at.saturating_duration_since(Instant::now());
         if left < self.timeout.saturating_sub(self.step_1()) {
             return Err(GatewayError::NotSent("no time left for step 2".into()));
@@ -261,6 +272,10 @@ impl Exchange {
         // The origin of `blob:https://…` is the one within.
         (written && nobody && ours && url.scheme() == base.scheme()).then_some(url)
     }
+}
+
+fn not_sent(error: &NoTurn) -> GatewayError {
+    GatewayError::NotSent(format!("no turn for step 2: {error}"))
 }
 
 fn measure(step: u8, method: &'static str, started: Instant) {

@@ -166,8 +166,11 @@ async fn the_pace_is_kept_for_each_cpid_and_method() {
     let query = "select cpid, method from gateway_turns order by cpid, method";
     let turns: Vec<(String, String)> =
         sqlx::query_as(query).fetch_all(&app.service.ctx.pool).await.unwrap();
-    let turns: Vec<_> = turns.iter().map(|(cpid, method)| (&**cpid, &**method)).collect();
-    assert_eq!(turns, [(CARDS, "CARD-BATCH"), (CARDS, "CARD-KEYGEN"), (WINDOW, "KAKAOPAY")]);
+    let turns: Vec<_> = turns.iter().map(|(cpid, method)| (&**cpid, method.clone())).collect();
+    let each = [(CARDS, "CARD-BATCH"), (CARDS, "CARD-KEYGEN"), (WINDOW, "KAKAOPAY")];
+    let steps =
+        each.map(|(cpid, method)| [(cpid, method.to_owned()), (cpid, format!("{method} 2"))]);
+    assert_eq!(turns, steps.concat());
 }
 
 /// Restarts with both roles under new contracts, which the owner adopts.
