@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::rules::contract::Contract;
 use turns::Turns;
 
-/// Longest wait for a turn before the caller is told to come back later.
+/// Longest wait for the turns of a call before the caller is told to come back later.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// So long the schedule lets others go first.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,7 +54,8 @@ pub struct Pace {
 pub struct Turn {
     contract: Arc<Contract>,
     method: &'static str,
-    turns: Option<Turns>,
+    /// With how long step 2 may wait for one.
+    turns: Option<(Turns, Duration)>,
     _in_flight: Option<OwnedSemaphorePermit>,
     _counted: Counted,
 }
@@ -63,7 +64,7 @@ impl Turn {
     fn new(
         contract: &Arc<Contract>,
         method: &'static str,
-        turns: Option<Turns>,
+        turns: Option<(Turns, Duration)>,
         in_flight: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let counted = Counted::new(metrics::gauge!("kiwoom_billing_gateway_calls_in_flight"));
@@ -84,9 +85,9 @@ impl Turn {
     /// When step 2 may be sent, which has a pace of its own: how long step 1 takes differs from call to
     /// call.
     pub async fn step_2(&self) -> Result<Instant, NoTurn> {
-        let Some(turns) = &self.turns else { return Ok(Instant::now()) };
+        let Some((turns, patience)) = &self.turns else { return Ok(Instant::now()) };
         let row = format!("{} 2", self.method);
-        turns.reserve(&self.contract.cpid, &row, MAX_WAIT).await?.ok_or_else(too_busy)
+        turns.reserve(&self.contract.cpid, &row, *patience).await?.ok_or_else(too_busy)
     }
 }
 
@@ -136,8 +137,8 @@ impl Pace {
     ) -> Result<Turn, NoTurn> {
         let mut turn = self.unpaced(contract, method).await?;
         if let Some(turns) = &self.turns {
-            queue(turns, &contract.cpid, method).await?;
-            turn.turns = Some(turns.clone());
+            let left = queue(turns, &contract.cpid, method).await?;
+            turn.turns = Some((turns.clone(), left));
         }
         Ok(turn)
     }
@@ -148,12 +149,11 @@ impl Pace {
         contract: &Arc<Contract>,
         method: &'static str,
     ) -> Result<Turn, NoTurn> {
-        if let Some(turns) = &self.turns {
-            // The others wait here, and cost the database nothing.
-            let _next = self.next_scheduled.lock().await;
-            give_way(turns, &contract.cpid, method).await?;
-        }
-        Ok(Turn::new(contract, method, self.turns.clone(), None))
+        let Some(turns) = &self.turns else { return Ok(Turn::new(contract, method, None, None)) };
+        // The others wait here, and cost the database nothing.
+        let _next = self.next_scheduled.lock().await;
+        let left = give_way(turns, &contract.cpid, method).await?;
+        Ok(Turn::new(contract, method, Some((turns.clone(), left)), None))
     }
 
     /// A turn for a call that KiwoomPay sets no pace for.
@@ -177,25 +177,25 @@ impl Pace {
 }
 
 /// Waits for the next moment that nobody has taken. A process that was stopped meanwhile has missed its
-/// moment, as all others that waited in it have: each takes another.
-async fn queue(turns: &Turns, cpid: &str, method: &str) -> Result<(), NoTurn> {
+/// moment, as all others that waited in it have: each takes another. How much longer it could have waited.
+async fn queue(turns: &Turns, cpid: &str, method: &str) -> Result<Duration, NoTurn> {
     let _waiting = Counted::new(metrics::gauge!("kiwoom_billing_gateway_calls_waiting"));
     let give_up = Instant::now() + MAX_WAIT;
     loop {
         let left = give_up.saturating_duration_since(Instant::now());
         let at = turns.reserve(cpid, method, left).await?.ok_or_else(too_busy)?;
         if is_in_time(at).await {
-            return Ok(());
+            return Ok(give_up.saturating_duration_since(at));
         }
     }
 }
 
 /// Waits for a moment that is near, and in the end as callers do.
-async fn give_way(turns: &Turns, cpid: &str, method: &str) -> Result<(), NoTurn> {
+async fn give_way(turns: &Turns, cpid: &str, method: &str) -> Result<Duration, NoTurn> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         match turns.reserve(cpid, method, AHEAD).await? {
-            Some(at) if is_in_time(at).await => return Ok(()),
+            Some(at) if is_in_time(at).await => return Ok(MAX_WAIT),
             Some(_) => {}
             None => {
                 let free = turns.until_free(cpid, method).await?;

@@ -4,6 +4,7 @@ mod billing_days;
 mod forecast;
 mod frozen_transaction;
 mod intervals;
+mod many_at_once;
 mod midnight_and_races;
 mod replacement_card;
 mod result_codes;
