@@ -5,6 +5,7 @@ mod durability;
 pub mod errors;
 mod fitness;
 pub mod grants;
+pub mod migrating;
 mod pooling;
 pub mod private;
 pub mod rights;
@@ -183,10 +184,6 @@ pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseErr
 const SESSION: &str = "set default_transaction_isolation = 'read committed'; set jit = off;
     set lock_timeout = '10s'; set statement_timeout = '30s';
     set idle_in_transaction_session_timeout = '30s'";
-/// A migration takes as long as it takes. But who waits for a lock holds up all that come after, so it
-/// gives way soon and begins again.
-const MIGRATING: &str = "set lock_timeout = '2s'; set statement_timeout = 0;
-    set idle_in_transaction_session_timeout = 0";
 
 /// Opens a pool. Statements are never logged with their values, and only at `trace` at all.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
-use sqlx::{Executor, PgPool};
 
 use crate::storage::database::errors::has_code;
-use crate::storage::database::{DatabaseError, MIGRATING, MIGRATIONS};
+use crate::storage::database::{DatabaseError, MIGRATIONS, migrating};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// In which others get their turn, when a lock that a migration needs is held.
@@ -33,14 +33,11 @@ pub async fn bring_up_to_date(pool: &PgPool) -> Result<(), DatabaseError> {
 /// Applies the migrations, and says so when another process is at it for long.
 async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut db = pool.acquire().await?.detach();
-    db.execute(MIGRATING).await?;
     let run = async {
-        loop {
-            match MIGRATIONS.run(&mut db).await {
-                Err(error) if is_lock_held(&error) => tokio::time::sleep(PAUSE).await,
-                done => return done,
-            }
+        while !migrating::apply(&MIGRATIONS, &mut db).await? {
+            tokio::time::sleep(PAUSE).await;
         }
+        Ok(())
     };
     tokio::pin!(run);
     loop {
@@ -85,16 +82,6 @@ pub async fn is_up_to_date(pool: &PgPool) -> Result<bool, DatabaseError> {
 /// The newest migration of the oldest build that can work with the schema.
 async fn oldest_build(pool: &PgPool) -> sqlx::Result<i64> {
     sqlx::query_scalar("select oldest_build from schema_compatibility").fetch_one(pool).await
-}
-
-/// Whether a migration gave way to somebody who holds a lock.
-fn is_lock_held(error: &MigrateError) -> bool {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            has_code(error, &["55P03"])
-        }
-        _ => false,
-    }
 }
 
 /// Tables that this role may not even read: made by a migration after which nothing was granted.

@@ -1,5 +1,6 @@
 //! The database: its schema, the rights of the service's role, and copies of it.
 
+mod concurrent_indexes;
 mod environment;
 mod fitness;
 mod ids_in_one_form;
