@@ -37,6 +37,9 @@ enum Command {
         /// Why; kept with the confirmation
         #[arg(long)]
         reason: Option<String>,
+        /// Said before a planned failover: pause now, and go on when a replica has taken over
+        #[arg(long)]
+        after_failover: bool,
     },
     /// Say that the books belong to the environment and merchant id of the settings
     Adopt {
@@ -111,7 +114,10 @@ async fn main() -> ExitCode {
         Command::Adopt { cpid, retire, reason } => {
             commands::adopt::run(config, &cpid, retire, &reason).await
         }
-        Command::ResumeCharging { reason } => {
+        Command::ResumeCharging { reason, after_failover: true } => {
+            commands::resume_charging::announce(config, reason.as_deref()).await
+        }
+        Command::ResumeCharging { reason, after_failover: false } => {
             commands::resume_charging::run(config, reason.as_deref()).await
         }
         Command::Import { dry_run, file } => commands::import::run(config, &file, dry_run).await,

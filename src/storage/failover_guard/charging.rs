@@ -28,6 +28,11 @@ pub enum Why {
         /// The one that it is.
         present: Box<Identity>,
     },
+    /// An operator announced that a replica takes over, and none has yet.
+    Planned {
+        /// The one that it is.
+        present: Box<Identity>,
+    },
     /// An operator said so, or the database lacks what was seen in it.
     Paused(Pause),
     /// What the object at `HIGH_WATER_MARK_URL` holds is not known yet.
@@ -41,6 +46,7 @@ impl Why {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Replaced { .. } => "replaced",
+            Self::Planned { .. } => "planned",
             Self::Paused(_) => "paused",
             Self::Unread => "unread",
             Self::Clock(_) => "clock",
@@ -57,6 +63,13 @@ impl fmt::Display for Why {
                 f,
                 "데이터베이스가 복원되었거나 다른 서버로 전환되었습니다 (the database was restored or \
                  failed over): {confirmed} → {present}. {resume}"
+            ),
+            Self::Planned { present } => write!(
+                f,
+                "예고된 데이터베이스 전환을 기다립니다. 전환되면 저절로 재개되고, 취소하려면 \
+                 `kiwoom-billing resume-charging`을 실행해 주세요 (the failover that was announced has not \
+                 happened yet: {present}. Charging goes on by itself then; to call it off, run \
+                 `kiwoom-billing resume-charging`)"
             ),
             Self::Paused(Pause { at, reason }) => write!(
                 f,

@@ -25,6 +25,14 @@ pub struct Identity {
     pub tables: Option<String>,
 }
 
+impl Identity {
+    /// The same database after the next promotion of a replica.
+    pub fn promoted(&self) -> Option<Self> {
+        let timeline = u32::from_str_radix(&self.timeline, 16).ok()?.checked_add(1)?;
+        Some(Self { timeline: format!("{timeline:08X}"), ..self.clone() })
+    }
+}
+
 /// The database that charging was confirmed for, and the one that it is. The first look at a new
 /// database confirms it. `None` when the server forbids the look, as some hosted ones may.
 pub async fn look(pool: &PgPool) -> sqlx::Result<Option<(Identity, Identity)>> {

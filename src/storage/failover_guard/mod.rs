@@ -14,6 +14,7 @@
 mod charging;
 mod identity;
 mod object;
+mod operator;
 mod outside;
 mod pauses;
 mod skew;
@@ -132,7 +133,11 @@ impl Guard {
             && confirmed != present
         {
             let (confirmed, present) = (Box::new(confirmed), Box::new(present));
-            return Ok(Charging::Paused(Why::Replaced { confirmed, present }));
+            return Ok(Charging::Paused(if present.promoted().as_ref() == Some(&*confirmed) {
+                Why::Planned { present }
+            } else {
+                Why::Replaced { confirmed, present }
+            }));
         }
         if let Some(pause) = pause {
             return Ok(Charging::Paused(Why::Paused(pause)));
@@ -233,50 +238,6 @@ impl Guard {
         }
         *lock(&self.known) = now;
         Ok(pause)
-    }
-
-    /// The operator's word that nothing is missing, or that what was is settled. Gives why it was
-    /// paused.
-    pub async fn resume(&self, pool: &PgPool, reason: Option<&str>) -> sqlx::Result<Option<Why>> {
-        self.recall(pool).await?;
-        let Charging::Paused(why) = self.look(pool).await? else { return Ok(None) };
-        if let Why::Clock(_) = why {
-            return Ok(Some(why));
-        }
-        let outside = self.object.as_ref().and_then(Object::pause);
-        let held = lock(&self.known).pause.clone().into_iter().chain(outside);
-        let held = held.map(|pause| pause.at).max();
-        let mut tx = pool.begin().await?;
-        if let Why::Replaced { present, .. } = &why {
-            identity::confirm(&mut *tx, present, reason).await?;
-        }
-        pauses::resume(&mut *tx, reason, held).await?;
-        tx.commit().await?;
-        // The file of this folder goes; other processes see the resumption.
-        self.look(pool).await?;
-        Ok(Some(why))
-    }
-
-    /// The operator's pause, first outside the database: it holds although that is away. Gives each
-    /// place, and whether it took it.
-    pub async fn hold(&self, reason: &str) -> Vec<(String, io::Result<()>)> {
-        let pause = Some(Pause { at: self.clock.host_now(), reason: reason.to_owned() });
-        let before = lock(&self.known).clone();
-        let now = Known { pause: pause.clone(), ..before.clone() };
-        let mut places = vec![(self.files.to_string(), self.files.write(&before, &now))];
-        if let Some(object) = &self.object {
-            let held = match object.read().await {
-                Ok(held) => object.write(Known { pause, ..held }).await,
-                Err(error) => Err(error),
-            };
-            places.push(("HIGH_WATER_MARK_URL".to_owned(), held));
-        }
-        places
-    }
-
-    /// Then in the database, where every process sees it within seconds.
-    pub async fn pause(&self, pool: &PgPool, reason: &str) -> sqlx::Result<()> {
-        pauses::pause(pool, reason.to_owned()).await.map(drop)
     }
 }
 

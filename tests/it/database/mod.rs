@@ -10,6 +10,7 @@ mod migrate_and_start;
 mod mixed_versions;
 mod paid_time_migration;
 mod paid_time_rows;
+mod planned_failover;
 mod restored_database;
 mod rights;
 mod rolled_back_database;

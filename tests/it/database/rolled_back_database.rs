@@ -22,7 +22,7 @@ fn bash(script: &str) {
 }
 
 /// A service with one subscription that was not charged yet, on a server of its own.
-async fn subscribed(server: &PrivateServer) -> TestApp {
+pub async fn subscribed(server: &PrivateServer) -> TestApp {
     let app = TestApp::with(&[("DATABASE_URL", &server.url(DATABASE))]).await;
     let key = app.register("4111111111111111").await;
     app.subscribe(&key, 15).await;
@@ -44,12 +44,12 @@ async fn charging(app: &TestApp) -> (Value, Value) {
     panic!("the service is not ready");
 }
 
-async fn assert_on(app: &TestApp) {
+pub async fn assert_on(app: &TestApp) {
     assert_eq!(charging(app).await, ("on".into(), Value::Null));
 }
 
 /// The period that was charged, and is not in the books any more, is not charged again.
-async fn assert_paused(app: &TestApp, because: &str) {
+pub async fn assert_paused(app: &TestApp, because: &str) {
     assert_eq!(charging(app).await, ("paused".into(), because.into()));
     let ledger = app.ledger().await.len();
     let walk = app.post("/sandbox/clock", &serde_json::json!({"advanceDays": 1})).await;
@@ -57,7 +57,7 @@ async fn assert_paused(app: &TestApp, because: &str) {
     assert_eq!(app.ledger().await.len(), ledger);
 }
 
-fn command(arguments: &[&str], database: &str, data_dir: &Path) -> Result<String, String> {
+pub fn command(arguments: &[&str], database: &str, data_dir: &Path) -> Result<String, String> {
     let data_dir = data_dir.display().to_string();
     run(arguments, &[("DATABASE_URL", database), ("DATA_DIR", &data_dir)])
 }
