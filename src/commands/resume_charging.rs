@@ -59,7 +59,7 @@ pub async fn announce(config: Config, reason: Option<&str>) -> Done {
         }
         Some(Charging::Paused(why)) => Err(why.to_string().into()),
         Some(Charging::On | Charging::Unguarded) => Err(
-            "이 데이터베이스는 어느 서버인지 알려 주지 않아 예고할 수 없습니다. 전환 전에 pause-charging을 실행해 \
+            "이 데이터베이스는 어느 서버인지 알려 주지 않아 예고할 수 없습니다. 페일오버 전에 pause-charging을 실행해 \
              주세요 (this database does not say which one it is: run `kiwoom-billing pause-charging` before \
              the failover)"
                 .into(),

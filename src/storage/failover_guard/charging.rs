@@ -66,7 +66,7 @@ impl fmt::Display for Why {
             ),
             Self::Planned { present } => write!(
                 f,
-                "예고된 데이터베이스 전환을 기다립니다. 전환되면 저절로 재개되고, 취소하려면 \
+                "예고된 페일오버를 기다립니다. 복제본이 승격되면 저절로 재개되고, 취소하려면 \
                  `kiwoom-billing resume-charging`을 실행해 주세요 (the failover that was announced has not \
                  happened yet: {present}. Charging goes on by itself then; to call it off, run \
                  `kiwoom-billing resume-charging`)"

@@ -10,6 +10,7 @@ mod kills_and_failovers;
 mod living_processes;
 mod lost_intents;
 mod outcome_journal;
+mod patroni;
 mod poolers;
 mod process_and_database_loss;
 mod replicas;

@@ -59,7 +59,9 @@ async fn start() -> Server {
     let (options, private) = match std::env::var("DATABASE_URL") {
         Ok(url) => (PgConnectOptions::from_str(&url).expect("DATABASE_URL"), None),
         Err(_) => {
-            let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
+            // Each version of PostgreSQL has its own data: scripts/postgres-versions.sh.
+            let name = std::env::var("TEST_POSTGRES").unwrap_or_else(|_| "postgres".to_owned());
+            let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
             let server = StartOptions::new(dir).for_tests().start().await.expect("PostgreSQL");
             (server.options("postgres"), Some(server))
         }
