@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::simulate::Counters;
+use crate::simulate::erased::Erasures;
 use crate::simulate::terms::{Anchor, Price, Terms, Unit};
 
 /// The notes of a run.
@@ -22,6 +23,10 @@ pub struct Diary {
     pub not_paused: Vec<String>,
     /// What came otherwise than it was foretold.
     pub otherwise: Vec<String>,
+    /// People who were erased, or want to be.
+    pub erasures: Erasures,
+    /// What is left of them, or was kept for too long.
+    pub left: Vec<String>,
     /// How often each thing happened.
     pub counters: Counters,
 }

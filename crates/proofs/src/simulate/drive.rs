@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::simulate::actions;
 use crate::simulate::diary::{Diary, Note};
+use crate::simulate::erased;
 use crate::simulate::foretold::Foretold;
 use crate::simulate::incidents::Rota;
 use crate::simulate::menu::{self, Menu};
@@ -93,6 +94,7 @@ impl Driver<'_> {
     async fn walk(&mut self, start: DateTime<Utc>) -> Result<(), Failure> {
         for month in 1..=self.options.months {
             let target = start + Months::new(month);
+            erased::month(&self.world.reach, month, &mut self.diary).await;
             while let Some(next) = self.next_due().await?.filter(|at| *at <= target) {
                 let plan = self.plan_of(next);
                 self.stop_at(next, plan).await?;

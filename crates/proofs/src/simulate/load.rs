@@ -135,8 +135,10 @@ pub async fn books(reach: &Reach, diary: Diary, slow_stops: Vec<String>) -> Resu
                 as has_learnt_refund,
             refunded_amount, refunding_amount, subscription_id, charge_no, period_start, period_end,
             initiated_by, created_at, settled_at,
-            (select count(*) from events where object_id = payments.id
-                and type in ('payment.approved', 'order.paid', 'payment.unexpected')) as paid_events
+            (select count(*) from (select object_id, type from events
+                    union all select object_id, type from forgotten_events) e
+                where object_id = payments.id
+                    and type in ('payment.approved', 'order.paid', 'payment.unexpected')) as paid_events
          from payments order by id",
     );
     let subscriptions = sqlx::query_as(

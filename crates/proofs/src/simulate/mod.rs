@@ -12,6 +12,7 @@ mod behind;
 mod buyer;
 mod diary;
 mod drive;
+mod erased;
 mod figures;
 mod foretold;
 mod incidents;
@@ -73,6 +74,7 @@ pub async fn run(service: &Path, options: &Options) -> Result<bool, Failure> {
     println!("simulate: {options:?}");
     let mut world = World::start(service, options.replicas).await?;
     let mut diary = drive::drive(&mut world, options, menu).await?;
+    erased::left(&world.reach, &mut diary).await?;
     let ledger = load::ledger(&world.reach).await?;
     let mut notes = Vec::new();
     merchant::compare(&world.reach, &ledger, &mut notes).await?;

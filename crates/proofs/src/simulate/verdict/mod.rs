@@ -39,6 +39,7 @@ pub const RULES: &[&str] = &[
     "event missing or twice",
     "database would take it",
     "not paused",
+    "not forgotten",
     "slow to stop",
 ];
 
@@ -113,6 +114,9 @@ pub fn judge(ledger: &[Transaction], books: &Books) -> Violations {
     }
     for found in &books.not_paused {
         violations.add("not paused", found);
+    }
+    for found in &books.diary.left {
+        violations.add("not forgotten", found);
     }
     for found in &books.diary.otherwise {
         violations.add("not as foretold", found);

@@ -15,6 +15,7 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::process::{Process, Recipe, free_port};
+use crate::simulate::erased;
 use crate::simulate::reach::Reach;
 use crate::simulate::tap::{self, Side};
 use crate::simulate::trap::{Fault, Injected, Traps};
@@ -68,6 +69,7 @@ impl World {
         MIGRATIONS.run(&pool).await?;
         sqlx::query("create role service login").execute(&pool).await?;
         grants::grant(&mut *pool.acquire().await?, ROLE).await?;
+        sqlx::raw_sql(erased::NOTED).execute(&pool).await?;
         let replicas = replicas.max(1);
         let ports = (0..replicas).map(|_| free_port()).collect::<Result<Vec<_>, _>>()?;
         let (injected_in, injected) = unbounded_channel();
@@ -289,5 +291,6 @@ fn settings(dir: &str) -> Vec<(String, String)> {
         ("RUST_LOG", "warn"),
         ("LOG_FORMAT", "json"),
     ];
-    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    let settings = settings.into_iter().chain(erased::RETENTION);
+    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

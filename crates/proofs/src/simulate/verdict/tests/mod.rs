@@ -239,6 +239,7 @@ const BREAKS: &[Break] = &[
     ("event missing or twice", |_, b| b.payments[0].paid_events = 2),
     ("still sending", |_, b| b.payments[0].state = State::Sending),
     ("database would take it", |_, b| b.open_barriers.push("a second attempt")),
+    ("not forgotten", |_, b| b.diary.left.push("1 rows of events".into())),
     ("not paused", |_, b| b.not_paused.push("service-0".into())),
     ("slow to stop", |_, b| b.slow_stops.push("service-0".into())),
 ];
