@@ -1,6 +1,7 @@
-//! Two PostgreSQL nodes under Patroni, etcd that keeps who is primary, and HAProxy in front: each in a
+//! Two PostgreSQL nodes under Patroni, etcd that keeps who is primary, and `HAProxy` in front: each in a
 //! folder of its own, on loopback.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::chown;
@@ -29,7 +30,7 @@ pub struct Node {
 
 pub struct Cluster {
     pub nodes: Vec<Node>,
-    /// The present primary, through HAProxy.
+    /// The present primary, through `HAProxy`.
     address: SocketAddr,
     _haproxy: Program,
     _etcd: Program,
@@ -170,8 +171,8 @@ impl Cluster {
              on-marked-down shutdown-sessions\n"
         );
         for node in &nodes {
-            text +=
-                &format!("  server {} {} check port {}\n", node.name, node.sql, node.rest.port());
+            let Node { name, sql, rest, .. } = node;
+            writeln!(text, "  server {name} {sql} check port {}", rest.port()).unwrap();
         }
         let file = proxy_dir.join("haproxy.cfg");
         fs::write(&file, text).unwrap();

@@ -23,7 +23,7 @@ pub fn installed(name: &str) -> Option<PathBuf> {
     folders.extend(std::env::split_paths(&path));
     let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        println!("skipped: {name} is not installed (scripts/install-proxies.sh)");
+        println!("skipped: {name} is not installed (scripts/install-proxies.sh, scripts/nightly)");
     }
     found
 }

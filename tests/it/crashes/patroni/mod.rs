@@ -180,17 +180,18 @@ impl Stage {
 
     /// The comparison with KiwoomPay's list finds exactly what is lost, and records lost renewals as paid.
     async fn settle(&self, lost: &[String]) {
-        let mut list = "transactionId,orderNo,amount,at\n".to_owned();
+        let mut csv = "transactionId,orderNo,amount,at\n".to_owned();
         for charge in self.world.ledger().await {
             let text = |name: &str| charge[name].as_str().unwrap().to_owned();
             let at = text("approvedAt")[..19].replace('T', " ");
             let amount = &charge["amount"];
-            writeln!(list, "{},{},{amount},{at}", text("transactionId"), text("orderNo")).unwrap();
+            writeln!(csv, "{},{},{amount},{at}", text("transactionId"), text("orderNo")).unwrap();
         }
         let client = Client::builder().no_proxy().build().unwrap();
         let url = format!("{}/reconciliations?settle=true", self.services[0].base);
-        let asked = client.request(Method::POST, url).header("content-type", "text/csv").body(list);
-        let report: Value = asked.send().await.unwrap().json().await.unwrap();
+        let request =
+            client.request(Method::POST, url).header("content-type", "text/csv").body(csv);
+        let report: Value = request.send().await.unwrap().json().await.unwrap();
         let found = report["data"]["differences"].as_array().unwrap_or_else(|| panic!("{report}"));
         let found = found.iter().filter(|found| found["kind"] == "only_at_kiwoompay");
         let found: HashSet<_> = found.map(|found| found["orderId"].as_str().unwrap()).collect();
