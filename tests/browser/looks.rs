@@ -43,6 +43,15 @@ impl Browser {
             options["clip"] =
                 json!({ "x": 0, "y": 0, "width": size[0], "height": height, "scale": 1 });
         }
+        self.keep(name, options).await;
+    }
+
+    /// A picture of what is on the screen.
+    pub async fn screenshot(&self, name: &str) {
+        self.keep(name, json!({ "format": "png" })).await;
+    }
+
+    async fn keep(&self, name: &str, options: Value) {
         let image = self.devtools("Page.captureScreenshot", options).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/screenshots");
         std::fs::create_dir_all(&folder).unwrap();

@@ -5872,9 +5872,9 @@ export interface operations {
         /** @description The list, at most 16 MiB */
         requestBody: {
             content: {
+                "text/csv": string;
                 "application/octet-stream": components["schemas"]["FileBytes"];
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": components["schemas"]["FileBytes"];
-                "text/csv": string;
             };
         };
         responses: {

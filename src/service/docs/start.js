@@ -30,6 +30,9 @@ async function withIds(request) {
 }
 
 window.onload = () => {
+  // The page says nothing of phones, which then show it as wide as a desk.
+  const viewport = { name: "viewport", content: "width=device-width, initial-scale=1" };
+  document.head.append(Object.assign(document.createElement("meta"), viewport));
   window.ui = SwaggerUIBundle({
     url: "/openapi.json",
     dom_id: "#swagger-ui",

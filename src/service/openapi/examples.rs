@@ -11,16 +11,21 @@ pub fn add(operation: &mut Value, today: NaiveDate) {
     for parameter in parameters.into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
         // A single charge has no days: its use is counted.
-        let is_wanted = parameter["required"] == true || id == "quoteRefund" && name != "asOf";
+        let is_wanted = parameter["required"] == true
+            || id == "quoteRefund" && name != "asOf"
+            || name == "metadata";
         if is_wanted && let Some(example) = of_parameter(&id, name, today) {
             parameter["example"] = example;
         }
     }
     let media = if id == "createReconciliation" { "text/csv" } else { "application/json" };
-    let content = operation.pointer_mut("/requestBody/content");
-    let content = content.and_then(|content| content.get_mut(media));
-    if let (Some(body), Some(content)) = (of_body(&id, today), content) {
-        content["example"] = body;
+    let content = operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut);
+    if let (Some(body), Some(content)) = (of_body(&id, today), content)
+        && let Some(mut form) = content.shift_remove(media)
+    {
+        form["example"] = body;
+        // The page at `/docs` offers the first one.
+        content.shift_insert(0, media.to_owned(), form);
     }
 }
 
@@ -40,6 +45,8 @@ fn of_parameter(id: &str, name: &str, today: NaiveDate) -> Option<Value> {
         "total" => json!(3),
         "from" => json!(today - Days::new(30)),
         "to" => json!(today + Days::new(1)),
+        // Without an example the page makes up three keys, and finds nothing.
+        "metadata" => json!({}),
         _ => return None,
     })
 }
@@ -85,6 +92,8 @@ fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
         "updateWebhookEndpoint" => json!({"description": "주문 서버", "types": ["payment.*"]}),
         "rotateWebhookSecret" => json!({"previousSecretHours": 24}),
         "mergeCustomers" => json!({"into": "user456", "reason": "고객 요청으로 합침"}),
+        // Without an example the page makes up an endpoint.
+        "redeliverEvent" => json!({}),
         "redeliverEvents" => json!({"since": format!("{today}T00:00:00+09:00")}),
         "createReconciliation" => {
             json!(

@@ -68,7 +68,7 @@ async fn tried(app: &TestApp, method: &str, path: &str, operation: &Value) -> Re
         let (name, example) = (parameter["name"].as_str().unwrap(), &parameter["example"]);
         assert!(!example.is_null() || parameter["required"] != true, "{path}: no {name}");
         let example = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
-        if example == "null" {
+        if ["null", "{}"].contains(&example.as_str()) {
             continue;
         }
         match parameter["in"].as_str() {
@@ -104,8 +104,10 @@ async fn each_example_works_when_it_is_tried() {
         let (method, path, operation) = operations.remove(id).unwrap();
         let needs = &operation["requestBody"];
         let media = if *id == "createReconciliation" { "text/csv" } else { "application/json" };
-        let has = !needs["content"][media]["example"].is_null();
-        assert!(has || needs.is_null() || needs["required"] != true, "{id} has no example");
+        // The page offers the first form of a body; where it has no example, the page makes one up.
+        let first = needs["content"].as_object().and_then(|content| content.iter().next());
+        let has = first.is_none_or(|(form, body)| form == media && !body["example"].is_null());
+        assert!(has, "{id} has no example that comes first");
         let reply = tried(&app, method, path, operation).await;
         if reply.status != *status {
             wrong.push(format!("{id}: {} in place of {status}: {}", reply.status, reply.text));
