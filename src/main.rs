@@ -53,12 +53,13 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
-    /// Take over billing keys or subscriptions from a CSV file, all of it or nothing
+    /// Take over billing keys or subscriptions from XLSX or CSV, all of it or nothing
     Import {
         /// Check everything and write nothing
         #[arg(long)]
         dry_run: bool,
-        /// Billing keys or subscriptions; its first line says which
+        /// Billing keys or subscriptions: XLSX, or CSV in UTF-8 or CP949 with commas, semicolons or tabs;
+        /// the names of the columns in its first row say which
         file: PathBuf,
     },
     /// Compare the books with KiwoomPay's: with its list of a day, or a file of the merchant pages;
@@ -74,11 +75,7 @@ enum Command {
     /// Tell the receivers of a test event, of which nothing has happened; for development
     Trigger(commands::trigger::Arguments),
     /// Run the sandbox gateway alone
-    Sandbox {
-        /// Port to listen on, on 127.0.0.1
-        #[arg(long, default_value_t = 4000)]
-        port: u16,
-    },
+    Sandbox(commands::sandbox::Arguments),
     /// Say what of the set-up works, without moving money; exit code 1 when something does not
     Check,
     /// Ask the running service whether it is ready; exit code 0 when it is
@@ -129,7 +126,7 @@ async fn main() -> ExitCode {
         Command::Keys { what } => commands::keys::run(config, what).await,
         Command::Listen(asked) => commands::listen::run(config, asked).await,
         Command::Trigger(asked) => commands::trigger::run(config, asked).await,
-        Command::Sandbox { port } => commands::sandbox::run(config, port).await,
+        Command::Sandbox(asked) => commands::sandbox::run(config, asked).await,
         Command::Check => commands::check::run(config).await,
         Command::Health => commands::health::run(config).await,
     };

@@ -109,6 +109,8 @@ pub struct Config {
     pub deliveries: Deliveries,
     /// `SDK_EXAMPLE_ENABLED`: default on in development only.
     pub sdk_example_enabled: bool,
+    /// `SANDBOX_STRICT`: whether the sandbox takes only what is as KiwoomPay's manual has it.
+    pub sandbox_strict: bool,
     /// `CONSOLE_ENABLED`: whether `/console` is there; default on in development only.
     pub console_enabled: bool,
     /// `LOG_FORMAT`.
@@ -256,6 +258,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         merchant_webhook: MerchantWebhook::read(r, production),
         deliveries: Deliveries::read(r, production),
         sdk_example_enabled: r.switch("SDK_EXAMPLE_ENABLED", !production),
+        sandbox_strict: r.switch("SANDBOX_STRICT", false),
         console_enabled: r.switch("CONSOLE_ENABLED", !production),
         log_format: log_format(r, production),
         log_filter: log_filter(r),

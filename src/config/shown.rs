@@ -149,6 +149,7 @@ impl Config {
             ("MERCHANT_WEBHOOK_PROXY_URL", proxy(self.deliveries.proxy.as_ref())),
             ("WEBHOOK_ENDPOINT_PRIVATE_ADDRESSES", self.deliveries.private_endpoints.to_string()),
             ("SDK_EXAMPLE_ENABLED", self.sdk_example_enabled.to_string()),
+            ("SANDBOX_STRICT", self.sandbox_strict.to_string()),
             ("CONSOLE_ENABLED", self.console_enabled.to_string()),
             ("LOG_FORMAT", log_format.to_owned()),
             ("RUST_LOG", self.log_filter.to_string()),

@@ -240,6 +240,7 @@ fn open_sandbox(ctx: &AppState, address: SocketAddr) -> Result<Arc<Sandbox>, Sta
         data_dir: Some(ctx.config.data_dir.clone()),
         clock: ctx.clock.clone(),
         notify_url: Some(format!("http://{}/webhook/kiwoom", reachable(address))),
+        strict: ctx.config.sandbox_strict,
         advance_clock: Arc::new(move |target| scheduler::walker(walk_ctx.clone(), target)),
         service: Some(kiwoom_sandbox::Service { has_console: ctx.config.console_enabled }),
     };

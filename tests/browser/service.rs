@@ -29,6 +29,7 @@ impl Service {
             .envs(settings.iter().copied())
             .env("PORT", port.to_string())
             .env("DATA_DIR", &dir)
+            .env("SANDBOX_STRICT", "true")
             .env_remove("DATABASE_URL")
             .current_dir(&dir)
             .stdout(Stdio::null())

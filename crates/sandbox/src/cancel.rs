@@ -36,7 +36,8 @@ pub fn cancel(
     request: &Fields,
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
-    fields::check(request, &RULES)?;
+    let strict = sandbox.options.strict;
+    fields::check(strict, request, &RULES)?;
     if request.get("CANCELREASON").chars().count() > MAX_REASON_CHARS {
         return Err(Refusal::new(codes::TOO_LONG, "CANCELREASON 항목은 20자까지입니다."));
     }
@@ -57,7 +58,7 @@ pub fn cancel(
         return Err(Refusal::new(codes::OTHER_METHOD, message));
     }
     if transaction.pay_method == "BANK" {
-        fields::check(request, &ACCOUNT)?;
+        fields::check(strict, request, &ACCOUNT)?;
     }
     check_amount(transaction, wanted)?;
     if let Some(refusal) = scripted {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::cards::Behaviour;
 use crate::exchange::{Done, keep};
-use crate::fields::{self, Form, Rule, amount, filled, optional, present};
+use crate::fields::{self, Form, LONG_CODE, Need, Rule, amount, filled, optional, present};
 use crate::ledger::{Card, Event, Ledger, Transaction};
 use crate::wire::{self, Answer, Fields, Refusal};
 use crate::{Sandbox, codes, lock, ready};
@@ -22,7 +22,7 @@ const RULES: [Rule; 15] = [
     filled("PRODUCTNAME", 50, Form::Text),
     filled("IPADDRESS", 39, Form::Address),
     filled("USERID", 50, Form::Text),
-    present("PRODUCTCODE", 10),
+    present("PRODUCTCODE", 10).leniently(Need::Optional, LONG_CODE),
     filled("QUOTA", 2, Form::Digits),
     filled("TAXFREECD", 2, Form::OneOf(&["00", "01", "02"])),
     filled("AUTOKEY", 20, Form::Text),
@@ -38,7 +38,7 @@ pub fn charge(
     request: &Fields,
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
-    fields::check(request, &RULES)?;
+    fields::check(sandbox.options.strict, request, &RULES)?;
     ready::check_cpid(request)?.check(request)?;
     fields::check_no_tax_free_amount(request)?;
     // The tax-free part of a mixed amount is in PRODUCTCODE, which is of another use otherwise.

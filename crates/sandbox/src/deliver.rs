@@ -8,16 +8,14 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::charset;
 use crate::fault::{Fault, Kind, Step};
-use crate::wire::{self, Answer, JSON_EUC_KR};
+use crate::wire::{self, Answer, Charset};
 
 const HUGE_BYTES: usize = 10 * 1024 * 1024;
 const JSON: &str = "application/json";
-const JSON_UTF_8: &str = "application/json;charset=UTF-8";
 const HTML_EUC_KR: &str = "text/html;charset=EUC-KR";
 
 /// Applies a fault that comes before anything is done. Returns the answer when it ends there.
@@ -35,21 +33,23 @@ pub async fn before(fault: Option<&Fault>, step: Step) -> Option<Response> {
     }
 }
 
-/// Sends the answer the way the fault has it.
-pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
-    let Some(fault) = fault else { return wire::respond(&answer) };
+/// Sends the answer in `charset`, or the way the fault has it.
+pub async fn after(fault: Option<&Fault>, charset: Charset, mut answer: Answer) -> Response {
+    let Some(fault) = fault else { return wire::respond(charset, &answer) };
     match fault.kind {
         Kind::DropAfter | Kind::DropAfterNotify => return no_answer(),
         Kind::Html => return error_page(200),
         Kind::Status => return error_page(fault.status),
-        Kind::Garbage => return wire::bytes(StatusCode::OK, JSON_EUC_KR, garbage()),
-        Kind::Truncate => return truncated(&answer),
-        Kind::Slow => return slow(&answer),
-        Kind::Huge => return huge(&answer),
-        Kind::HalfClose => return half_closed(&answer),
-        Kind::Utf8 => return wire::bytes(StatusCode::OK, JSON_UTF_8, in_utf8(&answer)),
-        Kind::Utf8Unnamed => return wire::bytes(StatusCode::OK, JSON, in_utf8(&answer)),
-        Kind::EucKrUnnamed => return wire::bytes(StatusCode::OK, JSON, wire::encode(&answer)),
+        Kind::Garbage => {
+            return wire::bytes(StatusCode::OK, Charset::EucKr.content_type(), garbage());
+        }
+        Kind::Truncate => return truncated(charset, &answer),
+        Kind::Slow => return slow(charset, &answer),
+        Kind::Huge => return huge(charset, &answer),
+        Kind::HalfClose => return half_closed(charset, &answer),
+        Kind::Utf8 => return wire::respond(Charset::Utf8, &answer),
+        Kind::Utf8Unnamed => return unnamed(Charset::Utf8, &answer),
+        Kind::EucKrUnnamed => return unnamed(Charset::EucKr, &answer),
         Kind::DelayAfter => tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await,
         Kind::WrongToken => replace(&mut answer, "TOKEN", |_| "0".repeat(32)),
         Kind::WrongAmount => replace(&mut answer, "AMOUNT", |amount| format!("{amount}0")),
@@ -66,7 +66,7 @@ pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
         | Kind::Redirect
         | Kind::BadReturnUrl => {}
     }
-    wire::respond(&answer)
+    wire::respond(charset, &answer)
 }
 
 /// Closes the connection without a byte of an answer.
@@ -76,7 +76,7 @@ pub async fn after(fault: Option<&Fault>, mut answer: Answer) -> Response {
 /// still makes the answer incomplete.
 pub fn no_answer() -> Response {
     let failing = stream::once(async { Err::<Bytes, _>(io::Error::other("dropped on purpose")) });
-    with_length(1, Body::from_stream(failing))
+    with_length(Charset::EucKr, 1, Body::from_stream(failing))
 }
 
 fn replace(answer: &mut Answer, name: &str, change: impl Fn(&str) -> String) {
@@ -102,36 +102,36 @@ fn garbage() -> Vec<u8> {
     random.chunks(2).flat_map(|pair| [0xB0 + pair[0] % 25, 0xA1 + pair[1] % 94]).collect()
 }
 
-fn in_utf8(answer: &Answer) -> Vec<u8> {
-    Value::Object(answer.clone()).to_string().into_bytes()
+fn unnamed(charset: Charset, answer: &Answer) -> Response {
+    wire::bytes(StatusCode::OK, JSON, charset.encode(answer))
 }
 
-fn truncated(answer: &Answer) -> Response {
-    let mut body = wire::encode(answer);
+fn truncated(charset: Charset, answer: &Answer) -> Response {
+    let mut body = charset.encode(answer);
     body.truncate(body.len() / 2);
-    wire::bytes(StatusCode::OK, JSON_EUC_KR, body)
+    wire::bytes(StatusCode::OK, charset.content_type(), body)
 }
 
-fn slow(answer: &Answer) -> Response {
-    let body = wire::encode(answer);
+fn slow(charset: Charset, answer: &Answer) -> Response {
+    let body = charset.encode(answer);
     let length = body.len();
     let drops = stream::iter(body).then(|byte| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
         Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte]))
     });
-    with_length(length, Body::from_stream(drops))
+    with_length(charset, length, Body::from_stream(drops))
 }
 
 /// The answer comes after the padding, so that a client which reads on would believe it.
-fn huge(answer: &Answer) -> Response {
-    let answer = wire::encode(answer);
+fn huge(charset: Charset, answer: &Answer) -> Response {
+    let answer = charset.encode(answer);
     let mut body = vec![b' '; HUGE_BYTES.saturating_sub(answer.len())];
     body.extend_from_slice(&answer);
-    wire::bytes(StatusCode::OK, JSON_EUC_KR, body)
+    wire::bytes(StatusCode::OK, charset.content_type(), body)
 }
 
-fn half_closed(answer: &Answer) -> Response {
-    let mut body = wire::encode(answer);
+fn half_closed(charset: Charset, answer: &Answer) -> Response {
+    let mut body = charset.encode(answer);
     let length = body.len();
     body.truncate(length / 2);
     let half = stream::once(async move { Ok(Bytes::from(body)) });
@@ -140,12 +140,12 @@ fn half_closed(answer: &Answer) -> Response {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Err(io::Error::other("cut on purpose"))
     });
-    with_length(length, Body::from_stream(half.chain(cut)))
+    with_length(charset, length, Body::from_stream(half.chain(cut)))
 }
 
-fn with_length(length: usize, body: Body) -> Response {
+fn with_length(charset: Charset, length: usize, body: Body) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(JSON_EUC_KR)),
+        (header::CONTENT_TYPE, HeaderValue::from_static(charset.content_type())),
         (header::CONTENT_LENGTH, HeaderValue::from(length)),
     ];
     (headers, body).into_response()

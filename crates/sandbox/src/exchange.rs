@@ -11,8 +11,8 @@ use crate::calls::{Call, mask_secrets};
 use crate::fault::{Fault, Kind, Step};
 use crate::ledger::{Event, Ledger};
 use crate::tokens::Purpose;
-use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{Sandbox, cancel, charge, codes, deliver, keygen, lock, notice, ready};
+use crate::wire::{self, Answer, Charset, Fields, Refusal};
+use crate::{Sandbox, body, cancel, charge, codes, deliver, keygen, lock, notice, ready};
 
 /// What came of a request that was accepted.
 pub struct Done {
@@ -56,16 +56,16 @@ pub fn keep(ledger: &mut Ledger, events: Vec<Event>) -> Result<(), Refusal> {
     })
 }
 
-async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Response {
-    let seen = wire::peek(body);
+async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, content: &[u8]) -> Response {
+    let seen = body::peek(content);
     let step = step_of(sandbox, wire::header_text(headers, "token"), &seen);
-    note(sandbox, step, headers, body);
+    note(sandbox, step, headers, content);
     let fault = lock(&sandbox.faults).take(step, seen.get("ORDERNO"));
     if let Some(answer) = deliver::before(fault.as_ref(), step).await {
         return answer;
     }
     let scripted = fault.as_ref().and_then(Fault::refusal);
-    let done = process(sandbox, headers, body, scripted).unwrap_or_else(Done::refused);
+    let done = process(sandbox, headers, content, scripted).unwrap_or_else(Done::refused);
     if let (Some(fault), Some(charged)) = (&fault, &done.charged)
         && fault.kind == Kind::DropAfterNotify
     {
@@ -81,7 +81,8 @@ async fn exchange(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Respon
     if done.answer_lost {
         deliver::no_answer()
     } else {
-        deliver::after(fault.as_ref(), answer).await
+        let charset = Charset::of(sandbox.options.strict, headers);
+        deliver::after(fault.as_ref(), charset, answer).await
     }
 }
 
@@ -108,9 +109,9 @@ fn step_of(sandbox: &Sandbox, token: &str, seen: &Fields) -> Step {
     }
 }
 
-fn note(sandbox: &Sandbox, step: Step, headers: &HeaderMap, body: &[u8]) {
-    let masked = mask_secrets(body);
-    let seen = wire::peek(&masked);
+fn note(sandbox: &Sandbox, step: Step, headers: &HeaderMap, content: &[u8]) {
+    let masked = mask_secrets(content);
+    let seen = body::peek(&masked);
     let mut calls = lock(&sandbox.calls);
     calls.count(step);
     calls.keep(Call {
@@ -127,10 +128,10 @@ fn note(sandbox: &Sandbox, step: Step, headers: &HeaderMap, body: &[u8]) {
 fn process(
     sandbox: &Sandbox,
     headers: &HeaderMap,
-    body: &[u8],
+    content: &[u8],
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
-    let (purpose, request) = admit(sandbox, headers, body)?;
+    let (purpose, request) = admit(sandbox, headers, content)?;
     match (purpose.cancel, purpose.pay_method.as_str()) {
         (true, _) => cancel::cancel(sandbox, &request, scripted),
         (false, "CARD-KEYGEN") => keygen::register(sandbox, purpose.contract, &request, scripted),
@@ -141,10 +142,10 @@ fn process(
 fn admit(
     sandbox: &Sandbox,
     headers: &HeaderMap,
-    body: &[u8],
+    content: &[u8],
 ) -> Result<(Purpose, Fields), Refusal> {
     let contract = ready::check_key(headers)?;
-    let request = wire::parse(headers, body)?;
+    let request = body::parse(sandbox.options.strict, headers, content)?;
     // Seen once is used: a token whose request was refused does not serve another.
     let purpose = lock(&sandbox.tokens).redeem(wire::header_text(headers, "token"))?;
     ready::check_pair(contract, &request)?;

@@ -8,19 +8,26 @@ use crate::{charset, codes};
 /// The largest AMOUNT KiwoomPay takes: ten digits.
 const AMOUNT_DIGITS: usize = 10;
 
+/// A length of PRODUCTCODE that merchants' programs stay below, in bytes.
+pub const LONG_CODE: usize = 100;
+
 /// One field of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     name: &'static str,
-    need: Need,
-    max_bytes: usize,
+    strictly: (Need, usize),
+    leniently: (Need, usize),
     form: Form,
 }
 
+/// Whether a field has to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+pub enum Need {
+    /// And not be empty.
     Filled,
+    /// Or be empty.
     Present,
+    /// It may be left out.
     Optional,
 }
 
@@ -41,25 +48,29 @@ pub enum Form {
 
 /// A field that must be there and not be empty.
 pub const fn filled(name: &'static str, max_bytes: usize, form: Form) -> Rule {
-    Rule { name, need: Need::Filled, max_bytes, form }
+    rule(name, Need::Filled, max_bytes, form)
 }
 
 /// A field that must be there and may be empty.
 pub const fn present(name: &'static str, max_bytes: usize) -> Rule {
-    Rule { name, need: Need::Present, max_bytes, form: Form::Text }
+    rule(name, Need::Present, max_bytes, Form::Text)
 }
 
 /// A field that may be left out.
 pub const fn optional(name: &'static str, max_bytes: usize, form: Form) -> Rule {
-    Rule { name, need: Need::Optional, max_bytes, form }
+    rule(name, Need::Optional, max_bytes, form)
+}
+
+const fn rule(name: &'static str, need: Need, max_bytes: usize, form: Form) -> Rule {
+    Rule { name, strictly: (need, max_bytes), leniently: (need, max_bytes), form }
 }
 
 /// Checks all values for what is never allowed, then each field against its rule.
-pub fn check(fields: &Fields, rules: &[Rule]) -> Result<(), Refusal> {
+pub fn check(strict: bool, fields: &Fields, rules: &[Rule]) -> Result<(), Refusal> {
     for (name, value) in fields.iter() {
         forbid_characters(name, value)?;
     }
-    rules.iter().try_for_each(|rule| rule.check(fields))
+    rules.iter().try_for_each(|rule| rule.check(strict, fields))
 }
 
 /// Whether the tax-free part in the field `name` is a number of won within the amount.
@@ -106,18 +117,24 @@ pub fn is_digits(value: &str) -> bool {
 }
 
 impl Rule {
-    fn check(&self, fields: &Fields) -> Result<(), Refusal> {
+    /// The same field as it is seen to be taken from merchants' programs.
+    pub const fn leniently(self, need: Need, max_bytes: usize) -> Self {
+        Self { leniently: (need, max_bytes), ..self }
+    }
+
+    fn check(&self, strict: bool, fields: &Fields) -> Result<(), Refusal> {
         let name = self.name;
+        let (need, max_bytes) = if strict { self.strictly } else { self.leniently };
         let missing =
             || Refusal::new(codes::MISSING_FIELD, format!("필수 항목이 없습니다: {name}"));
         let Some(value) = fields.find(name) else {
-            return if self.need == Need::Optional { Ok(()) } else { Err(missing()) };
+            return if need == Need::Optional { Ok(()) } else { Err(missing()) };
         };
         if value.is_empty() {
-            return if self.need == Need::Filled { Err(missing()) } else { Ok(()) };
+            return if need == Need::Filled { Err(missing()) } else { Ok(()) };
         }
-        if charset::byte_len(value) > self.max_bytes {
-            let message = format!("{name} 항목은 {}바이트까지입니다.", self.max_bytes);
+        if charset::byte_len(value) > max_bytes {
+            let message = format!("{name} 항목은 {max_bytes}바이트까지입니다.");
             return Err(Refusal::new(codes::TOO_LONG, message));
         }
         if self.form.fits(value) {
@@ -166,7 +183,8 @@ mod tests {
         [filled("AMOUNT", 10, Form::Amount), present("CODE", 4), optional("NAME", 6, Form::Text)];
 
     fn code(fields: &Fields) -> String {
-        check(fields, &RULES).map_or_else(|refusal| refusal.code, |()| codes::SUCCESS.to_owned())
+        check(true, fields, &RULES)
+            .map_or_else(|refusal| refusal.code, |()| codes::SUCCESS.to_owned())
     }
 
     #[test]

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::fault::{Fault, Step};
 use crate::fields::{self, Form, Rule, filled};
-use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{Contract, Sandbox, codes, deliver, lock, ready, window};
+use crate::wire::{self, Answer, Charset, Fields, Refusal};
+use crate::{Contract, Sandbox, body, codes, deliver, lock, ready, window};
 
 /// The values the hash binds, and nothing else.
 const BOUND: [&str; 5] = ["CPID", "PAYMETHOD", "TYPE", "ORDERNO", "AMOUNT"];
@@ -43,9 +43,10 @@ pub async fn answer(
     }
     let answer = match fault.as_ref().and_then(Fault::refusal) {
         Some(refusal) => refusal.into_answer(),
-        None => hash(&headers, &body).unwrap_or_else(Refusal::into_answer),
+        None => hash(sandbox.options.strict, &headers, &body).unwrap_or_else(Refusal::into_answer),
     };
-    deliver::after(fault.as_ref(), answer).await
+    let charset = Charset::of(sandbox.options.strict, &headers);
+    deliver::after(fault.as_ref(), charset, answer).await
 }
 
 /// Whether the posted values are those that `KIWOOM_ENC` was made for.
@@ -56,12 +57,12 @@ pub fn matches(contract: &Contract, posted: &Fields) -> bool {
     mac(contract, salt, posted).verify_slice(&sum).is_ok()
 }
 
-fn hash(headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
+fn hash(strict: bool, headers: &HeaderMap, content: &[u8]) -> Result<Answer, Refusal> {
     // The key is not needed here, so that a missing one passes; a wrong one is a mistake.
     let with_key = headers.contains_key("authorization");
     let of_key = with_key.then(|| ready::check_key(headers)).transpose()?;
-    let request = wire::parse(headers, body)?;
-    fields::check(&request, &RULES)?;
+    let request = body::parse(strict, headers, content)?;
+    fields::check(strict, &request, &RULES)?;
     let contract = ready::check_cpid(&request)?;
     of_key.map_or(Ok(()), |of_key| ready::check_pair(of_key, &request))?;
     let method = request.get("PAYMETHOD");

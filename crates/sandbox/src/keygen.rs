@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::cards::{self, Behaviour, passes_luhn};
 use crate::exchange::{Done, keep};
-use crate::fields::{self, Form, Rule, filled, is_digits, optional, present};
+use crate::fields::{self, Form, LONG_CODE, Need, Rule, filled, is_digits, optional, present};
 use crate::ledger::{Card, Event};
 use crate::wire::{self, Fields, Refusal};
 use crate::{Contract, Sandbox, codes, lock};
@@ -19,13 +19,13 @@ const NUMBER_ALONE: &str = "18";
 
 const RULES: [Rule; 16] = [
     filled("ORDERNO", 50, Form::Text),
-    filled("PRODUCTTYPE", 1, Form::OneOf(&["1", "2"])),
+    filled("PRODUCTTYPE", 1, Form::OneOf(&["1", "2"])).leniently(Need::Optional, 1),
     filled("BILLTYPE", 2, Form::OneOf(&["14", "13", "18", "1", "2"])),
-    filled("AMOUNT", 10, Form::OneOf(&["0"])),
-    filled("PRODUCTNAME", 50, Form::Text),
+    filled("AMOUNT", 10, Form::OneOf(&["0"])).leniently(Need::Optional, 10),
+    filled("PRODUCTNAME", 50, Form::Text).leniently(Need::Optional, 50),
     filled("IPADDRESS", 39, Form::Address),
     filled("USERID", 50, Form::Text),
-    present("PRODUCTCODE", 10),
+    present("PRODUCTCODE", 10).leniently(Need::Optional, LONG_CODE),
     filled("CARDNO", 19, Form::Text),
     filled("EXPIREDT", 6, Form::Text),
     optional("CARDAUTH", 10, Form::Text),
@@ -44,7 +44,7 @@ pub fn register(
     request: &Fields,
     scripted: Option<Refusal>,
 ) -> Result<Done, Refusal> {
-    fields::check(request, &RULES)?;
+    fields::check(sandbox.options.strict, request, &RULES)?;
     contract.check(request)?;
     check_card(request)?;
     let number = request.get("CARDNO");

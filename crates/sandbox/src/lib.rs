@@ -6,6 +6,7 @@
 
 mod admin;
 mod arguments;
+mod body;
 mod calls;
 mod cancel;
 pub mod cards;
@@ -14,6 +15,7 @@ mod charset;
 mod checkout;
 mod clock;
 pub mod codes;
+mod connection;
 mod contracts;
 mod courier;
 mod daily_list;
@@ -85,6 +87,9 @@ pub struct Options {
     pub clock: Clock,
     /// Where notifications go.
     pub notify_url: Option<String>,
+    /// Whether requests are refused that are not as the manual has them, though KiwoomPay is seen to
+    /// take them from merchants' programs.
+    pub strict: bool,
     /// What `POST /clock` calls.
     pub advance_clock: AdvanceClock,
     /// The service that serves the sandbox on its own origin; nothing when the sandbox is alone.
@@ -145,22 +150,31 @@ pub fn open(options: Options) -> io::Result<Arc<Sandbox>> {
     Ok(sandbox)
 }
 
-/// The sandbox's routes, to be nested at `/sandbox`: its addresses say so.
-pub fn router(sandbox: Arc<Sandbox>) -> Router {
+/// KiwoomPay's own routes, where it has them: for programs that know its host alone.
+pub fn gateway(sandbox: Arc<Sandbox>) -> Router {
+    wire_routes().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(sandbox)
+}
+
+fn wire_routes() -> Router<Arc<Sandbox>> {
     Router::new()
-        .route("/", get(page::show))
-        .route("/sandbox.css", get(page::style))
-        .route("/sandbox.js", get(page::script))
-        .route("/service.js", get(page::service_script))
         .route("/pay/ready", post(ready::step_one))
         .route("/pay/process", post(exchange::step_two))
         .route("/pay/hash", post(hash::answer))
         .route("/pay/link", post(window::link))
         .route("/pay/linkEnc", post(window::link))
-        .route("/pay/window/{name}", post(checkout::act))
-        .route("/sdk.js", get(page::sdk))
         .route("/common/{page}", get(receipt::show))
         .route("/DailyTransactionDownLoad.jsp", get(daily_list::answer))
+}
+
+/// The sandbox's routes, to be nested at `/sandbox`: its addresses say so.
+pub fn router(sandbox: Arc<Sandbox>) -> Router {
+    wire_routes()
+        .route("/", get(page::show))
+        .route("/sandbox.css", get(page::style))
+        .route("/sandbox.js", get(page::script))
+        .route("/service.js", get(page::service_script))
+        .route("/pay/window/{name}", post(checkout::act))
+        .route("/sdk.js", get(page::sdk))
         .route("/window.js", get(page::window_script))
         .route("/admin/cancel", post(admin::cancel))
         .route(

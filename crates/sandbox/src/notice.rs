@@ -21,6 +21,10 @@ const DATES: [&str; 2] = ["SETTDATE", "CANCELDATE"];
 /// The card behind every payment of the window that is made by card.
 const WINDOW_CARD: (&str, &str) = ("CCKM", "941012******1234");
 
+/// What stands in a notification for each digit that it does not tell, so that CARDNO looks like a
+/// whole number (protocol section 4).
+const HIDDEN: &str = "0";
+
 /// The events that queue the notification of a payment.
 pub fn of_payment(sandbox: &Sandbox, ledger: &Ledger, paid: &Transaction) -> Vec<Event> {
     queue(sandbox, ledger, paid, None)
@@ -124,7 +128,7 @@ fn payment_values(ledger: &Ledger, paid: &Transaction) -> Values {
         ("AUTHNO", paid.auth_no.clone()),
         ("CARDCODE", company.to_owned()),
         ("CARDNAME", company_name(company).to_owned()),
-        ("CARDNO", number.to_owned()),
+        ("CARDNO", number.replace('*', HIDDEN)),
         ("EMAIL", echo("EMAIL")),
         ("USERID", paid.user_id.clone()),
         ("USERNAME", echo("USERNAME")),

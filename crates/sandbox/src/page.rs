@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use url::form_urlencoded;
@@ -12,7 +12,7 @@ use crate::cards::TEST_CARDS;
 use crate::html::{self, escape, table, won};
 use crate::ledger::Transaction;
 use crate::mishap::Mishaps;
-use crate::{CONTRACTS, Sandbox, Service, fault_form, lock, wire};
+use crate::{Sandbox, Service, connection, fault_form, lock, wire};
 use kiwoom_clock::kst;
 
 /// How many transactions the page shows.
@@ -21,7 +21,7 @@ const SHOWN_TRANSACTIONS: usize = 50;
 const SHOWN_DELIVERIES: usize = 20;
 
 /// The page.
-pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
+pub async fn show(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
     let waiting_faults = fault_form::waiting(&lock(&sandbox.faults).shown());
     let (total, waiting, transactions) = {
         let ledger = lock(&sandbox.ledger);
@@ -31,7 +31,7 @@ pub async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
     let deliveries = deliveries(&lock(&sandbox.mishaps));
     let page = format!(
         include_str!("page.html"),
-        cpids = CONTRACTS.map(|contract| contract.cpid).join(", "),
+        connection = connection::shown(&sandbox, &headers),
         now = shown_time(sandbox.now()),
         cards = cards(),
         calls = fault_form::calls(),

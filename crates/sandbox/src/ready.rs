@@ -10,8 +10,8 @@ use axum::response::Response;
 
 use crate::fault::{Kind, Step};
 use crate::tokens::Purpose;
-use crate::wire::{self, Answer, Fields, Refusal};
-use crate::{CONTRACTS, Contract, Sandbox, codes, deliver, fields, lock};
+use crate::wire::{self, Answer, Charset, Fields, Refusal};
+use crate::{CONTRACTS, Contract, Sandbox, body, codes, deliver, fields, lock};
 
 /// Methods that are charged from server to server.
 const SERVER_METHODS: [&str; 2] = ["CARD-KEYGEN", "CARD-BATCH"];
@@ -53,7 +53,8 @@ pub async fn step_one(
     {
         answer.insert("RETURNURL".to_owned(), fault.return_url().into());
     }
-    deliver::after(fault.as_ref(), answer).await
+    let charset = Charset::of(sandbox.options.strict, &headers);
+    deliver::after(fault.as_ref(), charset, answer).await
 }
 
 /// The contract that the request's key belongs to.
@@ -84,10 +85,11 @@ pub fn origin(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
-fn ready(sandbox: &Sandbox, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
+fn ready(sandbox: &Sandbox, headers: &HeaderMap, content: &[u8]) -> Result<Answer, Refusal> {
     let contract = check_key(headers)?;
-    let request = wire::parse(headers, body)?;
-    fields::check(&request, &[])?;
+    let strict = sandbox.options.strict;
+    let request = body::parse(strict, headers, content)?;
+    fields::check(strict, &request, &[])?;
     check_pair(contract, &request)?;
     let purpose = purpose(contract, &request)?;
     let return_url = format!("{}/pay/process", origin(headers)?);

@@ -10,7 +10,7 @@ use axum::response::Response;
 use url::Url;
 use uuid::Uuid;
 
-use crate::fields::{self, Form, Rule, filled, optional};
+use crate::fields::{self, Form, LONG_CODE, Need, Rule, filled, optional};
 use crate::wire::{Fields, Refusal};
 use crate::{Sandbox, codes, form, hash, lock, ready, window_options, window_page};
 
@@ -38,7 +38,7 @@ const RULES: [Rule; 20] = [
     filled("KIWOOM_ENC", 200, Form::Text),
     filled("PRODUCTTYPE", 1, Form::OneOf(&["1", "2"])),
     filled("PRODUCTNAME", 50, Form::Text),
-    optional("PRODUCTCODE", 10, Form::Text),
+    optional("PRODUCTCODE", 10, Form::Text).leniently(Need::Optional, LONG_CODE),
     optional("USERID", 50, Form::Text),
     optional("USERNAME", 50, Form::Text),
     optional("EMAIL", 100, Form::Text),
@@ -106,7 +106,7 @@ pub fn is_opened(method: &str) -> bool {
 /// `POST /pay/linkEnc` and `/pay/link`: the window, or a page that says why not.
 pub async fn link(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
     let request = form::parse(&body);
-    match admit(&request) {
+    match admit(sandbox.options.strict, &request) {
         Ok(methods) => {
             let checkout = Arc::new(Checkout { request, methods });
             let name = lock(&sandbox.windows).open(checkout.clone());
@@ -120,9 +120,9 @@ pub async fn link(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response 
     }
 }
 
-fn admit(request: &Fields) -> Result<Vec<(&'static str, &'static str)>, Refusal> {
-    fields::check(request, &hash::RULES)?;
-    fields::check(request, &RULES)?;
+fn admit(strict: bool, request: &Fields) -> Result<Vec<(&'static str, &'static str)>, Refusal> {
+    fields::check(strict, request, &hash::RULES)?;
+    fields::check(strict, request, &RULES)?;
     let contract = ready::check_cpid(request)?;
     contract.check(request)?;
     if !hash::matches(contract, request) {

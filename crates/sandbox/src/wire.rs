@@ -1,4 +1,4 @@
-//! Requests and answers as they are on the wire: JSON of strings, in CP949.
+//! Requests and answers as they are on the wire: JSON of strings, in CP949 or UTF-8.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,8 +6,14 @@ use serde_json::{Map, Value};
 
 use crate::{charset, codes};
 
-/// The Content-Type of every answer, as KiwoomPay writes it.
-pub const JSON_EUC_KR: &str = "application/json;charset=EUC-KR";
+/// The charset of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// EUC-KR, really CP949.
+    EucKr,
+    /// UTF-8.
+    Utf8,
+}
 
 /// An answer's fields in the order they are sent.
 pub type Answer = Map<String, Value>;
@@ -83,14 +89,35 @@ pub fn success<'a>(message: &str, fields: impl IntoIterator<Item = (&'a str, Str
     answer(head.into_iter().chain(fields))
 }
 
-/// The answer's text as CP949 bytes.
-pub fn encode(answer: &Answer) -> Vec<u8> {
-    charset::encode(&Value::Object(answer.clone()).to_string())
+impl Charset {
+    /// Of the answer to a request: the one that the request names, UTF-8 where it names none. Who has
+    /// to be `strict` is answered in EUC-KR.
+    pub fn of(strict: bool, headers: &HeaderMap) -> Self {
+        let content_type = header_text(headers, "content-type");
+        if strict || is_euc_kr(content_type) { Self::EucKr } else { Self::Utf8 }
+    }
+
+    /// The Content-Type of an answer in it, as KiwoomPay writes it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::EucKr => "application/json;charset=EUC-KR",
+            Self::Utf8 => "application/json;charset=UTF-8",
+        }
+    }
+
+    /// The answer as bytes.
+    pub fn encode(self, answer: &Answer) -> Vec<u8> {
+        let text = Value::Object(answer.clone()).to_string();
+        match self {
+            Self::EucKr => charset::encode(&text),
+            Self::Utf8 => text.into_bytes(),
+        }
+    }
 }
 
 /// A complete HTTP answer: status 200, whatever the RESULTCODE.
-pub fn respond(answer: &Answer) -> Response {
-    bytes(StatusCode::OK, JSON_EUC_KR, encode(answer))
+pub fn respond(charset: Charset, answer: &Answer) -> Response {
+    bytes(StatusCode::OK, charset.content_type(), charset.encode(answer))
 }
 
 /// An HTTP answer of these bytes.
@@ -109,51 +136,16 @@ pub fn is_form(headers: &HeaderMap) -> bool {
     header_text(headers, "content-type").starts_with("application/x-www-form-urlencoded")
 }
 
-/// Reads a request body the way KiwoomPay insists on: JSON of strings, really in CP949.
-pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {
-    require_euc_kr(header_text(headers, "content-type"))?;
-    let text = decode(body)?;
-    let Ok(Value::Object(values)) = serde_json::from_str(&text) else {
-        return Err(Refusal::new(codes::NOT_JSON, "요청 본문이 JSON 객체가 아닙니다."));
-    };
-    if let Some((name, _)) = values.iter().find(|(_, value)| !value.is_string()) {
-        let message = format!("{name} 값은 문자열이어야 합니다(숫자도 따옴표로 감싸 주세요).");
-        return Err(Refusal::new(codes::NOT_A_STRING, message));
-    }
-    Ok(Fields(values))
-}
-
-/// What can be read of a body without judging it, for the records and for choosing a fault.
-pub fn peek(body: &[u8]) -> Fields {
-    let (text, _, _) = encoding_rs::EUC_KR.decode(body);
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(values)) => Fields(values),
-        _ => Fields::default(),
-    }
-}
-
-fn require_euc_kr(content_type: &str) -> Result<(), Refusal> {
-    let mut parts = content_type.split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    let is_euc_kr = parts.any(|parameter| {
-        parameter.split_once('=').is_some_and(|(name, value)| {
-            let value = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("euc-kr")
-        })
-    });
-    if is_json && is_euc_kr {
-        return Ok(());
-    }
-    let message = "Content-Type은 application/json;charset=EUC-KR이어야 합니다.";
-    Err(Refusal::new(codes::NOT_JSON, message))
-}
-
-fn decode(body: &[u8]) -> Result<String, Refusal> {
-    if charset::is_utf8_korean(body) {
-        let message = "본문의 한글이 UTF-8입니다. EUC-KR(CP949) 바이트로 보내 주세요.";
-        return Err(Refusal::new(codes::NOT_CP949, message));
-    }
-    charset::decode(body).ok_or_else(|| {
-        Refusal::new(codes::NOT_CP949, "본문이 올바른 EUC-KR(CP949) 바이트가 아닙니다.")
+/// The charset that a Content-Type names, in small letters.
+pub fn charset_named(content_type: &str) -> Option<String> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_charset = name.trim().eq_ignore_ascii_case("charset");
+        is_charset.then(|| value.trim().trim_matches('"').to_ascii_lowercase())
     })
+}
+
+/// Whether a Content-Type names EUC-KR.
+pub fn is_euc_kr(content_type: &str) -> bool {
+    charset_named(content_type).is_some_and(|name| name == "euc-kr")
 }

@@ -10,6 +10,7 @@ mod erasure;
 mod figures;
 mod log_injection;
 mod retention;
+mod sandbox_command;
 mod supply_chain;
 mod traces;
 mod wrong_folder;

@@ -104,6 +104,7 @@ impl TestApp {
             ("DATABASE_URL".to_owned(), postgres::new_database().await),
             ("DATABASE_MAX_CONNECTIONS".to_owned(), "10".to_owned()),
             ("DATA_DIR".to_owned(), data_dir.display().to_string()),
+            ("SANDBOX_STRICT".to_owned(), "true".to_owned()),
         ]);
         all.extend(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         (all, data_dir)

@@ -67,13 +67,7 @@ pub struct Process {
 impl World {
     pub async fn start() -> Self {
         let dir = Folder::new();
-        let port = free_port();
-        let port_text = port.to_string();
-        let data_dir = dir.display().to_string();
-        let command = [PROGRAM, "sandbox", "--port", &port_text];
-        let settings = [("DATA_DIR", data_dir.as_str())];
-        let sandbox = Process::spawn(&dir, "sandbox", port, &command, &settings);
-        sandbox.until(|| sandbox.get("/sandbox/clock"), |reply| reply.status == 200).await;
+        let sandbox = Process::sandbox(&dir, &["--strict"]).await;
         Self { sandbox, database_url: postgres::new_database().await, dir }
     }
 
@@ -157,6 +151,17 @@ impl Process {
     }
 
     /// `run`: the program and its arguments.
+    /// A sandbox on its own, with these arguments.
+    pub async fn sandbox(dir: &Path, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let (port_text, data_dir) = (port.to_string(), dir.display().to_string());
+        let command = [&[PROGRAM, "sandbox", "--port", &port_text], arguments].concat();
+        let settings = [("DATA_DIR", data_dir.as_str())];
+        let sandbox = Self::spawn(dir, "sandbox", port, &command, &settings);
+        sandbox.until(|| sandbox.get("/sandbox/clock"), |reply| reply.status == 200).await;
+        sandbox
+    }
+
     fn spawn(dir: &Path, name: &str, port: u16, run: &[&str], settings: &[(&str, &str)]) -> Self {
         let log = dir.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).unwrap();

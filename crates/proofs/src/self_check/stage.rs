@@ -136,7 +136,9 @@ impl Stage {
         self.sandboxes.push(Process::start(Recipe {
             program: self.program.clone(),
             name: format!("sandbox-{name}"),
-            arguments: vec!["sandbox".to_owned(), "--port".to_owned(), sandbox_port.to_string()],
+            arguments: ["sandbox", "--strict", "--port", &sandbox_port.to_string()]
+                .map(str::to_owned)
+                .to_vec(),
             environment: shared.clone(),
             port: sandbox_port,
             dir: dir.clone(),

@@ -73,8 +73,12 @@ impl Stage {
         let public_url = format!("http://127.0.0.1:{}", ports[0]);
         let shared = [("DATA_DIR", data_dir.as_str()), ("PUBLIC_URL", &public_url)];
         let port_text = sandbox_port.to_string();
-        let sandbox =
-            process("sandbox", sandbox_port, &["sandbox", "--port", &port_text], &shared)?;
+        let sandbox = process(
+            "sandbox",
+            sandbox_port,
+            &["sandbox", "--strict", "--port", &port_text],
+            &shared,
+        )?;
         until_answered(&format!("{sandbox_url}/clock")).await?;
         let mut services = Vec::new();
         for (n, port) in ports.into_iter().enumerate() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use encoding_rs::EUC_KR;
 use serde_json::{Map, Value, json};
 
-use super::super::{AUTH_KEY, CPID, Options, Sandbox, jump, open, router};
+use super::super::{AUTH_KEY, CPID, Options, Sandbox, gateway, jump, open, router};
 use kiwoom_clock::Clock;
 
 pub struct TestSandbox {
@@ -28,17 +28,27 @@ impl TestSandbox {
         Self::serve(None, None).await
     }
 
+    /// As merchants' programs find it.
+    pub async fn lenient(notify_url: Option<String>) -> Self {
+        Self::with(None, notify_url, false).await
+    }
+
     pub async fn serve(data_dir: Option<&Path>, notify_url: Option<String>) -> Self {
+        Self::with(data_dir, notify_url, true).await
+    }
+
+    async fn with(data_dir: Option<&Path>, notify_url: Option<String>, strict: bool) -> Self {
         let clock = Clock::system();
         let sandbox = open(Options {
             data_dir: data_dir.map(Path::to_owned),
             clock: clock.clone(),
             notify_url,
+            strict,
             advance_clock: jump(clock),
             service: None,
         })
         .expect("the sandbox opens");
-        let app = axum::Router::new().nest("/sandbox", router(sandbox.clone()));
+        let app = gateway(sandbox.clone()).nest("/sandbox", router(sandbox.clone()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, app).await });

@@ -7,6 +7,7 @@ mod daily_list;
 mod faults;
 mod gateway;
 mod merchant;
+mod merchants_programs;
 mod notifications;
 mod window;
 

@@ -284,6 +284,7 @@ fn settings(dir: &str) -> Vec<(String, String)> {
     let timeout = GATEWAY_TIMEOUT_SECS.to_string();
     let settings = [
         ("DATA_DIR", dir),
+        ("SANDBOX_STRICT", "true"),
         ("KIWOOM_TIMEOUT_SECS", &timeout),
         ("KIWOOM_RATE_PER_SEC", "0"),
         ("KAKAOPAY_ENABLED", "true"),
