@@ -23,11 +23,11 @@ pub struct Arguments {
     /// Port to listen on, on 127.0.0.1
     #[arg(long, default_value_t = 4000)]
     port: u16,
-    /// Where notifications go, such as http://localhost:8080/kiwoompay/noti; left out:
-    /// /webhook/kiwoom of PUBLIC_URL
+    /// Address of your program that notifications go to; left out: /webhook/kiwoom of the service's
+    /// public address
     #[arg(long, value_name = "URL", value_parser = web_address)]
     notify: Option<Url>,
-    /// Refuse what is not as KiwoomPay's manual has it, as SANDBOX_STRICT does
+    /// Refuse what is not as KiwoomPay's manual has it
     #[arg(long)]
     strict: bool,
 }
