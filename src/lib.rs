@@ -5,7 +5,7 @@
 //!
 //! commands → service → console (which knows features by their HTTP API alone) → features (billing, easypay, webhook, reconciliation, books; events, which may read
 //! every feature's answers) → api, layers → payments → context, access → config, kiwoom, storage → http →
-//! redact → rules.
+//! redact, tables → rules.
 
 // The program: its subcommands, and the running service.
 pub mod commands;
@@ -38,7 +38,8 @@ pub mod config;
 pub mod kiwoom;
 pub mod storage;
 
-// Requests and answers, what may be shown, and the rules. No I/O.
+// Requests and answers, files as tables, what may be shown, and the rules. No I/O.
 pub mod http;
 pub mod redact;
 pub mod rules;
+pub mod tables;

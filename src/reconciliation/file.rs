@@ -1,16 +1,12 @@
 //! A list from a file: KiwoomPay's list of a day, CSV or XLSX, told apart by what they begin with. What
 //! stands in a cell is never part of an error: it may be a card number.
 
-use std::borrow::Cow;
-use std::io::Cursor;
-
-use calamine::{DataRef, Reader, Xlsx};
-use csv::ReaderBuilder;
-use encoding_rs::EUC_KR;
+use chrono::NaiveTime;
 
 use crate::reconciliation::columns::{Columns, Places};
 use crate::reconciliation::file_error::FileError;
 use crate::reconciliation::lines::{Cells, IsOurs, List, is_transaction_id};
+use crate::tables::{self, Cell, decode};
 
 /// So many lines may stand above the one that names the columns.
 pub(super) const HEADER_ROWS: usize = 20;
@@ -20,35 +16,26 @@ const END: &str = "</DATA>";
 
 /// Reads a file. `is_ours`: whether a merchant id (CPID) is.
 pub fn read(bytes: Vec<u8>, columns: &Columns, is_ours: IsOurs<'_>) -> Result<List, FileError> {
-    if bytes.starts_with(b"PK") {
-        return workbook(bytes, columns, is_ours);
+    let mut table = Table::new(columns, is_ours);
+    if tables::xlsx::is_workbook(&bytes) {
+        tables::xlsx::each_row(bytes, |number, row| {
+            let cells: Vec<String> = row.iter().map(shown).collect();
+            table.row(number, &cells.iter().map(String::as_str).collect::<Vec<_>>())
+        })?;
+        return table.end();
     }
-    let text = decode(bytes)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let (text, _) = decode(bytes)?;
     let begins = text.trim_start();
     if [BEGIN, "S|", "C|"].iter().any(|mark| begins.starts_with(mark)) {
-        return some(daily_list(text, "", is_ours)?);
+        return some(daily_list(&text, "", is_ours)?);
     }
-    let mut table = Table::new(columns, is_ours);
-    let reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    // A record's position may stand before the line ends above it, and its own line number with it.
-    let (mut line, mut counted) = (1, text);
-    for record in reader.into_records() {
-        let record = record?;
-        let from = record.position().map_or(0, csv::Position::byte);
-        let from = usize::try_from(from).unwrap_or(text.len());
-        let rest = text[from..].trim_start_matches(['\r', '\n']);
-        line += counted[..counted.len() - rest.len()].matches('\n').count() as u64;
-        counted = rest;
-        table.row(line, &record.iter().collect::<Vec<_>>())?;
-    }
+    tables::csv::each_row(&text, |number, row| table.row(number, row))?;
     table.end()
 }
 
 /// Reads what was fetched as the list of a day of the merchant id `cpid` (protocol section 2.5).
 pub fn fetched(bytes: Vec<u8>, cpid: &str) -> Result<List, FileError> {
-    let text = decode(bytes)?;
+    let (text, _) = decode(bytes)?;
     if text.trim_start().starts_with(BEGIN) {
         daily_list(&text, cpid, &|own| own == cpid)
     } else {
@@ -88,13 +75,6 @@ fn daily_list(text: &str, cpid: &str, is_ours: IsOurs<'_>) -> Result<List, FileE
 fn some(list: List) -> Result<List, FileError> {
     let is_empty = list.lines.is_empty() && list.other_merchants == 0;
     if is_empty { Err(FileError::NoTransactions) } else { Ok(list) }
-}
-
-fn decode(bytes: Vec<u8>) -> Result<String, FileError> {
-    String::from_utf8(bytes).or_else(|error| {
-        let text = EUC_KR.decode_without_bom_handling_and_without_replacement(error.as_bytes());
-        text.map(Cow::into_owned).ok_or(FileError::Charset)
-    })
 }
 
 /// Rows of a table, one after the other.
@@ -141,54 +121,24 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The first sheet, cell after cell: a sheet is never held as a whole.
-fn workbook(bytes: Vec<u8>, columns: &Columns, is_ours: IsOurs<'_>) -> Result<List, FileError> {
-    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes))?;
-    let sheet = workbook.sheet_names().first().cloned().ok_or(FileError::NoSheet)?;
-    let mut cells = workbook.worksheet_cells_reader(&sheet)?;
-    let mut table = Table::new(columns, is_ours);
-    let (mut row, mut number) = (Vec::<String>::new(), 0);
-    loop {
-        let cell = cells.next_cell()?;
-        let at = cell.as_ref().map(calamine::Cell::get_position);
-        if at.is_none_or(|(line, _)| line != number) {
-            table
-                .row(u64::from(number) + 1, &row.iter().map(String::as_str).collect::<Vec<_>>())?;
-            row.clear();
-        }
-        let (Some(cell), Some((line, column))) = (cell, at) else { return table.end() };
-        number = line;
-        let column = usize::try_from(column).unwrap_or_default();
-        if row.len() <= column {
-            row.resize(column + 1, String::new());
-        }
-        row[column] = shown(cell.get_value());
-    }
-}
-
 /// A cell as text: numbers without a fraction that they do not have, moments as a list has them.
-fn shown(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => number.to_string(),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
-            text.clone()
-        }
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(truth) => truth.to_string(),
-        DataRef::DateTime(at) => {
-            let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
-            let day = format!("{year:04}{month:02}{day:02}");
-            let is_day = (hour, minute, second) == (0, 0, 0);
-            if is_day { day } else { format!("{day}{hour:02}{minute:02}{second:02}") }
-        }
-        DataRef::Error(_) | DataRef::Empty => String::new(),
+fn shown(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Text(text) => text.clone().into_owned(),
+        Cell::Number(number, _) => number.to_string(),
+        Cell::Truth(truth) => truth.to_string(),
+        Cell::Moment(day, time) if *time == NaiveTime::MIN => day.format("%Y%m%d").to_string(),
+        Cell::Moment(day, time) => day.and_time(*time).format("%Y%m%d%H%M%S").to_string(),
+        Cell::Error | Cell::Empty => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::EUC_KR;
+
     use super::*;
+    use crate::tables::TableError;
 
     const MAPPED: &str =
         "transactionId=거래번호,orderNo=주문번호,amount=금액,at=거래일시,type=상태";
@@ -205,7 +155,10 @@ mod tests {
     fn a_table_is_read_in_either_charset_and_its_totals_are_not_lines() {
         let (cp949, _, unmappable) = EUC_KR.encode(TABLE);
         assert!(!unmappable);
-        for bytes in [TABLE.into(), format!("\u{feff}{TABLE}").into_bytes(), cp949.into_owned()] {
+        let tabs =
+            TABLE.replace("\"9,900\"", "9900").replace("\"-1,000\"", "-1000").replace(',', "\t");
+        let with_mark = format!("\u{feff}{TABLE}").into_bytes();
+        for bytes in [TABLE.into(), with_mark, cp949.into_owned(), tabs.into_bytes()] {
             let list = read(bytes, &columns(), &|_| true).unwrap();
             let lines: Vec<_> =
                 list.lines.iter().map(|l| (l.number, l.is_cancellation, l.amount)).collect();
@@ -254,6 +207,9 @@ mod tests {
             assert!(refused.to_string().contains(error), "{text}: {refused}");
         }
         let bytes = vec![b'a', 0xff, 0xff, b'\n'];
-        assert!(matches!(read(bytes, &Columns::default(), &|_| true), Err(FileError::Charset)));
+        assert!(matches!(
+            read(bytes, &Columns::default(), &|_| true),
+            Err(FileError::Table(TableError::Charset))
+        ));
     }
 }

@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use calamine::XlsxError;
-
 use crate::reconciliation::file::HEADER_ROWS;
 use crate::rules::text::Text;
+use crate::tables::TableError;
 
 /// Why a file is not a list. Nothing was compared or changed.
 #[derive(Debug)]
 pub enum FileError {
-    /// Neither charset.
-    Charset,
+    /// Not read as a table.
+    Table(TableError),
     /// No row names these columns.
     NoColumns(String),
     /// The column of transaction ids holds something else.
@@ -24,12 +23,6 @@ pub enum FileError {
     Fields(u64),
     /// What was fetched is no list.
     NotAList,
-    /// Not CSV.
-    Csv(csv::Error),
-    /// Not XLSX.
-    Xlsx(XlsxError),
-    /// No sheet.
-    NoSheet,
 }
 
 impl FileError {
@@ -37,10 +30,7 @@ impl FileError {
     pub fn text(&self) -> Text {
         const MAPPED: &str = "transactionId=거래번호,orderNo=주문번호,amount=금액,at=거래일시";
         match self {
-            Self::Charset => Text::new(
-                "UTF-8이나 CP949(EUC-KR) 파일이 아닙니다. CSV UTF-8이나 XLSX로 저장해 주세요.",
-                "Neither UTF-8 nor CP949 (EUC-KR): save it as CSV UTF-8 or as XLSX.",
-            ),
+            Self::Table(error) => error.text(),
             Self::NoColumns(needed) => Text::new(
                 format!(
                     "처음 {HEADER_ROWS}줄에 {needed} 열이 없습니다. columns로 열 이름을 지정해 주세요. \
@@ -79,15 +69,6 @@ impl FileError {
                 "KiwoomPay answered with something else than a list (<DATA>…</DATA>): check \
                  KIWOOM_DAILY_LIST_*.",
             ),
-            Self::Csv(error) => Text::new(
-                format!("CSV로 읽을 수 없습니다: {error}"),
-                format!("Cannot be read as CSV: {error}"),
-            ),
-            Self::Xlsx(error) => Text::new(
-                format!("XLSX로 읽을 수 없습니다: {error}"),
-                format!("Cannot be read as XLSX: {error}"),
-            ),
-            Self::NoSheet => Text::new("시트가 없습니다.", "It has no sheet."),
         }
     }
 }
@@ -101,14 +82,8 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-impl From<csv::Error> for FileError {
-    fn from(error: csv::Error) -> Self {
-        Self::Csv(error)
-    }
-}
-
-impl From<XlsxError> for FileError {
-    fn from(error: XlsxError) -> Self {
-        Self::Xlsx(error)
+impl From<TableError> for FileError {
+    fn from(error: TableError) -> Self {
+        Self::Table(error)
     }
 }

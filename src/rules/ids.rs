@@ -19,6 +19,11 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
+            /// The id that these bytes always make. It sorts before every new one.
+            pub fn made_of(bytes: [u8; 10]) -> Self {
+                Self(uuid::Builder::from_unix_timestamp_millis(0, &bytes).into_uuid())
+            }
+
             /// Text that is no id of this kind names nothing: it becomes the nil id, which no
             /// row has, and so the caller's 404 is the same as for an id that does not exist.
             pub fn parse(text: &str) -> Self {
@@ -76,6 +81,14 @@ mod tests {
         let id = WebhookEndpointId::ENVIRONMENT;
         assert_eq!(id.to_string(), "we_00000000-0000-7000-8000-000000000000");
         assert_ne!(WebhookEndpointId::parse("x"), id);
+    }
+
+    #[test]
+    fn an_id_that_is_made_is_the_same_again_and_before_all_new_ones() {
+        let made = SubscriptionId::made_of([7; 10]);
+        assert_eq!(made, SubscriptionId::made_of([7; 10]));
+        assert_eq!(SubscriptionId::parse(&made.to_string()), made);
+        assert!(made.0.get_version_num() == 7 && made < SubscriptionId::new());
     }
 
     #[test]

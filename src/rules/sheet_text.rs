@@ -14,6 +14,11 @@ pub fn guarded(text: String) -> String {
     if is_read_as_text(&text) { text } else { format!("'{text}") }
 }
 
+/// The text that [`guarded`] was given; other text as it is. Pure.
+pub fn unguarded(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| !is_read_as_text(rest)).unwrap_or(text)
+}
+
 fn is_read_as_text(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return true };
     let is_mark = matches!(
@@ -99,6 +104,7 @@ mod tests {
             "−5",
         ] {
             assert_eq!(guarded(text.to_owned()), format!("'{text}"), "{text:?}");
+            assert_eq!(unguarded(&guarded(text.to_owned())), text);
         }
     }
 
@@ -124,5 +130,6 @@ mod tests {
         ] {
             assert_eq!(guarded(text.to_owned()), text, "{text:?}");
         }
+        assert_eq!(unguarded("'n Sync"), "'n Sync");
     }
 }

@@ -1,11 +1,11 @@
-//! A line with a billing key.
+//! A row with a billing key.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 
 use crate::billing::store::{self, BillingKey, Ended, KeyStatus};
-use crate::commands::import::{Importer, Refusal};
+use crate::commands::import::{Importer, Refusal, ids};
 use crate::http::extract::{Fields, FromField, FromFields, text};
 use crate::kiwoom::card::CardNumber;
 use crate::kiwoom::text::{CustomerId, CustomerName, Email};
@@ -13,7 +13,7 @@ use crate::rules::ids::BillingKeyId;
 use crate::rules::text::Text;
 use crate::storage::vault::{Vault, VaultError};
 
-/// What a line says.
+/// What a row says.
 struct KeyRow {
     customer_id: CustomerId,
     customer_name: CustomerName,
@@ -109,7 +109,7 @@ fn not_a_card(value: &Value, max: usize) -> Result<String, Text> {
     text(value, max)
 }
 
-/// Writes the key of one line: its id, the customer's and the reference.
+/// Writes the key of one row: its id, the customer's and the reference.
 pub(super) async fn take(
     importer: &Importer,
     db: &mut PgConnection,
@@ -118,12 +118,12 @@ pub(super) async fn take(
     let row: KeyRow = Fields::read(cells)?;
     let reference = row.reference.as_ref().map(|r| r.0.as_str());
     if [Some(row.customer_id.as_str()), reference].contains(&Some(row.autokey.0.expose_secret())) {
-        return Err(Refusal::Line("autokey: Stands in another column too.".to_owned()));
+        return Err(Refusal::of("autokey", "Stands in another column too."));
     }
     if let Some(id) = known(db, &importer.vault, &row).await? {
-        return Err(Refusal::Line(format!("already there: {id}")));
+        return Err(Refusal::of("", format!("already there: {id}")));
     }
-    let id = BillingKeyId::new();
+    let id = ids::of_key(db, &importer.vault, row.customer_id.as_str(), &row.autokey.0).await?;
     let key = BillingKey {
         id,
         customer_id: row.customer_id.as_str().to_owned(),

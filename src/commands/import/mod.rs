@@ -2,9 +2,12 @@
 //!
 //! One file, one transaction: a bad line and nothing is imported, but all that is wrong is told.
 
+mod columns;
+mod ids;
 mod keys;
 mod sheet;
 mod subscriptions;
+mod value;
 
 use std::error::Error;
 use std::io::Write;
@@ -18,19 +21,21 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::access::actor::Actor;
 use crate::commands::{Done, close};
 use crate::config::Config;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Detail};
 use crate::rules::contract::Contract;
 use crate::rules::schedule::Rules;
+use crate::rules::text::Text;
 use crate::service::{self, telemetry};
 use crate::storage::database;
 use crate::storage::vault::Vault;
 use kiwoom_clock::Clock;
 
-use sheet::{Kind, Row};
+use columns::Kind;
+use sheet::Row;
 pub use sheet::{Sheet, SheetError};
 
-/// Takes over billing keys or subscriptions from a CSV file, all of it or nothing; an error when a
-/// line was bad.
+/// Takes over billing keys or subscriptions from XLSX or CSV, all of it or nothing; an error when a row
+/// was bad.
 pub async fn run(config: Config, file: &Path, dry_run: bool) -> Done {
     telemetry::init(&config);
     let sheet = Sheet::read(file)?;
@@ -44,7 +49,11 @@ pub async fn run(config: Config, file: &Path, dry_run: bool) -> Done {
     };
     let imported = imported.await;
     close(&pool, private).await;
-    if imported? { Ok(()) } else { Err("the file has bad lines".into()) }
+    if imported? {
+        Ok(())
+    } else {
+        Err("가져오지 않았습니다. 위의 오류를 수정해 주세요 (the file has bad lines)".into())
+    }
 }
 
 /// Key of the advisory lock that an import holds ("import"): of two at once, the later one sees
@@ -67,33 +76,35 @@ pub struct Importer {
     pub dry_run: bool,
 }
 
-/// Why a line was not taken.
+/// Why a row was not taken.
 enum Refusal {
-    /// What is wrong with it. The other lines are read all the same.
-    Line(String),
+    /// What is wrong with it. The other rows are read all the same.
+    Row(Vec<Detail>),
     /// The import as a whole cannot go on.
     Import(Failure),
 }
 
 impl Importer {
-    /// Imports the file and reports on stdout, line by line. `false` when a line was bad and so
+    /// Imports the file and reports on stdout, row by row. `false` when a row was bad and so
     /// nothing was imported; an error when the database, the secret or stdout failed.
-    pub async fn import(&self, pool: &PgPool, sheet: Sheet) -> Result<bool, Failure> {
+    pub async fn import(&self, pool: &PgPool, mut sheet: Sheet) -> Result<bool, Failure> {
         let mut out = std::io::stdout();
         let begin = Actor::import().begin(self.clock.now());
         let mut tx = pool.begin_with(AssertSqlSafe(begin)).await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
+        writeln!(out, "{}", sheet.told())?;
         let (lines, mut bad) = (sheet.rows.len(), 0);
-        for Row { line, cells } in sheet.rows {
+        for Row { number, cells } in std::mem::take(&mut sheet.rows) {
             let taken = match cells {
-                Ok(cells) => self.take(&mut tx, sheet.kind, cells).await,
-                Err(reason) => Err(Refusal::Line(reason)),
+                Ok(cells) => self.take(&mut tx, sheet.columns.kind, cells).await,
+                Err(problems) => Err(Refusal::Row(problems)),
             };
+            let place = sheet.place(number);
             match taken {
-                Ok(made) => writeln!(out, "line {line}: ok {made}")?,
-                Err(Refusal::Line(reason)) => {
+                Ok(made) => writeln!(out, "{place}: ok {made}")?,
+                Err(Refusal::Row(problems)) => {
                     bad += 1;
-                    writeln!(out, "line {line}: error {reason}")?;
+                    writeln!(out, "{place}: error {}", sheet.reasons(&problems))?;
                 }
                 Err(Refusal::Import(failure)) => return Err(failure),
             }
@@ -110,7 +121,7 @@ impl Importer {
         Ok(bad == 0)
     }
 
-    /// Writes one line into the transaction; the id that it got, and the customer's.
+    /// Writes one row into the transaction; the id that it got, and the customer's.
     async fn take(
         &self,
         db: &mut PgConnection,
@@ -132,10 +143,23 @@ fn unconfirmed(error: &sqlx::Error) -> Failure {
     .into()
 }
 
+impl Refusal {
+    /// One field is wrong; with an empty name the row as a whole.
+    fn of(field: &str, reason: impl Into<String>) -> Self {
+        Self::Row(vec![Detail { field: field.to_owned(), reason: Text::new("", reason) }])
+    }
+}
+
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         let text = error.english();
-        if error.is_server_error() { Self::Import(text.into()) } else { Self::Line(text) }
+        if error.is_server_error() {
+            return Self::Import(text.into());
+        }
+        match error.into_details() {
+            none if none.is_empty() => Self::of("", text),
+            details => Self::Row(details),
+        }
     }
 }
 

@@ -1,137 +1,198 @@
-//! The file: its kind, told by its first line, and its cells. What stands in it is never part of an
-//! error: it may be an AUTOKEY or a card number.
+//! The file: what kind it is, and its rows as fields. What stands in a cell is never part of an error:
+//! it may be an AUTOKEY or a card number.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use csv::{ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::commands::import::columns::{Columns, Kind};
+use crate::commands::import::value::value;
+use crate::http::error::Detail;
+use crate::rules::text::Text;
+use crate::tables::{self, Cell, TableError};
 
 /// Why a file cannot be read at all.
 #[derive(Debug, Error)]
 pub enum SheetError {
     /// It is missing, or may not be read.
-    #[error("{0} cannot be read: {1}")]
+    #[error("{0}: 읽을 수 없습니다 (cannot be read): {1}")]
     File(PathBuf, io::Error),
-    /// Spreadsheets in Korean write CP949 unless told otherwise.
-    #[error("the file is not UTF-8: save it as CSV UTF-8")]
-    NotUtf8,
-    /// No lines after the first, or not even that.
-    #[error("the file is empty")]
+    /// No rows after the first, or not even that.
+    #[error("파일이 비어 있습니다 (the file is empty)")]
     Empty,
     /// It is neither kind of file.
     #[error(
-        "the first line has to be one of\n  {keys}[,{reference}]\n  {subscriptions}[,{metadata}]",
-        keys = Kind::Keys.columns().join(","),
-        reference = Kind::Keys.last_column(),
-        subscriptions = Kind::Subscriptions.columns().join(","),
-        metadata = Kind::Subscriptions.last_column(),
+        "첫 줄에 열 이름이 있어야 합니다. 순서는 상관없습니다 (the first row has to name the columns, in any \
+         order):\n  {}\n  {}",
+        Kind::Keys.described(), Kind::Subscriptions.described(),
     )]
     Header,
-    /// The CSV itself.
-    #[error("the file is not CSV: {0}")]
-    Csv(#[from] csv::Error),
-}
-
-/// What the lines of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Keys,
-    Subscriptions,
+    /// Columns that have to be there.
+    #[error(
+        "열이 없습니다 (columns are missing): {}\n  {}", .1.join(", "), .0.described()
+    )]
+    Missing(Kind, Vec<String>),
+    /// Two columns of one name.
+    #[error("같은 열이 두 개입니다 (columns {0} and {1} are both {2})")]
+    Twice(String, String, &'static str),
+    /// No table.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 /// A file that was read.
 pub struct Sheet {
-    pub(super) kind: Kind,
+    source: Source,
+    pub(super) columns: Columns,
     pub(super) rows: Vec<Row>,
 }
 
-/// One line after the first: the cells that are not empty, or why it has none.
-pub(super) struct Row {
-    pub line: u64,
-    pub cells: Result<Map<String, Value>, String>,
+enum Source {
+    Csv { charset: &'static str, separator: char },
+    Xlsx { sheets: Vec<String> },
 }
 
-impl Kind {
-    fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Keys => &[
-                "customerId",
-                "customerName",
-                "customerEmail",
-                "autokey",
-                "cardCompanyCode",
-                "cardNumber",
-            ],
-            Self::Subscriptions => &[
-                "billingKey",
-                "customerId",
-                "planId",
-                "amount",
-                "productName",
-                "cycleDay",
-                "nextBillingDate",
-            ],
-        }
-    }
+/// One row after the first: the fields that are not empty, or what is wrong with them.
+pub(super) struct Row {
+    pub number: u64,
+    pub cells: Result<Map<String, Value>, Vec<Detail>>,
+}
 
-    /// It may be left out.
-    fn last_column(self) -> &'static str {
-        match self {
-            Self::Keys => "reference",
-            Self::Subscriptions => "metadata",
-        }
-    }
-
-    fn of(header: &StringRecord) -> Option<Self> {
-        let is_header = |kind: &Self| {
-            let (columns, last) = (kind.columns(), kind.last_column());
-            *header == *columns || *header == [columns, &[last]].concat()[..]
-        };
-        [Self::Keys, Self::Subscriptions].into_iter().find(is_header)
-    }
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    columns: Option<Columns>,
+    rows: Vec<Row>,
+    is_csv: bool,
 }
 
 impl Sheet {
-    /// Reads a CSV file in UTF-8, with or without a byte order mark.
+    /// Reads XLSX, or CSV in UTF-8 or CP949 with commas, semicolons or tabs.
     pub fn read(path: &Path) -> Result<Self, SheetError> {
         let bytes = std::fs::read(path).map_err(|e| SheetError::File(path.to_owned(), e))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| SheetError::NotUtf8)?;
-        Self::parse(text.strip_prefix('\u{feff}').unwrap_or(text))
-    }
-
-    fn parse(text: &str) -> Result<Self, SheetError> {
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-        let header = reader.headers()?.clone();
-        if header.is_empty() {
-            return Err(SheetError::Empty);
-        }
-        let kind = Kind::of(&header).ok_or(SheetError::Header)?;
-        let row = |record: Result<StringRecord, csv::Error>| {
-            let record = record?;
-            Ok(Row { line: line_of(&record, text), cells: cells(&header, &record) })
+        let is_csv = !tables::xlsx::is_workbook(&bytes);
+        let mut reading = Reading { is_csv, ..Reading::default() };
+        let source = if is_csv {
+            let (text, charset) = tables::decode(bytes)?;
+            let separator = tables::csv::each_row(&text, |number, row| {
+                let cells: Vec<_> = row.iter().map(|cell| Cell::Text((*cell).into())).collect();
+                reading.take(number, &cells)
+            })?;
+            Source::Csv { charset, separator }
+        } else {
+            let sheets = tables::xlsx::each_row(bytes, |number, row| reading.take(number, row))?;
+            Source::Xlsx { sheets }
         };
-        let rows: Vec<Row> = reader.records().map(row).collect::<Result<_, csv::Error>>()?;
-        if rows.is_empty() { Err(SheetError::Empty) } else { Ok(Self { kind, rows }) }
+        let Reading { columns: Some(columns), rows, .. } = reading else {
+            return Err(SheetError::Empty);
+        };
+        if rows.is_empty() { Err(SheetError::Empty) } else { Ok(Self { source, columns, rows }) }
+    }
+
+    /// What was read, in three lines.
+    pub(super) fn told(&self) -> String {
+        let (kind, rows) = (self.columns.kind.name(), self.rows.len());
+        let source = match &self.source {
+            Source::Csv { charset, separator } => {
+                let separator = match separator {
+                    '\t' => "tabs",
+                    ';' => "semicolons",
+                    _ => "commas",
+                };
+                format!("CSV in {charset}, separated by {separator}")
+            }
+            Source::Xlsx { sheets } => {
+                let named: Vec<_> = sheets.iter().map(|name| format!("{name:?}")).collect();
+                match &named[..] {
+                    [first] => format!("XLSX, sheet {first}"),
+                    [first, rest @ ..] => {
+                        format!("XLSX, sheet {first} (not read: {})", rest.join(", "))
+                    }
+                    [] => "XLSX".to_owned(),
+                }
+            }
+        };
+        format!("read: {source}; {kind}, rows: {rows}\n{}", self.columns.told())
+    }
+
+    /// Where a row stands.
+    pub(super) fn place(&self, number: u64) -> String {
+        match &self.source {
+            Source::Csv { .. } => format!("line {number}"),
+            Source::Xlsx { sheets } => match sheets.first() {
+                Some(sheet) => format!("sheet {sheet:?} row {number}"),
+                None => format!("row {number}"),
+            },
+        }
+    }
+
+    /// What is wrong with a row, on one line: each field by its column.
+    pub(super) fn reasons(&self, problems: &[Detail]) -> String {
+        let reasons = problems.iter().map(|problem| match problem.field.as_str() {
+            "" => problem.reason.en.clone(),
+            field => format!("{}: {}", self.columns.label(field), problem.reason.en),
+        });
+        reasons.collect::<Vec<_>>().join("; ")
     }
 }
 
-/// The number of the line that a record begins on. The reader's position is where the record before
-/// ended: the ends of lines that follow there are still before this one.
-fn line_of(record: &StringRecord, text: &str) -> u64 {
-    let Some(position) = record.position() else { return 0 };
-    let rest = usize::try_from(position.byte()).ok().and_then(|byte| text.get(byte..));
-    let ends = rest.unwrap_or_default().bytes().take_while(|b| matches!(b, b'\r' | b'\n'));
-    position.line() + ends.map(|b| u64::from(b == b'\n')).sum::<u64>()
+impl Reading {
+    /// The first row that is not blank names the columns.
+    fn take(&mut self, number: u64, row: &[Cell<'_>]) -> Result<(), SheetError> {
+        if row.iter().all(is_blank) {
+            return Ok(());
+        }
+        match &self.columns {
+            None => self.columns = Some(Columns::of(&row.iter().map(heading).collect::<Vec<_>>())?),
+            Some(columns) => {
+                let cells = cells(columns, row, self.is_csv);
+                self.rows.push(Row { number, cells });
+            }
+        }
+        Ok(())
+    }
 }
 
-fn cells(header: &StringRecord, record: &StringRecord) -> Result<Map<String, Value>, String> {
-    if record.len() != header.len() {
-        return Err(format!("has {} columns, not {}", record.len(), header.len()));
+fn is_blank(cell: &Cell<'_>) -> bool {
+    match cell {
+        Cell::Empty => true,
+        Cell::Text(text) => text.trim().is_empty(),
+        _ => false,
     }
-    let filled = header.iter().zip(record).filter(|(_, cell)| !cell.is_empty());
-    Ok(filled.map(|(name, cell)| (name.to_owned(), cell.into())).collect())
+}
+
+fn heading(cell: &Cell<'_>) -> String {
+    if let Cell::Text(text) = cell { text.clone().into_owned() } else { String::new() }
+}
+
+fn cells(
+    columns: &Columns,
+    row: &[Cell<'_>],
+    is_csv: bool,
+) -> Result<Map<String, Value>, Vec<Detail>> {
+    if is_csv && !has_its_columns(columns, row) {
+        let reason = format!("Has {} columns, not {}.", row.len(), columns.count());
+        return Err(vec![Detail { field: String::new(), reason: Text::new("", reason) }]);
+    }
+    let (mut fields, mut problems) = (Map::new(), Vec::new());
+    for known in columns.known() {
+        let field = known.column.field.to_owned();
+        match value(known.column.holds, row.get(known.at).unwrap_or(&Cell::Empty)) {
+            Ok(None) => {}
+            Ok(Some(text)) => drop(fields.insert(field, text.into())),
+            Err(reason) => problems.push(Detail { field, reason }),
+        }
+    }
+    if problems.is_empty() { Ok(fields) } else { Err(problems) }
+}
+
+/// A separator too many moves what follows into other columns. Empty cells at the end may be left out.
+fn has_its_columns(columns: &Columns, row: &[Cell<'_>]) -> bool {
+    let needed = columns.known().iter().filter(|known| known.column.is_needed);
+    let last = needed.map(|known| known.at).max().unwrap_or_default();
+    row.len() > last && row.iter().skip(columns.count()).all(is_blank)
 }
 
 #[cfg(test)]
@@ -141,26 +202,32 @@ mod tests {
     const HEADER: &str =
         "billingKey,customerId,planId,amount,productName,cycleDay,nextBillingDate,metadata";
 
-    #[test]
-    fn lines_are_numbered_as_an_editor_numbers_them() {
-        for end in ["\n", "\r\n"] {
-            let lines = [HEADER, "a", "", "b,\"two", "lines\"", "c", "", ""];
-            let sheet = Sheet::parse(&lines.join(end)).unwrap();
-            let numbers: Vec<u64> = sheet.rows.iter().map(|row| row.line).collect();
-            assert_eq!((sheet.kind, numbers), (Kind::Subscriptions, vec![2, 4, 6]), "{end:?}");
-            assert_eq!(sheet.rows[1].cells, Err("has 2 columns, not 8".to_owned()));
+    fn rows(lines: &[&str]) -> Vec<Row> {
+        let mut reading = Reading { is_csv: true, ..Reading::default() };
+        for (number, line) in (1..).zip(lines) {
+            let row: Vec<_> = line.split(',').map(|cell| Cell::Text(cell.into())).collect();
+            reading.take(number, &row).unwrap();
         }
+        reading.rows
     }
 
     #[test]
-    fn a_quoted_cell_may_hold_commas_and_quotes_and_an_empty_one_is_none() {
-        let text = format!("{HEADER}\nbk_1,u,p,100,\"a, b\",1,,\"{{\"\"x\"\":1}}\"\n");
-        let mut sheet = Sheet::parse(&text).unwrap();
-        let cells = sheet.rows.remove(0).cells.unwrap();
+    fn blank_rows_are_passed_over_and_a_row_that_is_too_long_or_too_short_is_refused() {
+        let lines = ["", ",,,", HEADER, "", " ,\t,,", "a,b", "b,u,p,1,n,1,2", "b,u,p,1,n,1,2,,,"];
+        let read = rows(&[&lines[..], &["b,u,p,9,900,n,1,2,{},x"]].concat());
+        let numbers: Vec<_> = read.iter().map(|row| (row.number, row.cells.is_ok())).collect();
+        assert_eq!(numbers, [(6, false), (7, true), (8, true), (9, false)]);
+        let wrong = read[0].cells.as_ref().unwrap_err();
+        assert_eq!(wrong[0].reason.en, "Has 2 columns, not 8.");
+    }
+
+    #[test]
+    fn an_empty_cell_is_no_field() {
+        let mut read = rows(&[HEADER, "bk_1,u,p,100,a, ,,"]);
+        let cells = read.remove(0).cells.unwrap();
         assert_eq!(
-            (&cells["productName"], &cells["metadata"]),
-            (&"a, b".into(), &"{\"x\":1}".into())
+            cells.keys().collect::<Vec<_>>(),
+            ["billingKey", "customerId", "planId", "amount", "productName"]
         );
-        assert!(!cells.contains_key("nextBillingDate"));
     }
 }

@@ -1,4 +1,4 @@
-//! A line with a subscription: what `POST /billing/subscribe` takes, by the same rules, and the day
+//! A row with a subscription: what `POST /billing/subscribe` takes, by the same rules, and the day
 //! of the next charge.
 
 use chrono::NaiveDate;
@@ -10,15 +10,14 @@ use sqlx::postgres::PgConnection;
 use crate::billing::cards::lock_active_key;
 use crate::billing::subscriptions::subscribe::{SubscribeRequest, draft, within_ten_years};
 use crate::billing::subscriptions::successors::exists;
-use crate::commands::import::{Importer, Refusal};
-use crate::http::error::ApiError;
+use crate::commands::import::{Importer, Refusal, ids};
+use crate::http::error::{ApiError, Detail};
 use crate::http::extract::{Fields, FromFields};
 use crate::http::json::{self, Object};
 use crate::payments::store::paid_time;
-use crate::rules::ids::SubscriptionId;
 use crate::rules::text::Text;
 
-/// What a line says.
+/// What a row says.
 struct SubscriptionRow {
     request: SubscribeRequest,
     next_billing_date: NaiveDate,
@@ -32,7 +31,7 @@ impl FromFields for SubscriptionRow {
     }
 }
 
-/// Writes the subscription of one line: its id and the customer's.
+/// Writes the subscription of one row: its id and the customer's.
 pub(super) async fn take(
     importer: &Importer,
     db: &mut PgConnection,
@@ -43,24 +42,25 @@ pub(super) async fn take(
     if let Err(reason) =
         billed_on(request.cadence(next_billing_date), importer.clock.today(), next_billing_date)
     {
-        problems.push(format!("nextBillingDate: {}", reason.en));
+        problems.push(Detail { field: "nextBillingDate".to_owned(), reason });
     }
     let key = lock_active_key(db, request.billing_key, request.customer_id.as_str()).await;
     if let Err(error) = key {
         if error.is_server_error() {
             return Err(error.into());
         }
-        problems.push(format!("billingKey: {}", error.english()));
+        let reason = Text::new("", error.english());
+        problems.push(Detail { field: "billingKey".to_owned(), reason });
     }
     if !problems.is_empty() {
-        return Err(Refusal::Line(problems.join("; ")));
+        return Err(Refusal::Row(problems));
     }
     request.start_date = Some(next_billing_date);
-    let id = SubscriptionId::new();
+    let id = ids::of_subscription(db, &importer.vault, &request).await?;
     let mut subscription =
         draft(&importer.clock, (&importer.rules, &importer.contract), id, &request)?;
     subscription.plan(&importer.rules);
-    // A duplicate costs only its own line.
+    // A duplicate costs only its own row.
     let mut savepoint = db.begin().await?;
     let now = importer.clock.now();
     paid_time::insert(&mut savepoint, &mut subscription, now).await.map_err(exists)?;

@@ -19,7 +19,7 @@ const CARD: &str = "4111111111111111";
 const CARD_TOO: &str = "5555555555554444";
 
 /// How the program ended, and what it printed.
-struct Told {
+pub struct Told {
     code: Option<i32>,
     report: String,
     errors: String,
@@ -28,12 +28,21 @@ struct Told {
 impl Told {
     /// The report's lines, after checking how it ended and that it gives nothing away.
     #[track_caller]
-    fn lines(&self, code: i32, secrets: &[String]) -> Vec<&str> {
+    pub fn lines(&self, code: i32, secrets: &[String]) -> Vec<&str> {
         assert_eq!(self.code, Some(code), "{}{}", self.report, self.errors);
         for secret in secrets.iter().map(String::as_str).chain([CARD, CARD_TOO]) {
             assert!(!self.report.contains(secret) && !self.errors.contains(secret), "{secret}");
         }
-        self.report.lines().collect()
+        self.report.lines().skip_while(|line| !line.starts_with("ignored: ")).skip(1).collect()
+    }
+
+    /// What it says it has read.
+    #[track_caller]
+    pub fn head(&self) -> Vec<&str> {
+        let head: Vec<&str> = self.report.lines().take(3).collect();
+        let begin = head.iter().zip(["read: ", "columns: ", "ignored: "]);
+        assert!(begin.clone().count() == 3, "{}{}", self.report, self.errors);
+        begin.map(|(line, begin)| line.strip_prefix(begin).expect("what was read")).collect()
     }
 }
 
@@ -45,7 +54,7 @@ impl World {
         self.import_file(arguments, &file)
     }
 
-    fn import_file(&self, arguments: &[&str], file: &Path) -> Told {
+    pub fn import_file(&self, arguments: &[&str], file: &Path) -> Told {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiwoom-billing"));
         command.arg("import").args(arguments).arg(file).env_clear().current_dir(&*self.dir);
         command.env("DATA_DIR", &*self.dir).env("DATABASE_URL", &self.database_url);
@@ -104,8 +113,8 @@ fn good_keys(autokeys: &[String]) -> Vec<String> {
 }
 
 /// The id that `line 2: ok bk_… user-1` names.
-fn id(line: &str) -> &str {
-    line.split(' ').nth(3).unwrap()
+pub fn id(line: &str) -> &str {
+    line.split_once(": ok ").unwrap().1.split(' ').next().unwrap()
 }
 
 fn subscription(key: &str, customer: &str, plan: &str, date: NaiveDate) -> String {
@@ -129,7 +138,9 @@ async fn keys_and_subscriptions_move_in_and_are_charged_on_their_day_once() {
     assert_eq!(world.rows().await, (0, 0));
 
     let done = world.import(&[], &keys);
+    let in_dry_run = told[..2].to_vec();
     let told = done.lines(0, &autokeys);
+    assert_eq!(told[..2], in_dry_run);
     assert_eq!(told[2], "2 lines, 2 good, 0 bad: imported");
     let (first, second) = (id(told[0]), id(told[1]));
     let again = world.import(&[], &keys);
@@ -144,10 +155,12 @@ async fn keys_and_subscriptions_move_in_and_are_charged_on_their_day_once() {
     let rows =
         [subscription(first, "user-1", "gold", day), subscription(second, "user-2", "gold", later)];
     let subscriptions = lines(SUBSCRIPTIONS, &rows);
-    world.import(&["--dry-run"], &subscriptions).lines(0, &autokeys);
+    let dry = world.import(&["--dry-run"], &subscriptions);
+    let in_dry_run = dry.lines(0, &autokeys)[..2].to_vec();
     assert_eq!(world.rows().await, (2, 0));
     let done = world.import(&[], &subscriptions);
     let told = done.lines(0, &autokeys);
+    assert_eq!(told[..2], in_dry_run);
     assert!(told[0].starts_with("line 2: ok sub_"), "{told:?}");
     let refused = world.import(&[], &subscriptions);
     assert!(refused.lines(1, &autokeys)[1].starts_with("line 3: error "), "{}", refused.report);
@@ -188,15 +201,21 @@ async fn one_bad_line_and_nothing_is_imported_but_every_bad_line_is_told() {
     let told = world.import(&[], &keys);
     let told = told.lines(1, &autokeys);
     assert!(told[0].starts_with("line 2: ok ") && told[1].starts_with("line 3: ok "), "{told:?}");
-    assert!(told[2].starts_with("line 4: error cardNumber: Has to be masked already"), "{told:?}");
+    assert!(
+        told[2].starts_with("line 4: error cardNumber (column F): Has to be masked already"),
+        "{told:?}"
+    );
     assert_eq!(told[3], format!("line 5: error already there: {}", id(told[0])));
-    for field in
-        ["customerName: Required.", "customerEmail:", "autokey: Required.", "cardCompanyCode:"]
-    {
+    for field in [
+        "customerName (column B): Required.",
+        "customerEmail (column C):",
+        "autokey (column D): Required.",
+        "cardCompanyCode (column E):",
+    ] {
         assert!(told[4].contains(field), "{told:?}");
     }
-    assert_eq!(told[5], "line 7: error autokey: Stands in another column too.");
-    assert_eq!(told[6], "line 8: error has 2 columns, not 7");
+    assert_eq!(told[5], "line 7: error autokey (column D): Stands in another column too.");
+    assert_eq!(told[6], "line 8: error Has 2 columns, not 7.");
     assert_eq!(told[7], "7 lines, 2 good, 5 bad: nothing was imported");
     assert_eq!(world.rows().await, (0, 0));
 
@@ -219,13 +238,19 @@ async fn one_bad_line_and_nothing_is_imported_but_every_bad_line_is_told() {
     assert!(told[0].starts_with("line 2: ok sub_"), "{told:?}");
     let exists = "line 3: error This customer already has a live subscription to this plan.";
     assert_eq!(told[1], exists);
-    assert_eq!(told[2], "line 4: error billingKey: There is no such billing key.");
-    assert!(told[3].starts_with("line 5: error nextBillingDate: Has to be within"), "{told:?}");
-    assert!(told[4].starts_with("line 6: error nextBillingDate: Is no day on which"), "{told:?}");
-    for field in ["planId:", "amount:", "cycleDay:", "nextBillingDate:", "metadata:"] {
+    assert_eq!(told[2], "line 4: error billingKey (column A): There is no such billing key.");
+    assert!(
+        told[3].starts_with("line 5: error nextBillingDate (column G): Has to be within"),
+        "{told:?}"
+    );
+    assert!(
+        told[4].starts_with("line 6: error nextBillingDate (column G): Is no day on which"),
+        "{told:?}"
+    );
+    for field in ["planId (", "amount (", "cycleDay (", "nextBillingDate (", "metadata ("] {
         assert!(told[5].contains(field), "{told:?}");
     }
-    assert!(told[6].contains("nextBillingDate: ") && told[6].contains("billingKey: "), "{told:?}");
+    assert!(told[6].contains("nextBillingDate (") && told[6].contains("billingKey ("), "{told:?}");
     assert_eq!(told[7], "7 lines, 1 good, 6 bad: nothing was imported");
     assert_eq!(world.rows().await, (2, 0));
 }
@@ -235,11 +260,16 @@ async fn a_file_of_another_kind_is_refused_as_a_whole() {
     let world = World::start().await;
     let secret = ["C2022SECRET".to_owned()];
     let text = format!("user-1,Hong,,{},CVSF,411111******1111", secret[0]);
-    let cp949: &[u8] = b"\xc8\xab\xb1\xe6\xb5\xbf";
     let header_alone = KEYS.as_bytes();
+    let missing = KEYS.replace("cardNumber", "메모") + "\nx";
+    let twice = format!("{KEYS},고객ID\nx");
     let cases = [
-        (text.as_bytes(), "the first line has to be one of"),
-        (cp949, "not UTF-8"),
+        (text.as_bytes(), "the first row has to name the columns"),
+        (b"\xff\xff", "Neither UTF-8 nor CP949"),
+        (b"\xd0\xcf\x11\xe0", "save it as XLSX"),
+        (b"PK\x03\x04", "Cannot be read as XLSX"),
+        (missing.as_bytes(), "columns are missing): cardNumber 카드번호\n"),
+        (twice.as_bytes(), "columns A and H are both customerId"),
         (b"", "the file is empty"),
         (header_alone, "the file is empty"),
     ];
@@ -252,7 +282,11 @@ async fn a_file_of_another_kind_is_refused_as_a_whole() {
     }
     let missing = world.import_file(&[], &world.dir.join("missing.csv"));
     assert_eq!(missing.lines(1, &secret), Vec::<&str>::new());
-    assert!(missing.errors.contains("missing.csv cannot be read"), "{}", missing.errors);
+    assert!(
+        missing.errors.contains("missing.csv: 읽을 수 없습니다 (cannot be read)"),
+        "{}",
+        missing.errors
+    );
 
     // What a spreadsheet writes: a byte order mark and lines that end with CRLF.
     let header = KEYS.trim_end_matches(",reference");

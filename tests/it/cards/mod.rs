@@ -3,4 +3,5 @@
 mod ended_cards;
 mod first_card_to_renewal;
 mod import;
+mod import_files;
 mod registration;

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("webhook", "api layers payments context access config kiwoom storage http redact rules"),
     (
         "reconciliation",
-        "api layers payments context access config kiwoom storage http redact rules",
+        "api layers payments context access config kiwoom storage http redact tables rules",
     ),
     ("api", "payments context kiwoom storage http redact rules"),
     ("layers", "payments context access config kiwoom storage http redact rules"),
@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("config", "redact rules"),
     ("http", "redact rules"),
     ("redact", "rules"),
+    ("tables", "rules"),
     ("rules", ""),
 ];
 

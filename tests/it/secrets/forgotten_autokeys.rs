@@ -6,7 +6,7 @@ use super::{FIRST, SECRET, card_of, printed};
 use crate::support::process::World;
 
 const SETTINGS: &[(&str, &str)] = &[(SECRET, FIRST)];
-const LENGTHS: &str = "select octet_length(autokey)::text from billing_keys order by id";
+const LENGTHS: &str = "select octet_length(autokey)::text from billing_keys order by created_at";
 
 impl World {
     async fn import_key(&self, customer: &str, autokey: &str) -> String {

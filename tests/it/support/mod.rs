@@ -6,6 +6,7 @@ pub mod balancer;
 pub mod events;
 pub mod gateway;
 pub mod long_run;
+pub mod office;
 pub mod patroni;
 pub mod postgres;
 pub mod process;
