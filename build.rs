@@ -3,4 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-changed=src/console/templates");
+    println!("cargo::rerun-if-changed=src/easypay/templates");
 }

@@ -30,6 +30,11 @@ impl Actor {
         }
     }
 
+    /// The customer, at a payment page link, in a request with these extensions.
+    pub fn buyer(extensions: &Extensions) -> Self {
+        Self { name: "buyer".to_owned(), ..Self::of(extensions) }
+    }
+
     /// The service by itself.
     fn scheduler() -> Self {
         Self::named("scheduler")

@@ -22,6 +22,10 @@ pub struct EasyPayConfig {
     pub methods_field: String,
     /// `ORDER_EXPIRES_MINUTES`: an order that is not paid by then expires.
     pub expires_minutes: i64,
+    /// `SHOP_NAME`: who is paid, as payment pages say it.
+    pub shop_name: Option<String>,
+    /// `EASYPAY_LINKS_IN_EVENTS`: events of what was declined carry an address to pay at.
+    pub links_in_events: bool,
 }
 
 impl EasyPayConfig {
@@ -35,6 +39,8 @@ impl EasyPayConfig {
             bank: r.switch("BANK_ENABLED", false),
             methods_field: r.methods_field(),
             expires_minutes: r.number("ORDER_EXPIRES_MINUTES", 1..=43_200, 30),
+            shop_name: r.shop_name(),
+            links_in_events: r.switch("EASYPAY_LINKS_IN_EVENTS", false),
         }
     }
 }

@@ -218,6 +218,12 @@ impl<'a> Reader<'a> {
         text
     }
 
+    pub(super) fn shop_name(&mut self) -> Option<String> {
+        let name = self.text("SHOP_NAME")?;
+        let plain = name.chars().count() <= 50 && !name.chars().any(char::is_control);
+        if plain { Some(name) } else { self.wrong("SHOP_NAME", "at most 50 characters") }
+    }
+
     pub(super) fn networks(&mut self, name: &'static str) -> Option<Vec<IpNet>> {
         let text = self.text(name)?;
         let text = text.trim_start_matches('+');

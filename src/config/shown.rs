@@ -95,6 +95,8 @@ impl Config {
             ("BANK_ENABLED", easypay.bank.to_string()),
             ("KIWOOM_METHODS_FIELD", easypay.methods_field.clone()),
             ("ORDER_EXPIRES_MINUTES", easypay.expires_minutes.to_string()),
+            ("SHOP_NAME", easypay.shop_name.clone().unwrap_or_default()),
+            ("EASYPAY_LINKS_IN_EVENTS", easypay.links_in_events.to_string()),
             ("WEBHOOK_ALLOWED_IPS", nets(&self.webhook_allowed_ips)),
             ("TRUSTED_PROXIES", nets(&self.trusted_proxies)),
             ("PROXY_PROBE_ENABLED", self.proxy_probe_enabled.to_string()),

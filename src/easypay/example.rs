@@ -2,10 +2,10 @@
 
 use aes_gcm::aead::{Generate, Key};
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::context::AppState;
+use crate::context::{AppState, Context};
 
 const EXAMPLE: &str = include_str!("example.html");
 const SCRIPT: &str = concat!(include_str!("exchange.js"), include_str!("example.js"));
@@ -39,21 +39,29 @@ pub async fn returned(State(ctx): State<AppState>) -> Response {
 /// The page with a fresh nonce. Scripts and styles without it do not run; nothing is loaded from
 /// elsewhere but the SDK, and nothing framed but the payment window. `ancestors` may frame the page.
 fn page(template: &str, ctx: &AppState, ancestors: &str) -> Response {
-    let nonce = hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16]);
+    let nonce = new_nonce();
     let body = template.replace("{{look}}", kiwoom_look::CSS).replace("{{script}}", SCRIPT);
     let body = body.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
-    let form_action = ctx.kiwoom.form_action();
-    let window = origin(&form_action);
+    (headers(ctx, &nonce, ancestors), body).into_response()
+}
+
+/// A nonce that nobody can guess.
+pub fn new_nonce() -> String {
+    hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16])
+}
+
+/// The headers of a page with this nonce, which `ancestors` may frame.
+pub fn headers(ctx: &Context, nonce: &str, ancestors: &str) -> [(HeaderName, String); 2] {
+    let window = origin(&ctx.kiwoom.form_action());
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; img-src 'self' data:; form-action 'self' {window}; \
          frame-src 'self' {window}; frame-ancestors {ancestors}; base-uri 'none'"
     );
-    let headers = [
+    [
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (header::CONTENT_SECURITY_POLICY, policy),
-    ];
-    (headers, body).into_response()
+    ]
 }
 
 fn origin(url: &str) -> String {

@@ -58,14 +58,14 @@ impl Method {
     }
 
     /// PAYMETHOD under the contract, which may have another one for cards.
-    fn code_of(self, config: &Config) -> &'static str {
+    pub fn code_of(self, config: &Config) -> &'static str {
         match self {
             Self::Card => config.kiwoom.card_method.code(),
             _ => self.code(),
         }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::KakaoPay => "카카오페이",
             Self::NaverPay => "네이버페이",
@@ -98,7 +98,7 @@ impl FromField for Method {
 
 /// Each method that the window offers: those that are switched on. With none of them switched on the
 /// sandbox offers the easy payments, and KiwoomPay cards, which every contract has.
-fn offered(config: &Config) -> Vec<Method> {
+pub fn offered(config: &Config) -> Vec<Method> {
     let on: Vec<_> = ALL.into_iter().filter(|m| m.is_switched_on(&config.easypay)).collect();
     if !on.is_empty() {
         return on;

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod cancel;
 pub(crate) mod checkout;
 mod example;
+pub(crate) mod links;
 pub mod methods;
 mod options;
 mod resolve;
@@ -22,10 +23,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(checkout::status))
         .routes(routes!(cancel::cancel))
         .routes(routes!(resolve::resolve))
+        .merge(links::routes())
 }
 
 /// Pages for browsers. The example is there only where `SDK_EXAMPLE_ENABLED` says so.
 pub fn pages(ctx: &AppState) -> OpenApiRouter<AppState> {
-    let pages = OpenApiRouter::new().routes(routes!(example::returned));
+    let pages = OpenApiRouter::new()
+        .routes(routes!(example::returned))
+        .routes(routes!(links::page::show, links::page::open));
     if ctx.config.sdk_example_enabled { pages.routes(routes!(example::show)) } else { pages }
 }

@@ -19,7 +19,8 @@ pub async fn render(request: Request, next: Next) -> Response {
     }
 }
 
-fn prefers_english(headers: &HeaderMap) -> bool {
+/// Whether `Accept-Language` asks for English first.
+pub fn prefers_english(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
     accepted.is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("en"))
 }

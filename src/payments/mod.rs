@@ -23,6 +23,7 @@ pub mod checkout;
 mod ended_cards;
 mod intent;
 pub mod journaled;
+pub mod links;
 pub mod lost;
 mod planned;
 pub mod recovery;

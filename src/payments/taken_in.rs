@@ -85,7 +85,7 @@ impl Loaded {
         now: DateTime<Utc>,
     ) {
         let is_retry = self.paid.find_charge(id).is_some_and(|charge| charge.is_retry);
-        let is_extra = is_retry && payment.initiated_by == InitiatedBy::Merchant;
+        let is_extra = is_retry && payment.initiated_by != InitiatedBy::Scheduler;
         let mut retries = self.row.retries.clone();
         if !is_retry {
             // Those there were are of earlier days.
@@ -93,6 +93,10 @@ impl Loaded {
         }
         let cadence = self.paid.terms.cadence;
         let retry = retries.plan(Decline { verdict, is_extra }, cadence, rules, now);
+        if retry && payment.initiated_by == InitiatedBy::Buyer {
+            // It may have waited for long until somebody said that the window was left unpaid.
+            retries.go_on(retries.retry_at, cadence, rules, now);
+        }
         self.paid.settle(id, Ended::Declined { retry }, kst(now).date_naive());
         if self.is_retrying(id) {
             self.row.retries = retries;

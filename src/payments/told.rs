@@ -49,7 +49,7 @@ pub async fn paid(
         auth_number: money.auth_number.map(str::to_owned),
         approved_at: money.approved_at,
         // A registered card stays a card, whatever KiwoomPay calls it.
-        method: money.method.filter(|_| payment.kind == Kind::Checkout).map(str::to_owned),
+        method: money.method.filter(|_| payment.is_of_window()).map(str::to_owned),
         cpid: money.cpid.map(str::to_owned),
     };
     match settled(settle::settle(ctx, payment.id, &outcome, reason).await)? {
@@ -89,7 +89,9 @@ async fn unasked(
         "KiwoomPay took money that was not asked for so: it is kept, to be given back by its \
          transaction id"
     );
-    if reason == Reason::OtherAmount {
+    // What a subscription owes waits for its own amount.
+    let waits = payment.kind == Kind::Subscription && payment.is_of_window();
+    if reason == Reason::OtherAmount && !waits {
         settled(settle::settle(ctx, payment.id, &Outcome::Mismatch(*amount), None).await)?;
     }
     Ok(Taken::Unexpected)

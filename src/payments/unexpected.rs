@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::kiwoom::notification::kinds;
 use crate::payments::cancellation;
 use crate::payments::store::columns::payment_columns;
-use crate::payments::store::{self, Kind, Payment, PaymentRef};
+use crate::payments::store::{self, Payment, PaymentRef};
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::State;
 
@@ -159,7 +159,7 @@ async fn why(
     if payment.amount.get() != money.amount {
         return Ok(Some(Reason::OtherAmount));
     }
-    if payment.kind != Kind::Checkout {
+    if !payment.is_of_window() {
         return Ok(None);
     }
     let offered = methods(db, payment.id).await?;

@@ -6,7 +6,7 @@ use crate::kiwoom::notification::kinds;
 use crate::payments::cancellation::listed::{Listed, apply_listed};
 use crate::payments::lost;
 use crate::payments::settle::SettleError;
-use crate::payments::store::{Kind as PaymentKind, Payment, PaymentRef, find};
+use crate::payments::store::{Payment, PaymentRef, find};
 use crate::payments::told::{self, Taken};
 use crate::payments::unexpected::{self, Money};
 use crate::reconciliation::compare::{Difference, Told, Why};
@@ -114,7 +114,7 @@ async fn lost_renewal(
 /// The method that an order was paid with: the one that the list tells, when the order offered it, or
 /// the only one that it offered. A list may call a method by another name.
 async fn method(ctx: &Context, order: &Payment, line: &Line) -> sqlx::Result<Option<String>> {
-    if order.kind != PaymentKind::Checkout {
+    if !order.is_of_window() {
         return Ok(None);
     }
     let offered = unexpected::methods(&ctx.pool, order.id).await?;

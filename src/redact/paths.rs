@@ -7,14 +7,14 @@ use crate::redact::cards::mask_cards;
 use crate::redact::keys::MIN_API_KEY_LENGTH;
 use crate::redact::keys::holds_key;
 
-/// The path without its query. Card numbers and ids of customers in it are masked, however they are
-/// percent-encoded; of one with the caller's API key in it nothing is left.
+/// The path without its query. Card numbers, ids of customers and the tokens of payment page links in it
+/// are masked, however they are percent-encoded; of one with the caller's API key in it nothing is left.
 pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     let decoded = percent_decode_str(uri.path()).decode_utf8_lossy();
     if holds_key(headers, &decoded) {
         return "/***".to_owned();
     }
-    let masked = mask_customers(&mask_cards(&decoded));
+    let masked = mask_named(&mask_cards(&decoded));
     if masked == decoded {
         return uri.path().to_owned();
     }
@@ -25,11 +25,12 @@ pub fn shown_path(headers: &HeaderMap, uri: &Uri) -> String {
     readable.collect::<Vec<_>>().join("/").replace("%5F", "_")
 }
 
-/// The id of a customer, which may tell who it is.
-fn mask_customers(path: &str) -> String {
+/// The id of a customer, which may tell who it is, and the token of a payment page link.
+fn mask_named(path: &str) -> String {
     let mut last = "";
     let segments = path.split('/').map(|segment| {
-        let shown = if matches!(last, "customer" | "customers") { "***" } else { segment };
+        let is_named = matches!(last, "customer" | "customers" | "pay");
+        let shown = if is_named { "***" } else { segment };
         last = segment;
         shown
     });
@@ -82,6 +83,7 @@ mod tests {
                 "/customers/***/export"
             );
         }
+        assert_eq!(shown("/easypay/pay/abcdef"), "/easypay/pay/***");
         assert_eq!(shown("/console/customers"), "/console/customers");
         let grouped = "/billing/payment/4111%2011**%20****%201111";
         assert_eq!(shown("/billing/payment/4111%201111%201111%201111"), grouped);

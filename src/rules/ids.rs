@@ -65,6 +65,7 @@ id!(RefundId, "ref_", "a refund");
 id!(EventId, "evt_", "an event");
 id!(MovementId, "mov_", "a movement of money");
 id!(WebhookEndpointId, "we_", "a receiver of events");
+id!(PaymentLinkId, "link_", "a payment page link");
 id!(ConsentId, "con_", "a consent to a price rise");
 
 impl WebhookEndpointId {

@@ -13,7 +13,7 @@ use crate::billing::renewals;
 use crate::books;
 use crate::context::{AppState, Context};
 use crate::events::notices;
-use crate::payments::{checkout, recovery};
+use crate::payments::{checkout, links, recovery};
 use crate::service::{clock_file, retention};
 use crate::storage::failover_guard::{Charging, Why};
 
@@ -106,6 +106,7 @@ async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
     let steps = [
         step("recovery", recovery::recover(ctx).await),
         step("expiry", expire(ctx).await),
+        step("links", links::expire(ctx).await),
         step("notices", notices::give(ctx).await),
         step("closing", books::close(ctx).await),
     ];
@@ -167,8 +168,9 @@ async fn next_due(ctx: &Context) -> sqlx::Result<Option<DateTime<Utc>>> {
     let charge =
         if ctx.config.schedule.enabled { renewals::next_due(&ctx.pool).await? } else { None };
     let expiry = checkout::next_expiry(&ctx.pool).await?;
+    let link = links::next_expiry(&ctx.pool).await?;
     let notice = notices::next(ctx).await?;
-    Ok([charge, expiry, notice].into_iter().flatten().min())
+    Ok([charge, expiry, link, notice].into_iter().flatten().min())
 }
 
 /// The walk as the sandbox calls it. It goes on when the caller leaves.

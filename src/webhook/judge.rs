@@ -77,6 +77,10 @@ async fn failed(
     (code, message, amount): (&str, &str, Option<i64>),
 ) -> sqlx::Result<Verdict> {
     let order_no = &payment.order_no;
+    if payment.kind == Kind::Subscription && payment.is_of_window() {
+        // Another try in the window can follow, or another window be open: nothing is settled by it.
+        return Ok(Verdict::Applied);
+    }
     if payment.kind != Kind::Checkout {
         return Ok(match payment.state {
             State::Approved => Verdict::Contradiction,

@@ -3,19 +3,21 @@
 use chrono::{DateTime, Duration, Utc};
 use kiwoom_clock::kst;
 use kiwoom_paid_time::{ChargeState, Kind, Outcome, Planning, Status, Subscription};
+use sqlx::postgres::PgConnection;
 
 use crate::billing::renewals::begun::{Begun, lock, lock_row, prepare};
 use crate::billing::renewals::leases::{self, Lease};
 use crate::billing::store::{self, BillingKey};
 use crate::context::Context;
 use crate::payments::NOT_SENT_PAUSE;
+use crate::payments::links;
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::{PaymentId, SubscriptionId};
-use crate::rules::moments::{Work, retrying};
+use crate::rules::moments::{Work, owed, retrying};
 use crate::rules::payment_state::Obstacle;
 use crate::rules::schedule::Rules;
 
-pub use crate::billing::renewals::not_charged::{By, NotCharged};
+pub use crate::billing::renewals::not_charged::{By, NotCharged, link_open};
 
 /// When what is due contradicts what was charged, a person has to look; the schedule comes back.
 const RECHECK: Duration = Duration::hours(1);
@@ -40,12 +42,22 @@ pub async fn charge_due(
     }
     let mut prepared = prepare(ctx, look.row.billing_key_id, by).await?;
     let mut subscription = prepared.lock(ctx, id).await?;
+    give_way(ctx, prepared.transaction(), &subscription).await?;
     match begin(&mut subscription, by, ctx.rules(), ctx.clock.now())? {
         Some(charge) => {
             prepared.charge(ctx, subscription, charge, payment).await.map(Begun::Charged)
         }
         None => nothing(prepared.save(ctx, subscription).await?, by, was_unpaid),
     }
+}
+
+/// An error while a payment page link asks for what the locked subscription owes: nobody else does then.
+async fn give_way(ctx: &Context, db: &mut PgConnection, s: &Loaded) -> Result<(), NotCharged> {
+    if owed(&s.paid).is_none() {
+        return Ok(());
+    }
+    let link = links::in_the_way(db, s.row.id, ctx.clock.now()).await?;
+    link.map_or(Ok(()), |link| Err(NotCharged::LinkOpen(link)))
 }
 
 /// No money was needed. A caller who wanted to pay has come back with it, or there was nothing to pay.
@@ -159,6 +171,7 @@ pub async fn leave_unpaid(ctx: &Context, lease: Lease, key: BillingKey) -> Resul
     let by = By::Schedule(lease);
     let mut tx = ctx.begin().await?;
     let mut s = lock(ctx, &mut tx, lease.id, by).await?;
+    give_way(ctx, &mut tx, &s).await?;
     let charge = begin(&mut s, by, ctx.rules(), now)?;
     let now_key = store::lock_key(&mut tx, s.row.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
     if now_key.id != key.id || now_key.is_active() {

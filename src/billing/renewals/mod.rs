@@ -138,6 +138,7 @@ async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
             | NotCharged::NotDue
             | NotCharged::Refused(_)
             | NotCharged::Forbidden(_)
+            | NotCharged::LinkOpen(_)
             | NotCharged::NoKey
             | NotCharged::KeyInactive(_),
         ) => recheck(ctx, lease).await,

@@ -9,7 +9,9 @@ use crate::billing::subscriptions::refusal;
 use crate::http::error::{ApiError, Code};
 use crate::payments::charge::{self, Waiting};
 use crate::payments::store::InitiatedBy;
+use crate::rules::ids::PaymentLinkId;
 use crate::rules::payment_state::Obstacle;
+use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
 
 /// Who wants a charge.
@@ -34,6 +36,8 @@ pub enum NotCharged {
     Refused(Refused),
     /// The last charge forbids another.
     Forbidden(Obstacle),
+    /// This payment page link is to be paid, or cancelled first.
+    LinkOpen(PaymentLinkId),
     /// Its billing key changed while the charge was prepared.
     OtherKey,
     /// There is no such billing key.
@@ -102,6 +106,7 @@ impl From<NotCharged> for ApiError {
             | NotCharged::OtherKey
             | NotCharged::LeaseLost
             | NotCharged::Paused => Code::ChargeInProgress.into(),
+            NotCharged::LinkOpen(id) => link_open(id),
             NotCharged::NoKey => Code::BillingKeyNotFound.into(),
             NotCharged::KeyInactive(key) => inactive(&key),
             NotCharged::Unreadable(error) => error.into(),
@@ -109,4 +114,10 @@ impl From<NotCharged> for ApiError {
             NotCharged::Database(error) => error.into(),
         }
     }
+}
+
+/// 409 that names the link in the way.
+pub fn link_open(id: PaymentLinkId) -> ApiError {
+    ApiError::from(Code::PaymentLinkOpen)
+        .with_detail("paymentLink", Text::new(id.to_string(), id.to_string()))
 }

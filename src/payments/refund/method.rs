@@ -46,6 +46,7 @@ pub(super) fn cancel_method(
     amount: Won,
 ) -> Result<&'static str, CannotSend> {
     let registered_card = matches!(payment.kind, Kind::OneOff | Kind::Subscription)
+        && !payment.is_of_window()
         || payment.kind == Kind::Unexpected && payment.billing_key_id.is_some();
     if registered_card {
         return Ok(BATCH);

@@ -25,6 +25,15 @@ pub enum Work {
     Retry(u32),
 }
 
+/// What is owed because its charge was declined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// The days of this charge, which is tried again.
+    Retry(u32),
+    /// Nothing of the time without service: who pays comes back from that day on.
+    ComeBack,
+}
+
 /// Where the retries of a declined charge stand: columns of `subscriptions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Retries {
@@ -80,6 +89,26 @@ impl Retries {
             self.retry_attempt += 1;
         }
         self.retry_at.is_some()
+    }
+
+    /// What was planned for `at` had to wait. Of the days that have passed by now one is made up for, the
+    /// latest.
+    pub fn go_on(
+        &mut self,
+        at: Option<DateTime<Utc>>,
+        cadence: Cadence,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) {
+        self.retry_at = at;
+        let days = self.days(cadence, rules);
+        while let Some(base) = self.retry_base {
+            let planned = usize::try_from(self.retry_attempt).unwrap_or(0);
+            let next = days.after(base, planned).map(|day| due_at(day, rules.charge_hour));
+            let Some(next) = next.filter(|next| *next <= now) else { break };
+            self.retry_at = Some(next);
+            self.retry_attempt += 1;
+        }
     }
 
     /// Nothing was declined.
@@ -144,6 +173,33 @@ pub fn access_until(
 pub fn retrying(paid: &Subscription) -> Option<u32> {
     let retrying = paid.charges.iter().rfind(|charge| charge.state == ChargeState::Retrying);
     retrying.map(|charge| charge.id)
+}
+
+/// What is owed of what was declined.
+pub fn owed(paid: &Subscription) -> Option<Owed> {
+    match paid.status {
+        Status::PastDue => retrying(paid).map(Owed::Retry),
+        Status::Unpaid => Some(Owed::ComeBack),
+        Status::Active | Status::Paused | Status::Canceled => None,
+    }
+}
+
+/// Begins the charge of what is owed on `day`. `None`: nothing has to be charged, and `paid` is to be
+/// thrown away.
+pub fn begin_owed(paid: &mut Subscription, day: NaiveDate) -> Option<u32> {
+    match owed(paid)? {
+        Owed::Retry(charge) => paid.retry(charge).then_some(charge),
+        Owed::ComeBack => paid.come_back(day).ok().flatten(),
+    }
+}
+
+/// Until when a link may live to what `paid` owes: the hour of the charges on its last day, so that a
+/// retry can still be made in its days. What comes back lasts until somebody pays.
+pub fn last_moment_to_pay(paid: &Subscription, rules: &Rules) -> Option<DateTime<Utc>> {
+    match owed(paid)? {
+        Owed::Retry(_) => Some(due_at(paid.covered_to().pred_opt()?, rules.charge_hour)),
+        Owed::ComeBack => None,
+    }
 }
 
 /// Begins the charge that would have been made on `day` for days from `first` on. `None`: there is no

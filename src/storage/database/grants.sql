@@ -104,6 +104,12 @@ grant update (days, amount, tax_free_amount, credit, credit_tax_free, carried_in
     carried_out, carried_out_tax_free, credited, credited_tax_free, state, counts, is_retry)
     on subscription_charges to :"role";
 
+-- Payment page links: what they ask for stays.
+grant select, insert on payment_links to :"role";
+grant update (state, charge_no, payment_id, amount, tax_free_amount, expires_at, opened_at,
+    canceled_at, ended_at)
+    on payment_links to :"role";
+
 grant select, insert on notifications to :"role";
 grant update (verdict, copies, last_at) on notifications to :"role";
 

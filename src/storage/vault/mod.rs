@@ -157,6 +157,19 @@ impl Vault {
         std::array::from_fn(|at| mac[at])
     }
 
+    /// What a payment page link's address ends with: who does not know the secret cannot guess it, and it
+    /// is kept nowhere. 160 bits.
+    pub fn link_mac(&self, link: Uuid) -> Vec<u8> {
+        let mut mac = self.bodies.mac(&[b"payment_link\0", &link.as_bytes()[..]].concat());
+        mac.truncate(20);
+        mac
+    }
+
+    /// Whether `mac` is that of the link, in constant time.
+    pub fn is_link_mac(&self, link: Uuid, mac: &[u8]) -> bool {
+        self.bodies.is_of(&self.bodies.mac(&self.link_mac(link)), mac)
+    }
+
     /// Whether `stored` is of this body.
     pub fn is_body(&self, stored: &[u8], body: &[u8]) -> bool {
         self.bodies.is_of(stored, body) || self.secrets.is_body(stored, body)

@@ -10,7 +10,7 @@ use crate::support::process::migrate;
 use crate::support::subscriptions::monthly;
 
 /// The columns that the service may change in the books and in what is evidence.
-const CHANGING: [(&str, &str); 13] = [
+const CHANGING: [(&str, &str); 14] = [
     (
         "payments",
         "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
@@ -34,6 +34,10 @@ const CHANGING: [(&str, &str); 13] = [
         "webhook_endpoints",
         "deleted_at description enabled position previous_secret previous_secret_until revision secret \
          types url",
+    ),
+    (
+        "payment_links",
+        "amount canceled_at charge_no ended_at expires_at opened_at payment_id state tax_free_amount",
     ),
     ("console_sessions", "seen_at"),
     ("forgotten_autokeys", ""),

@@ -1,7 +1,7 @@
 //! Writes a row with its paid time: of the tables only what has changed.
 
 use chrono::{DateTime, Utc};
-use kiwoom_paid_time::Subscription;
+use kiwoom_paid_time::{Status, Subscription};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::columns::{self, bind, number};
 use super::{Loaded, derived, tables};
+use crate::payments::links;
+use crate::rules::moments;
 
 /// Stores a new subscription with its segments, charges and phases.
 pub async fn insert(
@@ -58,9 +60,13 @@ pub async fn save(
          where id = $1 and revision = $2"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(row.id).bind(before);
-    let written = bind(query, row, paid).execute(db).await?;
+    let written = bind(query, row, paid).execute(&mut *db).await?;
     if written.rows_affected() == 0 {
         return Err(sqlx::Error::RowNotFound);
+    }
+    let is_over = paid.status == Status::Canceled && stored.status != Status::Canceled;
+    if is_over || moments::owed(stored) != moments::owed(paid) {
+        links::owed_no_longer(db, row.id, is_over, now).await?;
     }
     (**stored).clone_from(paid);
     Ok(())

@@ -1,0 +1,349 @@
+//! The page behind a link: what is to be paid, to whom and until when, and a choice of methods, each of
+//! which leads into KiwoomPay's window. It tells nothing of who is to pay.
+
+use askama::Template;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kiwoom_clock::kst;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::access::actor::Actor;
+use crate::context::{AppState, Context};
+use crate::easypay::example::{headers, new_nonce};
+use crate::easypay::links::{address, show_window};
+use crate::easypay::methods::Method;
+use crate::http::error::ApiError;
+use crate::http::extract::PathId;
+use crate::kiwoom::window::Device;
+use crate::layers::envelope::prefers_english;
+use crate::payments::links::{self, CannotOpen, Link, Opening, State as LinkState};
+use crate::rules::text::Text;
+
+/// Largest form, in bytes.
+const MAX_FORM: usize = 4096;
+
+/// How the browser came back from the window. It proves nothing.
+#[derive(Default, Deserialize)]
+pub struct Came {
+    #[serde(default)]
+    result: String,
+}
+
+#[derive(Template)]
+#[template(path = "link.html")]
+struct LinkPage {
+    look: &'static str,
+    nonce: String,
+    english: bool,
+    state: &'static str,
+    shop: String,
+    notice: Option<String>,
+    shown: Option<Shown>,
+}
+
+/// What is told of a link.
+struct Shown {
+    path: String,
+    product: String,
+    won: i64,
+    amount: String,
+    until: String,
+    methods: Vec<(&'static str, &'static str)>,
+    again: bool,
+}
+
+#[derive(Template)]
+#[template(path = "window.html")]
+struct WindowPage {
+    look: &'static str,
+    nonce: String,
+    english: bool,
+    action: String,
+    fields: Vec<(String, String)>,
+    path: String,
+}
+
+/// Show a payment page.
+///
+/// What is behind a payment page link, for the customer.
+#[utoipa::path(
+    get, path = "/easypay/pay/{token}", operation_id = "showPaymentPage", tag = "easypay",
+    params(("token" = String, Path), ("result" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "A page", body = String, content_type = "text/html"),
+        (status = 404, description = "A page: there is no such link", body = String,
+            content_type = "text/html"),
+    )
+)]
+pub async fn show(
+    State(ctx): State<AppState>,
+    PathId(token): PathId,
+    came: Query<Came>,
+    request: Request,
+) -> Response {
+    let english = prefers_english(request.headers());
+    match page_of(&ctx, &token, english, &came.0.result).await {
+        Ok(page) => page,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn page_of(
+    ctx: &Context,
+    token: &str,
+    english: bool,
+    came: &str,
+) -> Result<Response, ApiError> {
+    let Some(link) = found(ctx, token).await? else { return Ok(nothing(ctx, english)) };
+    let (state, link) = present(ctx, link).await?;
+    let state = if state == "opened" && came == "paid" { "checking" } else { state };
+    Ok(page(ctx, (StatusCode::OK, state), english, (&link, token), None))
+}
+
+async fn found(ctx: &Context, token: &str) -> sqlx::Result<Option<Link>> {
+    match address::parse(ctx, token) {
+        Some(id) => links::find(&ctx.pool, id).await,
+        None => Ok(None),
+    }
+}
+
+/// How the link stands now, and what it asks for now.
+async fn present(ctx: &Context, link: Link) -> sqlx::Result<(&'static str, Link)> {
+    let state = match link.state {
+        LinkState::Open | LinkState::Opened if !link.is_payable(ctx.clock.now()) => "expired",
+        LinkState::Open | LinkState::Opened => match links::asked_now(ctx, &link).await? {
+            Some((amount, tax_free_amount)) => {
+                let state = if link.state == LinkState::Open { "open" } else { "opened" };
+                return Ok((state, Link { amount, tax_free_amount, ..link }));
+            }
+            None => "canceled",
+        },
+        LinkState::Paid => "paid",
+        LinkState::Expired => "expired",
+        LinkState::Canceled => "canceled",
+        LinkState::Unknown => "unknown",
+    };
+    Ok((state, link))
+}
+
+/// Show the payment window of a link.
+///
+/// The method that was chosen on the page; the answer is a page that opens KiwoomPay's window.
+#[utoipa::path(
+    post, path = "/easypay/pay/{token}", operation_id = "openPaymentWindow", tag = "easypay",
+    params(("token" = String, Path)),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "A page", body = String, content_type = "text/html"),
+        (status = 404, description = "A page: there is no such link", body = String,
+            content_type = "text/html"),
+        (status = 409, description = "A page: it cannot be paid so", body = String,
+            content_type = "text/html"),
+    )
+)]
+pub async fn open(
+    State(ctx): State<AppState>,
+    PathId(token): PathId,
+    request: Request,
+) -> Response {
+    let actor = Actor::buyer(request.extensions());
+    let (parts, body) = request.into_parts();
+    let opened = actor.acts(opened(&ctx, &token, &parts.headers, body)).await;
+    opened.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// What the page's form sent.
+struct Choice {
+    method: String,
+    won: i64,
+    again: bool,
+}
+
+impl Choice {
+    async fn read(body: Body) -> Option<Self> {
+        let bytes = to_bytes(body, MAX_FORM).await.ok()?;
+        let mut choice = Self { method: String::new(), won: 0, again: false };
+        for (name, value) in url::form_urlencoded::parse(&bytes) {
+            match &*name {
+                "method" => choice.method = value.into_owned(),
+                "amount" => choice.won = value.parse().ok()?,
+                "again" => choice.again = value == "yes",
+                _ => {}
+            }
+        }
+        Some(choice)
+    }
+}
+
+async fn opened(
+    ctx: &Context,
+    token: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let english = prefers_english(headers);
+    let Some(link) = found(ctx, token).await? else { return Ok(nothing(ctx, english)) };
+    let (state, link) = present(ctx, link).await?;
+    let refused = |reason: Option<Text>| {
+        let notice = reason.map(|text| text.pick(english));
+        page(ctx, (StatusCode::CONFLICT, state), english, (&link, token), notice)
+    };
+    if !matches!(state, "open" | "opened") {
+        return Ok(refused(None));
+    }
+    let Some(choice) = Choice::read(body).await else { return Ok(refused(Some(try_again()))) };
+    let methods = show_window::offered(ctx, &link);
+    let Some(method) = methods.iter().find(|method| method.code() == choice.method) else {
+        return Ok(refused(Some(try_again())));
+    };
+    if state == "opened" && !choice.again {
+        return Ok(refused(None));
+    }
+    if choice.won != link.amount.get() {
+        return Ok(refused(Some(other_amount())));
+    }
+    let Some(buyer) = links::buyer(&ctx.pool, &link).await? else {
+        return Ok(refused(Some(try_again())));
+    };
+    let back = address::url(ctx, link.id);
+    let device = device(headers);
+    let fields = show_window::fields(ctx, (&link, &buyer), *method, device, &back).await;
+    let fields = match fields {
+        Ok(fields) => fields,
+        Err(error) => {
+            tracing::warn!(id = %link.id, error = error.english(), "no window for a payment page link");
+            return Ok(refused(Some(no_window())));
+        }
+    };
+    let opening = Opening {
+        buyer: &buyer,
+        amount: link.amount,
+        tax_free_amount: link.tax_free_amount,
+        method: method.code_of(&ctx.config),
+        methods: &show_window::codes(ctx, &methods),
+        cpid: &crate::easypay::methods::contract(ctx, Some(*method)).cpid,
+        again: choice.again,
+    };
+    match links::open(ctx, link.id, &opening).await {
+        Ok(()) => Ok(window(ctx, english, fields, token)),
+        Err(CannotOpen::Database(error)) => Err(error.into()),
+        Err(reason) => {
+            tracing::info!(id = %link.id, ?reason, "no window shown");
+            // As it stands by now.
+            let (state, now) = match links::find(&ctx.pool, link.id).await? {
+                Some(now) => present(ctx, now).await?,
+                None => ("canceled", link.clone()),
+            };
+            let notice = match reason {
+                CannotOpen::OtherAmount => Some(other_amount()),
+                CannotOpen::NotNow => Some(try_again()),
+                _ => None,
+            };
+            let notice = notice.map(|text| text.pick(english));
+            Ok(page(ctx, (StatusCode::CONFLICT, state), english, (&now, token), notice))
+        }
+    }
+}
+
+/// A phone has a window of its own.
+fn device(headers: &HeaderMap) -> Device {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let phone = |agent: &str| ["Mobi", "Android", "iPhone"].iter().any(|word| agent.contains(word));
+    if agent.is_some_and(phone) { Device::Mobile } else { Device::Pc }
+}
+
+fn try_again() -> Text {
+    Text::new(
+        "지금은 결제를 시작할 수 없습니다. 잠시 뒤 다시 시도해 주세요.",
+        "The payment cannot begin now. Please try again in a moment.",
+    )
+}
+
+fn no_window() -> Text {
+    Text::new(
+        "이 결제수단으로는 지금 결제할 수 없습니다. 다른 결제수단을 선택하거나 잠시 뒤 다시 시도해 주세요.",
+        "This method cannot be used now. Please choose another one, or try again in a moment.",
+    )
+}
+
+fn other_amount() -> Text {
+    Text::new(
+        "결제할 금액이 바뀌었습니다. 금액을 확인하고 다시 선택해 주세요.",
+        "The amount has changed. Please check it and choose again.",
+    )
+}
+
+fn nothing(ctx: &Context, english: bool) -> Response {
+    let (nonce, shop) = (new_nonce(), shop(ctx));
+    let (look, state, notice, shown) = (kiwoom_look::CSS, "missing", None, None);
+    let page = LinkPage { look, nonce: nonce.clone(), english, state, shop, notice, shown };
+    written(ctx, StatusCode::NOT_FOUND, &nonce, &page)
+}
+
+fn page(
+    ctx: &Context,
+    (status, state): (StatusCode, &'static str),
+    english: bool,
+    (link, token): (&Link, &str),
+    notice: Option<String>,
+) -> Response {
+    let nonce = new_nonce();
+    let until = kst(link.expires_at);
+    let format = if english { "%Y-%m-%d %H:%M (KST)" } else { "%Y년 %-m월 %-d일 %H:%M" };
+    let name = |method: Method| if english { method.code() } else { method.name() };
+    let offered = show_window::offered(ctx, link).into_iter();
+    let shown = Shown {
+        path: format!("/easypay/pay/{token}"),
+        product: link.product_name.clone(),
+        won: link.amount.get(),
+        amount: in_groups(link.amount.get()),
+        until: until.format(format).to_string(),
+        methods: offered.map(|method| (method.code(), name(method))).collect(),
+        again: link.state == LinkState::Opened,
+    };
+    let (look, shop, shown) = (kiwoom_look::CSS, shop(ctx), Some(shown));
+    let page = LinkPage { look, nonce: nonce.clone(), english, state, shop, notice, shown };
+    written(ctx, status, &nonce, &page)
+}
+
+fn window(ctx: &Context, english: bool, fields: Value, token: &str) -> Response {
+    let nonce = new_nonce();
+    let fields: Map<String, Value> = serde_json::from_value(fields).unwrap_or_default();
+    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    let page = WindowPage {
+        look: kiwoom_look::CSS,
+        nonce: nonce.clone(),
+        english,
+        action: ctx.kiwoom.form_action(),
+        fields: fields.into_iter().map(|(name, value)| (name, text(value))).collect(),
+        path: format!("/easypay/pay/{token}"),
+    };
+    written(ctx, StatusCode::OK, &nonce, &page)
+}
+
+fn written(ctx: &Context, status: StatusCode, nonce: &str, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(body) => (status, headers(ctx, nonce, "'none'"), body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "payment page not written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Who is paid, as the customer knows it.
+fn shop(ctx: &Context) -> String {
+    let host = || url::Url::parse(&ctx.public_url).ok()?.host_str().map(str::to_owned);
+    ctx.config.easypay.shop_name.clone().or_else(host).unwrap_or_default()
+}
+
+/// `1234567` as `1,234,567`.
+fn in_groups(won: i64) -> String {
+    let digits = won.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
