@@ -43,7 +43,8 @@ PATIENCE_SECS = 120
 
 # What is different each time.
 VARIABLE = [
-    (r"\b(bk|sub|pay|ref|evt|con)_[0-9a-f-]{8,}", r"\1_ID"),
+    (r"\b(bk|sub|pay|ref|evt|con|link)_[0-9a-f-]{8,}", r"\1_ID"),
+    (r"/easypay/pay/[a-p]{72}\b", "/easypay/pay/TOKEN"),
     (r"\bkbk_[0-9a-f]{12}(_\w+)?", "kbk_ID"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
     (r"\b(ORD|SUB|KEY)[0-9a-f]{32}", r"\1ID"),

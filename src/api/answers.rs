@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::http::answer::{self, Answer};
 use crate::http::description::words;
 use crate::http::error::{ApiError, Code, GatewayAnswer};
-use crate::payments::store::Payment;
+use crate::payments::store::{Kind, Payment};
 use crate::payments::unexpected::Reason;
 use crate::rules::payment_state::State;
 use kiwoom_clock::rfc3339_kst;
@@ -88,7 +88,7 @@ pub struct PaymentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<UnexpectedBecause>)]
     unexpected: Option<&'static str>,
-    /// `window`, only of what was paid in the payment window, or may be.
+    /// `window`, only of an order of the payment window.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PaidIn>)]
     source: Option<&'static str>,
@@ -120,7 +120,7 @@ impl PaymentBody {
             id: payment.id.to_string(),
             order_id: payment.told_order_no().to_owned(),
             unexpected: payment.unexpected.map(Reason::name),
-            source: payment.is_of_window().then_some("window"),
+            source: (payment.kind == Kind::Checkout).then_some("window"),
             amount: payment.amount.get(),
             tax_free_amount: Some(payment.tax_free_amount).filter(|part| *part > 0),
             customer_id: payment.customer_id,

@@ -57,6 +57,7 @@ const STATES: &[(&str, &str, &str, &str)] = &[
     ("paid", "결제 완료", "Paid", "good"),
     ("declined", "거절", "Declined", "bad"),
     ("failed", "실패", "Failed", "bad"),
+    ("opened", "결제창 열림", "Window opened", "waiting"),
     ("unknown", "결과 미확정", "Unknown", "bad"),
     ("expired", "기한 만료", "Expired", "plain"),
     ("closed", "종료", "Closed", "plain"),

@@ -65,6 +65,7 @@ impl Method {
         }
     }
 
+    /// As customers know it.
     pub fn name(self) -> &'static str {
         match self {
             Self::KakaoPay => "카카오페이",

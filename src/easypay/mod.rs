@@ -10,6 +10,7 @@ mod options;
 mod resolve;
 mod return_url;
 
+use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,6 +31,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 pub fn pages(ctx: &AppState) -> OpenApiRouter<AppState> {
     let pages = OpenApiRouter::new()
         .routes(routes!(example::returned))
-        .routes(routes!(links::page::show, links::page::open));
+        // For customers: no part of the API.
+        .route("/easypay/pay/{token}", get(links::page::show).post(links::page::open));
     if ctx.config.sdk_example_enabled { pages.routes(routes!(example::show)) } else { pages }
 }

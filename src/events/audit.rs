@@ -17,7 +17,9 @@ use crate::events::store::{self, Event, Filter, From as Direction, Object, Store
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
-use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId, WebhookEndpointId};
+use crate::rules::ids::{
+    BillingKeyId, PaymentId, PaymentLinkId, RefundId, SubscriptionId, WebhookEndpointId,
+};
 use crate::rules::text::Text;
 use kiwoom_clock::rfc3339_kst;
 
@@ -95,6 +97,7 @@ impl From<Event> for AuditBody {
             Object::Payment | Object::Order => PaymentId::PREFIX,
             Object::Customer => "",
             Object::WebhookEndpoint => WebhookEndpointId::PREFIX,
+            Object::Link => PaymentLinkId::PREFIX,
         };
         Self {
             id: event.id.to_string(),
@@ -179,7 +182,7 @@ impl FromFields for AuditRequest {
     }
 }
 
-/// `pay_…`, `sub_…`, `ref_…`, `bk_…` or `we_…`; anything else names nothing.
+/// `pay_…`, `sub_…`, `ref_…`, `bk_…`, `link_…` or `we_…`; anything else names nothing.
 pub struct ObjectId(pub Uuid);
 
 described!(ObjectId, description::text(100));

@@ -11,6 +11,7 @@ pub mod couriers;
 pub mod deliver;
 mod endpoints;
 pub mod notices;
+pub mod objects;
 mod public_only;
 pub mod publish;
 mod queue;

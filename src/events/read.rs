@@ -25,7 +25,7 @@ use kiwoom_clock::rfc3339_kst;
 words!(
     /// What an event is of.
     EventObject,
-    ["billing_key", "subscription", "payment", "order", "refund", "customer", "webhook_endpoint"]
+    ["billing_key", "subscription", "payment", "order", "refund", "customer", "webhook_endpoint", "link"]
 );
 
 /// An event: in the list, and as the body of its delivery.
@@ -38,8 +38,8 @@ pub struct EventBody {
     /// When, by the clock that the charges follow.
     #[schema(format = DateTime)]
     timestamp: String,
-    /// `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer` or `webhook_endpoint`: what
-    /// `data` is.
+    /// `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer`, `webhook_endpoint` or `link`:
+    /// what `data` is.
     #[schema(value_type = EventObject)]
     object: Object,
     #[schema(required)]
@@ -174,7 +174,7 @@ impl FromField for Position {
         ("type" = inline(Option<Type>), Query),
         ("subscriptionId" = inline(Option<SubscriptionId>), Query),
         ("objectId" = inline(Option<ObjectId>), Query,
-            description = "`pay_…`, `sub_…`, `ref_…`, `bk_…` or `we_…`"),
+            description = "`pay_…`, `sub_…`, `ref_…`, `bk_…`, `link_…` or `we_…`"),
         ("delivery" = inline(Option<DeliveryState>), Query,
             description = "How a delivery stands; without a receiver there is none"),
         ("endpointId" = inline(Option<WebhookEndpointId>), Query,

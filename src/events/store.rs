@@ -25,6 +25,7 @@ pub enum Object {
     Refund,
     Customer,
     WebhookEndpoint,
+    Link,
 }
 
 /// A row as an event keeps it: each column's JSON as the database wrote it, whose numbers keep every

@@ -91,13 +91,22 @@ impl Loaded {
             // Those there were are of earlier days.
             retries.clear();
         }
+        let today = kst(now).date_naive();
+        let comes_back = payment.initiated_by == InitiatedBy::Buyer && !is_retry;
+        if comes_back {
+            // There was no service for it.
+            self.paid.settle(id, Ended::Unknown, today);
+        }
         let cadence = self.paid.terms.cadence;
         let retry = retries.plan(Decline { verdict, is_extra }, cadence, rules, now);
         if retry && payment.initiated_by == InitiatedBy::Buyer {
             // It may have waited for long until somebody said that the window was left unpaid.
             retries.go_on(retries.retry_at, cadence, rules, now);
         }
-        self.paid.settle(id, Ended::Declined { retry }, kst(now).date_naive());
+        self.paid.settle(id, Ended::Declined { retry }, today);
+        if comes_back {
+            self.paid.stay_unpaid(today);
+        }
         if self.is_retrying(id) {
             self.row.retries = retries;
         }

@@ -50,6 +50,12 @@ pub const TYPES: &[&str] = &[
     "refund.not_sent",
     "refund.updated",
     "customer.erased",
+    "link.created",
+    "link.opened",
+    "link.paid",
+    "link.expired",
+    "link.canceled",
+    "link.unknown",
     "webhook_endpoint.created",
     "webhook_endpoint.updated",
     "webhook_endpoint.deleted",
@@ -63,6 +69,7 @@ pub const OBJECTS: &[&str] = &[
     "order.*",
     "refund.*",
     "customer.*",
+    "link.*",
     "webhook_endpoint.*",
 ];
 

@@ -18,6 +18,14 @@ impl Subscription {
         Ok(())
     }
 
+    /// A try to come back was declined on `today`, after its days were over: it is unpaid still.
+    pub fn stay_unpaid(&mut self, today: NaiveDate) {
+        let serves = matches!(self.status, Status::Active | Status::PastDue);
+        if serves && self.open_charge().is_none() && self.covered_to() <= today {
+            self.stop(today, Status::Unpaid);
+        }
+    }
+
     /// Goes on from `day`: what was left is given back, then charges follow.
     pub fn resume(&mut self, day: NaiveDate) {
         if self.status == Status::Paused {

@@ -30,6 +30,18 @@ pub struct Failure {
     pub setting: Option<String>,
 }
 
+/// A payment page link.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentLink {
+    pub status: String,
+    pub amount: i64,
+    pub product_name: String,
+    pub subscription_id: Option<String>,
+    pub until: String,
+    pub created_at: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {

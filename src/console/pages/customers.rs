@@ -14,7 +14,7 @@ use crate::console::api::{path_with, segment};
 use crate::console::failed::{Failed, FieldProblem};
 use crate::console::form::Form;
 use crate::console::frame::{Console, Page};
-use crate::console::pages::answers::{BillingKey, List, Payment, Subscription};
+use crate::console::pages::answers::{BillingKey, List, Payment, PaymentLink, Subscription};
 use crate::console::pages::payments::or_problems;
 use crate::layers::auth::insufficient_scope;
 
@@ -65,6 +65,7 @@ struct OnePage<'a> {
     id: &'a str,
     keys: Vec<BillingKey>,
     subscriptions: List<Subscription>,
+    links: Vec<PaymentLink>,
     payments: List<Payment>,
     next: Option<String>,
 }
@@ -76,13 +77,15 @@ async fn show(c: Console, Path(id): Path<String>, Query(paging): Query<Paging>) 
     let active = list("/billing/keys", ("status", "active"));
     let inactive = list("/billing/keys", ("status", "inactive"));
     let subscriptions = list("/billing/subscriptions", ("status", ""));
+    let links = list("/easypay/links", ("status", ""));
     let payments =
         [("customerId", id.as_str()), ("source", "all"), ("cursor", paging.cursor.as_str())];
     let payments = path_with("/billing/payments", payments);
-    let (active, inactive, subscriptions, payments) = tokio::join!(
+    let (active, inactive, subscriptions, links, payments) = tokio::join!(
         c.get::<List<BillingKey>>(&active),
         c.get::<List<BillingKey>>(&inactive),
         c.get::<List<Subscription>>(&subscriptions),
+        c.get::<List<PaymentLink>>(&links),
         c.get::<List<Payment>>(&payments),
     );
     let (mut keys, payments) = (active?.items, payments?);
@@ -90,7 +93,8 @@ async fn show(c: Console, Path(id): Path<String>, Query(paging): Query<Paging>) 
     let here = format!("/console/customers/{}", segment(&id));
     let next = payments.next_cursor.as_deref();
     let next = next.map(|cursor| path_with(&here, [("cursor", cursor)]));
-    c.page(&OnePage { c: &c, id: &id, keys, subscriptions: subscriptions?, payments, next })
+    let (subscriptions, links) = (subscriptions?, links?.items);
+    c.page(&OnePage { c: &c, id: &id, keys, subscriptions, links, payments, next })
 }
 
 #[derive(Default, Deserialize)]

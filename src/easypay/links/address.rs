@@ -25,7 +25,11 @@ pub fn parse(ctx: &Context, token: &str) -> Option<PaymentLinkId> {
 
 /// Two letters a byte, `a` to `p`.
 fn letters(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|half| char::from(b'a' + half))
+        .collect()
 }
 
 fn bytes(letters: &str) -> Option<Vec<u8>> {

@@ -42,7 +42,11 @@ const LONGEST: Duration = Duration::days(90);
             `order_exists`", body = ErrorBody),
     )
 )]
-pub async fn create(State(ctx): State<AppState>, new: NewId, Body(request): Body<Create>) -> Answer {
+pub async fn create(
+    State(ctx): State<AppState>,
+    new: NewId,
+    Body(request): Body<Create>,
+) -> Answer {
     let id = PaymentLinkId(new.id);
     if new.resumed
         && let Some(made) = links::find(&ctx.pool, id).await?
@@ -204,7 +208,8 @@ fn not_made(reason: NotMade, s: &paid_time::Loaded) -> ApiError {
         NotMade::TooLong(last) => {
             let last = rfc3339_kst(last);
             let ko = format!("구독의 재시도가 가능한 {last}까지만 열어 둘 수 있습니다.");
-            let en = format!("May be at most {last}, when the subscription can be tried again last.");
+            let en =
+                format!("May be at most {last}, when the subscription can be tried again last.");
             ApiError::invalid_field("until", Text::new(ko, en))
         }
         NotMade::NothingOwed => nothing_owed(s),

@@ -108,14 +108,15 @@ async fn show(Shared(ctx): Shared<AppState>, PathId(id): PathId) -> Answer {
     )
 )]
 async fn cancel(Shared(ctx): Shared<AppState>, PathId(id): PathId) -> Answer {
-    let link = links::cancel(&ctx, PaymentLinkId::parse(&id)).await.map_err(|error| match error {
-        NotCanceled::NotFound => missing(),
-        NotCanceled::Paid => ApiError::from(Code::AlreadyCharged).with_text(Text::new(
-            "결제가 끝난 링크입니다. 결제를 환불해 주세요.",
-            "The link is paid: refund its payment.",
-        )),
-        NotCanceled::Database(error) => error.into(),
-    })?;
+    let link =
+        links::cancel(&ctx, PaymentLinkId::parse(&id)).await.map_err(|error| match error {
+            NotCanceled::NotFound => missing(),
+            NotCanceled::Paid => ApiError::from(Code::AlreadyCharged).with_text(Text::new(
+                "결제가 끝난 링크입니다. 결제를 환불해 주세요.",
+                "The link is paid: refund its payment.",
+            )),
+            NotCanceled::Database(error) => error.into(),
+        })?;
     let is_known = link.state != State::Unknown;
     let status = if is_known { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::with_status(status, PaymentLinkBody::from(link)))

@@ -66,18 +66,7 @@ struct WindowPage {
     path: String,
 }
 
-/// Show a payment page.
-///
-/// What is behind a payment page link, for the customer.
-#[utoipa::path(
-    get, path = "/easypay/pay/{token}", operation_id = "showPaymentPage", tag = "easypay",
-    params(("token" = String, Path), ("result" = Option<String>, Query)),
-    responses(
-        (status = 200, description = "A page", body = String, content_type = "text/html"),
-        (status = 404, description = "A page: there is no such link", body = String,
-            content_type = "text/html"),
-    )
-)]
+/// The page, for the customer.
 pub async fn show(
     State(ctx): State<AppState>,
     PathId(token): PathId,
@@ -129,21 +118,7 @@ async fn present(ctx: &Context, link: Link) -> sqlx::Result<(&'static str, Link)
     Ok((state, link))
 }
 
-/// Show the payment window of a link.
-///
 /// The method that was chosen on the page; the answer is a page that opens KiwoomPay's window.
-#[utoipa::path(
-    post, path = "/easypay/pay/{token}", operation_id = "openPaymentWindow", tag = "easypay",
-    params(("token" = String, Path)),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses(
-        (status = 200, description = "A page", body = String, content_type = "text/html"),
-        (status = 404, description = "A page: there is no such link", body = String,
-            content_type = "text/html"),
-        (status = 409, description = "A page: it cannot be paid so", body = String,
-            content_type = "text/html"),
-    )
-)]
 pub async fn open(
     State(ctx): State<AppState>,
     PathId(token): PathId,

@@ -90,8 +90,12 @@ described!(
 impl FromField for Methods {
     fn from_field(value: &Value) -> Result<Self, Text> {
         let wrong = || {
-            let ko = "결제수단 코드를 하나 이상, 중복 없이 담은 배열이어야 합니다. 예: [\"KAKAOPAY\"]";
-            Text::new(ko, "Has to be a list of at least one method, each once, such as [\"KAKAOPAY\"].")
+            let ko =
+                "결제수단 코드를 하나 이상, 중복 없이 담은 배열이어야 합니다. 예: [\"KAKAOPAY\"]";
+            Text::new(
+                ko,
+                "Has to be a list of at least one method, each once, such as [\"KAKAOPAY\"].",
+            )
         };
         let list = value.as_array().filter(|list| !list.is_empty()).ok_or_else(wrong)?;
         let read: Vec<Method> = list.iter().map(Method::from_field).collect::<Result<_, _>>()?;

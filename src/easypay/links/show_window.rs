@@ -6,10 +6,10 @@ use crate::api::errors::{not_sent, takes};
 use crate::context::Context;
 use crate::easypay::methods::{self, Method};
 use crate::http::error::ApiError;
+use crate::http::extract::FromField;
 use crate::kiwoom::text::{CustomerId, Email, ProductName};
 use crate::kiwoom::window::{Device, WindowOrder};
 use crate::payments::links::{Buyer, Link};
-use crate::http::extract::FromField;
 
 /// PAYMETHOD of each of these methods under the contract.
 pub fn codes(ctx: &Context, methods: &[Method]) -> Vec<&'static str> {
@@ -37,7 +37,8 @@ pub async fn fields(
     let product_name = ProductName::from_field(&Value::from(link.product_name.clone()));
     let product_name =
         product_name.map_err(|reason| ApiError::invalid_field("productName", reason))?;
-    let [home, fail, close] = ["paid", "failed", "closed"].map(|end| format!("{back}?result={end}"));
+    let [home, fail, close] =
+        ["paid", "failed", "closed"].map(|end| format!("{back}?result={end}"));
     let order = WindowOrder {
         order_no: &link.window_no(),
         amount: link.amount,

@@ -5,7 +5,9 @@ use kiwoom_clock::{kst, rfc3339_kst};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::rules::ids::{BillingKeyId, PaymentId, RefundId, SubscriptionId, WebhookEndpointId};
+use crate::rules::ids::{
+    BillingKeyId, PaymentId, PaymentLinkId, RefundId, SubscriptionId, WebhookEndpointId,
+};
 
 /// The object of an event of this type, with this id, as it would be after such a change at `now`.
 pub fn of(kind: &str, id: Uuid, now: DateTime<Utc>) -> Value {
@@ -16,6 +18,7 @@ pub fn of(kind: &str, id: Uuid, now: DateTime<Utc>) -> Value {
         "payment" => payment(what, id, now),
         "order" => order(what, now),
         "refund" => refund(what, id, now),
+        "link" => link(what, id, now),
         _ => webhook_endpoint(id, now),
     }
 }
@@ -176,6 +179,29 @@ fn refund(what: &str, id: Uuid, now: DateTime<Utc>) -> Value {
         "reason": "시험 이벤트",
         "refundedAt": is_refunded.then(|| rfc3339_kst(now)),
         "transactionId": is_refunded.then_some("TEST0000000000000000"),
+    })
+}
+
+fn link(what: &str, id: Uuid, now: DateTime<Utc>) -> Value {
+    let status = if what == "created" { "open" } else { what };
+    let was_opened = matches!(status, "opened" | "paid" | "unknown");
+    let has_ended = !matches!(status, "open" | "opened");
+    json!({
+        "id": PaymentLinkId(id).to_string(),
+        "kind": "subscription",
+        "status": status,
+        "url": null,
+        "orderId": was_opened.then(|| format!("TEST-{}", id.simple())),
+        "paymentId": was_opened.then(|| PaymentId::new().to_string()),
+        "subscriptionId": SubscriptionId::new().to_string(),
+        "amount": 9900,
+        "productName": "시험 이벤트",
+        "methods": ["KAKAOPAY"],
+        "automatic": false,
+        "until": rfc3339_kst(now + Days::new(7)),
+        "createdAt": rfc3339_kst(now),
+        "openedAt": was_opened.then(|| rfc3339_kst(now)),
+        "endedAt": has_ended.then(|| rfc3339_kst(now)),
     })
 }
 

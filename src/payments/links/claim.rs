@@ -170,7 +170,8 @@ async fn begin(
     };
     let (payment_id, tax_free_amount) = (Some(payment.id), asked.tax_free);
     let charge_no = payment.charge_no;
-    let link = Link { payment_id, charge_no, amount, tax_free_amount, state: State::Opened, ..link };
+    let link =
+        Link { payment_id, charge_no, amount, tax_free_amount, state: State::Opened, ..link };
     // Before the subscription: with it ends what was open for what it owes no longer.
     insert(db, &payment, opening).await?;
     store::opened(db, &link, now).await?;

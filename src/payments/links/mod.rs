@@ -26,8 +26,8 @@ use crate::rules::ids::{PaymentId, PaymentLinkId, SubscriptionId};
 use crate::rules::money::Won;
 
 pub use claim::{CannotOpen, Opening, open};
-pub use end::{NotCanceled, cancel, expire, next_expiry};
 pub(super) use end::owed_no_longer;
+pub use end::{NotCanceled, cancel, expire, next_expiry};
 pub use new::{NotMade, Wanted, asked_now, make, make_for_event};
 pub use store::{Buyer, Filter, buyer, find, insert, list, live, lock};
 

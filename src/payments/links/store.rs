@@ -7,16 +7,8 @@ use uuid::Uuid;
 
 use super::{Link, State};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email};
+use crate::payments::store::columns::link_columns;
 use crate::rules::ids::{PaymentLinkId, SubscriptionId};
-
-/// The columns of [`Link`].
-macro_rules! link_columns {
-    () => {
-        "id, subscription_id, charge_no, payment_id, state, amount, tax_free_amount, product_name, \
-         methods, automatic, retry_at, expires_at, created_at, opened_at, canceled_at, ended_at, \
-         (select order_no from payments p where p.id = payment_id) as order_no"
-    };
-}
 
 /// The link.
 pub async fn find(db: impl PgExecutor<'_>, id: PaymentLinkId) -> sqlx::Result<Option<Link>> {

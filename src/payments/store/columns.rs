@@ -27,6 +27,15 @@ macro_rules! payment_and_credit_columns {
     };
 }
 
+/// The columns of a [`crate::payments::links::Link`].
+macro_rules! link_columns {
+    () => {
+        "id, subscription_id, charge_no, payment_id, state, amount, tax_free_amount, product_name, \
+         methods, automatic, retry_at, expires_at, created_at, opened_at, canceled_at, ended_at, \
+         (select order_no from payments p where p.id = payment_id) as order_no"
+    };
+}
+
 /// The columns of [`super::Refund`].
 macro_rules! refund_columns {
     () => {
@@ -57,5 +66,5 @@ macro_rules! subscription_columns {
 }
 
 pub(crate) use {
-    payment_and_credit_columns, payment_columns, refund_columns, subscription_columns,
+    link_columns, payment_and_credit_columns, payment_columns, refund_columns, subscription_columns,
 };

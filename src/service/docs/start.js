@@ -7,6 +7,7 @@ const NEWEST = {
   ref_example: ["/billing/refunds?limit=1", "id"],
   evt_example: ["/events?limit=1&order=newest", "id"],
   we_example: ["/webhook-endpoints", "id"],
+  link_example: ["/easypay/links?limit=1", "id"],
 };
 
 async function newest(example, headers) {

@@ -33,6 +33,7 @@ fn of_parameter(id: &str, name: &str, today: NaiveDate) -> Option<Value> {
     Some(match name {
         "id" if id.contains("Webhook") => json!("we_example"),
         "id" if id.contains("Event") => json!("evt_example"),
+        "id" if id.contains("PaymentLink") => json!("link_example"),
         "id" if id.contains("Refund") => json!("ref_example"),
         "id" if id.contains("Payment") => json!("pay_example"),
         "id" => json!("sub_example"),
@@ -82,6 +83,10 @@ fn of_body(id: &str, today: NaiveDate) -> Option<Value> {
             "orderId": "order-1001", "amount": 9900, "productName": "상품", "customerName": "홍길동",
         }),
         "cancelOrder" => json!({"orderId": "order-1001", "reason": "고객 요청"}),
+        "createPaymentLink" => json!({
+            "amount": 9900, "productName": "상품", "customerName": "홍길동", "customerId": "user123",
+            "until": today + Days::new(7),
+        }),
         "resolveOrder" => json!({
             "transactionId": "T20260101000002", "method": "KAKAOPAY", "reason": "가맹점 관리자에서 확인",
         }),

@@ -14,6 +14,12 @@ pub const KOREAN: &[(&str, &str)] = &[
             못한 입금의 `transactionId`를 보내면 그 금액만 돌려주고 주문은 그대로 둡니다.",
     ),
     (
+        "cancelPaymentLink",
+        "링크에서 더는 결제창을 열 수 없게 합니다. 결제창을 연 적이 없으면 아무것도 청구되지 않았으므로 주문은 닫히고 \
+            구독의 재시도는 예정대로 이어집니다. 연 뒤라면 구독 링크의 결제 여부는 키움페이의 통지나 사람이 확인할 때까지 \
+            `unknown`입니다. 이미 끝난 링크는 그대로 둡니다.",
+    ),
+    (
         "cancelSubscription",
         "구독을 바로, 또는 `atPeriodEnd`이면 결제된 기간이 끝날 때(`paidThrough`) 취소합니다. \
             예정된 청구와 재시도는 무효가 됩니다. 두 번 취소해도 같은 응답입니다. 돈은 돌려주지 \
@@ -24,6 +30,12 @@ pub const KOREAN: &[(&str, &str)] = &[
         "등록된 카드로 단건 결제를 하거나(`billingKey`, `customerId`, `amount`, `productName`), \
             `subscriptionId`만 보내 구독의 청구할 회차나 미납 회차를 지금 결제합니다. 202이면 결과를 \
             알 수 없으므로 다시 결제하지 말아 주세요.",
+    ),
+    (
+        "createPaymentLink",
+        "고객이 결제창으로 결제할 주소를 만듭니다. 주문 하나이거나, `subscriptionId`를 보내면 구독의 미납 금액입니다. \
+            링크가 살아 있는 동안 구독의 재시도는 기다리고 `POST /billing/pay`는 409 `payment_link_open`입니다. 결제되면 \
+            재시도가 승인된 것과 같습니다.",
     ),
     (
         "createReconciliation",
@@ -102,6 +114,7 @@ pub const KOREAN: &[(&str, &str)] = &[
         "사람이 처리해야 할 일과 최근 `days`일(1~366, 오늘 포함, 기본값 30)의 수치를 조회합니다.",
     ),
     ("getPayment", "결제를 id나 주문번호로 조회합니다."),
+    ("getPaymentLink", "결제 링크를 조회합니다. 결제할 수 있는 동안에는 주소를 함께 응답합니다."),
     (
         "getPaymentProof",
         "결제가 많아야 한 번 청구되었음을 증명합니다. 같은 주문이나 회차에 대한 시도와 결과, 다음 \
@@ -162,6 +175,7 @@ pub const KOREAN: &[(&str, &str)] = &[
         "키움페이가 보낸 통지를 최신순으로 조회합니다. 구매자 정보는 담지 않습니다. \
             `state=review`는 보관했으나 사람이 확인해야 하는 통지입니다.",
     ),
+    ("listPaymentLinks", "결제 링크를 최신순으로 조회합니다."),
     (
         "listPayments",
         "결제를 최신순으로 조회합니다. `from`은 포함하고 `to`는 포함하지 않으며, 날짜나 시각을 보낼 수 있습니다.",

@@ -17,7 +17,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, PathItem, Ref, RefOr, Required, SecurityRequirement};
 
 use crate::access::api_keys::needed;
-use crate::events::publish::{KeyEvent, SubscriptionEvent};
+use crate::events::objects::{KeyEvent, PaymentEvent, SubscriptionEvent};
 use crate::http::description;
 use crate::http::error::ErrorBody;
 
@@ -33,7 +33,7 @@ use crate::http::error::ErrorBody;
         (name = "webhook", description = "Notifications from KiwoomPay · 키움페이 통지"),
         (name = "operations", description = "Health and metrics · 운영"),
     ),
-    components(schemas(ErrorBody, KeyEvent, SubscriptionEvent))
+    components(schemas(ErrorBody, KeyEvent, SubscriptionEvent, PaymentEvent))
 )]
 struct ApiDoc;
 

@@ -6,12 +6,13 @@ use super::references::reference;
 use crate::rules::event_types::TYPES;
 
 /// What an event is of, the schema of its `data`, and the name of the event's own.
-const OBJECTS: [(&str, &str, &str); 7] = [
+const OBJECTS: [(&str, &str, &str); 8] = [
     ("billing_key", "BillingKeyTold", "BillingKeyEvent"),
     ("subscription", "SubscriptionTold", "SubscriptionEvent"),
-    ("payment", "PaymentBody", "PaymentEvent"),
+    ("payment", "PaymentTold", "PaymentEvent"),
     ("order", "OrderBody", "OrderEvent"),
     ("refund", "RefundBody", "RefundEvent"),
+    ("link", "PaymentLinkBody", "PaymentLinkEvent"),
     ("customer", "ErasedCustomerBody", "CustomerEvent"),
     ("webhook_endpoint", "WebhookEndpointBody", "WebhookEndpointEvent"),
 ];

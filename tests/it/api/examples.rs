@@ -23,6 +23,9 @@ const ORDER: &[(&str, u16)] = &[
     ("resumeSubscription", 200),
     ("prepareOrder", 200),
     ("getOrder", 200),
+    ("createPaymentLink", 201),
+    ("getPaymentLink", 200),
+    ("cancelPaymentLink", 200),
     ("resolvePayment", 409),
     ("resolveRefund", 409),
     ("redeliverEvents", 400),
@@ -42,13 +45,14 @@ const ORDER: &[(&str, u16)] = &[
     ("activateBillingKey", 200),
     ("deleteBillingKey", 200),
 ];
-const NEWEST: [(&str, &str, &str); 6] = [
+const NEWEST: [(&str, &str, &str); 7] = [
     ("bk_example", "/billing/keys?limit=1", "billingKey"),
     ("sub_example", "/billing/subscriptions?limit=1", "id"),
     ("pay_example", "/billing/payments?limit=1", "id"),
     ("ref_example", "/billing/refunds?limit=1", "id"),
     ("evt_example", "/events?limit=1&order=newest", "id"),
     ("we_example", "/webhook-endpoints", "id"),
+    ("link_example", "/easypay/links?limit=1", "id"),
 ];
 
 async fn with_ids(app: &TestApp, mut text: String) -> String {

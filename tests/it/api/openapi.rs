@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The routes of the contract, those that need no key last.
-const ROUTES: [(&str, &[&str]); 60] = [
+const ROUTES: [(&str, &[&str]); 62] = [
     ("/billing/register", &["post"]),
     ("/billing/subscribe", &["post"]),
     ("/billing/pay", &["post"]),
@@ -49,6 +49,8 @@ const ROUTES: [(&str, &[&str]); 60] = [
     ("/easypay/status/{orderId}", &["get"]),
     ("/easypay/cancel", &["post"]),
     ("/easypay/order/{orderId}/resolve", &["post"]),
+    ("/easypay/links", &["get", "post"]),
+    ("/easypay/links/{id}", &["delete", "get"]),
     ("/events", &["get"]),
     ("/events/{id}", &["get"]),
     ("/events/{id}/redeliver", &["post"]),

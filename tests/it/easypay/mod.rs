@@ -1,5 +1,6 @@
 //! Orders of the payment window.
 
+mod links;
 mod mixed_orders;
 mod notification_faults;
 mod order_lifecycle;

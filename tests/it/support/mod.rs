@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod long_run;
 pub mod office;
 pub mod patroni;
+pub mod payment_page;
 pub mod postgres;
 pub mod process;
 pub mod production;

@@ -126,6 +126,11 @@ impl Story<'_> {
         if needs(&["/easypay/status", "/easypay/cancel", "/easypay/order/", "/webhook"]) {
             self.prepare(known).await?;
         }
+        if needs(&["/easypay/links"]) {
+            let body = json!({"amount": AMOUNT, "productName": "주문", "customerName": "홍길동"});
+            let made = self.caller.post("/easypay/links", &body, &[201]).await?;
+            known.insert("linkId", made["data"]["id"].clone());
+        }
         if needs(&["/events/"]) {
             let events = self.caller.good(Method::GET, "/events?limit=1", None).await.json;
             known.insert("eventId", events["data"]["items"][0]["id"].clone());

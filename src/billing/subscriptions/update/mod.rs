@@ -77,7 +77,8 @@ pub async fn update(
     }
     let (mut tx, mut s) = locked(&ctx, id).await?;
     let before = s.clone();
-    if request.billing_key.is_some_and(|key| key != s.row.billing_key_id) && owed(&s.paid).is_some() {
+    if request.billing_key.is_some_and(|key| key != s.row.billing_key_id) && owed(&s.paid).is_some()
+    {
         // What is owed would be charged to the new card at once.
         let link = links::in_the_way(&mut tx, id, ctx.clock.now()).await?;
         link.map_or(Ok(()), |link| Err(link_open(link)))?;
