@@ -243,7 +243,7 @@ impl SubscriptionBody {
 
     /// The subscription as it stands now.
     pub fn of(ctx: &Context, s: &Loaded) -> Self {
-        Self::new(ctx.rules(), s.row.clone(), Shown::of(&s.paid, ctx.clock.today()))
+        Self::new(ctx.rules(), s.row.clone(), Shown::of(s, ctx.clock.today()))
     }
 }
 

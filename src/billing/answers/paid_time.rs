@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::description::words;
-use crate::payments::store::paid_time::{Row, Told};
+use crate::payments::store::paid_time::{Loaded, Row, Told};
 use crate::rules::subscription_state::Status;
 
 /// See the module.
@@ -49,11 +49,15 @@ pub struct RestBody {
 }
 
 impl Shown {
-    /// As it stands on `today`.
-    pub fn of(paid: &Subscription, today: NaiveDate) -> Self {
+    /// As it stands on `today`. Who pays to come back has no service before that is paid.
+    pub fn of(s: &Loaded, today: NaiveDate) -> Self {
+        let paid = &s.paid;
+        let is_unpaid = s.row.status == Status::Unpaid;
+        let coverage = if is_unpaid { Kind::None } else { paid.coverage(today) };
+        let next = paid.next_charge(today).filter(|_| !is_unpaid);
         Self {
-            coverage: kind_name(paid.coverage(today)),
-            next_charge: paid.next_charge(today).map(NextChargeBody::from),
+            coverage: kind_name(coverage),
+            next_charge: next.map(NextChargeBody::from),
             rest: RestBody::of(paid),
         }
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
+use crate::billing::subscriptions::successors::exists as exists_already;
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code};
@@ -78,7 +79,17 @@ pub async fn merge(
             (moved->>'subscriptions')::bigint as subscriptions
          from merge_customers($1, $2) moved",
     );
-    let moved: MergedCustomerBody = query.bind(&one).bind(other).fetch_one(&mut *tx).await?;
+    let moved = query.bind(&one).bind(other).fetch_one(&mut *tx).await;
+    let moved: MergedCustomerBody = match moved {
+        Ok(moved) => moved,
+        // Begun since the look.
+        Err(error) => {
+            tx.rollback().await?;
+            let mut db = ctx.pool.acquire().await?;
+            let pair = same_plan(&mut db, &one, other).await?;
+            return Err(pair.map_or_else(|| exists_already(error), both_live));
+        }
+    };
     tx.commit().await?;
     Ok(answer::ok(MergedCustomerBody { customer_id: other.to_owned(), ..moved }))
 }

@@ -24,7 +24,7 @@ async fn a_period_that_is_past_due_is_paid_at_its_link_as_by_a_retry() {
         .await
         .fails(409, "payment_link_open");
     let window = open_window(&link, "KAKAOPAY").await;
-    app.pay_period(&id).await.fails(409, "payment_link_open");
+    app.pay_period(&id).await.fails(409, "charge_in_progress");
     in_window(&app, &window, "pay").await;
     let paid = app.subscription(&id).await;
     assert_eq!(paid["status"], "active");
