@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
 use crate::payments::store::columns::payment_columns;
-use crate::payments::store::{Kind, Payment};
+use crate::payments::store::{InitiatedBy, Kind, Payment};
 use crate::rules::ids::PaymentId;
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
@@ -41,6 +41,15 @@ pub struct Draft<'a> {
     pub now: DateTime<Utc>,
     /// When it expires.
     pub expires_at: DateTime<Utc>,
+}
+
+impl Payment {
+    /// Whether the customer paid it, or may, in the payment window: an order, or what a subscription owes at
+    /// a payment page link.
+    pub fn is_of_window(&self) -> bool {
+        self.kind == Kind::Checkout
+            || self.kind == Kind::Subscription && self.initiated_by == InitiatedBy::Buyer
+    }
 }
 
 /// Whether an order with this number can be prepared (again) for this amount.

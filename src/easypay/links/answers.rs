@@ -106,6 +106,7 @@ impl PaymentLinkBody {
 #[serde(rename_all = "camelCase")]
 pub struct PaymentLinkTold {
     id: String,
+    #[schema(required)]
     subscription_id: Option<String>,
     /// Won.
     amount: i64,

@@ -6,6 +6,7 @@ mod create;
 pub(crate) mod page;
 mod request;
 mod show_window;
+mod templates;
 
 use axum::extract::State as Shared;
 use axum::http::StatusCode;

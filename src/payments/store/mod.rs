@@ -119,13 +119,6 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether the customer paid it, or may, in the payment window: an order, or what a subscription owes at
-    /// a payment page link.
-    pub fn is_of_window(&self) -> bool {
-        self.kind == Kind::Checkout
-            || self.kind == Kind::Subscription && self.initiated_by == InitiatedBy::Buyer
-    }
-
     /// What KiwoomPay can still give back, in won.
     pub fn left(&self) -> i64 {
         if self.state != State::Approved {
