@@ -15,7 +15,8 @@ const NOTHING: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Paths beside those that the description has.
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 35] = [
+    "/easypay/pay/x",
     "/",
     "/nope",
     "/openapi.json",
@@ -149,7 +150,7 @@ async fn every_answer_carries_the_headers_that_protect_a_browser() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 2 * 94 * METHODS.len() + 8);
+    assert_eq!(tried, 2 * 97 * METHODS.len() + 8);
     let expected = [200, 303, 400, 401, 404, 405, 413, 415].into();
     assert!(statuses.is_superset(&expected), "{statuses:?}");
     for path in ["/webhook/kiwoom", "/webhook/noti"] {
@@ -212,7 +213,7 @@ async fn no_page_of_another_origin_is_told_anything_on_any_route() {
             }
         }
     }
-    assert_eq!(tried, 3 * 94 * ORIGINS.len() * 2);
+    assert_eq!(tried, 3 * 97 * ORIGINS.len() * 2);
 }
 
 /// Neither a preflight nor a simple request from this origin.

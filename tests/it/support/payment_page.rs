@@ -58,8 +58,12 @@ fn hidden(page: &str) -> Map<String, Value> {
     let inputs = page.split("<input type=\"hidden\" ").skip(1);
     let pair = |input: &str| {
         let name = attribute(input, "name=\"");
-        let value = attribute(input, "value=\"").replace("&#38;", "&").replace("&amp;", "&");
-        (name, Value::from(value))
+        (name, Value::from(unescaped(&attribute(input, "value=\""))))
     };
     inputs.map(pair).collect()
+}
+
+fn unescaped(value: &str) -> String {
+    let pairs = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    pairs.iter().fold(value.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
 }
