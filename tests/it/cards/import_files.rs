@@ -37,7 +37,7 @@ fn csv(separator: &str) -> String {
     let rows = CUSTOMERS.iter().enumerate().map(|(n, customer)| row(n, customer).join(separator));
     let blank = separator.repeat(6);
     let lines: Vec<String> =
-        ["".to_owned(), HEADINGS.join(separator), blank].into_iter().chain(rows).collect();
+        [String::new(), HEADINGS.join(separator), blank].into_iter().chain(rows).collect();
     lines.join("\r\n") + "\r\n\r\n"
 }
 
