@@ -33,7 +33,11 @@ pub async fn new_database() -> String {
 
 /// A new database without a table, without rights for the service's role; its `DATABASE_URL`.
 pub async fn empty_database() -> String {
-    new_database_of("template1").await
+    let url = new_database_of("template1").await;
+    // Before PostgreSQL 15 everybody may make tables in it.
+    let options = PgConnectOptions::from_str(&as_owner(&url)).unwrap();
+    execute(&options, "revoke create on schema public from public").await;
+    url
 }
 
 async fn new_database_of(template: &str) -> String {
