@@ -29,7 +29,8 @@ pub async fn subscribe(
         let answer = with_card(reach, key, "/billing/subscribe", &body, notes).await;
         let (status, answer) = answer.ok_or("a subscription cannot be made")?;
         notes.push(Note::Count(format!("subscribing, {:?}: {status}", kind(terms.offer))));
-        if status == 402 {
+        // Declined, or the gateway was not reached in time.
+        if matches!(status, 402 | 502) {
             continue;
         }
         let made = &answer["data"];
