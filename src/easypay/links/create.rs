@@ -9,7 +9,7 @@ use kiwoom_clock::rfc3339_kst;
 use crate::api::errors::takes;
 use crate::context::{AppState, Context};
 use crate::easypay::links::answers::PaymentLinkBody;
-use crate::easypay::links::request::{Create, CreateRequest, Order, Subject};
+use crate::easypay::links::request::{Create, CreateRequest, Single, Subject};
 use crate::easypay::links::show_window;
 use crate::easypay::methods::{self, Method};
 use crate::http::answer::{self, Answer, Success};
@@ -123,7 +123,7 @@ fn usable(ctx: &Context, methods: &[Method], tax_free: i64) -> Result<Vec<Method
 async fn of_order(
     ctx: &Context,
     id: PaymentLinkId,
-    order: Order,
+    order: Single,
     (methods, until): (&[Method], Option<DateTime<Utc>>),
 ) -> Result<Link, ApiError> {
     for method in methods {

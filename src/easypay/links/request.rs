@@ -59,13 +59,13 @@ pub struct Create {
 /// What is to be paid.
 pub enum Subject {
     /// An order by itself.
-    Order(Box<Order>),
+    Order(Box<Single>),
     /// What a subscription owes.
     Subscription(SubscriptionId),
 }
 
 /// An order by itself.
-pub struct Order {
+pub struct Single {
     pub amount: Won,
     pub tax_free_amount: i64,
     pub product_name: ProductName,
@@ -164,7 +164,7 @@ fn order(f: &mut Fields) -> Option<Subject> {
         f.refuse("orderId", OrderNo::reserved());
     }
     let (customer_id, customer_email) = (f.optional("customerId"), f.optional("customerEmail"));
-    Some(Subject::Order(Box::new(Order {
+    Some(Subject::Order(Box::new(Single {
         amount: amount?,
         tax_free_amount,
         product_name: product_name?,

@@ -127,9 +127,7 @@ impl Story<'_> {
             self.prepare(known).await?;
         }
         if needs(&["/easypay/links"]) {
-            let body = json!({"amount": AMOUNT, "productName": "주문", "customerName": "홍길동"});
-            let made = self.caller.post("/easypay/links", &body, &[201]).await?;
-            known.insert("linkId", made["data"]["id"].clone());
+            self.link(known).await?;
         }
         if needs(&["/events/"]) {
             let events = self.caller.good(Method::GET, "/events?limit=1", None).await.json;
@@ -215,6 +213,13 @@ impl Story<'_> {
             "customerName": "홍길동",
         });
         self.caller.post("/easypay/prepare", &body, &[200]).await
+    }
+
+    async fn link(&self, known: &mut Known) -> Result<(), Failure> {
+        let body = json!({"amount": AMOUNT, "productName": "주문", "customerName": "홍길동"});
+        let made = self.caller.post("/easypay/links", &body, &[201]).await?;
+        known.insert("linkId", made["data"]["id"].clone());
+        Ok(())
     }
 
     async fn pay(&self, known: &Known, status: u16) -> Result<Value, Failure> {
