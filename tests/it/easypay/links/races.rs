@@ -53,7 +53,7 @@ async fn a_retry_and_a_window_that_begin_at_once_are_one_charge() {
         app.advance_to(&format!("{}T09:59:59+09:00", day.succ_opt().unwrap())).await;
         let (shown, before) = (page(&link).await, app.ledger().await.len());
         let (address, pay) = (url(&link), json!({"subscriptionId": id}));
-        let (window, by_card, _) = tokio::join!(
+        let (window, by_card, ()) = tokio::join!(
             press(&address, &shown, "KAKAOPAY"),
             app.post("/billing/pay", &pay),
             app.advance_secs(1),
