@@ -199,7 +199,7 @@ async fn give_way(turns: &Turns, cpid: &str, method: &str) -> Result<Duration, N
             Some(_) => {}
             None => {
                 let free = turns.until_free(cpid, method).await?;
-                sleep(free.clamp(AHEAD, PATIENCE) - AHEAD / 2).await;
+                sleep(free.min(PATIENCE).saturating_sub(AHEAD / 2)).await;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::support::process::{Folder, free_port, run};
@@ -62,11 +62,16 @@ async fn without_a_server_the_place_is_named_with_what_is_in_the_way() {
     let socket = ["/nowhere/.s.PGSQL.5432", "No such file", "the folder in host="];
     says("postgres://shop@localhost/books?host=/nowhere", &socket);
 
+    // What was sent to a socket that closes unread comes back as a reset.
     let http = listening("127.0.0.1:0", |mut stream| async move {
+        drop(stream.read(&mut [0; 1024]).await);
         drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
     });
     says(&format!("postgres://shop:hidden@{}/books", http.await), &["look at the port"]);
-    let hangs_up = listening("127.0.0.1:0", |stream| async move { drop(stream) }).await;
+    let hangs_up = listening("127.0.0.1:0", |mut stream| async move {
+        drop(stream.read(&mut [0; 1024]).await);
+    })
+    .await;
     says(&format!("postgres://shop:hidden@{hangs_up}/books"), &["look at the port"]);
     let plain = format!("postgres://shop:hidden@{hangs_up}/books?sslmode=disable");
     says(&plain, &["the server hung up"]);

@@ -19,6 +19,7 @@ fn schema_of(object: &str) -> &'static str {
         "payment" => "PaymentBody",
         "order" => "OrderBody",
         "refund" => "RefundBody",
+        "link" => "PaymentLinkBody",
         _ => "WebhookEndpointBody",
     }
 }

@@ -98,6 +98,7 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
     const SWITCH: &str = "true or false";
     const URL: &str = "an http or https URL";
     const KEYS: &str = "keys of at least 24 visible ASCII characters, separated by commas";
+    const AUTH_KEY: &str = "the authentication key (연동키): 64 hexadecimal digits";
     const SECRET: &str = "64 hexadecimal digits, as `openssl rand -hex 32` prints them";
     const NETS: &str = "IP addresses or networks (10.0.0.0/8), comma-separated";
     const DAYS: &str = "increasing days from 1 to 27, comma-separated, or none";
@@ -120,11 +121,7 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
             "s3cret-s3cret",
             "the merchant id from KiwoomPay, at most 20 letters and digits",
         ),
-        (
-            "KIWOOM_TEST_AUTH_KEY",
-            "s3cret",
-            "the authentication key (연동키): 64 hexadecimal digits",
-        ),
+        ("KIWOOM_TEST_AUTH_KEY", "s3cret", AUTH_KEY),
         ("KIWOOM_BILL_TYPE", "15", "one of 1, 2, 13, 14, 18"),
         ("KIWOOM_TIMEOUT_SECS", "0", "a whole number from 1 to 300"),
         ("KIWOOM_RATE_PER_SEC", "-1", "a whole number from 0 to 1000"),
