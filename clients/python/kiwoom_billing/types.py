@@ -237,10 +237,10 @@ class ErasedCustomerBody(TypedDict):
 EventDelivery: TypeAlias = Literal['waiting', 'delivered', 'given_up']
 
 
-EventObject: TypeAlias = Literal['billing_key', 'subscription', 'payment', 'order', 'refund', 'customer', 'webhook_endpoint']
+EventObject: TypeAlias = Literal['billing_key', 'subscription', 'payment', 'order', 'refund', 'customer', 'webhook_endpoint', 'link']
 
 
-EventType: TypeAlias = Literal['billing_key.registered', 'billing_key.updated', 'billing_key.deactivated', 'billing_key.activated', 'billing_key.deleted', 'billing_key.expiring', 'subscription.created', 'subscription.renewal_upcoming', 'subscription.consent_needed', 'subscription.price_rise_upcoming', 'subscription.trial_ending', 'subscription.renewed', 'subscription.updated', 'subscription.past_due', 'subscription.recovered', 'subscription.unpaid', 'subscription.paused', 'subscription.resumed', 'subscription.canceled', 'payment.created', 'payment.approved', 'payment.declined', 'payment.refused', 'payment.unknown', 'payment.not_sent', 'payment.partially_refunded', 'payment.refunded', 'payment.unexpected', 'payment.closed', 'payment.updated', 'order.created', 'order.reopened', 'order.paid', 'order.failed', 'order.expired', 'order.closed', 'order.mismatch', 'order.partially_canceled', 'order.canceled', 'order.updated', 'refund.created', 'refund.succeeded', 'refund.declined', 'refund.unknown', 'refund.not_sent', 'refund.updated', 'customer.erased', 'webhook_endpoint.created', 'webhook_endpoint.updated', 'webhook_endpoint.deleted']
+EventType: TypeAlias = Literal['billing_key.registered', 'billing_key.updated', 'billing_key.deactivated', 'billing_key.activated', 'billing_key.deleted', 'billing_key.expiring', 'subscription.created', 'subscription.renewal_upcoming', 'subscription.consent_needed', 'subscription.price_rise_upcoming', 'subscription.trial_ending', 'subscription.renewed', 'subscription.updated', 'subscription.past_due', 'subscription.recovered', 'subscription.unpaid', 'subscription.paused', 'subscription.resumed', 'subscription.canceled', 'payment.created', 'payment.approved', 'payment.declined', 'payment.refused', 'payment.unknown', 'payment.not_sent', 'payment.partially_refunded', 'payment.refunded', 'payment.unexpected', 'payment.closed', 'payment.updated', 'order.created', 'order.reopened', 'order.paid', 'order.failed', 'order.expired', 'order.closed', 'order.mismatch', 'order.partially_canceled', 'order.canceled', 'order.updated', 'refund.created', 'refund.succeeded', 'refund.declined', 'refund.unknown', 'refund.not_sent', 'refund.updated', 'customer.erased', 'link.created', 'link.opened', 'link.paid', 'link.expired', 'link.canceled', 'link.unknown', 'webhook_endpoint.created', 'webhook_endpoint.updated', 'webhook_endpoint.deleted']
 
 
 Evidence: TypeAlias = str
@@ -576,6 +576,39 @@ PaymentFound: TypeAlias = Literal['approved', 'declined']
 
 
 PaymentId: TypeAlias = str
+
+
+PaymentLinkKind: TypeAlias = Literal['order', 'subscription']
+
+
+PaymentLinkMethods: TypeAlias = list[EasyPayMethod]
+
+
+PaymentLinkStatus: TypeAlias = Literal['open', 'opened', 'paid', 'expired', 'canceled', 'unknown']
+
+
+class PaymentLinkTold(TypedDict):
+    """
+    Where what is owed can be paid, in an event.
+    """
+
+    amount: int
+    """
+    Won.
+    """
+    id: str
+    subscriptionId: str | None
+    until: str
+    """
+    Until when it can be paid.
+    """
+    url: str
+
+
+PaymentLinkUntil: TypeAlias = str
+"""
+`YYYY-MM-DD`, the end of that day in Korea, or an RFC 3339 instant
+"""
 
 
 PaymentStatus: TypeAlias = Literal['pending', 'approved', 'declined', 'refused', 'unknown', 'partially_refunded', 'refunded']
@@ -1308,7 +1341,7 @@ class WebhookEndpointHealth(TypedDict):
 WebhookEndpointId: TypeAlias = str
 
 
-WebhookEndpointTypes: TypeAlias = list[Literal['billing_key.registered', 'billing_key.updated', 'billing_key.deactivated', 'billing_key.activated', 'billing_key.deleted', 'billing_key.expiring', 'subscription.created', 'subscription.renewal_upcoming', 'subscription.consent_needed', 'subscription.price_rise_upcoming', 'subscription.trial_ending', 'subscription.renewed', 'subscription.updated', 'subscription.past_due', 'subscription.recovered', 'subscription.unpaid', 'subscription.paused', 'subscription.resumed', 'subscription.canceled', 'payment.created', 'payment.approved', 'payment.declined', 'payment.refused', 'payment.unknown', 'payment.not_sent', 'payment.partially_refunded', 'payment.refunded', 'payment.unexpected', 'payment.closed', 'payment.updated', 'order.created', 'order.reopened', 'order.paid', 'order.failed', 'order.expired', 'order.closed', 'order.mismatch', 'order.partially_canceled', 'order.canceled', 'order.updated', 'refund.created', 'refund.succeeded', 'refund.declined', 'refund.unknown', 'refund.not_sent', 'refund.updated', 'customer.erased', 'webhook_endpoint.created', 'webhook_endpoint.updated', 'webhook_endpoint.deleted', 'billing_key.*', 'subscription.*', 'payment.*', 'order.*', 'refund.*', 'customer.*', 'webhook_endpoint.*']]
+WebhookEndpointTypes: TypeAlias = list[Literal['billing_key.registered', 'billing_key.updated', 'billing_key.deactivated', 'billing_key.activated', 'billing_key.deleted', 'billing_key.expiring', 'subscription.created', 'subscription.renewal_upcoming', 'subscription.consent_needed', 'subscription.price_rise_upcoming', 'subscription.trial_ending', 'subscription.renewed', 'subscription.updated', 'subscription.past_due', 'subscription.recovered', 'subscription.unpaid', 'subscription.paused', 'subscription.resumed', 'subscription.canceled', 'payment.created', 'payment.approved', 'payment.declined', 'payment.refused', 'payment.unknown', 'payment.not_sent', 'payment.partially_refunded', 'payment.refunded', 'payment.unexpected', 'payment.closed', 'payment.updated', 'order.created', 'order.reopened', 'order.paid', 'order.failed', 'order.expired', 'order.closed', 'order.mismatch', 'order.partially_canceled', 'order.canceled', 'order.updated', 'refund.created', 'refund.succeeded', 'refund.declined', 'refund.unknown', 'refund.not_sent', 'refund.updated', 'customer.erased', 'link.created', 'link.opened', 'link.paid', 'link.expired', 'link.canceled', 'link.unknown', 'webhook_endpoint.created', 'webhook_endpoint.updated', 'webhook_endpoint.deleted', 'billing_key.*', 'subscription.*', 'payment.*', 'order.*', 'refund.*', 'customer.*', 'link.*', 'webhook_endpoint.*']]
 
 
 WebhookEndpointUrl: TypeAlias = str
@@ -1492,6 +1525,10 @@ class BillingKeyTold(BillingKeyBody):
     """
     The card's last month, `YYYY-MM`.
     """
+    paymentLinks: NotRequired[list[PaymentLinkTold]]
+    """
+    With `EASYPAY_LINKS_IN_EVENTS`: where the customer can pay what those of them owe that do.
+    """
     subscriptions: NotRequired[list[str] | None]
     """
     Ids of the subscriptions that it pays.
@@ -1668,8 +1705,8 @@ class EventBody(TypedDict):
     id: str
     object: EventObject
     """
-    `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer` or `webhook_endpoint`: what
-    `data` is.
+    `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer`, `webhook_endpoint` or `link`:
+    what `data` is.
     """
     subscriptionId: str | None
     test: NotRequired[bool | None]
@@ -2034,6 +2071,94 @@ class PaymentBody(TypedDict):
     """
     transactionId: str | None
     unexpected: NotRequired[UnexpectedBecause | None]
+
+
+class PaymentLinkBody(TypedDict):
+    """
+    A payment page link.
+    """
+
+    amount: int
+    """
+    Won. Of an unpaid subscription that of the day on which it was asked.
+    """
+    automatic: bool
+    """
+    Made for an event that carries it: it keeps nothing from being charged otherwise.
+    """
+    createdAt: str
+    endedAt: str | None
+    id: str
+    kind: PaymentLinkKind
+    """
+    `order`: an order by itself. `subscription`: what a subscription owes.
+    """
+    methods: list[str]
+    """
+    What the page offers.
+    """
+    openedAt: str | None
+    """
+    When the first window was shown.
+    """
+    orderId: str | None
+    """
+    Of the order, or of the attempt that the first window began.
+    """
+    paymentId: str | None
+    productName: str
+    status: PaymentLinkStatus
+    """
+    `open`, `opened` (a payment window was shown), `paid`, `expired`, `canceled`, or `unknown`: it ended
+    after a window was shown, and whether that was paid is not known.
+    """
+    subscriptionId: str | None
+    taxFreeAmount: NotRequired[int | None]
+    """
+    Only when part of the amount is tax-free.
+    """
+    until: str
+    """
+    Until when it can be paid.
+    """
+    url: str | None
+    """
+    Where the customer pays. Whoever has it can pay, and nothing else. `null` once it has ended, in
+    events, and in the answer that is kept for an `Idempotency-Key`.
+    """
+
+
+class PaymentLinkRequest(TypedDict, closed=True):
+    """
+    An order by itself: `amount`, `productName` and `customerName`; or what a subscription owes:
+    `subscriptionId`.
+    """
+
+    amount: NotRequired[int | None]
+    """
+    Won.
+    """
+    customerEmail: NotRequired[Email | None]
+    customerId: NotRequired[CustomerId | None]
+    customerName: NotRequired[CustomerName | None]
+    methods: NotRequired[PaymentLinkMethods | None]
+    orderId: NotRequired[OrderNo | None]
+    productName: NotRequired[ProductName | None]
+    subscriptionId: NotRequired[SubscriptionId | None]
+    taxFreeAmount: NotRequired[int | None]
+    """
+    Tax-free part of the amount in won.
+    """
+    until: NotRequired[PaymentLinkUntil | None]
+
+
+class PaymentTold(PaymentBody):
+    """
+    A payment; of `payment.declined` with where the customer can pay what its subscription owes, with
+    `EASYPAY_LINKS_IN_EVENTS`.
+    """
+
+    paymentLink: NotRequired[PaymentLinkTold | None]
 
 
 class PrepareRequest(TypedDict, closed=True):
@@ -2514,6 +2639,18 @@ class SuccessPaymentBody(TypedDict):
     """
 
 
+class SuccessPaymentLinkBody(TypedDict):
+    """
+    `{"success":true,"data":…}`.
+    """
+
+    data: PaymentLinkBody
+    success: bool
+    """
+    Always `true`.
+    """
+
+
 class SuccessReady(TypedDict):
     """
     `{"success":true,"data":…}`.
@@ -2700,7 +2837,7 @@ class PaymentEvent(TypedDict):
     An event of a payment.
     """
 
-    data: PaymentBody | None
+    data: PaymentTold | None
     id: str
     object: Literal['payment']
     subscriptionId: str | None
@@ -2733,6 +2870,26 @@ class RefundEvent(TypedDict):
     When, by the clock that the charges follow.
     """
     type: Literal['refund.created', 'refund.succeeded', 'refund.declined', 'refund.unknown', 'refund.not_sent', 'refund.updated']
+
+
+class PaymentLinkEvent(TypedDict):
+    """
+    An event of a link.
+    """
+
+    data: PaymentLinkBody | None
+    id: str
+    object: Literal['link']
+    subscriptionId: str | None
+    test: NotRequired[bool | None]
+    """
+    `true`: made by `kiwoom-billing trigger` in development, nothing has happened. Else left out.
+    """
+    timestamp: str
+    """
+    When, by the clock that the charges follow.
+    """
+    type: Literal['link.created', 'link.opened', 'link.paid', 'link.expired', 'link.canceled', 'link.unknown']
 
 
 class PageBillingKeyBody(TypedDict):
@@ -2816,6 +2973,21 @@ class PagePaymentBody(TypedDict):
     """
 
     items: list[PaymentBody]
+    """
+    At most `limit` of them.
+    """
+    nextCursor: str | None
+    """
+    Hand it back as `cursor` for the next page; `null` on the last one.
+    """
+
+
+class PagePaymentLinkBody(TypedDict):
+    """
+    One page of a list, newest first.
+    """
+
+    items: list[PaymentLinkBody]
     """
     At most `limit` of them.
     """
@@ -3135,6 +3307,18 @@ class SuccessPagePaymentBody(TypedDict):
     """
 
     data: PagePaymentBody
+    success: bool
+    """
+    Always `true`.
+    """
+
+
+class SuccessPagePaymentLinkBody(TypedDict):
+    """
+    `{"success":true,"data":…}`.
+    """
+
+    data: PagePaymentLinkBody
     success: bool
     """
     Always `true`.

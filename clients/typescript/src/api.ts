@@ -871,6 +871,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/easypay/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List payment page links.
+         * @description Newest first.
+         *
+         *     결제 링크를 최신순으로 조회합니다.
+         */
+        get: operations["listPaymentLinks"];
+        put?: never;
+        /**
+         * Create a payment page link.
+         * @description An address at which a customer pays in the payment window: an order by itself, or with `subscriptionId`
+         *     what a subscription owes. The retries of a subscription wait while its link lives, and `POST /billing/pay`
+         *     is 409 `payment_link_open`. A payment has the consequences of an approved retry.
+         *
+         *     고객이 결제창으로 결제할 주소를 만듭니다. 주문 하나이거나, `subscriptionId`를 보내면 구독의 미납 금액입니다. 링크가 살아 있는 동안 구독의 재시도는 기다리고 `POST /billing/pay`는 409 `payment_link_open`입니다. 결제되면 재시도가 승인된 것과 같습니다.
+         */
+        post: operations["createPaymentLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/easypay/links/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a payment page link.
+         * @description With its address, while it can be paid.
+         *
+         *     결제 링크를 조회합니다. 결제할 수 있는 동안에는 주소를 함께 응답합니다.
+         */
+        get: operations["getPaymentLink"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a payment page link.
+         * @description No window is shown at it any more. Before the first one nothing was asked of anybody: an order is
+         *     closed, and the retries of a subscription go on. After it whether a subscription's link was paid is
+         *     `unknown` until KiwoomPay or a person tells. One that has ended stays as it is.
+         *
+         *     링크에서 더는 결제창을 열 수 없게 합니다. 결제창을 연 적이 없으면 아무것도 청구되지 않았으므로 주문은 닫히고 구독의 재시도는 예정대로 이어집니다. 연 뒤라면 구독 링크의 결제 여부는 키움페이의 통지나 사람이 확인할 때까지 `unknown`입니다. 이미 끝난 링크는 그대로 둡니다.
+         */
+        delete: operations["cancelPaymentLink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/easypay/methods": {
         parameters: {
             query?: never;
@@ -1557,6 +1617,8 @@ export interface components {
         BillingKeyTold: components["schemas"]["BillingKeyBody"] & {
             /** @description The card's last month, `YYYY-MM`. */
             expires?: string | null;
+            /** @description With `EASYPAY_LINKS_IN_EVENTS`: where the customer can pay what those of them owe that do. */
+            paymentLinks?: components["schemas"]["PaymentLinkTold"][];
             /** @description Ids of the subscriptions that it pays. */
             subscriptions?: string[] | null;
         };
@@ -1821,8 +1883,8 @@ export interface components {
             } | null;
             id: string;
             /**
-             * @description `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer` or `webhook_endpoint`: what
-             *     `data` is.
+             * @description `billing_key`, `subscription`, `payment`, `order`, `refund`, `customer`, `webhook_endpoint` or `link`:
+             *     what `data` is.
              */
             object: components["schemas"]["EventObject"];
             subscriptionId: string | null;
@@ -1845,7 +1907,7 @@ export interface components {
             delivery: components["schemas"]["DeliveryBody"] | null;
         };
         /** @enum {string} */
-        EventObject: "billing_key" | "subscription" | "payment" | "order" | "refund" | "customer" | "webhook_endpoint";
+        EventObject: "billing_key" | "subscription" | "payment" | "order" | "refund" | "customer" | "webhook_endpoint" | "link";
         /** @description A part of the stream of events. */
         EventPage: {
             items: components["schemas"]["EventBody"][];
@@ -1853,7 +1915,7 @@ export interface components {
             nextCursor: string | null;
         };
         /** @enum {string} */
-        EventType: "billing_key.registered" | "billing_key.updated" | "billing_key.deactivated" | "billing_key.activated" | "billing_key.deleted" | "billing_key.expiring" | "subscription.created" | "subscription.renewal_upcoming" | "subscription.consent_needed" | "subscription.price_rise_upcoming" | "subscription.trial_ending" | "subscription.renewed" | "subscription.updated" | "subscription.past_due" | "subscription.recovered" | "subscription.unpaid" | "subscription.paused" | "subscription.resumed" | "subscription.canceled" | "payment.created" | "payment.approved" | "payment.declined" | "payment.refused" | "payment.unknown" | "payment.not_sent" | "payment.partially_refunded" | "payment.refunded" | "payment.unexpected" | "payment.closed" | "payment.updated" | "order.created" | "order.reopened" | "order.paid" | "order.failed" | "order.expired" | "order.closed" | "order.mismatch" | "order.partially_canceled" | "order.canceled" | "order.updated" | "refund.created" | "refund.succeeded" | "refund.declined" | "refund.unknown" | "refund.not_sent" | "refund.updated" | "customer.erased" | "webhook_endpoint.created" | "webhook_endpoint.updated" | "webhook_endpoint.deleted";
+        EventType: "billing_key.registered" | "billing_key.updated" | "billing_key.deactivated" | "billing_key.activated" | "billing_key.deleted" | "billing_key.expiring" | "subscription.created" | "subscription.renewal_upcoming" | "subscription.consent_needed" | "subscription.price_rise_upcoming" | "subscription.trial_ending" | "subscription.renewed" | "subscription.updated" | "subscription.past_due" | "subscription.recovered" | "subscription.unpaid" | "subscription.paused" | "subscription.resumed" | "subscription.canceled" | "payment.created" | "payment.approved" | "payment.declined" | "payment.refused" | "payment.unknown" | "payment.not_sent" | "payment.partially_refunded" | "payment.refunded" | "payment.unexpected" | "payment.closed" | "payment.updated" | "order.created" | "order.reopened" | "order.paid" | "order.failed" | "order.expired" | "order.closed" | "order.mismatch" | "order.partially_canceled" | "order.canceled" | "order.updated" | "refund.created" | "refund.succeeded" | "refund.declined" | "refund.unknown" | "refund.not_sent" | "refund.updated" | "customer.erased" | "link.created" | "link.opened" | "link.paid" | "link.expired" | "link.canceled" | "link.unknown" | "webhook_endpoint.created" | "webhook_endpoint.updated" | "webhook_endpoint.deleted";
         Evidence: string;
         ExpireDate: string;
         /** @description Free days, and why. */
@@ -2466,8 +2528,111 @@ export interface components {
         /** @enum {string} */
         PaymentFound: "approved" | "declined";
         PaymentId: string;
+        /** @description A payment page link. */
+        PaymentLinkBody: {
+            /**
+             * Format: int64
+             * @description Won. Of an unpaid subscription that of the day on which it was asked.
+             */
+            amount: number;
+            /** @description Made for an event that carries it: it keeps nothing from being charged otherwise. */
+            automatic: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            id: string;
+            /** @description `order`: an order by itself. `subscription`: what a subscription owes. */
+            kind: components["schemas"]["PaymentLinkKind"];
+            /** @description What the page offers. */
+            methods: string[];
+            /**
+             * Format: date-time
+             * @description When the first window was shown.
+             */
+            openedAt: string | null;
+            /** @description Of the order, or of the attempt that the first window began. */
+            orderId: string | null;
+            paymentId: string | null;
+            productName: string;
+            /**
+             * @description `open`, `opened` (a payment window was shown), `paid`, `expired`, `canceled`, or `unknown`: it ended
+             *     after a window was shown, and whether that was paid is not known.
+             */
+            status: components["schemas"]["PaymentLinkStatus"];
+            subscriptionId: string | null;
+            /**
+             * Format: int64
+             * @description Only when part of the amount is tax-free.
+             */
+            taxFreeAmount?: number | null;
+            /**
+             * Format: date-time
+             * @description Until when it can be paid.
+             */
+            until: string;
+            /**
+             * @description Where the customer pays. Whoever has it can pay, and nothing else. `null` once it has ended, in
+             *     events, and in the answer that is kept for an `Idempotency-Key`.
+             */
+            url: string | null;
+        };
+        /** @enum {string} */
+        PaymentLinkKind: "order" | "subscription";
+        PaymentLinkMethods: components["schemas"]["EasyPayMethod"][];
+        /**
+         * @description An order by itself: `amount`, `productName` and `customerName`; or what a subscription owes:
+         *     `subscriptionId`.
+         */
+        PaymentLinkRequest: {
+            /**
+             * Format: int64
+             * @description Won.
+             */
+            amount?: number | null;
+            customerEmail?: components["schemas"]["Email"] | null;
+            customerId?: components["schemas"]["CustomerId"] | null;
+            customerName?: components["schemas"]["CustomerName"] | null;
+            methods?: components["schemas"]["PaymentLinkMethods"] | null;
+            orderId?: components["schemas"]["OrderNo"] | null;
+            productName?: components["schemas"]["ProductName"] | null;
+            subscriptionId?: components["schemas"]["SubscriptionId"] | null;
+            /**
+             * Format: int64
+             * @description Tax-free part of the amount in won.
+             */
+            taxFreeAmount?: number | null;
+            until?: components["schemas"]["PaymentLinkUntil"] | null;
+        };
+        /** @enum {string} */
+        PaymentLinkStatus: "open" | "opened" | "paid" | "expired" | "canceled" | "unknown";
+        /** @description Where what is owed can be paid, in an event. */
+        PaymentLinkTold: {
+            /**
+             * Format: int64
+             * @description Won.
+             */
+            amount: number;
+            id: string;
+            subscriptionId: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it can be paid.
+             */
+            until: string;
+            url: string;
+        };
+        /** @description `YYYY-MM-DD`, the end of that day in Korea, or an RFC 3339 instant */
+        PaymentLinkUntil: string;
         /** @enum {string} */
         PaymentStatus: "pending" | "approved" | "declined" | "refused" | "unknown" | "partially_refunded" | "refunded";
+        /**
+         * @description A payment; of `payment.declined` with where the customer can pay what its subscription owes, with
+         *     `EASYPAY_LINKS_IN_EVENTS`.
+         */
+        PaymentTold: components["schemas"]["PaymentBody"] & {
+            paymentLink?: components["schemas"]["PaymentLinkTold"] | null;
+        };
         /** @description What waits for the next period. */
         PendingBody: {
             /** Format: int64 */
@@ -3358,6 +3523,12 @@ export interface components {
             success: boolean;
         };
         /** @description `{"success":true,"data":…}`. */
+        Success_Page_PaymentLinkBody: {
+            data: components["schemas"]["Page_PaymentLinkBody"];
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description `{"success":true,"data":…}`. */
         Success_Page_RefundBody: {
             data: components["schemas"]["Page_RefundBody"];
             /** @description Always `true`. */
@@ -3384,6 +3555,12 @@ export interface components {
         /** @description `{"success":true,"data":…}`. */
         Success_PaymentBody: {
             data: components["schemas"]["PaymentBody"];
+            /** @description Always `true`. */
+            success: boolean;
+        };
+        /** @description `{"success":true,"data":…}`. */
+        Success_PaymentLinkBody: {
+            data: components["schemas"]["PaymentLinkBody"];
             /** @description Always `true`. */
             success: boolean;
         };
@@ -3680,7 +3857,7 @@ export interface components {
             waiting: number;
         };
         WebhookEndpointId: string;
-        WebhookEndpointTypes: ("billing_key.registered" | "billing_key.updated" | "billing_key.deactivated" | "billing_key.activated" | "billing_key.deleted" | "billing_key.expiring" | "subscription.created" | "subscription.renewal_upcoming" | "subscription.consent_needed" | "subscription.price_rise_upcoming" | "subscription.trial_ending" | "subscription.renewed" | "subscription.updated" | "subscription.past_due" | "subscription.recovered" | "subscription.unpaid" | "subscription.paused" | "subscription.resumed" | "subscription.canceled" | "payment.created" | "payment.approved" | "payment.declined" | "payment.refused" | "payment.unknown" | "payment.not_sent" | "payment.partially_refunded" | "payment.refunded" | "payment.unexpected" | "payment.closed" | "payment.updated" | "order.created" | "order.reopened" | "order.paid" | "order.failed" | "order.expired" | "order.closed" | "order.mismatch" | "order.partially_canceled" | "order.canceled" | "order.updated" | "refund.created" | "refund.succeeded" | "refund.declined" | "refund.unknown" | "refund.not_sent" | "refund.updated" | "customer.erased" | "webhook_endpoint.created" | "webhook_endpoint.updated" | "webhook_endpoint.deleted" | "billing_key.*" | "subscription.*" | "payment.*" | "order.*" | "refund.*" | "customer.*" | "webhook_endpoint.*")[];
+        WebhookEndpointTypes: ("billing_key.registered" | "billing_key.updated" | "billing_key.deactivated" | "billing_key.activated" | "billing_key.deleted" | "billing_key.expiring" | "subscription.created" | "subscription.renewal_upcoming" | "subscription.consent_needed" | "subscription.price_rise_upcoming" | "subscription.trial_ending" | "subscription.renewed" | "subscription.updated" | "subscription.past_due" | "subscription.recovered" | "subscription.unpaid" | "subscription.paused" | "subscription.resumed" | "subscription.canceled" | "payment.created" | "payment.approved" | "payment.declined" | "payment.refused" | "payment.unknown" | "payment.not_sent" | "payment.partially_refunded" | "payment.refunded" | "payment.unexpected" | "payment.closed" | "payment.updated" | "order.created" | "order.reopened" | "order.paid" | "order.failed" | "order.expired" | "order.closed" | "order.mismatch" | "order.partially_canceled" | "order.canceled" | "order.updated" | "refund.created" | "refund.succeeded" | "refund.declined" | "refund.unknown" | "refund.not_sent" | "refund.updated" | "customer.erased" | "link.created" | "link.opened" | "link.paid" | "link.expired" | "link.canceled" | "link.unknown" | "webhook_endpoint.created" | "webhook_endpoint.updated" | "webhook_endpoint.deleted" | "billing_key.*" | "subscription.*" | "payment.*" | "order.*" | "refund.*" | "customer.*" | "link.*" | "webhook_endpoint.*")[];
         /** Format: uri */
         WebhookEndpointUrl: string;
         /** @description A receiver of events with its secret, which no other answer has. */
@@ -3752,7 +3929,7 @@ export interface components {
         };
         /** @description An event of a payment. */
         PaymentEvent: {
-            data: components["schemas"]["PaymentBody"] | null;
+            data: components["schemas"]["PaymentTold"] | null;
             id: string;
             /** @enum {string} */
             object: "payment";
@@ -3800,6 +3977,23 @@ export interface components {
             timestamp: string;
             /** @enum {string} */
             type: "refund.created" | "refund.succeeded" | "refund.declined" | "refund.unknown" | "refund.not_sent" | "refund.updated";
+        };
+        /** @description An event of a link. */
+        PaymentLinkEvent: {
+            data: components["schemas"]["PaymentLinkBody"] | null;
+            id: string;
+            /** @enum {string} */
+            object: "link";
+            subscriptionId: string | null;
+            /** @description `true`: made by `kiwoom-billing trigger` in development, nothing has happened. Else left out. */
+            test?: boolean | null;
+            /**
+             * Format: date-time
+             * @description When, by the clock that the charges follow.
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "link.created" | "link.opened" | "link.paid" | "link.expired" | "link.canceled" | "link.unknown";
         };
         /** @description An event of a customer. */
         CustomerEvent: {
@@ -3881,6 +4075,13 @@ export interface components {
         Page_PaymentBody: {
             /** @description At most `limit` of them. */
             items: components["schemas"]["PaymentBody"][];
+            /** @description Hand it back as `cursor` for the next page; `null` on the last one. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Page_PaymentLinkBody: {
+            /** @description At most `limit` of them. */
+            items: components["schemas"]["PaymentLinkBody"][];
             /** @description Hand it back as `cursor` for the next page; `null` on the last one. */
             nextCursor: string | null;
         };
@@ -5353,6 +5554,151 @@ export interface operations {
             };
         };
     };
+    listPaymentLinks: {
+        parameters: {
+            query?: {
+                customerId?: components["schemas"]["CustomerId"];
+                subscriptionId?: components["schemas"]["SubscriptionId"];
+                status?: components["schemas"]["PaymentLinkStatus"];
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_Page_PaymentLinkBody"];
+                };
+            };
+            /** @description Any other refusal, or a fault: see `error.code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    createPaymentLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body give the first answer again; another body is 422 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaymentLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_PaymentLinkBody"];
+                };
+            };
+            /** @description Any other refusal, or a fault: see `error.code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    getPaymentLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_PaymentLinkBody"];
+                };
+            };
+            /** @description Any other refusal, or a fault: see `error.code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancelPaymentLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body give the first answer again; another body is 422 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancelled, or ended before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_PaymentLinkBody"];
+                };
+            };
+            /** @description Whether it was paid is not known */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Success_PaymentLinkBody"];
+                };
+            };
+            /** @description Any other refusal, or a fault: see `error.code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     listEasyPayMethods: {
         parameters: {
             query?: never;
@@ -5555,7 +5901,7 @@ export interface operations {
                 limit?: number;
                 type?: components["schemas"]["EventType"];
                 subscriptionId?: components["schemas"]["SubscriptionId"];
-                /** @description `pay_…`, `sub_…`, `ref_…`, `bk_…` or `we_…` */
+                /** @description `pay_…`, `sub_…`, `ref_…`, `bk_…`, `link_…` or `we_…` */
                 objectId?: string;
                 /** @description How a delivery stands; without a receiver there is none */
                 delivery?: components["schemas"]["EventDelivery"];
