@@ -71,7 +71,11 @@ async fn present(ctx: &Context, link: Link) -> sqlx::Result<(&'static str, Link)
                 let state = if link.state == LinkState::Open { "open" } else { "opened" };
                 return Ok((state, Link { amount, tax_free_amount, ..link }));
             }
-            None => "canceled",
+            // Shown in this moment by another request, perhaps.
+            None => match links::find(&ctx.pool, link.id).await? {
+                Some(now) if now.state != link.state => return Box::pin(present(ctx, now)).await,
+                _ => "canceled",
+            },
         },
         LinkState::Paid => "paid",
         LinkState::Expired => "expired",
