@@ -132,7 +132,6 @@ fn each_wrong_value_is_named_with_what_is_accepted_and_never_shown() {
         ("SAMSUNGPAY_ENABLED", "on", SWITCH),
         ("PAYCO_ENABLED", "켜기", SWITCH),
         ("ORDER_EXPIRES_MINUTES", "0", "a whole number from 1 to 43200"),
-        ("EASYPAY_LINKS_IN_EVENTS", "s3cret", SWITCH),
         ("WEBHOOK_ALLOWED_IPS", "s3cret", NETS),
         ("WEBHOOK_ALLOWED_IPS", "10.0.0.0/33", NETS),
         ("TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2", NETS),
