@@ -12,10 +12,12 @@ from stand import Side, folder_of_its_own, gateway_of, table
 
 COUNTED = 300
 WARM_UP = 60
+# An idle connection of PostgreSQL adds its figures to the others' after ten seconds at most.
+IDLE_SECS = 11
 COUNTS = """
     select (select coalesce(sum(calls), 0) from pg_stat_statements where query not like '%pg_stat%'
             and dbid = (select oid from pg_database where datname = current_database())),
-        xact_commit, wal_sync, wal_bytes, tup_inserted + tup_updated + tup_deleted,
+        xact_commit, wal_sync, pg_current_wal_insert_lsn() - '0/0', tup_inserted + tup_updated + tup_deleted,
         pg_database_size(current_database())
     from pg_stat_database, pg_stat_wal where datname = current_database()"""
 NAMES = ["statements", "transactions", "flushes of the WAL", "WAL bytes", "rows written",
@@ -68,13 +70,12 @@ class Charging(Side):
         self.sql("checkpoint")
         self.charge(1, count=WARM_UP)
         self.ask("/events?limit=1")
-        time.sleep(1.5)
+        time.sleep(IDLE_SECS)
         self.sql("select pg_stat_statements_reset()")
         before = [float(number) for number in self.sql(COUNTS).split()[1:]]
         self.charge(1, count=COUNTED)
         self.ask("/events?limit=1")
-        # PostgreSQL's own figures come a second late.
-        time.sleep(1.5)
+        time.sleep(IDLE_SECS)
         statements, *after = [float(number) for number in self.sql(COUNTS).split()]
         rest = [(now - then) / COUNTED for now, then in zip(after, before)]
         listed = self.sql(f"select calls::numeric(9, 0) || '  ' || left(regexp_replace(query, '\\s+', ' ', 'g'),"
