@@ -77,6 +77,18 @@ impl Method {
         }
     }
 
+    /// The same in English.
+    pub fn english_name(self) -> &'static str {
+        match self {
+            Self::KakaoPay => "KakaoPay",
+            Self::NaverPay => "Naver Pay",
+            Self::SamsungPay => "Samsung Pay",
+            Self::Payco => "PAYCO",
+            Self::Card => "Card",
+            Self::Bank => "Bank transfer",
+        }
+    }
+
     fn is_switched_on(self, config: &EasyPayConfig) -> bool {
         match self {
             Self::KakaoPay => config.kakaopay,

@@ -65,7 +65,7 @@ pub(super) fn page(
     let nonce = new_nonce();
     let until = kst(link.expires_at);
     let format = if english { "%Y-%m-%d %H:%M (KST)" } else { "%Y년 %-m월 %-d일 %H:%M" };
-    let name = |method: Method| if english { method.code() } else { method.name() };
+    let name = |method: Method| if english { method.english_name() } else { method.name() };
     let offered = show_window::offered(ctx, link).into_iter();
     let shown = Shown {
         path: format!("/easypay/pay/{token}"),
