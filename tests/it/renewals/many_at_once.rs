@@ -6,7 +6,7 @@ use crate::support::subscriptions::APPROVED;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_is_due_than_there_are_connections_and_no_step_of_the_schedule_fails() {
-    let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "2")]).await;
+    let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "8")]).await;
     let key = app.register(APPROVED).await;
     for _ in 0..150 {
         app.subscribe(&key, 15).await;

@@ -82,7 +82,8 @@ pub fn give(
     given: Given,
     field: &str,
 ) -> Result<NewConsent, ApiError> {
-    let at = consented_at(ctx, &given, field)?;
+    let now = ctx.clock.now();
+    let at = consented_at(&given, field, now)?;
     let (rise_on, old, new) = s.paid.rise_from().ok_or_else(not_awaited)?;
     s.paid.give_consent(kst(at).date_naive()).map_err(|refused| match refused {
         Refused::ConsentFrom(first) => too_early(field, first),
@@ -99,7 +100,7 @@ pub fn give(
         rise_on,
         given,
         at,
-        now: ctx.clock.now(),
+        now,
     })
 }
 
@@ -111,7 +112,8 @@ pub fn give_now(
     given: Given,
     (new, cadence, today): (Money, Cadence, NaiveDate),
 ) -> Result<NewConsent, ApiError> {
-    let at = consented_at(ctx, &given, "consent.consentedAt")?;
+    let now = ctx.clock.now();
+    let at = consented_at(&given, "consent.consentedAt", now)?;
     let first = today - Duration::days(CONSENT_DAYS);
     if kst(at).date_naive() < first {
         return Err(too_early("consent.consentedAt", first));
@@ -125,7 +127,7 @@ pub fn give_now(
         rise_on: today,
         given,
         at,
-        now: ctx.clock.now(),
+        now,
     })
 }
 
@@ -149,8 +151,7 @@ impl NewConsent {
     }
 }
 
-fn consented_at(ctx: &Context, given: &Given, field: &str) -> Result<DateTime<Utc>, ApiError> {
-    let now = ctx.clock.now();
+fn consented_at(given: &Given, field: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ApiError> {
     let at = given.consented_at.unwrap_or(now);
     if at > now {
         return Err(ApiError::invalid_field(field, in_the_future()));
