@@ -37,11 +37,10 @@ use leases::Lease;
 pub use store::{Due, charges_under_way, due, next_due};
 
 const BATCH: i64 = 64;
-/// Charges under way at once, as many as callers may have: 250 a second at a gateway that takes a quarter
-/// of one. Where there is a pace, all but the next one of those that wait for it cost nothing.
+/// Charges under way at once, as many as callers may have, and not more than there are connections to the
+/// database: others get theirs within moments. Where there is a pace, all but the next one of those that
+/// wait for it cost nothing.
 const CONCURRENCY: usize = 64;
-/// And for each connection to the database: others get theirs within milliseconds.
-const FOR_EACH_CONNECTION: usize = 4;
 /// Longer than what is claimed takes at the gateway's pace, shorter than anybody's patience.
 const LEASE_SECS: f64 = 300.0;
 
@@ -49,7 +48,7 @@ const LEASE_SECS: f64 = 300.0;
 /// what was claimed is worked off before the error is told.
 pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
     let connections = usize::try_from(ctx.config.database_max_connections).unwrap_or(CONCURRENCY);
-    let most = CONCURRENCY.min(FOR_EACH_CONNECTION * connections);
+    let most = CONCURRENCY.min(connections);
     let (mut handled, mut under_way) = (0, FuturesUnordered::new());
     let claimed_all = loop {
         match while_they_go_on(claim(ctx, handled == 0), &mut under_way).await {
