@@ -21,6 +21,9 @@ use crate::storage::failover_guard::{Charging, Why};
 const WALK_PATIENCE: Duration = Duration::from_mins(2);
 const WALK_POLL: Duration = Duration::from_millis(20);
 
+/// The steps of a pass, as metrics name them.
+pub const STEPS: [&str; 6] = ["charging", "recovery", "expiry", "links", "notices", "closing"];
+
 /// Why a walk ended early.
 #[derive(Debug, Error)]
 pub enum WalkError {
@@ -114,6 +117,7 @@ async fn upkeep(ctx: &Context) -> sqlx::Result<()> {
 }
 
 fn step(name: &'static str, done: sqlx::Result<()>) -> sqlx::Result<()> {
+    debug_assert!(STEPS.contains(&name), "{name}");
     if let Err(error) = &done {
         metrics::counter!("kiwoom_billing_schedule_failures_total", "step" => name).increment(1);
         tracing::error!(step = name, %error, "a step of the schedule failed, the next pass tries again");

@@ -37,9 +37,8 @@ use leases::Lease;
 pub use store::{Due, charges_under_way, due, next_due};
 
 const BATCH: i64 = 64;
-/// Charges under way at once, as many as callers may have, and not more than there are connections to the
-/// database: others get theirs within moments. Where there is a pace, all but the next one of those that
-/// wait for it cost nothing.
+/// Charges under way at once, as many as callers may have. They hold no connection to the database while the
+/// gateway works. Where there is a pace, all but the next one of those that wait for it cost nothing.
 const CONCURRENCY: usize = 64;
 /// Longer than what is claimed takes at the gateway's pace, shorter than anybody's patience.
 const LEASE_SECS: f64 = 300.0;
@@ -47,8 +46,6 @@ const LEASE_SECS: f64 = 300.0;
 /// Works off what is due. Returns how many subscriptions were looked at. When no more can be claimed,
 /// what was claimed is worked off before the error is told.
 pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
-    let connections = usize::try_from(ctx.config.database_max_connections).unwrap_or(CONCURRENCY);
-    let most = CONCURRENCY.min(connections);
     let (mut handled, mut under_way) = (0, FuturesUnordered::new());
     let claimed_all = loop {
         match while_they_go_on(claim(ctx, handled == 0), &mut under_way).await {
@@ -56,7 +53,7 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
             Ok(claimed) => {
                 handled += claimed.len();
                 for lease in claimed {
-                    if under_way.len() == most {
+                    if under_way.len() == CONCURRENCY {
                         under_way.next().await;
                     }
                     under_way.push(renew(ctx, lease));

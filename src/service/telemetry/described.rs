@@ -4,7 +4,7 @@
 use metrics::{Unit, with_recorder};
 
 use crate::payments::{CHARGE_OUTCOMES, ORIGINS, REFUND_OUTCOMES};
-use crate::service::retention;
+use crate::service::{retention, scheduler};
 
 type Described = (&'static str, Unit, &'static str);
 
@@ -173,7 +173,7 @@ pub fn begin() {
     for state in ["waiting", "delivered", "given_up"] {
         metrics::counter!("kiwoom_billing_deliveries_total", "state" => state).absolute(0);
     }
-    for step in ["charging", "recovery", "expiry", "notices", "closing"] {
+    for step in scheduler::STEPS {
         metrics::counter!("kiwoom_billing_schedule_failures_total", "step" => step).absolute(0);
     }
     for kind in retention::KINDS {

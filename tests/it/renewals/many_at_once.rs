@@ -1,19 +1,28 @@
 //! More is due at once than there are connections to the database: all of it is charged, and nobody waits
 //! for a connection that is held by somebody who waits too.
 
-use crate::support::app::TestApp;
-use crate::support::subscriptions::APPROVED;
+use serde_json::json;
+
+use crate::support::process::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_is_due_than_there_are_connections_and_charging_does_not_fail() {
-    let app = TestApp::with(&[("DATABASE_MAX_CONNECTIONS", "8")]).await;
-    let key = app.register(APPROVED).await;
-    for _ in 0..150 {
-        app.subscribe(&key, 15).await;
+async fn more_is_due_than_there_are_connections_and_no_step_of_the_schedule_fails() {
+    let world = World::start().await;
+    // A process of its own: what fails is counted for the whole process.
+    let settings = [("DATABASE_MAX_CONNECTIONS", "2"), ("SCHEDULER_INTERVAL_SECS", "1")];
+    let service = world.service("service", &settings).await;
+    let key = service.register().await;
+    for n in 0..150 {
+        let body = json!({
+            "billingKey": key, "customerId": "user123", "planId": format!("plan-{n}"), "amount": 9900,
+            "productName": "월간 구독", "cycleDay": 15,
+        });
+        service.post("/billing/subscribe", &body).await.data(201);
     }
-    app.advance_days(31).await;
-    assert_eq!(app.ledger().await.len(), 150);
-    let metrics = app.get("/metrics").await.text;
-    let failures = "kiwoom_billing_schedule_failures_total{step=\"charging\"} 0";
-    assert!(metrics.lines().any(|line| line == failures), "{metrics}");
+    world.advance_days(31).await;
+    world.until_charged(150).await;
+    let metrics = service.get("/metrics").await.text;
+    let failed = "kiwoom_billing_schedule_failures_total{";
+    let steps: Vec<_> = metrics.lines().filter(|line| line.starts_with(failed)).collect();
+    assert!(steps.len() == 6 && steps.iter().all(|step| step.ends_with(" 0")), "{steps:?}");
 }
