@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import time
-import uuid
 
 from stand import Side, folder_of_its_own, gateway_of, table
 
@@ -32,24 +30,6 @@ class Charging(Side):
         self.start()
         self.card = self.register()
 
-    async def caller(self, until_then, times):
-        """Charges again and again over one connection."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        body = json.dumps({"billingKey": self.card, "customerId": "user123", "amount": 9900,
-                           "productName": "결제"}).encode()
-        while until_then():
-            started = time.monotonic()
-            writer.write((f"POST /billing/pay HTTP/1.1\r\nHost: bench\r\nX-API-Key: {self.key}\r\n"
-                          f"Idempotency-Key: {uuid.uuid4()}\r\nContent-Type: application/json\r\n"
-                          f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
-            answer = await reader.readexactly(int(length))
-            if b" 200 " not in head[:13]:
-                raise SystemExit(f"{self.name}: {head.decode()}{answer.decode()}")
-            times.append(time.monotonic() - started)
-        writer.close()
-
     def charge(self, callers, seconds=None, count=None):
         """The times of all charges in seconds, and how long they took together."""
         times, started = [], time.monotonic()
@@ -59,7 +39,7 @@ class Charging(Side):
             return next(left, None) is not None if count else time.monotonic() < started + seconds
 
         async def together():
-            await asyncio.gather(*(self.caller(on, times) for _ in range(callers)))
+            await asyncio.gather(*(self.caller(self.card, 9900, on, times) for _ in range(callers)))
 
         asyncio.run(together())
         return times, time.monotonic() - started

@@ -8,7 +8,6 @@ import json
 import os
 import time
 import urllib.request
-import uuid
 
 from stand import Side, folder_of_its_own, gateway_of
 
@@ -22,26 +21,11 @@ def post(url, body):
         return json.load(answer)
 
 
-async def caller(side, card, is_over, times):
-    """Charges again and again over one connection."""
-    body = json.dumps({"billingKey": card, "customerId": "user123", "amount": 100, "productName": "결제"})
-    reader, writer = await asyncio.open_connection("127.0.0.1", side.port)
-    while not is_over():
-        started = time.monotonic()
-        writer.write((f"POST /billing/pay HTTP/1.1\r\nHost: bench\r\nX-API-Key: {side.key}\r\n"
-                      f"Idempotency-Key: {uuid.uuid4()}\r\nContent-Type: application/json\r\n"
-                      f"Content-Length: {len(body.encode())}\r\n\r\n{body}").encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
-        times.append(time.monotonic() - started)
-    writer.close()
-
-
 async def run(side, card, given):
     """How many were renewed by when, and how long each caller waited."""
     times, progress, started = [], [], time.monotonic()
     over = False
-    callers = [asyncio.create_task(caller(side, card, lambda: over, times)) for _ in range(given.callers)]
+    callers = [asyncio.create_task(side.caller(card, 100, lambda: not over, times)) for _ in range(given.callers)]
     while time.monotonic() < started + given.seconds:
         done = int(side.sql("select count(*) from payments where kind = 'subscription' and state <> 'sending'"))
         progress.append((time.monotonic() - started, done))

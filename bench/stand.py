@@ -1,5 +1,6 @@
 """What the benches of charging share: programs with their own PostgreSQL, and what a process costs."""
 
+import asyncio
 import atexit
 import glob
 import json
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+import uuid
 
 CARD = {"cardNumber": "4111111111111111", "expireDate": "2912", "cardPassword": "12",
         "birthDate": "901231", "customerName": "홍길동", "customerId": "user123"}
@@ -128,6 +130,24 @@ class Side:
         with urllib.request.urlopen(request, data) as answer:
             return answer.read()
 
+    async def caller(self, card, amount, goes_on, times):
+        """Charges again and again over one connection; the seconds of each."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        body = json.dumps({"billingKey": card, "customerId": CARD["customerId"], "amount": amount,
+                           "productName": "결제"}).encode()
+        while goes_on():
+            started = time.monotonic()
+            writer.write((f"POST /billing/pay HTTP/1.1\r\nHost: bench\r\nX-API-Key: {self.key}\r\n"
+                          f"Idempotency-Key: {uuid.uuid4()}\r\nContent-Type: application/json\r\n"
+                          f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
+            answer = await reader.readexactly(int(length))
+            if b" 200 " not in head[:13]:
+                raise SystemExit(f"{self.name}: {head.decode()}{answer.decode()}")
+            times.append(time.monotonic() - started)
+        writer.close()
+
 
 def spawn(command, env, log):
     with open(log, "ab") as out:
@@ -155,6 +175,7 @@ def table(title, names, columns):
             before, after = (statistics.median(rounds[side]) for side in ("BEFORE", "AFTER"))
             cells.append(f"x {after / before:.2f}" if before else "")
         print(f"  {name:<30} " + "   ".join(cells))
+
 
 def folder_of_its_own():
     """A folder that goes with the script."""

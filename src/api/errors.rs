@@ -7,6 +7,7 @@ use crate::kiwoom::pace::NoTurn;
 use crate::payments::charge::NotCharged;
 use crate::payments::refund::{CannotSend, RefundError};
 use crate::rules::contract::Contract;
+use crate::rules::ids::PaymentLinkId;
 use crate::rules::money::Won;
 use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
@@ -75,6 +76,12 @@ pub fn not_sent(error: GatewayError) -> ApiError {
 pub fn takes(contract: &Contract, amount: Won, tax_free: i64) -> Result<(), ApiError> {
     let checked = contract.tax_type.check(amount, tax_free);
     checked.map_err(|reason| ApiError::invalid_field("taxFreeAmount", reason))
+}
+
+/// 409 that names the payment page link in the way.
+pub fn link_open(id: PaymentLinkId) -> ApiError {
+    ApiError::from(Code::PaymentLinkOpen)
+        .with_detail("paymentLink", Text::new(id.to_string(), id.to_string()))
 }
 
 /// Why a cancellation was not sent.

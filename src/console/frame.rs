@@ -22,6 +22,7 @@ use crate::console::guard::add_cookie;
 use crate::console::language::{Language, cookie_named};
 use crate::console::session::Token;
 use crate::console::shown::{self, Whole};
+use crate::rules::money::grouped;
 
 /// What pages may load and where their forms go: their own, nothing inline, in no frame.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -209,12 +210,12 @@ impl Console {
 
     /// A number by thousands.
     pub fn number(&self, number: impl Whole) -> String {
-        shown::grouped(number.whole())
+        grouped(number.whole())
     }
 
     /// A size in bytes.
     pub fn megabytes(&self, bytes: impl Whole) -> String {
-        format!("{} MB", shown::grouped(bytes.whole() / 1_000_000))
+        format!("{} MB", grouped(bytes.whole() / 1_000_000))
     }
 
     /// A moment of the API (RFC 3339, Korea): `2026-12-15 10:00`.

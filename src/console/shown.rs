@@ -1,6 +1,7 @@
 //! Money, times and states as people read them.
 
 use crate::console::language::Language;
+use crate::rules::money::grouped;
 
 /// A whole number, as templates have it: by reference, and by reference to that.
 pub trait Whole {
@@ -27,19 +28,6 @@ pub fn won(won: i64, language: Language) -> String {
         Language::Korean => format!("{grouped}원"),
         Language::English => format!("₩{grouped}"),
     }
-}
-
-/// By thousands: `-1,234,567`.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A moment of the API, RFC 3339 in Korea, as day and minute.

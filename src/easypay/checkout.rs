@@ -66,9 +66,7 @@ pub struct PrepareRequest {
 impl FromFields for PrepareRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let order_id = f.required::<OrderNo>("orderId");
-        if order_id.as_ref().is_some_and(OrderNo::is_renewals) {
-            f.refuse("orderId", OrderNo::reserved());
-        }
+        OrderNo::refuse_renewals(f, order_id.as_ref());
         let amount = f.required::<Won>("amount");
         let product_name = f.required("productName");
         let customer_name = f.required("customerName");

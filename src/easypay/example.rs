@@ -1,11 +1,10 @@
 //! `GET /easypay/sdk-example` and the page the window returns to.
 
-use aes_gcm::aead::{Generate, Key};
 use axum::extract::State;
-use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::context::{AppState, Context};
+use crate::context::AppState;
+use crate::easypay::html::{headers, new_nonce};
 
 const EXAMPLE: &str = include_str!("example.html");
 const SCRIPT: &str = concat!(include_str!("exchange.js"), include_str!("example.js"));
@@ -43,27 +42,4 @@ fn page(template: &str, ctx: &AppState, ancestors: &str) -> Response {
     let body = template.replace("{{look}}", kiwoom_look::CSS).replace("{{script}}", SCRIPT);
     let body = body.replace("{{nonce}}", &nonce).replace("{{sdkUrl}}", &ctx.sdk_url);
     (headers(ctx, &nonce, ancestors), body).into_response()
-}
-
-/// A nonce that nobody can guess.
-pub fn new_nonce() -> String {
-    hex::encode(&Key::<aes_gcm::Aes256Gcm>::generate()[..16])
-}
-
-/// The headers of a page with this nonce, which `ancestors` may frame.
-pub fn headers(ctx: &Context, nonce: &str, ancestors: &str) -> [(HeaderName, String); 2] {
-    let window = origin(&ctx.kiwoom.form_action());
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         connect-src 'self'; img-src 'self' data:; form-action 'self' {window}; \
-         frame-src 'self' {window}; frame-ancestors {ancestors}; base-uri 'none'"
-    );
-    [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ]
-}
-
-fn origin(url: &str) -> String {
-    url::Url::parse(url).map(|u| u.origin().ascii_serialization()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod cancel;
 pub(crate) mod checkout;
 mod example;
+mod html;
 pub(crate) mod links;
 pub mod methods;
 mod options;

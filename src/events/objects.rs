@@ -26,6 +26,9 @@ use crate::payments::store::{Payment, Refund, list_refunds};
 use crate::payments::unexpected;
 use crate::rules::ids::{EventId, SubscriptionId};
 
+/// Of an event whose object cannot be shown.
+pub(super) const NOTHING: &str = "null";
+
 /// SQL: the rows `$1`, a JSON array, as those of a table.
 macro_rules! of_table {
     ($columns:expr, $table:literal) => {
@@ -228,5 +231,5 @@ where
 }
 
 fn json(body: impl Serialize) -> String {
-    serde_json::to_string(&body).unwrap_or_else(|_| "null".to_owned())
+    serde_json::to_string(&body).unwrap_or_else(|_| NOTHING.to_owned())
 }

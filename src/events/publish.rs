@@ -9,14 +9,12 @@ use sqlx::types::Json;
 use tokio::time::timeout;
 
 use crate::context::Context;
-use crate::events::objects::{Told, shown};
+use crate::events::objects::{NOTHING, Told, shown};
 use crate::events::store::{self, Event, Object};
 
 const BATCH: i64 = 200;
 /// How long a reader waits for another one of this process.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Of an event whose object cannot be shown.
-const NOTHING: &str = "null";
 
 /// Publishes what has been committed, unless another process is at it for longer than a reader can
 /// wait. Positions are given under a lock that ends with the commit: whoever sees a position sees

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::http::description::{self, described};
-use crate::http::extract::{FromField, text};
+use crate::http::extract::{Fields, FromField, text};
 use crate::http::fields::ids::{merchants_id, no_bar};
 use crate::kiwoom::charset;
 use crate::kiwoom::spelling;
@@ -93,19 +93,21 @@ impl OrderNo {
         &self.0
     }
 
-    /// Whether it begins as those of renewals do: `SUB` and the id of a subscription. A caller that
-    /// took one would keep the period from being charged.
-    pub fn is_renewals(&self) -> bool {
-        let id = self.0.strip_prefix("SUB").and_then(|rest| rest.get(..32));
-        id.is_some_and(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
+    /// Refuses an `orderId` that begins as those of renewals do: `SUB` and the id of a subscription. A
+    /// caller that took one would keep the period from being charged.
+    pub fn refuse_renewals(f: &mut Fields, order_id: Option<&Self>) {
+        if order_id.is_some_and(Self::is_renewals) {
+            let reason = Text::new(
+                "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제에 사용합니다.",
+                "Order ids that begin with SUB and the id of a subscription are those of renewals.",
+            );
+            f.refuse("orderId", reason);
+        }
     }
 
-    /// Why a caller may not take such a number.
-    pub fn reserved() -> Text {
-        Text::new(
-            "'SUB'와 구독 ID로 시작하는 주문번호는 정기결제에 사용합니다.",
-            "Order ids that begin with SUB and the id of a subscription are those of renewals.",
-        )
+    fn is_renewals(&self) -> bool {
+        let id = self.0.strip_prefix("SUB").and_then(|rest| rest.get(..32));
+        id.is_some_and(|id| id.bytes().all(|b| b.is_ascii_hexdigit()))
     }
 }
 

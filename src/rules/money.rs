@@ -8,6 +8,19 @@ use serde::{Deserialize, Serialize};
 /// (protocol section 1).
 pub const MAX_WON: i64 = 9_999_999_999;
 
+/// By thousands: `-1,234,567`.
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// An amount that can be charged or refunded: 1 to [`MAX_WON`] won.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, sqlx::Type,

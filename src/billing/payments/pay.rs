@@ -21,7 +21,7 @@ use crate::http::answer::{self, Answer, Success};
 use crate::http::description::{self, words};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::{Body, Fields, FromFields};
-use crate::http::fields::TaxFree;
+use crate::http::fields::{TaxFree, refuse_beside_subscription};
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::layers::idempotency::NewId;
 use crate::payments::charge::{Draft, Ready, Waiting};
@@ -145,15 +145,9 @@ impl FromFields for PayRequest {
     fn from_fields(f: &mut Fields) -> Option<Self> {
         let subscription_id = f.optional("subscriptionId");
         if f.has("subscriptionId") {
-            for other in
-                ["billingKey", "customerId", "amount", "productName", "orderId", "taxFreeAmount"]
-            {
-                if f.has(other) {
-                    let ko = "subscriptionId와 함께 사용할 수 없습니다.";
-                    f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
-                }
-                f.know(other);
-            }
+            let others =
+                ["billingKey", "customerId", "amount", "productName", "orderId", "taxFreeAmount"];
+            refuse_beside_subscription(f, &others);
             return Some(Self::Subscription(OfSubscription { subscription_id: subscription_id? }));
         }
         let billing_key = f.required("billingKey");
@@ -162,9 +156,7 @@ impl FromFields for PayRequest {
         let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
         let product_name = f.required("productName");
         let order_id = f.optional::<OrderNo>("orderId");
-        if order_id.as_ref().is_some_and(OrderNo::is_renewals) {
-            f.refuse("orderId", OrderNo::reserved());
-        }
+        OrderNo::refuse_renewals(f, order_id.as_ref());
         Some(Self::OneOff(OneOff {
             order_id,
             tax_free_amount,

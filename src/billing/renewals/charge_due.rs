@@ -13,11 +13,11 @@ use crate::payments::NOT_SENT_PAUSE;
 use crate::payments::links;
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::{PaymentId, SubscriptionId};
-use crate::rules::moments::{Work, owed, retrying};
+use crate::rules::moments::{Work, retrying};
 use crate::rules::payment_state::Obstacle;
 use crate::rules::schedule::Rules;
 
-pub use crate::billing::renewals::not_charged::{By, NotCharged, link_open};
+pub use crate::billing::renewals::not_charged::{By, NotCharged};
 
 /// When what is due contradicts what was charged, a person has to look; the schedule comes back.
 const RECHECK: Duration = Duration::hours(1);
@@ -53,10 +53,7 @@ pub async fn charge_due(
 
 /// An error while a payment page link asks for what the locked subscription owes: nobody else does then.
 async fn give_way(ctx: &Context, db: &mut PgConnection, s: &Loaded) -> Result<(), NotCharged> {
-    if owed(&s.paid).is_none() {
-        return Ok(());
-    }
-    let link = links::in_the_way(db, s.row.id, ctx.clock.now()).await?;
+    let link = links::in_the_way(db, s, ctx.clock.now()).await?;
     link.map_or(Ok(()), |link| Err(NotCharged::LinkOpen(link)))
 }
 

@@ -2,6 +2,7 @@
 
 use kiwoom_paid_time::Refused;
 
+use crate::api::errors::link_open;
 use crate::billing::cards::inactive;
 use crate::billing::renewals::leases::Lease;
 use crate::billing::store::BillingKey;
@@ -11,7 +12,6 @@ use crate::payments::charge::{self, Waiting};
 use crate::payments::store::InitiatedBy;
 use crate::rules::ids::PaymentLinkId;
 use crate::rules::payment_state::Obstacle;
-use crate::rules::text::Text;
 use crate::storage::vault::VaultError;
 
 /// Who wants a charge.
@@ -114,10 +114,4 @@ impl From<NotCharged> for ApiError {
             NotCharged::Database(error) => error.into(),
         }
     }
-}
-
-/// 409 that names the link in the way.
-pub fn link_open(id: PaymentLinkId) -> ApiError {
-    ApiError::from(Code::PaymentLinkOpen)
-        .with_detail("paymentLink", Text::new(id.to_string(), id.to_string()))
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use kiwoom_clock::rfc3339_kst;
 
-use crate::api::errors::takes;
+use crate::api::errors::{link_open, takes};
 use crate::context::{AppState, Context};
 use crate::easypay::links::answers::PaymentLinkBody;
 use crate::easypay::links::request::{Create, CreateRequest, Single, Subject};
@@ -15,7 +15,7 @@ use crate::easypay::methods::{self, Method};
 use crate::http::answer::{self, Answer, Success};
 use crate::http::error::{ApiError, Code, ErrorBody};
 use crate::http::extract::Body;
-use crate::kiwoom::text::{CustomerId, Email, OrderNo};
+use crate::kiwoom::text::{CustomerId, Email};
 use crate::layers::idempotency::{KeptInstead, NewId};
 use crate::payments::checkout::{self, Draft};
 use crate::payments::links::{self, Link, NotMade, Wanted};
@@ -130,8 +130,7 @@ async fn of_order(
         takes(methods::contract(ctx, Some(*method)), order.amount, order.tax_free_amount)?;
     }
     let payment = PaymentId(id.0);
-    let made = || OrderNo::made(format!("LNK{}", id.0.simple()));
-    let order_no = order.order_id.clone().unwrap_or_else(made);
+    let order_no = order.order_id.clone().unwrap_or_else(|| links::own_order_no(id));
     let now = ctx.clock.now();
     let wanted = Wanted { id, until, methods: codes(methods) };
     let expires_at = wanted.until(None, now);
@@ -160,24 +159,13 @@ async fn of_order(
     let opened = checkout::open(&mut tx, &draft).await?;
     // Taken since the look: another order, opened again here, would be two links' or none's.
     opened.filter(|order| order.id == payment).ok_or(ApiError::from(Code::OrderExists))?;
+    let amount = (order.amount, order.tax_free_amount);
     let link = Link {
-        id,
-        subscription_id: None,
-        charge_no: None,
         payment_id: Some(payment),
         order_no: Some(order_no.as_str().to_owned()),
-        state: links::State::Open,
-        amount: order.amount,
-        tax_free_amount: order.tax_free_amount,
-        product_name: order.product_name.as_str().to_owned(),
         methods: wanted.methods,
-        automatic: false,
-        retry_at: None,
         expires_at,
-        created_at: now,
-        opened_at: None,
-        canceled_at: None,
-        ended_at: None,
+        ..Link::new(id, amount, order.product_name.as_str(), now)
     };
     links::insert(&mut tx, &link).await?;
     tx.commit().await?;
@@ -203,8 +191,7 @@ async fn of_subscription(
 
 fn not_made(reason: NotMade, s: &paid_time::Loaded) -> ApiError {
     match reason {
-        NotMade::Live(id) => ApiError::from(Code::PaymentLinkOpen)
-            .with_detail("paymentLink", Text::new(id.to_string(), id.to_string())),
+        NotMade::Live(id) => link_open(id),
         NotMade::TooLong(last) => {
             let last = rfc3339_kst(last);
             let ko = format!("구독의 재시도가 가능한 {last}까지만 열어 둘 수 있습니다.");

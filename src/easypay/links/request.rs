@@ -10,7 +10,7 @@ use utoipa::openapi::ArrayBuilder;
 use crate::easypay::methods::Method;
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields};
-use crate::http::fields::TaxFree;
+use crate::http::fields::{TaxFree, refuse_beside_subscription};
 use crate::kiwoom::text::{CustomerId, CustomerName, Email, OrderNo, ProductName};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::money::Won;
@@ -134,7 +134,7 @@ impl FromFields for Create {
 }
 
 fn subscription(f: &mut Fields) -> Option<Subject> {
-    let fields = [
+    let others = [
         "amount",
         "productName",
         "customerName",
@@ -143,13 +143,7 @@ fn subscription(f: &mut Fields) -> Option<Subject> {
         "orderId",
         "taxFreeAmount",
     ];
-    for other in fields {
-        if f.has(other) {
-            let ko = "subscriptionId와 함께 사용할 수 없습니다.";
-            f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
-        }
-        f.know(other);
-    }
+    refuse_beside_subscription(f, &others);
     f.required("subscriptionId").map(Subject::Subscription)
 }
 
@@ -160,9 +154,7 @@ fn order(f: &mut Fields) -> Option<Subject> {
     let customer_name = f.required("customerName");
     let tax_free_amount = TaxFree::of(f, amount).unwrap_or(0);
     let order_id = f.optional::<OrderNo>("orderId");
-    if order_id.as_ref().is_some_and(OrderNo::is_renewals) {
-        f.refuse("orderId", OrderNo::reserved());
-    }
+    OrderNo::refuse_renewals(f, order_id.as_ref());
     let (customer_id, customer_email) = (f.optional("customerId"), f.optional("customerEmail"));
     Some(Subject::Order(Box::new(Single {
         amount: amount?,

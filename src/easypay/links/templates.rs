@@ -7,10 +7,11 @@ use kiwoom_clock::kst;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::easypay::example::{headers, new_nonce};
+use crate::easypay::html::{headers, new_nonce};
 use crate::easypay::links::show_window;
 use crate::easypay::methods::Method;
 use crate::payments::links::{Link, State as LinkState};
+use crate::rules::money::grouped;
 
 #[derive(Template)]
 #[template(path = "link.html")]
@@ -71,7 +72,7 @@ pub(super) fn page(
         path: format!("/easypay/pay/{token}"),
         product: link.product_name.clone(),
         won: link.amount.get(),
-        amount: in_groups(link.amount.get()),
+        amount: grouped(link.amount.get()),
         until: until.format(format).to_string(),
         methods: offered.map(|method| (method.code(), name(method))).collect(),
         again: link.state == LinkState::Opened,
@@ -111,12 +112,4 @@ fn written(ctx: &Context, status: StatusCode, nonce: &str, page: &impl Template)
 fn shop(ctx: &Context) -> String {
     let host = || url::Url::parse(&ctx.public_url).ok()?.host_str().map(str::to_owned);
     ctx.config.easypay.shop_name.clone().or_else(host).unwrap_or_default()
-}
-
-/// `1234567` as `1,234,567`.
-fn in_groups(won: i64) -> String {
-    let digits = won.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }

@@ -25,6 +25,17 @@ impl FromField for Reason {
     }
 }
 
+/// Refuses these fields beside `subscriptionId`, which says all that they would.
+pub fn refuse_beside_subscription(f: &mut Fields, others: &[&'static str]) {
+    for other in others {
+        if f.has(other) {
+            let ko = "subscriptionId와 함께 사용할 수 없습니다.";
+            f.refuse(other, Text::new(ko, "Not together with subscriptionId."));
+        }
+        f.know(other);
+    }
+}
+
 /// The tax-free part of an amount in won; 0 = none.
 pub struct TaxFree(pub i64);
 

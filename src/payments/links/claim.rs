@@ -56,9 +56,13 @@ impl From<sqlx::Error> for CannotOpen {
 impl Link {
     /// The order number of a window of this link.
     pub fn window_no(&self) -> OrderNo {
-        let made = || format!("LNK{}", self.id.0.simple());
-        OrderNo::made(self.order_no.clone().unwrap_or_else(made))
+        self.order_no.clone().map_or_else(|| own_order_no(self.id), OrderNo::made)
     }
+}
+
+/// The order number of a link whose caller names none.
+pub fn own_order_no(id: PaymentLinkId) -> OrderNo {
+    OrderNo::made(format!("LNK{}", id.0.simple()))
 }
 
 /// Commits that a window of the link is shown. The same order number each time: whatever becomes of

@@ -22,10 +22,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgConnection;
 
+use crate::payments::store::paid_time::Loaded;
 use crate::rules::ids::{PaymentId, PaymentLinkId, SubscriptionId};
+use crate::rules::moments;
 use crate::rules::money::Won;
 
-pub use claim::{CannotOpen, Opening, open};
+pub use claim::{CannotOpen, Opening, open, own_order_no};
 pub(super) use end::owed_no_longer;
 pub use end::{NotCanceled, cancel, expire, next_expiry};
 pub use new::{NotMade, Wanted, asked_now, make, make_for_event};
@@ -76,6 +78,35 @@ pub struct Link {
 }
 
 impl Link {
+    /// A new one that asks for this amount in won and this tax-free part of it. It ends when it is made: for
+    /// how long it lives is for the caller to say.
+    pub fn new(
+        id: PaymentLinkId,
+        (amount, tax_free_amount): (Won, i64),
+        product_name: &str,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            subscription_id: None,
+            charge_no: None,
+            payment_id: None,
+            order_no: None,
+            state: State::Open,
+            amount,
+            tax_free_amount,
+            product_name: product_name.to_owned(),
+            methods: Vec::new(),
+            automatic: false,
+            retry_at: None,
+            expires_at: now,
+            created_at: now,
+            opened_at: None,
+            canceled_at: None,
+            ended_at: None,
+        }
+    }
+
     /// Whether a window can be shown at `now`.
     pub fn is_payable(&self, now: DateTime<Utc>) -> bool {
         matches!(self.state, State::Open | State::Opened) && now < self.expires_at
@@ -88,11 +119,14 @@ impl Link {
     }
 }
 
-/// The link that keeps what the subscription owes from being charged otherwise at `now`.
+/// The link that keeps what the locked subscription owes from being charged otherwise at `now`.
 pub async fn in_the_way(
     db: &mut PgConnection,
-    id: SubscriptionId,
+    s: &Loaded,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<PaymentLinkId>> {
-    Ok(live(db, id).await?.filter(|link| link.holds(now)).map(|link| link.id))
+    if moments::owed(&s.paid).is_none() {
+        return Ok(None);
+    }
+    Ok(live(db, s.row.id).await?.filter(|link| link.holds(now)).map(|link| link.id))
 }

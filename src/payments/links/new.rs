@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use sqlx::postgres::PgConnection;
 
-use super::{Link, State, store};
+use super::{Link, store};
 use crate::context::Context;
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::{PaymentLinkId, SubscriptionId};
@@ -122,23 +122,7 @@ fn asked_of(ctx: &Context, s: &Loaded, id: PaymentLinkId) -> Option<Link> {
         Owed::Retry(charge) => i32::try_from(charge).ok(),
         Owed::ComeBack => None,
     };
-    Some(Link {
-        id,
-        subscription_id: Some(s.row.id),
-        charge_no,
-        payment_id: None,
-        order_no: None,
-        state: State::Open,
-        amount: Won::new(asked.won)?,
-        tax_free_amount: asked.tax_free,
-        product_name: s.row.product_name.clone(),
-        methods: Vec::new(),
-        automatic: false,
-        retry_at: None,
-        expires_at: now,
-        created_at: now,
-        opened_at: None,
-        canceled_at: None,
-        ended_at: None,
-    })
+    let amount = (Won::new(asked.won)?, asked.tax_free);
+    let link = Link::new(id, amount, &s.row.product_name, now);
+    Some(Link { subscription_id: Some(s.row.id), charge_no, ..link })
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
-use uuid::Uuid;
 
 use crate::simulate::diary::{Diary, Note};
 use crate::simulate::merchant::insist;
@@ -64,11 +63,9 @@ async fn come(reach: &Reach, n: u32, notes: &mut Vec<Note>) -> Option<()> {
         "customerId": customer(n),
     });
     let (_, made) = insist(reach, Method::POST, "/billing/register", &card, notes).await?;
-    // What the gateway's ledger shows too: the verdict counts the transactions of each name.
-    let product = format!("단건 {}", &Uuid::now_v7().simple().to_string()[..24]);
     let order = json!({
         "billingKey": made["data"]["billingKey"], "customerId": customer(n), "amount": 5_000,
-        "productName": product,
+        "productName": merchant::one_off_name(),
     });
     let (_, paid) = insist(reach, Method::POST, "/billing/pay", &order, notes).await?;
     let part = json!({"paymentId": paid["data"]["id"], "amount": 1_000});

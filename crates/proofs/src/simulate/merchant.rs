@@ -118,6 +118,12 @@ pub async fn subscriber(
     Ok(Subscriber { customer, key, subscription })
 }
 
+/// The name of a single charge. The gateway's ledger shows it too: the verdict counts the transactions of
+/// each name.
+pub fn one_off_name() -> String {
+    format!("단건 {}", &Uuid::now_v7().simple().to_string()[..24])
+}
+
 /// A single charge, and refunds of parts of it.
 pub async fn one_off(
     reach: &Reach,
@@ -125,8 +131,7 @@ pub async fn one_off(
     (amount, refunds): (u32, &[u32]),
     notes: &mut Vec<Note>,
 ) {
-    // What the gateway's ledger shows too: the verdict counts the transactions of each name.
-    let name = format!("단건 {}", &Uuid::now_v7().simple().to_string()[..24]);
+    let name = one_off_name();
     let body = json!({
         "billingKey": who.key, "customerId": who.customer, "amount": amount, "productName": name,
     });

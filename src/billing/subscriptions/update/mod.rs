@@ -12,10 +12,11 @@ use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 
 use crate::api::answers::{PaymentBody, payment_answer};
+use crate::api::errors::link_open;
 use crate::billing::answers::{SubscriptionBody, subscription_answer};
 use crate::billing::cards::lock_active_key;
 use crate::billing::renewals::begun::prepare;
-use crate::billing::renewals::charge_due::{By, NotCharged, charge_due, link_open};
+use crate::billing::renewals::charge_due::{By, NotCharged, charge_due};
 use crate::billing::store::{self, KeyStatus};
 use crate::billing::subscriptions::consents::{self, Given, NewConsent};
 use crate::billing::subscriptions::refusals::{refusal, refusal_of};
@@ -30,7 +31,6 @@ use crate::payments::links;
 use crate::payments::store::paid_time::Loaded;
 use crate::payments::store::{Payment, PaymentRef, find};
 use crate::rules::ids::{PaymentId, SubscriptionId};
-use crate::rules::moments::owed;
 use crate::rules::payment_state::State as PaymentState;
 use crate::rules::text::Text;
 
@@ -77,10 +77,9 @@ pub async fn update(
     }
     let (mut tx, mut s) = locked(&ctx, id).await?;
     let before = s.clone();
-    if request.billing_key.is_some_and(|key| key != s.row.billing_key_id) && owed(&s.paid).is_some()
-    {
+    if request.billing_key.is_some_and(|key| key != s.row.billing_key_id) {
         // What is owed would be charged to the new card at once.
-        let link = links::in_the_way(&mut tx, id, ctx.clock.now()).await?;
+        let link = links::in_the_way(&mut tx, &s, ctx.clock.now()).await?;
         link.map_or(Ok(()), |link| Err(link_open(link)))?;
     }
     let changed = change_locked(&ctx, &mut tx, &mut s, &request).await?;
