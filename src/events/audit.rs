@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::context::AppState;
-use crate::events::publish::publish;
+use crate::events::publish::publish_all;
 use crate::events::read::Position;
 use crate::events::store::{self, Event, Filter, From as Direction, Object, StoredRow};
 use crate::http::answer::{self, Answer, Limit, Page, Success};
@@ -116,9 +116,10 @@ fn changes(
     before: Option<Json<StoredRow>>,
     after: Option<Json<StoredRow>>,
 ) -> BTreeMap<String, Change> {
-    let row =
-        |side: Option<Json<StoredRow>>| as_answered(side.map(|row| row.0).unwrap_or_default());
-    let (before, after) = (row(before), row(after));
+    let after = after.map(|row| row.0).unwrap_or_default();
+    // Only what was changed is kept.
+    let before = before.map(|row| after.clone().into_iter().chain(row.0).collect());
+    let (before, after) = (as_answered(before.unwrap_or_default()), as_answered(after));
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let changed = names.filter(|name| !HIDDEN.contains(&name.as_str())).filter_map(|name| {
         let side = |row: &StoredRow| row.get(name).cloned().filter(|json| json.get() != "null");
@@ -221,10 +222,10 @@ impl FromField for ActorName {
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditRequest>) -> Answer {
-    publish(&ctx).await?;
+    publish_all(&ctx).await?;
     let from = Direction::Before(request.before);
     let limit = request.limit;
     let events = store::list(&ctx.reading, &request.filter, from, limit.fetch()).await?;
-    let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
+    let cursor = |event: &Event| event.position.to_string();
     Ok(answer::ok(limit.page(events, cursor, AuditBody::from)))
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use crate::events::store::published;
+
 /// Events that wait.
 #[derive(sqlx::FromRow)]
 pub struct Backlog {
@@ -18,7 +20,7 @@ pub struct Backlog {
 
 /// All that waits now, of the endpoints that are on.
 pub async fn backlog(pool: &PgPool) -> sqlx::Result<Backlog> {
-    let query = sqlx::query_as(
+    let query = sqlx::query_as(concat!(
         "with live as (select id from webhook_endpoints where enabled and deleted_at is null),
          waiting as (
             select count(*) as count, min(position) as first from event_deliveries
@@ -27,8 +29,10 @@ pub async fn backlog(pool: &PgPool) -> sqlx::Result<Backlog> {
             (select created_at from events where position = waiting.first) as oldest,
             (select count(*) from event_deliveries
                 where state = 'given_up' and endpoint_id in (select id from live)) as given_up,
-            (select count(*) from events where position is null) as unpublished
+            (select count(*) from events where position > ",
+        published!(),
+        ") as unpublished
          from waiting",
-    );
+    ));
     query.fetch_one(pool).await
 }

@@ -1,8 +1,8 @@
 //! Telling the merchant's backend: events by cursor, signed deliveries, notices, and the audit trail.
 //!
-//! The database writes an event in the transaction of the change itself (migration 0006). After the
-//! commit one process at a time gives it a position and the object as the API shows it
-//! ([`publish`]), so that a reader who goes on from a position misses nothing.
+//! The database writes an event with its position in the transaction of the change itself (migrations
+//! 0006, 0051). After the commit one process at a time adds the object as the API shows it ([`publish`]),
+//! in the order of positions: a reader who goes on from one misses nothing.
 
 mod audit;
 mod backlog;
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,6 +36,8 @@ pub use endpoints::new_secret;
 pub use queue::CLAIM;
 
 const PAUSE: Duration = Duration::from_millis(500);
+/// Longer than a transaction of the service lasts: it waits ten seconds for a lock.
+const HELD_UP: Duration = Duration::from_secs(15);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -69,11 +71,33 @@ pub async fn run(ctx: AppState, courier: Option<Courier>) {
 async fn publishing(ctx: &AppState, published: &watch::Sender<()>) {
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut reached, mut since) = (0, Instant::now());
     loop {
         ticks.tick().await;
         match publish::publish(ctx).await {
-            Ok(()) => published.send_replace(()),
+            Ok(horizon) => {
+                published.send_replace(());
+                let held_up = horizon.filter(|h| h.settled < h.given && h.settled == reached);
+                if held_up.is_none() {
+                    since = Instant::now();
+                } else if since.elapsed() > HELD_UP {
+                    since = Instant::now();
+                    say_what_holds_up(&ctx.pool).await;
+                }
+                reached = horizon.map_or(reached, |h| h.settled);
+            }
             Err(error) => tracing::warn!(%error, "events wait for a later turn"),
         }
+    }
+}
+
+async fn say_what_holds_up(pool: &PgPool) {
+    match store::writing(pool).await {
+        Ok(pids) => tracing::error!(
+            alert = true,
+            ?pids,
+            "transactions that do not end keep events from being published"
+        ),
+        Err(error) => tracing::warn!(%error, "what keeps events from being published is not known"),
     }
 }

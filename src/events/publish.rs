@@ -1,4 +1,4 @@
-//! Gives committed events their positions and their data.
+//! Publishes what has been committed: gives events their data, in the order of their positions.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -6,34 +6,52 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::context::Context;
 use crate::events::objects::{NOTHING, Told, shown};
-use crate::events::store::{self, Event, Object};
+use crate::events::store::{self, Event, Horizon, Object};
 
-const BATCH: i64 = 200;
-/// How long a reader waits for another one of this process.
+const BATCH: u8 = 200;
+/// How long a reader waits for other processes, and for transactions under way.
 const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(5);
 
-/// Publishes what has been committed, unless another process is at it for longer than a reader can
-/// wait. Positions are given under a lock that ends with the commit: whoever sees a position sees
-/// all before it.
-pub async fn publish(ctx: &Context) -> sqlx::Result<()> {
-    let Ok(_turn) = timeout(PATIENCE, ctx.publishing.lock()).await else { return Ok(()) };
+/// Publishes what was written until now, for whoever may have had the answer to it: transactions under way
+/// are waited for, but not for long.
+pub async fn publish_all(ctx: &Context) -> sqlx::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut until = None;
+    while let Some(horizon) = publish(ctx).await? {
+        if horizon.settled >= *until.get_or_insert(horizon.given) || Instant::now() >= deadline {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Publishes what has been committed, up to the first position whose transaction is under way: `None` when
+/// another process is at it for longer than a reader can wait. Under a lock that ends with the commit:
+/// whoever sees a published event sees all before it.
+pub async fn publish(ctx: &Context) -> sqlx::Result<Option<Horizon>> {
+    let Ok(_turn) = timeout(PATIENCE, ctx.publishing.lock()).await else { return Ok(None) };
     loop {
         let mut tx = ctx.pool.begin().await?;
         if !store::may_publish(&mut tx).await? {
-            return Ok(());
+            return Ok(None);
         }
-        let events = store::unpublished(&mut tx, BATCH).await?;
-        if events.is_empty() {
-            return Ok(());
+        let horizon = store::horizon(&mut tx).await?;
+        let events = store::unpublished(&mut tx, horizon, i64::from(BATCH)).await?;
+        let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
+        if !events.is_empty() {
+            let data = data_of(ctx, &mut tx, events).await?;
+            store::insert_data(&mut tx, &positions, &data).await?;
+            tx.commit().await?;
         }
-        let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
-        let data = data_of(ctx, &mut tx, events).await?;
-        store::set_positions(&mut tx, &seqs, &data).await?;
-        tx.commit().await?;
+        if positions.len() < usize::from(BATCH) {
+            return Ok(Some(horizon));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::events::store::DeliveryState;
+use crate::events::store::{DeliveryState, published};
 use crate::rules::ids::{EventId, WebhookEndpointId};
 
 /// SQL: the first one that waits for the endpoint `$1` in the stream of `$row`, of those that were not
@@ -40,10 +40,11 @@ macro_rules! due {
 /// From where on events are delivered to the receiver of the settings: a shop that sets one for the first
 /// time is not flooded with its history.
 pub async fn begin(pool: &PgPool) -> sqlx::Result<()> {
-    let query = sqlx::query(
-        "update webhook_endpoints set position = (select coalesce(max(position), 0) from events)
-         where id = $1 and position is null",
-    );
+    let query = sqlx::query(concat!(
+        "update webhook_endpoints set position = ",
+        published!(),
+        " where id = $1 and position is null",
+    ));
     query.bind(WebhookEndpointId::ENVIRONMENT).execute(pool).await.map(drop)
 }
 
@@ -70,7 +71,9 @@ pub async fn enlist(
          published as (
             select after.* from cursor, lateral (
                 select id, type, stream, position from events
-                where position > cursor.position order by position limit ",
+                where position > cursor.position and position <= ",
+        published!(),
+        " order by position limit ",
         batch!(),
         ") as after),
          moved as (
@@ -268,8 +271,9 @@ pub async fn redeliver_all(
          select id, $1, stream, position, ",
         due!(),
         " from events as next
-         where created_at >= $2 and position is not null
-            and ($3::timestamptz is null or created_at < $3)
+         where created_at >= $2 and position <= ",
+        published!(),
+        " and ($3::timestamptz is null or created_at < $3)
             and ($4::text[] is null or type = any($4))
             and (not $5 or exists (select from event_deliveries
                 where event_id = next.id and endpoint_id = $1 and state = 'given_up'))

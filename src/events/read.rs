@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::context::AppState;
 use crate::events::audit::ObjectId;
-use crate::events::publish::publish;
+use crate::events::publish::publish_all;
 use crate::events::store::{
     self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
 };
@@ -186,17 +186,17 @@ impl FromField for Position {
     )
 )]
 pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest>) -> Answer {
-    publish(&ctx).await?;
+    publish_all(&ctx).await?;
     let ListRequest { filter, limit, order, cursor } = request;
     if matches!(order, Order::NewestFirst) {
         let from = Direction::Before(cursor.unwrap_or(i64::MAX));
         let events = store::list(&ctx.reading, &filter, from, limit.fetch()).await?;
-        let cursor = |event: &Event| event.position.unwrap_or_default().to_string();
+        let cursor = |event: &Event| event.position.to_string();
         return Ok(answer::ok(limit.page(events, cursor, EventBody::from)));
     }
     let from = Direction::After(cursor.unwrap_or(0));
     let events = store::list(&ctx.reading, &filter, from, limit.rows()).await?;
-    let last = events.last().and_then(|event| event.position).or(cursor);
+    let last = events.last().map(|event| event.position).or(cursor);
     Ok(answer::ok(EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: last.map(|position| position.to_string()),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::context::{AppState, Context};
 use crate::events::endpoints::request::Types;
 use crate::events::endpoints::store as endpoints;
-use crate::events::publish::publish;
+use crate::events::publish::publish_all;
 use crate::events::queue::{self, Again};
 use crate::events::read::{EventDetail, detail};
 use crate::events::store;
@@ -115,7 +115,7 @@ pub async fn one(
 )]
 pub async fn since(State(ctx): State<AppState>, Body(request): Body<RedeliverRequest>) -> Answer {
     let targets = targets(&ctx, request.endpoint_id).await?;
-    publish(&ctx).await?;
+    publish_all(&ctx).await?;
     let asked = request.types.map(|types| all_named(&types.0));
     let mut events = 0;
     for (endpoint, taken) in targets {

@@ -53,18 +53,26 @@ impl DeliveryState {
     }
 }
 
-/// The columns of [`Event`].
-macro_rules! event_columns {
+/// SQL: the columns of [`Event`], from where they are.
+macro_rules! events {
     () => {
-        "seq, id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
-         created_at, position, data, test, traceparent"
+        "select id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
+         created_at, position, coalesce(told.data, events.data) as data, test, traceparent \
+         from events left join event_data as told using (position)"
     };
 }
+
+/// SQL: the last position that is published.
+macro_rules! published {
+    () => {
+        "(select coalesce(max(position), 0) from event_data)"
+    };
+}
+pub(super) use published;
 
 /// A row of `events`.
 #[derive(sqlx::FromRow)]
 pub struct Event {
-    pub seq: i64,
     pub id: EventId,
     #[sqlx(rename = "type")]
     pub kind: String,
@@ -77,7 +85,7 @@ pub struct Event {
     pub before: Option<Json<StoredRow>>,
     pub after: Option<Json<StoredRow>>,
     pub created_at: DateTime<Utc>,
-    pub position: Option<i64>,
+    pub position: i64,
     pub data: Option<Json<Box<RawValue>>>,
     /// Made by `kiwoom-billing trigger`: nothing has happened.
     pub test: bool,
@@ -105,9 +113,8 @@ pub struct Attempt {
     pub failure: Option<String>,
 }
 
-/// Whether this transaction may give positions: one at a time, over all processes. The one before it
-/// may have looked before the caller's own change was committed, so it is waited for, but not for
-/// long.
+/// Whether this transaction may publish: one at a time, over all processes. The one before it may have
+/// looked before the caller's own change was committed, so it is waited for, but not for long.
 pub async fn may_publish(db: &mut PgConnection) -> sqlx::Result<bool> {
     let now = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('events'))");
     Ok(now.fetch_one(&mut *db).await? || after_the_one_at_it(db).await?)
@@ -125,29 +132,56 @@ async fn after_the_one_at_it(db: &mut PgConnection) -> sqlx::Result<bool> {
     back.execute(db).await.map(|_| true)
 }
 
-/// The oldest events without a position.
-pub async fn unpublished(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Event>> {
-    let query = sqlx::query_as(concat!(
-        "select ",
-        event_columns!(),
-        " from events where position is null order by seq limit $1"
-    ));
-    query.bind(limit).fetch_all(db).await
+/// How far events can be published now.
+#[derive(Clone, Copy, sqlx::FromRow)]
+pub struct Horizon {
+    /// The last position that was given.
+    pub given: i64,
+    /// Of all up to this one it is known whether they are committed.
+    pub settled: i64,
 }
 
-/// Gives the events `seqs`, in this order, the next positions and their data.
-pub async fn set_positions(
+pub async fn horizon(db: &mut PgConnection) -> sqlx::Result<Horizon> {
+    sqlx::query_as("select given, settled from event_horizon()").fetch_one(db).await
+}
+
+/// The processes of PostgreSQL whose transactions have written events and have not ended.
+pub async fn writing(pool: &PgPool) -> sqlx::Result<Vec<i32>> {
+    let query = sqlx::query_scalar(
+        "select pid from pg_locks
+         where locktype = 'advisory' and objsubid = 2 and classid = 'event_positions'::regclass
+            and database = (select oid from pg_database where datname = current_database())
+         order by pid",
+    );
+    query.fetch_all(pool).await
+}
+
+/// The next events to publish, in their order.
+pub async fn unpublished(
     db: &mut PgConnection,
-    seqs: &[i64],
+    horizon: Horizon,
+    limit: i64,
+) -> sqlx::Result<Vec<Event>> {
+    let query = sqlx::query_as(concat!(
+        events!(),
+        " where position > ",
+        published!(),
+        " and position <= $1 order by position limit $2"
+    ));
+    query.bind(horizon.settled).bind(limit).fetch_all(db).await
+}
+
+/// Publishes the events at `positions`, with their data.
+pub async fn insert_data(
+    db: &mut PgConnection,
+    positions: &[i64],
     data: &[String],
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
-        "update events set position = last.position + new.nth, data = new.data::json
-         from unnest($1::bigint[], $2::text[]) with ordinality as new (seq, data, nth),
-            (select coalesce(max(position), 0) as position from events) as last
-         where events.seq = new.seq",
+        "insert into event_data (position, data)
+         select position, data::json from unnest($1::bigint[], $2::text[]) as new (position, data)",
     );
-    query.bind(seqs).bind(data).execute(db).await.map(drop)
+    query.bind(positions).bind(data).execute(db).await.map(drop)
 }
 
 /// What a list of events is narrowed to.
@@ -180,8 +214,12 @@ pub async fn list(
     from: From,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new(concat!("select ", event_columns!(), " from events where position "));
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        events!(),
+        " where position <= ",
+        published!(),
+        " and position "
+    ));
     let order = match from {
         From::After(position) => {
             sql.push("> ").push_bind(position);
@@ -222,12 +260,13 @@ pub async fn list(
     sql.build_query_as().fetch_all(pool).await
 }
 
-/// A published event.
+/// A published event, or one of a test.
 pub async fn find(pool: &PgPool, id: EventId) -> sqlx::Result<Option<Event>> {
     let query = sqlx::query_as(concat!(
-        "select ",
-        event_columns!(),
-        " from events where id = $1 and position is not null"
+        events!(),
+        " where id = $1 and (test or position <= ",
+        published!(),
+        ")"
     ));
     query.bind(id).fetch_optional(pool).await
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-use crate::events::store::DeliveryState;
+use crate::events::store::{DeliveryState, published};
 use crate::rules::ids::WebhookEndpointId;
 
 /// The columns of [`Endpoint`].
@@ -69,11 +69,13 @@ pub async fn count(db: &mut PgConnection) -> sqlx::Result<i64> {
 
 /// Keeps a new one: it is told of what is published from now on.
 pub async fn insert(db: &mut PgConnection, row: &Endpoint, secret: &[u8]) -> sqlx::Result<()> {
-    let query = sqlx::query(
+    let query = sqlx::query(concat!(
         "insert into webhook_endpoints
             (id, url, description, types, enabled, secret, created_at, position)
-         select $1, $2, $3, $4, $5, $6, $7, coalesce(max(position), 0) from events",
-    );
+         values ($1, $2, $3, $4, $5, $6, $7, ",
+        published!(),
+        ")"
+    ));
     let query = query.bind(row.id).bind(&row.url).bind(&row.description).bind(&row.types);
     let query = query.bind(row.enabled).bind(secret).bind(row.created_at);
     query.execute(db).await.map(drop)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::context::AppState;
-use crate::events::publish::publish;
+use crate::events::publish::publish_all;
 use crate::events::read::{EventBody, Type};
 use crate::events::store;
 use crate::http::answer::{self, Answer, Success};
@@ -58,7 +58,7 @@ pub async fn make(State(ctx): State<AppState>, Body(request): Body<TestRequest>)
     let made = made.bind(kind).bind(id).bind(data.to_string());
     let made: EventId = made.fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    publish(&ctx).await?;
+    publish_all(&ctx).await?;
     let event = store::find(&ctx.pool, made).await?.ok_or(ApiError::from(Code::EventNotFound))?;
     Ok(answer::with_status(StatusCode::CREATED, EventBody::from(event)))
 }

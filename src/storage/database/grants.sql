@@ -26,15 +26,14 @@ grant update (state, sender, transaction_id, failure_code, failure_message, reso
     refunded_at, confirmed_by)
     on refunds to :"role";
 
--- Append-only: the trail, the customers' consents, the delivery log. An event gets its position and
--- data after the commit, once (events_are_kept). The trigger that writes it runs as the service, which
--- so has to have the right. By itself the service can only say which notice is to be given: what it
--- holds is the trigger's (events_tell_of_changes).
+-- Append-only: the trail, the customers' consents, the delivery log. The trigger that writes an event
+-- runs as the service, which so has to have the right. By itself the service can only say which notice is
+-- to be given: what it holds is the trigger's (events_tell_of_changes).
 grant select on events to :"role";
 grant insert (id, type, object, object_id, subscription_id, stream, notice, actor, request_id,
     reason, before, after, created_at)
     on events to :"role";
-grant update (position, data) on events to :"role";
+grant select, insert on event_data to :"role";
 grant select, insert on price_consents to :"role";
 grant select on delivery_attempts to :"role";
 grant insert (event_id, endpoint_id, millis, status, failure) on delivery_attempts to :"role";
@@ -147,7 +146,8 @@ grant select on _sqlx_migrations to :"role";
 
 -- What the triggers call as the service, and the identity of the database.
 grant execute on function new_event_id, event_setting, payment_event, subscription_event,
-    refund_event, billing_key_event, is_erasure, money_tables, make_test_event
+    refund_event, billing_key_event, is_erasure, money_tables, make_test_event, event_horizon
     to :"role";
 
 grant usage on sequence instance_number, data_keys_id_seq to :"role";
+grant usage, select on sequence event_positions to :"role";

@@ -6,10 +6,11 @@ use serde_json::Value;
 use crate::support::app::TestApp;
 
 impl TestApp {
-    /// Waits until every event has its position.
+    /// Waits until every event is published.
     pub async fn until_published(&self) {
         let pool = &self.service.ctx.pool;
-        let left = "select count(*) from events where position is null";
+        let left = "select count(*) from events
+            where position > (select coalesce(max(position), 0) from event_data)";
         while sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap() > 0 {
             publish(&self.service.ctx).await.unwrap();
         }

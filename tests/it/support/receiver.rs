@@ -143,7 +143,8 @@ impl Receiver {
                 "with hurried as (
                     update event_deliveries set next_at = now() where state = 'waiting' returning 1)
                  select (select count(*) from hurried)
-                    + (select count(*) from events where position is null
+                    + (select count(*) from events
+                        where position > (select coalesce(max(position), 0) from event_data)
                         or position > (select min(position) from webhook_endpoints
                             where enabled and deleted_at is null))",
             )

@@ -121,7 +121,8 @@ async fn until_delivered(stage: &Stage) -> Result<i64, Failure> {
     let began = Instant::now();
     loop {
         let left = "select (select count(*) from event_deliveries where state <> 'delivered')
-            + (select count(*) from events where position is null
+            + (select count(*) from events
+                where position > (select coalesce(max(position), 0) from event_data)
                 or position > (select min(position) from webhook_endpoints))";
         let left = count(stage, left).await?;
         if left == 0 || began.elapsed() > DELIVERED_WITHIN {
