@@ -37,7 +37,8 @@ def main():
             for side in sides:
                 side.charge(callers, seconds=1)
                 rows[side.name].append(side.measured(callers, given.seconds))
-        table(f"{callers} callers, {given.rounds} rounds of {given.seconds} seconds", by_figure(SPEED_NAMES, rows), rows)
+        title = f"{callers} callers, {given.rounds} rounds of {given.seconds} seconds"
+        table(title, by_figure(SPEED_NAMES, rows), rows)
 
 
 main()

@@ -62,5 +62,5 @@ class Charging(Side):
         before = self.cpu()
         done = self.charge(callers, seconds=seconds, rate=rate)
         service, postgres = (now - then for now, then in zip(self.cpu(), before))
-        count = len(done.times)
-        return [done.rate, done.milliseconds(50), done.milliseconds(99), service / count * 1000, postgres / count * 1000]
+        each = 1000 / len(done.times)
+        return [done.rate, done.milliseconds(50), done.milliseconds(99), service * each, postgres * each]

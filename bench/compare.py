@@ -194,7 +194,8 @@ def pinned(*names):
 
 def head(given, comparison, loads, seconds):
     """What was measured, and what took part in it besides."""
-    print(f"ours: {version(given.program, '--version')}; {version(f'{postgres_programs()}/postgres', '--version')}, fsync on")
+    postgres = version(f"{postgres_programs()}/postgres", "--version")
+    print(f"ours: {version(given.program, '--version')}; {postgres}, fsync on")
     print(f"peers: Node {version('node', '--version')}, {pinned('express', 'fastify', 'pg', 'pino', 'undici')}")
     print(f"{os.cpu_count()} cores, load average {loads[0]:.1f} before and {loads[1]:.1f} after; {given.rounds} rounds,"
           f" {given.seconds} s each, in turn; {seconds:.0f} s in all")

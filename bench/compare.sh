@@ -1,6 +1,6 @@
 #!/bin/sh
-# Our service beside two small ones in Node, Express 5 and Fastify 5 with `pg` (bench/peers), and the floor that the disk
-# sets: pgbench with the two commits of a charge and nothing else. The peers do for a charge, a read and a notification
+# Our service beside two small ones in Node, Express 5 and Fastify 5 with `pg` (bench/peers), and the floor that
+# the disk sets: pgbench with the two commits of a charge and nothing else. The peers do for a charge, a read and a notification
 # what ours does: the API key's hash in a table, Idempotency-Key with the answer kept, AUTOKEY under AES-256-GCM, both
 # steps of KiwoomPay's wire in EUC-KR, the intent committed before and the outcome with its answer after, an event for
 # each change. They have no subscriptions, refunds, console, deliveries or recovery after a crash, publish none of the
@@ -10,7 +10,7 @@
 # one client calls all. They take turns, round by round. CPU is what the operating system booked (/proc).
 #
 #   make bench [BEFORE=PROGRAM] [PARTS=charge,reads]
-#   sh bench/compare.sh [--parts start,counts,calls,charge,rate,reads,notices] [--rounds 3] [--seconds 6] PROGRAM [BEFORE]
+#   sh bench/compare.sh [--parts start,counts,…] [--rounds 3] [--seconds 6] PROGRAM [BEFORE]
 #
 #   start    start to ready; memory and CPU of a service that nobody calls
 #   counts   statements, transactions, flushes, bytes of a charge, one caller (as charge.sh)

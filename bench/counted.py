@@ -61,7 +61,8 @@ def main():
             above.append(f"{name}: {value:,.1f} a charge, the limit is {limit:,.1f}")
     if given.set:
         with open(LIMITS, "w", encoding="utf-8") as file:
-            file.write("{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(of)}" for name, of in limits.items()) + "\n}\n")
+            lines = (f"  {json.dumps(name)}: {json.dumps(limit)}" for name, limit in limits.items())
+            file.write("{\n" + ",\n".join(lines) + "\n}\n")
     if above:
         sys.exit("A charge costs more than it may:\n  " + "\n  ".join(above)
                  + "\nIf it has to, say why in the commit that sets the new values:\n"

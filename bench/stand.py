@@ -144,11 +144,11 @@ class Side(Database):
         return done.stdout
 
     def ask(self, path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        request.add_header("X-API-Key", self.key)
-        request.add_header("Content-Type", "application/json")
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        asked.add_header("X-API-Key", self.key)
+        asked.add_header("Content-Type", "application/json")
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(request, data) as answer:
+        with urllib.request.urlopen(asked, data) as answer:
             return answer.read()
 
     def charges(self, card, amount):

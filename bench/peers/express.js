@@ -9,7 +9,8 @@ app.use((request, response, next) => {
   const started = performance.now();
   response.on('finish', () => {
     const { method, route } = request;
-    service.log.info({ method, path: route?.path, status: response.statusCode, millis: Math.round(performance.now() - started) }, 'request');
+    const millis = Math.round(performance.now() - started);
+    service.log.info({ method, path: route?.path, status: response.statusCode, millis }, 'request');
   });
   next();
 });
@@ -39,7 +40,8 @@ app.get('/billing/payment/:id', scoped('read'), async (request, response) =>
   send(response, await service.payment(request.params.id)));
 app.get('/billing/payments', scoped('read'), async (request, response) =>
   send(response, await service.payments(request.query)));
-app.get('/webhook/kiwoom', async (request, response) => send(response, await service.notification(request.ip, request.query)));
+app.get('/webhook/kiwoom', async (request, response) =>
+  send(response, await service.notification(request.ip, request.query)));
 app.post('/webhook/kiwoom', form, json, async (request, response) =>
   send(response, await service.notification(request.ip, { ...request.query, ...request.body })));
 

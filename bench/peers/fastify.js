@@ -18,7 +18,8 @@ const scoped = (scope) => async (request) => {
 app.decorateRequest('caller', null);
 app.addHook('onResponse', async (request, reply) => {
   const { method, routeOptions } = request;
-  service.log.info({ method, path: routeOptions.url, status: reply.statusCode, millis: Math.round(reply.elapsedTime) }, 'request');
+  const millis = Math.round(reply.elapsedTime);
+  service.log.info({ method, path: routeOptions.url, status: reply.statusCode, millis }, 'request');
 });
 app.setErrorHandler((error, request, reply) => {
   const status = error.status ?? error.statusCode ?? 500;
@@ -39,7 +40,8 @@ app.get('/billing/payment/:id', { onRequest: scoped('read') }, async (request, r
   send(reply, await service.payment(request.params.id)));
 app.get('/billing/payments', { onRequest: scoped('read') }, async (request, reply) =>
   send(reply, await service.payments(request.query)));
-app.get('/webhook/kiwoom', async (request, reply) => send(reply, await service.notification(request.ip, request.query)));
+app.get('/webhook/kiwoom', async (request, reply) =>
+  send(reply, await service.notification(request.ip, request.query)));
 app.post('/webhook/kiwoom', async (request, reply) =>
   send(reply, await service.notification(request.ip, { ...request.query, ...request.body })));
 

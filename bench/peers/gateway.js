@@ -88,6 +88,8 @@ export async function charge(order) {
     throw new Unknown('the answer is about another charge');
   }
   return {
-    transactionId: answer.DAOUTRX, authNumber: answer.AUTHNO ?? null, approvedAt: instant(answer.AUTHDATE) ?? new Date(),
+    transactionId: answer.DAOUTRX,
+    authNumber: answer.AUTHNO ?? null,
+    approvedAt: instant(answer.AUTHDATE) ?? new Date(),
   };
 }

@@ -43,9 +43,8 @@ export const ready = () => pool.query('select 1');
 
 /** The API key of a request, which has to have the scope. */
 export async function apiKey(given, scope) {
-  const { rows: [key] } = given
-    ? await query(pool, 'api-key', 'select id, scopes from api_keys where hash = $1 and revoked_at is null', [sha256(given)])
-    : { rows: [] };
+  const { rows: [key] } = await query(pool, 'api-key',
+    'select id, scopes from api_keys where hash = $1 and revoked_at is null', [sha256(given ?? '')]);
   if (!key) throw new ApiError(401, 'unauthorized', 'The API key is missing or wrong.');
   if (!key.scopes.includes(scope)) throw new ApiError(403, 'insufficient_scope', `The API key has no scope ${scope}.`);
   return key.id;
@@ -63,7 +62,8 @@ function decrypt(id, stored) {
   return decipher.update(stored.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8');
 }
 
-const isText = (value, most) => typeof value === 'string' && value.length > 0 && value.length <= most && !value.includes('|');
+const isText = (value, most) =>
+  typeof value === 'string' && value.length > 0 && value.length <= most && !value.includes('|');
 const isWon = (value, least) => Number.isSafeInteger(value) && value >= least && value <= 9_999_999_999;
 
 function check(rules) {
@@ -78,13 +78,17 @@ const idIn = (text, prefix) => {
 
 const inKorea = (at) => at && new Date(at.getTime() + 9 * 3_600_000).toISOString().replace('Z', '+09:00');
 
+const receipt = (transactionId) =>
+  `${process.env.KIWOOM_BASE_URL}/common/PayInfoPrintDirectCard.jsp?DAOUTRX=${transactionId}&STATUS=A`;
+
 const shown = (p) => ({
   id: `pay_${p.id}`, orderId: p.order_no, status: p.state === 'sending' ? 'pending' : p.state, amount: p.amount,
   refundableAmount: p.state === 'approved' ? p.amount : 0, customerId: p.customer_id,
   billingKey: `bk_${p.billing_key_id}`, productName: p.product_name, method: 'CARD',
   transactionId: p.transaction_id, authNumber: p.auth_number, approvedAt: inKorea(p.approved_at),
-  receiptUrl: p.transaction_id && `${process.env.KIWOOM_BASE_URL}/common/PayInfoPrintDirectCard.jsp?DAOUTRX=${p.transaction_id}&STATUS=A`,
-  failure: p.failure_code && { code: p.failure_code, message: p.failure_message }, createdAt: inKorea(p.created_at),
+  receiptUrl: p.transaction_id && receipt(p.transaction_id),
+  failure: p.failure_code && { code: p.failure_code, message: p.failure_message },
+  createdAt: inKorea(p.created_at),
 });
 
 const publish = (db, type, id, data) =>
@@ -109,8 +113,9 @@ export async function register(body) {
   const number = body.cardNumber.replace(/(?<=^.{6}).*(?=.{4}$)/, (hidden) => '*'.repeat(hidden.length));
   const data = { billingKey: `bk_${id}`, customerId: body.customerId, card: { companyCode: made.company, number } };
   await transaction(async (db) => {
-    await query(db, 'card', `insert into billing_keys (id, customer_id, customer_name, autokey, card_company, card_number)
-      values ($1, $2, $3, $4, $5, $6)`, [id, body.customerId, body.customerName, encrypt(id, made.autokey), made.company, number]);
+    await query(db, 'card', `insert into billing_keys
+      (id, customer_id, customer_name, autokey, card_company, card_number) values ($1, $2, $3, $4, $5, $6)`,
+      [id, body.customerId, body.customerName, encrypt(id, made.autokey), made.company, number]);
     await publish(db, 'billing_key.registered', id, data);
   });
   return { status: 201, body: success(data) };
@@ -118,7 +123,9 @@ export async function register(body) {
 
 /** The answer that an earlier request with the key got. */
 function answered(row, hash) {
-  if (!row.body_hash.equals(hash)) throw new ApiError(422, 'idempotency_key_reused', 'The key was used with another body.');
+  if (!row.body_hash.equals(hash)) {
+    throw new ApiError(422, 'idempotency_key_reused', 'The key was used with another body.');
+  }
   if (row.status === null) throw new ApiError(409, 'request_in_progress', 'The first request with the key still runs.');
   return { status: row.status, body: row.body, replayed: true };
 }
@@ -180,7 +187,8 @@ export async function pay(caller, key, body) {
   check({
     billingKey: idIn(body?.billingKey, 'bk_'), customerId: isText(body?.customerId, 50), amount: isWon(body?.amount, 1),
     productName: isText(body?.productName, 50), orderId: body?.orderId === undefined || isText(body.orderId, 50),
-    taxFreeAmount: body?.taxFreeAmount === undefined || (isWon(body.taxFreeAmount, 0) && body.taxFreeAmount <= body.amount),
+    taxFreeAmount: body?.taxFreeAmount === undefined
+      || (isWon(body.taxFreeAmount, 0) && body.taxFreeAmount <= body.amount),
     'Idempotency-Key': key === undefined || /^[\x21-\x7e]{1,255}$/.test(key),
   });
   const { earlier, payment, card } = await intend(caller, key, body, sha256(JSON.stringify(body)));
@@ -195,8 +203,12 @@ export async function pay(caller, key, body) {
     const data = shown(after);
     await publish(db, `payment.${outcome.state}`, payment.id, data);
     const { status, body: text } = answerTo(outcome, data);
-    if (key && outcome.notSent) await query(db, 'free', 'delete from idempotency_keys where id = $1', [payment.id]);
-    else if (key) await query(db, 'answer', 'update idempotency_keys set status = $2, body = $3 where id = $1', [payment.id, status, text]);
+    if (key && outcome.notSent) {
+      await query(db, 'free', 'delete from idempotency_keys where id = $1', [payment.id]);
+    } else if (key) {
+      await query(db, 'answer', 'update idempotency_keys set status = $2, body = $3 where id = $1',
+        [payment.id, status, text]);
+    }
     return { status, body: text };
   });
   log.info({ order_no: payment.order_no }, `charge ${outcome.state}`);
@@ -217,12 +229,13 @@ export async function payments({ limit = '20', cursor }) {
     ? await query(pool, 'page', 'select * from payments where id < $2 order by id desc limit $1', [most + 1, cursor])
     : await query(pool, 'first-page', 'select * from payments order by id desc limit $1', [most + 1]);
   const items = rows.slice(0, most);
-  return { status: 200, body: success({ items: items.map(shown), nextCursor: rows.length > most ? items.at(-1).id : null }) };
+  const nextCursor = rows.length > most ? items.at(-1).id : null;
+  return { status: 200, body: success({ items: items.map(shown), nextCursor }) };
 }
 
 const SENDERS = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1', '123.140.121.205']);
-const MONEY = new Set(['CARD', 'CARDK', 'FOREIGNCARD', 'KAKAOPAY', 'NAVERPAY', 'SAMSUNGPAY', 'PAYCO', 'APPLEPAY', 'BANK',
-  'MOBILE', 'VACCOUNT', 'CARD-BATCH', 'CARD-SUGI']);
+const MONEY = new Set(['CARD', 'CARDK', 'FOREIGNCARD', 'KAKAOPAY', 'NAVERPAY', 'SAMSUNGPAY', 'PAYCO', 'APPLEPAY',
+  'BANK', 'MOBILE', 'VACCOUNT', 'CARD-BATCH', 'CARD-SUGI']);
 const result = (status) =>
   ({ status, html: true, body: `<html><body><RESULT>${status === 200 ? 'SUCCESS' : 'FAIL'}</RESULT></body></html>` });
 
@@ -230,19 +243,22 @@ const result = (status) =>
 export async function notification(sender, fields) {
   if (!SENDERS.has(sender)) return result(403);
   const { PAYMETHOD, CPID, DAOUTRX, ORDERNO, AMOUNT, SETTDATE } = fields;
-  if (CPID !== gateway.CPID || !MONEY.has(PAYMETHOD) || !DAOUTRX || !ORDERNO || !/^\d{1,10}$/.test(AMOUNT)) return result(400);
+  const isReadable = MONEY.has(PAYMETHOD) && DAOUTRX && ORDERNO && /^\d{1,10}$/.test(AMOUNT);
+  if (CPID !== gateway.CPID || !isReadable) return result(400);
   const [amount, at] = [Number(AMOUNT), gateway.instant(SETTDATE)];
   const fingerprint = sha256([CPID, ORDERNO, DAOUTRX, PAYMETHOD, 'paid', AMOUNT, at?.getTime() ?? 0].join('|'));
   const hidden = fields.CARDNO && { CARDNO: fields.CARDNO.replace(/(?<=^.{6}).*(?=.{4}$)/, '******') };
   const raw = new URLSearchParams({ ...fields, ...hidden }).toString();
   const status = await transaction(async (db) => {
-    const { rows: [order] } = await query(db, 'of-order', 'select * from payments where order_no = $1 for update', [ORDERNO]);
-    const fits = order?.amount === amount && (order.transaction_id ?? DAOUTRX) === DAOUTRX && order.state !== 'declined';
+    const { rows: [order] } = await query(db, 'of-order',
+      'select * from payments where order_no = $1 for update', [ORDERNO]);
+    const isSame = order?.amount === amount && (order.transaction_id ?? DAOUTRX) === DAOUTRX;
+    const fits = isSame && order.state !== 'declined';
     const verdict = !order ? 'unknown_order' : fits ? 'applied' : 'contradiction';
     const { rows: [kept] } = await query(db, 'notification', `insert into notifications
-      (id, fingerprint, verdict, order_no, transaction_id, amount, occurred_at, raw) values ($1, $2, $3, $4, $5, $6, $7, $8)
-      on conflict (fingerprint) do update set copies = notifications.copies + 1, last_at = now(), verdict = excluded.verdict
-      returning copies`, [uuid(), fingerprint, verdict, ORDERNO, DAOUTRX, amount, at, raw]);
+      (id, fingerprint, verdict, order_no, transaction_id, amount, occurred_at, raw)
+      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (fingerprint) do update
+      set copies = notifications.copies + 1, last_at = now(), verdict = excluded.verdict returning copies`, [uuid(), fingerprint, verdict, ORDERNO, DAOUTRX, amount, at, raw]);
     if (kept.copies === 1 && verdict === 'applied' && order.state !== 'approved') {
       const { rows: [after] } = await query(db, 'told', `update payments set state = 'approved', transaction_id = $2,
         approved_at = $3 where id = $1 returning *`, [order.id, DAOUTRX, at ?? new Date()]);
