@@ -201,7 +201,6 @@ def head(given, comparison, loads, seconds):
           f" {given.seconds} s each, in turn; {seconds:.0f} s in all")
     for name, most in comparison.most.items():
         print(f"the {name} took at most {most:.0%} of a core")
-    print("median (lowest..highest round); ours:other is the ratio of the medians; - was not measured")
 
 
 def main():
@@ -223,7 +222,8 @@ def main():
         PARTS[name](comparison)
     head(given, comparison, (load_before, os.getloadavg()[0]), time.monotonic() - started)
     sides = [side.name for side in [*comparison.sides, comparison.floor]]
-    table("", comparison.figures.items(), sides)
+    table("median (lowest..highest round); ours:other is the ratio of the medians; - was not measured",
+          comparison.figures.items(), sides)
 
 
 main()
