@@ -1,7 +1,7 @@
 # `make` lists what there is. GNU make 3.81, as on macOS, is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-api fuzz check sbom
+.PHONY: help run test test-browser test-api fuzz bench check sbom
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /|/' | \
@@ -29,6 +29,11 @@ test-api: ## Hold the service to its own /openapi.json with Schemathesis
 fuzz: ## Throw changed bytes at what reads the outside world: a minute for each target
 	@sh scripts/install-postgres.sh
 	scripts/fuzz.sh 60
+
+bench: ## Measure charges beside Express and Fastify; BEFORE=PROGRAM: beside an earlier build too
+	@sh scripts/install-postgres.sh
+	cargo build --release --locked
+	sh bench/compare.sh $(if $(PARTS),--parts $(PARTS)) target/release/kiwoom-billing $(BEFORE)
 
 check: ## Check the format, the lints and the dependencies' licences
 	cargo fmt --all --check

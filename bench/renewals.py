@@ -1,14 +1,15 @@
 """Runs what renewals.sh describes."""
 
 import argparse
-import asyncio
 import bisect
 import datetime
 import json
 import os
+import threading
 import time
 import urllib.request
 
+from client import load
 from stand import Side, folder_of_its_own, gateway_of
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -21,19 +22,24 @@ def post(url, body):
         return json.load(answer)
 
 
-async def run(side, card, given):
+def run(side, card, given):
     """How many were renewed by when, and how long each caller waited."""
     times, progress, started = [], [], time.monotonic()
-    over = False
-    callers = [asyncio.create_task(side.caller(card, 100, lambda: not over, times)) for _ in range(given.callers)]
+    over = threading.Event()
+
+    def calls():
+        times.extend(load(side.port, given.callers, side.charges(card, 100), lambda: not over.is_set()).times)
+
+    callers = threading.Thread(target=calls)
+    callers.start()
     while time.monotonic() < started + given.seconds:
         done = int(side.sql("select count(*) from payments where kind = 'subscription' and state <> 'sending'"))
         progress.append((time.monotonic() - started, done))
         if done >= given.due:
             break
-        await asyncio.sleep(0.5)
-    over = True
-    await asyncio.gather(*callers)
+        time.sleep(0.5)
+    over.set()
+    callers.join()
     return progress, times
 
 
@@ -50,7 +56,7 @@ def paced(gateway):
 def measure(name, program, port, folder, given):
     data = os.path.join(folder, name, "data")
     os.makedirs(data, exist_ok=True)
-    gateway = gateway_of(program, port + 2, data)
+    gateway, _ = gateway_of(program, port + 2, data)
     side = Side(name, program, port, gateway, folder)
     side.start(SCHEDULER_ENABLED="false")
     card = side.register()
@@ -67,7 +73,7 @@ def measure(name, program, port, folder, given):
         side.start(port + 3 + nth if nth else port, KIWOOM_RATE_PER_SEC=str(given.rate),
                    SCHEDULER_INTERVAL_SECS="1")
     before = side.cpu()
-    progress, times = asyncio.run(run(side, card, given))
+    progress, times = run(side, card, given)
     took, done = progress[-1]
     service, postgres = (now - then for now, then in zip(side.cpu(), before))
     charges = done + len(times)

@@ -9,4 +9,4 @@
 # --rate sets KIWOOM_RATE_PER_SEC, --latency-ms delays the answers of step 2 (at most 9,000 of them), --callers
 # charge besides. Needs what charge.sh needs.
 set -eu
-exec python3 "$(dirname "$0")/renewals.py" "$@"
+exec python3 -B "$(dirname "$0")/renewals.py" "$@"

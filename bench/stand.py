@@ -1,6 +1,5 @@
 """What the benches of charging share: programs with their own PostgreSQL, and what a process costs."""
 
-import asyncio
 import atexit
 import glob
 import json
@@ -13,6 +12,8 @@ import tempfile
 import time
 import urllib.request
 import uuid
+
+from client import request
 
 CARD = {"cardNumber": "4111111111111111", "expireDate": "2912", "cardPassword": "12",
         "birthDate": "901231", "customerName": "홍길동", "customerId": "user123"}
@@ -38,7 +39,7 @@ def tree(pid):
     return total
 
 
-def until(what, check, seconds=60):
+def until(what, check, pause=0.05, seconds=60):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -46,7 +47,7 @@ def until(what, check, seconds=60):
                 return
         except OSError:
             pass
-        time.sleep(0.1)
+        time.sleep(pause)
     raise SystemExit(f"{what} did not start")
 
 
@@ -55,46 +56,25 @@ def answers(url):
         return answer.status == 200
 
 
-class Side:
-    """A program with its own PostgreSQL and data folder, on `port`; PostgreSQL is on the next one."""
+def postgres_programs():
+    """The folder of the newest PostgreSQL."""
+    return max(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))
 
-    def __init__(self, name, program, port, gateway, folder):
-        self.name, self.program, self.port = name, os.path.realpath(program), port
+
+class Database:
+    """A private PostgreSQL with fsync on, on the port after `port`."""
+
+    def __init__(self, name, port, folder):
+        self.name, self.port = name, port
         self.dir = os.path.join(folder, name)
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o777)
         self.postgres = self.start_postgres()
         self.url = f"postgres://bench@127.0.0.1:{port + 1}/bench"
         self.sql("create extension pg_stat_statements")
-        self.env = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "PORT": str(port),
-                    "DATA_DIR": os.path.join(self.dir, "data"), "KIWOOM_BASE_URL": gateway,
-                    "LOG_FORMAT": "json", "DATABASE_MAX_CONNECTIONS": "20"}
-        self.run("migrate")
-        self.key = self.run("keys", "new", "--name", "bench", "--scopes", "charge,read").strip()
-        self.services = []
-
-    def start(self, port=None, **env):
-        """One more process of the service."""
-        port = port or self.port
-        env = {**self.env, "PORT": str(port), **env}
-        self.services.append(spawn([self.program], env, os.path.join(self.dir, "service.log")))
-        until(self.name, lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
-
-    def stop(self):
-        for service in self.services:
-            stop(service)
-        self.services.clear()
-
-    def register(self):
-        """A card's billing key."""
-        return json.loads(self.ask("/billing/register", CARD))["data"]["billingKey"]
-
-    def cpu(self):
-        """Seconds of CPU so far: of the service's processes, of PostgreSQL."""
-        return sum(tree(service.pid) for service in self.services), tree(self.postgres.pid)
 
     def start_postgres(self):
-        programs = max(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))
+        programs = postgres_programs()
         cluster = os.path.join(self.dir, "postgres")
         user = []
         if os.getuid() == 0:
@@ -112,41 +92,71 @@ class Side:
                         "bench", "bench"], check=True)
         return server
 
-    def run(self, *arguments):
-        done = subprocess.run([self.program, *arguments], env=self.env, cwd=self.dir, check=True,
-                              stdout=subprocess.PIPE, text=True)
-        return done.stdout
-
     def sql(self, text):
         done = subprocess.run(["psql", "-qAtX", "-F", " ", "-v", "ON_ERROR_STOP=1", self.url], input=text,
                               check=True, stdout=subprocess.PIPE, text=True)
         return done.stdout
 
+
+class Side(Database):
+    """A program with its own PostgreSQL and data folder, on `port`."""
+
+    def __init__(self, name, program, port, gateway, folder):
+        super().__init__(name, port, folder)
+        self.program = os.path.realpath(program)
+        self.command = [self.program]
+        self.env = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "PORT": str(port),
+                    "DATA_DIR": os.path.join(self.dir, "data"), "KIWOOM_BASE_URL": gateway,
+                    "LOG_FORMAT": "json", "DATABASE_MAX_CONNECTIONS": "20"}
+        self.key = self.prepare()
+        self.services = []
+
+    def prepare(self):
+        """The tables, and an API key."""
+        self.run("migrate")
+        return self.run("keys", "new", "--name", "bench", "--scopes", "charge,read").strip()
+
+    def start(self, port=None, **env):
+        """One more process of the service; the seconds until it was ready."""
+        port = port or self.port
+        env = {**self.env, "PORT": str(port), **env}
+        started = time.monotonic()
+        self.services.append(spawn(self.command, env, os.path.join(self.dir, "service.log")))
+        until(self.name, lambda: answers(f"http://127.0.0.1:{port}/health/ready"), 0.003)
+        return time.monotonic() - started
+
+    def stop(self):
+        for service in self.services:
+            stop(service)
+        self.services.clear()
+
+    def register(self):
+        """A card's billing key."""
+        return json.loads(self.ask("/billing/register", CARD))["data"]["billingKey"]
+
+    def cpu(self):
+        """Seconds of CPU so far: of the service's processes, of PostgreSQL."""
+        return sum(tree(service.pid) for service in self.services), tree(self.postgres.pid)
+
+    def run(self, *arguments):
+        done = subprocess.run([self.program, *arguments], env=self.env, cwd=self.dir, check=True,
+                              stdout=subprocess.PIPE, text=True)
+        return done.stdout
+
     def ask(self, path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        request.add_header("X-API-Key", self.key)
-        request.add_header("Content-Type", "application/json")
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        asked.add_header("X-API-Key", self.key)
+        asked.add_header("Content-Type", "application/json")
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(request, data) as answer:
+        with urllib.request.urlopen(asked, data) as answer:
             return answer.read()
 
-    async def caller(self, card, amount, goes_on, times):
-        """Charges again and again over one connection; the seconds of each."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    def charges(self, card, amount):
+        """Requests without end, each with an Idempotency-Key of its own."""
         body = json.dumps({"billingKey": card, "customerId": CARD["customerId"], "amount": amount,
                            "productName": "결제"}).encode()
-        while goes_on():
-            started = time.monotonic()
-            writer.write((f"POST /billing/pay HTTP/1.1\r\nHost: bench\r\nX-API-Key: {self.key}\r\n"
-                          f"Idempotency-Key: {uuid.uuid4()}\r\nContent-Type: application/json\r\n"
-                          f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
-            answer = await reader.readexactly(int(length))
-            if b" 200 " not in head[:13]:
-                raise SystemExit(f"{self.name}: {head.decode()}{answer.decode()}")
-            times.append(time.monotonic() - started)
-        writer.close()
+        while True:
+            yield request("POST", "/billing/pay", self.key, body, f"Idempotency-Key: {uuid.uuid4()}")
 
 
 def spawn(command, env, log):
@@ -163,18 +173,42 @@ def stop(process):
         process.wait()
 
 
-def table(title, names, columns):
-    """Each figure of each side: its median, how far the rounds are apart, and AFTER : BEFORE."""
+def figure(number):
+    """Four digits, no more."""
+    return f"{number:.{max(0, 3 - len(str(int(abs(number)))))}f}" if abs(number) < 1000 else f"{number:,.0f}"
+
+
+def cell(values):
+    """The median, and how far the rounds are apart."""
+    if not values:
+        return "-"
+    spread = f" ({figure(min(values))}..{figure(max(values))})" if len(values) > 1 else ""
+    return figure(statistics.median(values)) + spread
+
+
+def ratio(ours, theirs):
+    if not ours or not theirs or not statistics.median(theirs):
+        return "-"
+    return f"{statistics.median(ours) / statistics.median(theirs):.2f}"
+
+
+def by_figure(names, columns):
+    """Lines of a table from the rounds of each side, of which each has all figures."""
+    return [(name, {side: [row[number] for row in rows] for side, rows in columns.items()})
+            for number, name in enumerate(names)]
+
+
+def table(title, figures, sides):
+    """Each figure, a pair of its name and its values by side, and the first side's : each other's."""
+    first, *others = sides
+    lines = [["", *sides, *(f"{first}:{other}" for other in others)]]
+    for name, values in figures:
+        rounds = [values.get(side, []) for side in sides]
+        lines.append([name, *map(cell, rounds), *(ratio(rounds[0], theirs) for theirs in rounds[1:])])
+    widths = [max(map(len, column)) for column in zip(*lines)]
     print(f"\n{title}")
-    for number, name in enumerate(names):
-        rounds = {side: [row[number] for row in rows] for side, rows in columns.items()}
-        cells = [f"{side} {statistics.median(values):10.2f}"
-                 + (f" ({min(values):.2f}-{max(values):.2f})" if len(values) > 1 else "")
-                 for side, values in rounds.items()]
-        if len(rounds) == 2:
-            before, after = (statistics.median(rounds[side]) for side in ("BEFORE", "AFTER"))
-            cells.append(f"x {after / before:.2f}" if before else "")
-        print(f"  {name:<30} " + "   ".join(cells))
+    for name, *cells in lines:
+        print("  " + "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]).rstrip(), flush=True)
 
 
 def folder_of_its_own():
@@ -187,9 +221,9 @@ def folder_of_its_own():
 
 
 def gateway_of(program, port, data):
-    """A sandbox of its own on `port`, whose clock and books are in `data`."""
+    """The address and the process of a sandbox of its own on `port`, whose clock and books are in `data`."""
     url = f"http://127.0.0.1:{port}/sandbox"
-    spawn([os.path.realpath(program), "sandbox", "--port", str(port)],
-          {"PATH": os.environ["PATH"], "DATA_DIR": data, "RUST_LOG": "warn"}, f"{data}-gateway.log")
+    process = spawn([os.path.realpath(program), "sandbox", "--port", str(port)],
+                    {"PATH": os.environ["PATH"], "DATA_DIR": data, "RUST_LOG": "warn"}, f"{data}-gateway.log")
     until("the gateway", lambda: answers(f"{url}/clock"))
-    return url
+    return url, process
