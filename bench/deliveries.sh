@@ -1,6 +1,6 @@
 #!/bin/sh
 # What it takes to find the next delivery, and how many events a second reach a receiver on the same
-# machine, with 500, 2,000 and 8,000 that wait; and what it takes to find it with 200,000: in one stream,
+# machine, with 500, 2,000, 8,000 and 100,000 that wait; and what it takes to find it with 200,000: in one stream,
 # in 50,000 streams, with a receiver that is down, and when an older version has put all of them on the
 # list as due. Milliseconds of PostgreSQL (p50 and the longest of 30).
 #
@@ -70,6 +70,7 @@ for waiting in 500 2000 8000; do
     deliver $waiting $((waiting / 4))
     deliver $waiting 1
 done
+deliver 100000 25000
 fill 200000 1
 claim '200000 waiting in 1 stream'
 fill 200000 50000

@@ -10,7 +10,7 @@ use crate::support::process::migrate;
 use crate::support::subscriptions::monthly;
 
 /// The columns that the service may change in the books and in what is evidence.
-const CHANGING: [(&str, &str); 14] = [
+const CHANGING: [(&str, &str); 15] = [
     (
         "payments",
         "approved_at auth_number cpid customer_email customer_id customer_name earlier_cpids \
@@ -23,7 +23,8 @@ const CHANGING: [(&str, &str); 14] = [
         "confirmed_by failure_code failure_message refunded_at resolve_reason sender state \
          transaction_id",
     ),
-    ("events", "data position"),
+    ("events", ""),
+    ("event_data", ""),
     ("movements", ""),
     ("movement_days", ""),
     ("movements_closed", ""),

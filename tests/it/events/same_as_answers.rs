@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::subscriptions::{SHORT_AT_FIRST, monthly};
 
-/// The newest event of a subscription: its type. Its data are the subscription as it is answered now.
+/// The newest change of a subscription: its type. Its data are the subscription as it is answered now. A
+/// notice tells more, and comes when the schedule looks.
 async fn newest(app: &TestApp, id: &Value) -> String {
     let events = app.events().await;
-    let of_it = |e: &&Value| e["type"].as_str().unwrap().starts_with("subscription.");
+    let of_it = |e: &&Value| {
+        let kind = e["type"].as_str().unwrap();
+        kind.starts_with("subscription.") && kind != "subscription.renewal_upcoming"
+    };
     let newest = events.iter().rev().filter(of_it).find(|e| e["data"]["id"] == *id).unwrap();
     assert_eq!(newest["data"], app.subscription(id).await, "{}", newest["type"]);
     newest["type"].as_str().unwrap().to_owned()
