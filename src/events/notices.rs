@@ -63,8 +63,8 @@ fn reached(ctx: &Context, days: i64) -> NaiveDate {
 const UNTOLD_RENEWALS: &str = "from subscriptions
     where status = 'active' and not cancel_at_period_end and next_charge_amount > 0
         and renewal_noticed is distinct from next_billing_date
-        and exists (select from billing_keys
-            where id = billing_key_id and billing_keys.inactive_at is null)";
+        and not exists (select from billing_keys
+            where id = billing_key_id and billing_keys.inactive_at is not null)";
 
 async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
     let sql = format!("select min(next_billing_date) {UNTOLD_RENEWALS}");

@@ -110,9 +110,18 @@ pub async fn list(
     }
     filter.terms.push_amounts(&mut sql, "amount");
     if filter.terms.has_metadata() {
-        sql.push(" and exists (select from subscriptions s where s.id = payments.subscription_id");
+        sql.push(" and subscription_id in (select id from subscriptions where true");
         filter.terms.push_metadata(&mut sql);
         sql.push(")");
+    }
+    // Of a time, by that time: an index has it.
+    if filter.from.is_some() || filter.to.is_some() {
+        if let Some(before) = before {
+            sql.push(" and (created_at, id) < ((select created_at from payments where id = ");
+            sql.push_bind(before).push("), ").push_bind(before).push(")");
+        }
+        sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
+        return sql.build_query_as().fetch_all(pool).await;
     }
     if let Some(before) = before {
         sql.push(" and id < ").push_bind(before);
@@ -166,7 +175,8 @@ pub async fn refunds_of_customer(
     let query = sqlx::query_as(concat!(
         "select ",
         refund_columns!(),
-        " from refunds where payment_id in (select id from payments where customer_id = $1)
+        " from refunds
+         where payment_id = any(array(select id from payments where customer_id = $1))
          order by id desc"
     ));
     query.bind(customer_id).fetch_all(db).await
