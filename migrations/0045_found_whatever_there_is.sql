@@ -23,6 +23,10 @@ create index concurrently payments_by_amount on payments (amount, id desc);
 create index concurrently payments_of_subscriptions on payments (subscription_id, id desc)
     where subscription_id is not null;
 
+-- Serve GET /events?type= and GET /audit?actor=, of events that have their position: before that, an event is
+-- not in them.
+create index concurrently events_of_types on events (type, position) where position is not null;
+create index concurrently events_of_actors on events (actor, position) where position is not null;
 -- Serves GET /events?subscriptionId=.
 create index concurrently events_of_subscriptions on events (subscription_id, position)
     where subscription_id is not null;

@@ -180,8 +180,11 @@ pub async fn list(
     from: From,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
-    let mut sql: QueryBuilder<Postgres> =
-        QueryBuilder::new(concat!("select ", event_columns!(), " from events where "));
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
+        "select ",
+        event_columns!(),
+        " from events where position is not null and "
+    ));
     let column = push_first(&mut sql, filter, from);
     if let Some(id) = filter.subscription_id.filter(|_| column != "subscription_id") {
         sql.push(" and subscription_id = ").push_bind(id);

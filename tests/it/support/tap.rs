@@ -48,8 +48,8 @@ impl Tap {
         std::mem::take(&mut *self.noted.statements.lock().unwrap())
     }
 
-    /// The plans since the last call of this, each with its statement: as auto_explain tells them, where it
-    /// is loaded.
+    /// The plans since the last call of this, each with its statement: as `auto_explain` tells them, where
+    /// it is loaded.
     pub fn plans(&self) -> Vec<Value> {
         std::mem::take(&mut *self.noted.plans.lock().unwrap())
     }
