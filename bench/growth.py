@@ -44,10 +44,11 @@ STATEMENTS = {
             and next_billing_date <= current_date + 7
         order by next_billing_date limit 500 for update skip locked;""",
     "notice: next renewal": """
-        select min(next_billing_date) from subscriptions
+        select next_billing_date from subscriptions
         where status = 'active' and not cancel_at_period_end and next_charge_amount > 0
             and renewal_noticed is distinct from next_billing_date
-            and not exists (select from billing_keys where id = billing_key_id and billing_keys.inactive_at is not null);""",
+            and not exists (select from billing_keys where id = billing_key_id and billing_keys.inactive_at is not null)
+        order by next_billing_date limit 1;""",
     "notice: price rise": """
         select min(rise_on) from subscriptions s
         where rise_on is not null and status in ('active', 'past_due') and not cancel_at_period_end

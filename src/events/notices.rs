@@ -67,8 +67,9 @@ const UNTOLD_RENEWALS: &str = "from subscriptions
             where id = billing_key_id and billing_keys.inactive_at is not null)";
 
 async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-    let sql = format!("select min(next_billing_date) {UNTOLD_RENEWALS}");
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
+    let first = "order by next_billing_date limit 1";
+    let sql = format!("select next_billing_date {UNTOLD_RENEWALS} {first}");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(&ctx.pool).await
 }
 
 /// A notice ahead of the day on which the price of a subscription rises, or its free time ends.

@@ -109,6 +109,11 @@ pub async fn list(
         sql.push(" and created_at < ").push_bind(to);
     }
     filter.terms.push_amounts(&mut sql, "amount");
+    if filter.terms.has_amounts() && has_few(pool, &filter.terms).await? {
+        sql.push(" and id = any(array(select id from payments where true");
+        filter.terms.push_amounts(&mut sql, "amount");
+        sql.push("))");
+    }
     if filter.terms.has_metadata() {
         sql.push(" and subscription_id in (select id from subscriptions where true");
         filter.terms.push_metadata(&mut sql);
@@ -128,6 +133,20 @@ pub async fn list(
     }
     sql.push(" order by id desc limit ").push_bind(limit);
     sql.build_query_as().fetch_all(pool).await
+}
+
+/// How many payments are looked up one by one.
+const FEW: i64 = 2_000;
+
+/// Whether so few payments have these amounts that they are looked up by them. The planner takes amounts
+/// beyond those that it has seen to be more than they are, and the first ones to be near.
+async fn has_few(pool: &PgPool, terms: &Terms) -> sqlx::Result<bool> {
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new("select count(*) from (select from payments where true");
+    terms.push_amounts(&mut sql, "amount");
+    sql.push(" order by amount limit ").push_bind(FEW + 1).push(") as of_amounts");
+    let count: i64 = sql.build_query_scalar().fetch_one(pool).await?;
+    Ok(count <= FEW)
 }
 
 /// Refunds, newest first, older than `before`. `condition`: a status of the API, as a condition on

@@ -32,6 +32,11 @@ impl Terms {
         }
     }
 
+    /// Whether any amount is asked for.
+    pub fn has_amounts(&self) -> bool {
+        self.min_amount.is_some() || self.max_amount.is_some()
+    }
+
     /// Whether any metadata is asked for.
     pub fn has_metadata(&self) -> bool {
         !self.metadata.is_empty()
