@@ -29,6 +29,8 @@ update events set position = published.through + waiting.nth
 create sequence event_positions minvalue 0;
 select setval('event_positions', (select coalesce(max(position), 0) from events));
 drop index events_unpublished;
+-- 0045 has it of notices alone.
+alter table events drop constraint events_notice_key;
 
 -- Before its first event a transaction announces, by a lock that ends with it, that its positions will be
 -- above the last one that was given until then.

@@ -33,15 +33,15 @@ ALONE = "-- no-transaction\n"
 REWRITE = re.compile(
     r"\b(vacuum|cluster|set (un)?logged|set tablespace|set access method"
     r"|add column (if not exists )?\w+ \w*serial)\b")
-INDEX = re.compile(r"create (unique )?index concurrently (?!on |if )\w+ on [^;]+;")
+INDEXES = re.compile(r"(create (unique )?index concurrently (?!on |if )\w+ on [^;]+; ?)+")
 
 REFUSED = [
     ("create index a on payments (id);", "require-concurrent-index-creation"),
     ("create index concurrently a on payments (id);", "begins with -- no-transaction"),
-    (ALONE + "create index concurrently if not exists a on payments (id);", "one index with a name"),
-    (ALONE + "create index concurrently on payments (id);", "one index with a name"),
-    (ALONE + "create index concurrently a on payments (id); select 1;", "one index with a name"),
-    (ALONE + "select 1;", "one index with a name"),
+    (ALONE + "create index concurrently if not exists a on payments (id);", "indexes with names"),
+    (ALONE + "create index concurrently on payments (id);", "indexes with names"),
+    (ALONE + "create index concurrently a on payments (id); select 1;", "indexes with names"),
+    (ALONE + "select 1;", "indexes with names"),
     ("set lock_timeout = 0; alter table payments add column a text;", "lock_timeout"),
     ("alter table payments alter column id type text;", "changing-column-type"),
     ("alter table payments add column a uuid default gen_random_uuid();", "adding-field-with-default"),
@@ -62,6 +62,7 @@ LET_IN = [
     "create table a (b text not null, c bigserial, d bigint default 0);\ncreate index d on a (b);",
     "alter table payments add column a text not null default 'x';",
     ALONE + "-- Of one customer.\n\ncreate unique index concurrently a\n    on payments (id);",
+    ALONE + "create index concurrently a on payments (id);\n-- Another.\ncreate index concurrently b on payments (id);\n",
     "alter table payments add constraint a check (amount > 0) not valid;",
     "alter table payments validate constraint a;",
     "alter table payments validate constraint a;\nalter table payments alter column b set not null;",
@@ -105,8 +106,8 @@ def of_ours(text):
     code = " ".join(code.split())
     if REWRITE.search(code):
         yield "it rewrites a table under a lock"
-    if text.startswith(ALONE) and not INDEX.fullmatch(code):
-        yield "what begins with -- no-transaction is one index with a name, made concurrently"
+    if text.startswith(ALONE) and not INDEXES.fullmatch(code):
+        yield "what begins with -- no-transaction is indexes with names, made concurrently"
     if not text.startswith(ALONE) and "concurrently" in code:
         yield "what is made concurrently begins with -- no-transaction"
     if "lock_timeout" in code:

@@ -16,7 +16,7 @@ const BATCH: i64 = 500;
 /// SQL before and after the select of which notices to give, of what, and when: what an event holds the
 /// database takes from the object's row (`complete_notice` in the migrations).
 const GIVE: &str = "insert into events (type, object_id, notice, created_at)";
-const ONCE: &str = "on conflict (notice) do nothing";
+const ONCE: &str = "on conflict (notice) where notice is not null do nothing";
 
 /// Gives the notices that are due, at `CHARGE_HOUR` of their day.
 pub async fn give(ctx: &Context) -> sqlx::Result<()> {
@@ -63,12 +63,13 @@ fn reached(ctx: &Context, days: i64) -> NaiveDate {
 const UNTOLD_RENEWALS: &str = "from subscriptions
     where status = 'active' and not cancel_at_period_end and next_charge_amount > 0
         and renewal_noticed is distinct from next_billing_date
-        and exists (select from billing_keys
-            where id = billing_key_id and billing_keys.inactive_at is null)";
+        and not exists (select from billing_keys
+            where id = billing_key_id and billing_keys.inactive_at is not null)";
 
 async fn first_renewal(ctx: &Context) -> sqlx::Result<Option<NaiveDate>> {
-    let sql = format!("select min(next_billing_date) {UNTOLD_RENEWALS}");
-    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&ctx.pool).await
+    let first = "order by next_billing_date limit 1";
+    let sql = format!("select next_billing_date {UNTOLD_RENEWALS} {first}");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_optional(&ctx.pool).await
 }
 
 /// A notice ahead of the day on which the price of a subscription rises, or its free time ends.

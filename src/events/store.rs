@@ -218,28 +218,16 @@ pub async fn list(
         events!(),
         " where position <= ",
         published!(),
-        " and position "
+        " and "
     ));
-    let order = match from {
-        From::After(position) => {
-            sql.push("> ").push_bind(position);
-            " order by position limit "
-        }
-        From::Before(position) => {
-            sql.push("< ").push_bind(position);
-            " order by position desc limit "
-        }
-    };
-    if let Some(kind) = filter.kind {
-        sql.push(" and type = ").push_bind(kind);
-    }
-    if let Some(id) = filter.subscription_id {
+    let column = push_first(&mut sql, filter, from);
+    if let Some(id) = filter.subscription_id.filter(|_| column != "subscription_id") {
         sql.push(" and subscription_id = ").push_bind(id);
     }
-    if let Some(id) = filter.object_id {
-        sql.push(" and object_id = ").push_bind(id);
+    if let Some(kind) = filter.kind.filter(|_| column != "type") {
+        sql.push(" and type = ").push_bind(kind);
     }
-    if let Some(actor) = &filter.actor {
+    if let Some(actor) = filter.actor.as_ref().filter(|_| column != "actor") {
         sql.push(" and actor = ").push_bind(actor);
     }
     if filter.changes_only {
@@ -251,13 +239,58 @@ pub async fn list(
             Some(id) => sql.push("= ").push_bind(id),
             None => sql.push("in (select id from webhook_endpoints where deleted_at is null)"),
         };
-        if let Some(state) = filter.delivery {
-            sql.push(" and state = ").push_bind(state);
-        }
+        match filter.delivery {
+            Some(state) => sql.push(" and state = ").push_bind(state),
+            // Each has an index of its own.
+            None => {
+                sql.push(" and (state = 'waiting' or state = 'delivered' or state = 'given_up')")
+            }
+        };
         sql.push(")");
     }
-    sql.push(order).push_bind(limit);
+    let direction = if matches!(from, From::After(_)) { "" } else { " desc" };
+    let first = if column == "position" { String::new() } else { format!("{column}{direction}, ") };
+    sql.push(format!(" order by {first}position{direction} limit ")).push_bind(limit);
     sql.build_query_as().fetch_all(pool).await
+}
+
+/// Adds the position, and the first filter that narrows to few, as one with it: so only the index of both
+/// has the order. For `=` the planner would rather read all events in theirs, and take the first ones to be
+/// near. The column.
+fn push_first(sql: &mut QueryBuilder<Postgres>, filter: &Filter, from: From) -> &'static str {
+    let (first, last) = match from {
+        From::After(position) => (position, i64::MAX),
+        From::Before(position) => (-1, position - 1),
+    };
+    if let Some(id) = filter.object_id {
+        push_between(sql, "object_id", id, (first, last))
+    } else if let Some(id) = filter.subscription_id {
+        sql.push("subscription_id is not null and ");
+        push_between(sql, "subscription_id", id, (first, last))
+    } else if let Some(kind) = filter.kind {
+        push_between(sql, "type", kind, (first, last))
+    } else if let Some(actor) = &filter.actor {
+        push_between(sql, "actor", actor.clone(), (first, last))
+    } else {
+        sql.push("position > ").push_bind(first).push(" and position <= ").push_bind(last);
+        "position"
+    }
+}
+
+/// Of those whose `column` is `value`, the positions after the first up to the last one.
+fn push_between<T>(
+    sql: &mut QueryBuilder<Postgres>,
+    column: &'static str,
+    value: T,
+    (first, last): (i64, i64),
+) -> &'static str
+where
+    T: Clone + Send + sqlx::Type<Postgres> + for<'a> sqlx::Encode<'a, Postgres> + 'static,
+{
+    sql.push("(").push(column).push(", position) > (").push_bind(value.clone());
+    sql.push(", ").push_bind(first).push(") and (").push(column).push(", position) <= (");
+    sql.push_bind(value).push(", ").push_bind(last).push(")");
+    column
 }
 
 /// A published event, or one of a test.

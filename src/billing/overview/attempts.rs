@@ -72,14 +72,16 @@ pub struct DeclineBody {
     amount: i64,
 }
 
-/// Of the days `$1`.
+/// Of the days `$1`, each by itself: of those that were ever declined there are many.
 pub(super) const DECLINES_OF_DAYS: &str = concat!(
     "select day, coalesce(failure_code, '') as code,
         coalesce((array_agg(failure_message order by id desc))[1], '') as message,
         count(*) as count, sum(amount)::bigint as amount
-     from unnest($1::date[]) as day join payments on ",
+     from unnest($1::date[]) as day cross join lateral (
+        select failure_code, failure_message, id, amount from payments
+        where state = 'declined' and merchant_setting is null and ",
     on_day!(),
-    " where state = 'declined' and merchant_setting is null group by day, 2"
+    " offset 0) as declined group by day, 2"
 );
 
 pub async fn declines(db: &mut PgConnection, days: &AttemptDays) -> sqlx::Result<Vec<DeclineBody>> {

@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use utoipa::ToSchema;
 
 use crate::billing::subscriptions::forecast::charges;
+use crate::billing::subscriptions::going_on::GOES_ON;
 use crate::payments::store::paid_time;
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::Rules;
@@ -31,18 +32,7 @@ const CHUNK: usize = 500;
 /// Of `subscriptions`: what the schedule charges, or will when its pause is over.
 const BILLED: &str =
     "(s.status in ('active', 'past_due') or s.status = 'paused' and s.resume_on is not null)
-    and exists (select from billing_keys where id = s.billing_key_id and inactive_at is null)";
-
-/// Of those: its next charge is in its row, and whole periods of `amount` follow it.
-const GOES_ON: &str = "(s.status = 'active' and s.next_charge_amount > 0 and s.next_charge_date >= $1
-    and s.next_charge_date = s.next_charge_start and s.next_charge_reason in ('whole', 'stub')
-    and s.amount >= $3 and s.credit = 0 and s.carried = 0 and s.pending_amount is null
-    and s.pending_interval is null and s.end_date is null and s.cycles_left is null
-    and not s.cancel_at_period_end and not s.pause_at_period_end and s.rise_on is null
-    and s.undo is null and not s.legacy_end and not s.legacy_pause
-    and not exists (select from subscription_phases p where p.subscription_id = s.id and p.position > 0)
-    and not exists (select from subscription_charges c where c.subscription_id = s.id
-        and c.state not in ('approved', 'declined')))";
+    and not exists (select from billing_keys where id = s.billing_key_id and inactive_at is not null)";
 
 fn going_on() -> String {
     format!(

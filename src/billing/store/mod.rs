@@ -92,8 +92,8 @@ pub async fn list_subscriptions(
     if filter.billed_only {
         sql.push(" and (status in ('active', 'past_due')");
         sql.push(" or status = 'paused' and resume_on is not null)");
-        sql.push(" and exists (select from billing_keys where id = billing_key_id");
-        sql.push(" and inactive_at is null)");
+        sql.push(" and not exists (select from billing_keys where id = billing_key_id");
+        sql.push(" and inactive_at is not null)");
     }
     if let Some(id) = filter.id {
         sql.push(" and id = ").push_bind(id);

@@ -1,6 +1,8 @@
 //! `GET /billing/forecast`: what will be charged until a date, by the rules that charging itself
 //! follows.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use kiwoom_paid_time::{ChargeState, Period, Planned};
@@ -9,12 +11,13 @@ use utoipa::ToSchema;
 
 use crate::api::answers::PeriodBody;
 use crate::billing::store::{self, Filter};
+use crate::billing::subscriptions::going_on::{self, GoingOn};
 use crate::context::AppState;
 use crate::http::answer::{self, Answer, Cursor, Page, Paging, Success};
 use crate::http::error::ApiError;
 use crate::http::extract::{Fields, FromFields, Query};
 use crate::kiwoom::text::CustomerId;
-use crate::payments::store::paid_time::{Loaded, load_all};
+use crate::payments::store::paid_time::{Loaded, Row, find_all};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::{Rules, due_at};
 use crate::rules::text::Text;
@@ -97,24 +100,46 @@ pub async fn show(State(ctx): State<AppState>, Query(request): Query<ForecastReq
     }
     let mut db = ctx.reading.acquire().await?;
     let rows = store::list_subscriptions(&mut db, &request.filter, request.paging).await?;
-    let found = load_all(&mut db, rows, ctx.rules()).await?;
+    let (until, now, rules) = (request.until, ctx.clock.now(), ctx.rules());
+    let ids: Vec<SubscriptionId> = rows.iter().map(|row| row.id).collect();
+    // Asked for alone it is always foretold step by step.
+    let going_on = match request.filter.id {
+        None => going_on::find(&mut db, &ids, rules, today).await?,
+        Some(_) => HashMap::new(),
+    };
+    let others: Vec<_> = ids.into_iter().filter(|id| !going_on.contains_key(id)).collect();
+    let others = find_all(&mut db, &others, rules).await?;
     drop(db);
-    let now = ctx.clock.now();
-    let body = |s: Loaded| ForecastBody::new(ctx.rules(), s, now, request.until);
-    Ok(answer::ok(request.paging.page(found, |s| s.row.id.0, body)))
+    let others: HashMap<_, _> = others.into_iter().map(|s| (s.row.id, s)).collect();
+    // Without those that are gone by now.
+    let found = rows.into_iter().filter_map(|row| {
+        let charges = match (going_on.get(&row.id), others.get(&row.id)) {
+            (Some(s), _) => of_going_on(rules, s, now, until),
+            (_, Some(s)) => all(rules, s, now, until),
+            (None, None) => return None,
+        };
+        Some((row, charges))
+    });
+    let body = |(row, charges): (Row, Vec<ChargeBody>)| ForecastBody {
+        subscription_id: row.id.to_string(),
+        total: charges.iter().map(|charge| charge.amount).sum(),
+        charges,
+        customer_id: row.customer_id,
+        plan_id: row.plan_id,
+    };
+    Ok(answer::ok(request.paging.page(found.collect(), |(row, _)| row.id.0, body)))
 }
 
-impl ForecastBody {
-    fn new(rules: &Rules, s: Loaded, now: DateTime<Utc>, until: NaiveDate) -> Self {
-        let charges = all(rules, &s, now, until);
-        Self {
-            subscription_id: s.row.id.to_string(),
-            total: charges.iter().map(|charge| charge.amount).sum(),
-            charges,
-            customer_id: s.row.customer_id,
-            plan_id: s.row.plan_id,
-        }
-    }
+fn of_going_on(
+    rules: &Rules,
+    s: &GoingOn,
+    now: DateTime<Utc>,
+    until: NaiveDate,
+) -> Vec<ChargeBody> {
+    let charge = |(amount, period): (i64, Period)| {
+        ChargeBody::new(due_at(period.start, rules.charge_hour).max(now), amount, period, false)
+    };
+    s.charges(until).map(charge).collect()
 }
 
 fn all(rules: &Rules, s: &Loaded, now: DateTime<Utc>, until: NaiveDate) -> Vec<ChargeBody> {

@@ -3,6 +3,7 @@
 pub(crate) mod consents;
 pub(crate) mod extend;
 pub(crate) mod forecast;
+pub(crate) mod going_on;
 pub(crate) mod pauses;
 pub(crate) mod recorded;
 mod refusals;

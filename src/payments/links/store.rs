@@ -79,10 +79,10 @@ pub async fn list(
         sql.push(" and subscription_id = ").push_bind(id);
     }
     if let Some(customer) = &filter.customer_id {
-        sql.push(" and (subscription_id in (select id from subscriptions where customer_id = ");
-        sql.push_bind(customer);
-        sql.push(") or payment_id in (select id from payments where customer_id = ");
-        sql.push_bind(customer).push("))");
+        sql.push(" and id in (select l.id from payment_links l join subscriptions s");
+        sql.push(" on s.id = l.subscription_id where s.customer_id = ").push_bind(customer);
+        sql.push(" union all select l.id from payment_links l join payments p");
+        sql.push(" on p.id = l.payment_id where p.customer_id = ").push_bind(customer).push(")");
     }
     if let Some(state) = filter.state {
         sql.push(" and state = ").push_bind(state);

@@ -109,16 +109,44 @@ pub async fn list(
         sql.push(" and created_at < ").push_bind(to);
     }
     filter.terms.push_amounts(&mut sql, "amount");
+    if filter.terms.has_amounts() && has_few(pool, &filter.terms).await? {
+        sql.push(" and id = any(array(select id from payments where true");
+        filter.terms.push_amounts(&mut sql, "amount");
+        sql.push("))");
+    }
     if filter.terms.has_metadata() {
-        sql.push(" and exists (select from subscriptions s where s.id = payments.subscription_id");
+        sql.push(" and subscription_id in (select id from subscriptions where true");
         filter.terms.push_metadata(&mut sql);
         sql.push(")");
+    }
+    // Of a time, by that time: an index has it.
+    if filter.from.is_some() || filter.to.is_some() {
+        if let Some(before) = before {
+            sql.push(" and (created_at, id) < ((select created_at from payments where id = ");
+            sql.push_bind(before).push("), ").push_bind(before).push(")");
+        }
+        sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
+        return sql.build_query_as().fetch_all(pool).await;
     }
     if let Some(before) = before {
         sql.push(" and id < ").push_bind(before);
     }
     sql.push(" order by id desc limit ").push_bind(limit);
     sql.build_query_as().fetch_all(pool).await
+}
+
+/// How many payments are looked up one by one.
+const FEW: i64 = 2_000;
+
+/// Whether so few payments have these amounts that they are looked up by them. The planner takes amounts
+/// beyond those that it has seen to be more than they are, and the first ones to be near.
+async fn has_few(pool: &PgPool, terms: &Terms) -> sqlx::Result<bool> {
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new("select count(*) from (select from payments where true");
+    terms.push_amounts(&mut sql, "amount");
+    sql.push(" order by amount limit ").push_bind(FEW + 1).push(") as of_amounts");
+    let count: i64 = sql.build_query_scalar().fetch_one(pool).await?;
+    Ok(count <= FEW)
 }
 
 /// Refunds, newest first, older than `before`. `condition`: a status of the API, as a condition on
@@ -166,7 +194,8 @@ pub async fn refunds_of_customer(
     let query = sqlx::query_as(concat!(
         "select ",
         refund_columns!(),
-        " from refunds where payment_id in (select id from payments where customer_id = $1)
+        " from refunds
+         where payment_id = any(array(select id from payments where customer_id = $1))
          order by id desc"
     ));
     query.bind(customer_id).fetch_all(db).await

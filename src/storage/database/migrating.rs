@@ -1,8 +1,8 @@
 //! Brings a schema up to date beside services that are charging: nobody waits for it for long.
 //!
-//! A step that begins with `-- no-transaction` is one `create index concurrently`. It holds up nobody, and
-//! what is left of one that was cut short is dropped before it begins again. Every other step is a
-//! transaction.
+//! A step that begins with `-- no-transaction` is indexes, each made by `create index concurrently`. They hold
+//! up nobody. When it was cut short, what is done stays, and what is left of the one that was begun is
+//! dropped before it is begun again. Every other step is a transaction.
 
 use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::postgres::PgConnection;
@@ -50,31 +50,51 @@ async fn apply_in_turn(migrator: &Migrator, db: &mut PgConnection) -> Result<(),
         let Some(last) = steps.last() else { continue };
         if last.no_tx {
             db.execute(CONCURRENT).await?;
-            drop_unfinished(last, db).await?;
+            make_indexes(last, db).await?;
+            // Notes that it is done.
+            migrator.skip(&mut *db, Some(last.version)).await?;
         } else {
             db.execute(TRANSACTION).await?;
+            migrator.run_to(last.version, &mut *db).await?;
         }
-        migrator.run_to(last.version, &mut *db).await?;
     }
     Ok(())
 }
 
-/// Drops the index of a step that is not done: one that was cut short is there, invalid, and is written
+/// Makes the indexes of a step that are not there. One that was cut short is there, invalid, and is written
 /// to by everybody and used by nobody.
-async fn drop_unfinished(step: &Migration, db: &mut PgConnection) -> Result<(), MigrateError> {
+async fn make_indexes(step: &Migration, db: &mut PgConnection) -> Result<(), MigrateError> {
     let query = "select exists (select from _sqlx_migrations where version = $1)";
-    let is_done: bool = sqlx::query_scalar(query).bind(step.version).fetch_one(&mut *db).await?;
-    if let Some(name) = index_of(step.sql.as_str()).filter(|_| !is_done) {
-        let sql = format!("drop index concurrently if exists {name}");
-        db.execute(AssertSqlSafe(sql)).await?;
+    if sqlx::query_scalar(query).bind(step.version).fetch_one(&mut *db).await? {
+        return Ok(());
+    }
+    let failed = |error| MigrateError::ExecuteMigration(error, step.version);
+    for sql in statements(step.sql.as_str()) {
+        let name = index_of(&sql).unwrap_or_default();
+        let query = "select indisvalid from pg_index where indexrelid = to_regclass($1)";
+        let valid = sqlx::query_scalar(query).bind(name).fetch_optional(&mut *db).await?;
+        if valid == Some(false) {
+            let drop = format!("drop index concurrently {name}");
+            db.execute(AssertSqlSafe(drop)).await.map_err(failed)?;
+        }
+        if valid != Some(true) {
+            db.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
+        }
     }
     Ok(())
+}
+
+/// The statements of a step, without its comments.
+fn statements(sql: &str) -> Vec<String> {
+    let code: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let code = code.join("\n");
+    let statements = code.split(';').map(str::trim).filter(|statement| !statement.is_empty());
+    statements.map(str::to_owned).collect()
 }
 
 /// The name in `create index concurrently NAME on …`.
 fn index_of(sql: &str) -> Option<&str> {
-    let code = sql.lines().filter(|line| !line.starts_with("--"));
-    let mut words = code.flat_map(str::split_whitespace);
+    let mut words = sql.split_whitespace();
     words.find(|word| word.eq_ignore_ascii_case("concurrently"))?;
     words.next()
 }

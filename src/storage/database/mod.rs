@@ -181,9 +181,17 @@ pub async fn check(pool: &PgPool, is_production: bool) -> Result<(), DatabaseErr
 /// What locks and conditions count on, whatever the role or the database has for a default; and a
 /// transaction that stands still, of this process or another, stops the others for seconds, not for good.
 /// A plan of a small table that was never analyzed is compiled for a second, and used for a millisecond.
-const SESSION: &str = "set default_transaction_isolation = 'read committed'; set jit = off;
-    set lock_timeout = '10s'; set statement_timeout = '30s';
-    set idle_in_transaction_session_timeout = '30s'";
+macro_rules! session {
+    () => {
+        "set default_transaction_isolation = 'read committed'; set jit = off;
+        set lock_timeout = '10s'; set statement_timeout = '30s';
+        set idle_in_transaction_session_timeout = '30s'"
+    };
+}
+const SESSION: &str = session!();
+/// What is asked is planned for its values, each time: a plan for all actors does not fit one who has done
+/// nothing.
+const SESSION_OF_LISTS: &str = concat!(session!(), "; set plan_cache_mode = force_custom_plan");
 
 /// Opens a pool. Statements are never logged with their values, and only at `trace` at all.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
@@ -191,22 +199,22 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::R
         .application_name("kiwoom-billing")
         .log_statements(LevelFilter::Trace)
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(2));
-    pool_options(max_connections).connect_with(options).await
+    pool_options(max_connections, SESSION).connect_with(options).await
 }
 
-/// So many connections beside those of `pool`, opened when they are needed: who waits for one holds up no
-/// payment.
+/// So many connections beside those of `pool`, for lists and figures, opened when they are needed: who waits
+/// for one holds up no payment.
 pub fn apart(pool: &PgPool, max_connections: u32) -> PgPool {
     let options = pool.connect_options().as_ref().clone();
-    pool_options(max_connections).connect_lazy_with(options)
+    pool_options(max_connections, SESSION_OF_LISTS).connect_lazy_with(options)
 }
 
-fn pool_options(max_connections: u32) -> PgPoolOptions {
+fn pool_options(max_connections: u32, session: &'static str) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(session).await.map(drop) })
         })
         // Testing each time is a measured 9 to 19 % of CPU. Those that were in use just now are taken
         // as they are; of the others a restart of the server may have left none alive.

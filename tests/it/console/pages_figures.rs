@@ -119,6 +119,10 @@ async fn one_by_one(app: &TestApp) -> BTreeMap<String, (i64, i64)> {
     assert_eq!(list["nextCursor"], Value::Null);
     let mut days = BTreeMap::new();
     for of in list["items"].as_array().unwrap() {
+        // Asked for alone it is foretold step by step.
+        let id = of["subscriptionId"].as_str().unwrap();
+        let alone = app.get(&format!("/billing/forecast?until={until}&subscriptionId={id}")).await;
+        assert_eq!(alone.data(200)["items"][0], *of);
         for charge in of["charges"].as_array().unwrap() {
             let day = charge["date"].as_str().unwrap().to_owned();
             let sums: &mut (i64, i64) = days.entry(day).or_default();

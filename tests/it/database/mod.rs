@@ -11,6 +11,7 @@ mod mixed_versions;
 mod paid_time_migration;
 mod paid_time_rows;
 mod planned_failover;
+mod plans;
 mod restored_database;
 mod rights;
 mod rolled_back_database;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kiwoom_billing::storage::database::private::{PrivateServer, StartOptions};
-use kiwoom_billing::storage::database::{MIGRATIONS, grants};
+use kiwoom_billing::storage::database::{MIGRATIONS, grants, migrating};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::OnceCell;
@@ -80,7 +80,7 @@ async fn start() -> Server {
     let template = format!("{TEMPLATE}_{}", std::process::id());
     execute(&options, &format!("create database {template}")).await;
     let mut db = PgConnection::connect_with(&options.clone().database(&template)).await.unwrap();
-    MIGRATIONS.run(&mut db).await.unwrap();
+    assert!(migrating::apply(&MIGRATIONS, &mut db).await.unwrap());
     grants::grant(&mut db, SERVICE).await.unwrap();
     db.close().await.unwrap();
     // Another test process may use the server too: the last template wins, they are the same.

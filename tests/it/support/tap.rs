@@ -1,19 +1,26 @@
-//! A wire to PostgreSQL that notes which statements go over it.
+//! A wire to PostgreSQL that notes which statements go over it, and which plans come back.
 
 use std::collections::HashMap;
 use std::io;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 /// See the module.
 pub struct Tap {
     /// The `DATABASE_URL` of whoever is listened to.
     pub url: String,
-    seen: Arc<Mutex<Vec<String>>>,
+    noted: Arc<Noted>,
+}
+
+#[derive(Default)]
+struct Noted {
+    statements: Mutex<Vec<String>>,
+    plans: Mutex<Vec<Value>>,
 }
 
 impl Tap {
@@ -24,49 +31,74 @@ impl Tap {
         let port = listener.local_addr().unwrap().port();
         let (user, database) = (server.get_username(), server.get_database().unwrap_or_default());
         let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
-        let seen = Arc::<Mutex<Vec<String>>>::default();
-        let noted = seen.clone();
+        let noted = Arc::<Noted>::default();
+        let all = noted.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, seen) = (server.clone(), noted.clone());
+                let (server, noted) = (server.clone(), all.clone());
                 client.set_nodelay(true).unwrap();
-                tokio::spawn(async move { pass(client, &server, &seen).await });
+                tokio::spawn(async move { pass(client, &server, &noted).await });
             }
         });
-        Self { url, seen }
+        Self { url, noted }
     }
 
     /// The statements since the last call of this, each by its beginning and its table.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.seen.lock().unwrap())
+        std::mem::take(&mut *self.noted.statements.lock().unwrap())
+    }
+
+    /// The plans since the last call of this, each with its statement: as `auto_explain` tells them, where
+    /// it is loaded.
+    pub fn plans(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.noted.plans.lock().unwrap())
     }
 }
 
-async fn pass(client: TcpStream, server: &PgConnectOptions, seen: &Mutex<Vec<String>>) {
+async fn pass(client: TcpStream, server: &PgConnectOptions, noted: &Noted) {
     match server.get_socket() {
         Some(dir) => {
             let path = dir.join(format!(".s.PGSQL.{}", server.get_port()));
             let (from, to) = UnixStream::connect(path).await.unwrap().into_split();
-            both(client, from, to, seen).await;
+            both(client, from, to, noted).await;
         }
         None => {
             let address = (server.get_host(), server.get_port());
             let (from, to) = TcpStream::connect(address).await.unwrap().into_split();
-            both(client, from, to, seen).await;
+            both(client, from, to, noted).await;
         }
     }
 }
 
 async fn both(
     client: TcpStream,
-    mut from_server: impl AsyncRead + Unpin,
+    from_server: impl AsyncRead + Unpin,
     to_server: impl AsyncWrite + Unpin,
-    seen: &Mutex<Vec<String>>,
+    noted: &Noted,
 ) {
-    let (from_client, mut to_client) = client.into_split();
+    let (from_client, to_client) = client.into_split();
     tokio::select! {
-        _ = asked(from_client, to_server, seen) => {}
-        _ = copy(&mut from_server, &mut to_client) => {}
+        _ = asked(from_client, to_server, &noted.statements) => {}
+        _ = answered(from_server, to_client, &noted.plans) => {}
+    }
+}
+
+/// Passes on what the server answers. Of a notice, what stands behind `plan:` is noted.
+async fn answered(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    plans: &Mutex<Vec<Value>>,
+) -> io::Result<()> {
+    loop {
+        let kind = from.read_u8().await?;
+        let message = body(&mut from).await?;
+        if kind == b'N' {
+            let fields = message[4..].split(|byte| *byte == 0).map(String::from_utf8_lossy);
+            let found = fields.filter_map(|text| Some(text.split_once("plan:\n")?.1.to_owned()));
+            let found = found.map(|json| serde_json::from_str(&json).unwrap());
+            plans.lock().unwrap().extend(found);
+        }
+        to.write_all(&[&[kind][..], &message].concat()).await?;
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 
 use crate::process::{Failure, Process, Recipe, free_port};
 use crate::soak::Sizes;
-use kiwoom_billing::storage::database::MIGRATIONS;
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
+use kiwoom_billing::storage::database::{MIGRATIONS, migrating};
 
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 const SECRET: &str = "whsec_c29hay1zZWNyZXQtb2YtMjQtYnl0ZXMtLS0tLS0t";
@@ -50,7 +50,7 @@ impl Stage {
         let private = PrivateServer::start(&dir, None).await?;
         let pool = PgPoolOptions::new().max_connections(2);
         let pool = pool.connect_with(private.options(DATABASE)).await?;
-        MIGRATIONS.run(&pool).await?;
+        migrating::apply(&MIGRATIONS, &mut *pool.acquire().await?).await?;
         let receiver = Arc::<Receiver>::default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let events = format!("http://{}/events", listener.local_addr()?);

@@ -27,7 +27,7 @@ use crate::rules::schedule::Rules;
 use crate::rules::subscription_state::Status;
 
 pub use intent::Intent;
-pub use row::{Identity, Labels, Row};
+pub use row::{Identity, Labels, Row, cadence};
 pub use told::Told;
 pub use write::{insert, save};
 

@@ -191,7 +191,7 @@ impl Row {
 }
 
 /// The columns hold what their checks allow.
-fn cadence(interval: &str, count: i16, day: i16) -> Cadence {
+pub fn cadence(interval: &str, count: i16, day: i16) -> Cadence {
     Cadence {
         interval: text::parse(interval).unwrap_or(kiwoom_paid_time::Interval::Month),
         count: count.unsigned_abs().into(),

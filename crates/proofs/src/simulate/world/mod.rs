@@ -21,7 +21,7 @@ use crate::simulate::tap::{self, Side};
 use crate::simulate::trap::{Fault, Injected, Traps};
 use crate::simulate::{Counters, Failure};
 use kiwoom_billing::storage::database::private::{DATABASE, PrivateServer};
-use kiwoom_billing::storage::database::{MIGRATIONS, grants};
+use kiwoom_billing::storage::database::{MIGRATIONS, grants, migrating};
 use kiwoom_clock::Clock;
 
 /// `KIWOOM_TIMEOUT_SECS` of the services.
@@ -66,7 +66,7 @@ impl World {
         let private = PrivateServer::start(&dir, None).await?;
         let pool = PgPoolOptions::new().max_connections(8).connect_with(private.options(DATABASE));
         let pool = pool.await?;
-        MIGRATIONS.run(&pool).await?;
+        migrating::apply(&MIGRATIONS, &mut *pool.acquire().await?).await?;
         sqlx::query("create role service login").execute(&pool).await?;
         grants::grant(&mut *pool.acquire().await?, ROLE).await?;
         sqlx::raw_sql(erased::NOTED).execute(&pool).await?;
