@@ -109,34 +109,39 @@ create function pg_temp.is_old(n bigint) returns text language sql as $$
     select case when n <= 20 then 'old' else 'new' end
 $$;
 insert into events (id, type, object, object_id, subscription_id, stream, actor, request_id, before,
-    after, created_at, position, data)
+    after, created_at, position)
 select new_event_id(), p.object || '.' || what, p.object, p.id, subscription_id,
-    coalesce(subscription_id, p.id), pg_temp.actor(n, initiated_by), new_event_id(), before, after,
-    created_at, 1000 + 4 * n + nth,
-    json_build_object('id', 'pay_' || p.id, 'orderNo', order_no, 'amount', amount, 'status', p.state,
-        'method', method, 'transactionId', transaction_id, 'customerId', customer_id, 'productName',
-        product_name, 'approvedAt', approved_at, 'authNumber', auth_number, 'billingKey', billing_key_id,
-        'subscriptionId', subscription_id, 'failureCode', failure_code, 'failureMessage', failure_message)
+    coalesce(subscription_id, p.id), pg_temp.actor(n, initiated_by), new_event_id(), before,
+    jsonb_strip_nulls(after), created_at, 1000 + 4 * n + nth
 from (select p.*, to_jsonb(p) as row, substr(order_no, 7)::bigint as n,
         case kind when 'checkout' then 'order' else 'payment' end as object,
         case when kind = 'checkout' and state = 'approved' then 'paid' else state end as became
     from payments p where order_no like 'ORDER-%') p,
     lateral (select p.row, p.row || '{"state": "sending", "transaction_id": null}') j (ended, begun),
-    lateral (values (0, 'created', null::jsonb, begun), (1, became, begun, ended)) e (nth, what, before, after)
+    lateral (values (0, 'created', null::jsonb, begun),
+        (1, became, '{"state": "sending", "transaction_id": null, "settled_at": null}', ended))
+        e (nth, what, before, after)
 where (nth = 0 or became <> 'ready');
 insert into events (id, type, object, object_id, subscription_id, stream, actor, request_id, reason,
-    before, after, created_at, position, data)
+    before, after, created_at, position)
 select new_event_id(), 'refund.succeeded', 'refund', r.id, subscription_id, coalesce(subscription_id, p.id),
-    pg_temp.actor(n, 'merchant'), new_event_id(), r.reason, to_jsonb(r), to_jsonb(r), r.created_at,
-    1000 + 4 * n + 2, json_build_object('id', 'ref_' || r.id, 'paymentId', 'pay_' || p.id, 'amount', r.amount)
+    pg_temp.actor(n, 'merchant'), new_event_id(), r.reason, '{"state": "sending"}', jsonb_strip_nulls(to_jsonb(r)),
+    r.created_at, 1000 + 4 * n + 2
 from refunds r join payments p on p.id = r.payment_id,
     lateral (select substr(order_no, 7)::bigint as n) o;
 insert into events (id, type, object, object_id, subscription_id, stream, actor, before, after,
-    created_at, position, data)
+    created_at, position)
 select new_event_id(), case when k <= 5 then 'subscription.past_due' else 'subscription.created' end,
-    'subscription', c.id, c.id, c.id, pg_temp.actor(k, 'merchant'), null, to_jsonb(s), at, 1010 + 4 * :payments + k,
-    json_build_object('id', 'sub_' || c.id)
+    'subscription', c.id, c.id, c.id, pg_temp.actor(k, 'merchant'), null, to_jsonb(s), at, 1010 + 4 * :payments + k
 from copies c join subscriptions s on s.id = c.id;
+insert into event_data (position, data)
+select position, json_build_object('id', object || '_' || object_id, 'orderNo', after->'order_no', 'amount',
+    after->'amount', 'status', after->'state', 'method', after->'method', 'transactionId',
+    after->'transaction_id', 'customerId', after->'customer_id', 'productName', after->'product_name',
+    'approvedAt', after->'approved_at', 'authNumber', after->'auth_number', 'billingKey',
+    after->'billing_key_id', 'subscriptionId', after->'subscription_id')
+from events where position > 1000 order by position;
+do $$ begin perform setval('event_positions', (select max(position) from events)); end $$;
 
 insert into event_deliveries (event_id, endpoint_id, stream, position, state, attempts, next_at)
 select e.id, w.id, stream, e.position,

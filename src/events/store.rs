@@ -214,12 +214,12 @@ pub async fn list(
     from: From,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(
-        events!(),
-        " where position <= ",
-        published!(),
-        " and "
-    ));
+    let of_deliveries = filter.delivery.is_some() || filter.endpoint_id.is_some();
+    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(concat!(events!(), " where "));
+    // What is delivered is published.
+    if !of_deliveries {
+        sql.push(concat!("position <= ", published!(), " and "));
+    }
     let column = push_first(&mut sql, filter, from);
     if let Some(id) = filter.subscription_id.filter(|_| column != "subscription_id") {
         sql.push(" and subscription_id = ").push_bind(id);
@@ -233,7 +233,7 @@ pub async fn list(
     if filter.changes_only {
         sql.push(" and not test");
     }
-    if filter.delivery.is_some() || filter.endpoint_id.is_some() {
+    if of_deliveries {
         sql.push(" and id in (select event_id from event_deliveries where endpoint_id ");
         match filter.endpoint_id {
             Some(id) => sql.push("= ").push_bind(id),
