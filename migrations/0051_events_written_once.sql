@@ -1,6 +1,8 @@
 -- An event is written once, with its position, and what the API showed of its object is kept beside it.
 -- Processes of before have to be stopped: they read on without waiting for what is not committed yet.
 update schema_compatibility set oldest_build = 51;
+-- What a process of before has not committed yet is waited for.
+lock table events in access exclusive mode;
 
 create table event_data (
     position bigint constraint event_data_pkey primary key,
@@ -28,6 +30,10 @@ update events set position = published.through + waiting.nth
     where events.seq = waiting.seq;
 create sequence event_positions minvalue 0;
 select setval('event_positions', (select coalesce(max(position), 0) from events));
+-- Nobody publishes what is still to be written.
+create trigger event_data_tell_of_events before insert on event_data
+    for each row when (new.position > pg_sequence_last_value('event_positions'))
+    execute function refuse('there is no such event');
 drop index events_unpublished;
 -- 0045 has it of notices alone.
 alter table events drop constraint events_notice_key;
@@ -86,6 +92,8 @@ create trigger event_data_are_not_emptied before truncate on event_data
 create or replace function erase_customer(customer text, pseudonym text) returns jsonb
 language plpgsql security definer as $$
 declare
+    -- Whoever publishes has read the rows before or after this, and not meanwhile.
+    turn text := pg_advisory_xact_lock(hashtext('events'))::text;
     keys uuid[] := array(select id from billing_keys where customer_id = customer for update);
     subs uuid[] := array(select id from subscriptions where customer_id = customer for update);
     pays uuid[] := array(select id from payments where customer_id = customer for update);
@@ -115,8 +123,6 @@ begin
     update notifications set raw = ''
     where transaction_id in (select transaction_id from payments where id = any(pays))
         or order_no in (select split_part(order_no, '#', 1) from payments where id = any(pays));
-    -- Whoever publishes has read the rows before or after this, and not meanwhile.
-    perform pg_advisory_xact_lock(hashtext('events'));
     told := array(
         select position from events where object_id = any(keys || subs || pays || parts)
         union select position from events where subscription_id = any(subs));

@@ -31,7 +31,7 @@ pub async fn backlog(pool: &PgPool) -> sqlx::Result<Backlog> {
                 where state = 'given_up' and endpoint_id in (select id from live)) as given_up,
             (select count(*) from events where position > ",
         published!(),
-        ") as unpublished
+        " and position <= pg_sequence_last_value('event_positions')) as unpublished
          from waiting",
     ));
     query.fetch_one(pool).await

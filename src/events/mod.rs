@@ -36,7 +36,8 @@ pub use endpoints::new_secret;
 pub use queue::CLAIM;
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// Longer than a transaction of the service lasts: it waits ten seconds for a lock.
+/// Longer than a transaction of a running service lasts: it waits ten seconds for a lock. An import may last
+/// longer.
 const HELD_UP: Duration = Duration::from_secs(15);
 
 /// The routes.

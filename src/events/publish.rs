@@ -56,18 +56,20 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<Option<Horizon>> {
 }
 
 /// The data of each event: the object as the API shows it, after the change, or before it when it is gone.
-/// A test brings its own. Objects of one kind are read together.
+/// `None` for a test, which has its own. Objects of one kind are read together.
 async fn data_of(
     ctx: &Context,
     db: &mut PgConnection,
     events: Vec<Event>,
-) -> sqlx::Result<Vec<String>> {
-    let mut data = vec![NOTHING.to_owned(); events.len()];
+) -> sqlx::Result<Vec<Option<String>>> {
+    let mut data = vec![None; events.len()];
     let mut objects = BTreeMap::<Object, (Vec<usize>, Vec<Told>)>::new();
     for (nth, event) in events.into_iter().enumerate() {
-        if let Some(Json(of_test)) = event.data {
-            of_test.get().clone_into(&mut data[nth]);
-        } else if let Some(Json(mut row)) = event.after.or(event.before) {
+        if event.data.is_some() {
+            continue;
+        }
+        data[nth] = Some(NOTHING.to_owned());
+        if let Some(Json(mut row)) = event.after.or(event.before) {
             // The object as it was, not what has become of its call since.
             row.remove("call_ends_by");
             let (places, told) = objects.entry(event.object).or_default();
@@ -77,7 +79,7 @@ async fn data_of(
     }
     for (object, (places, told)) in objects {
         for (nth, shown) in places.into_iter().zip(readable(ctx, db, object, &told).await?) {
-            data[nth] = shown;
+            data[nth] = Some(shown);
         }
     }
     Ok(data)

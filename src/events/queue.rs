@@ -271,7 +271,7 @@ pub async fn redeliver_all(
          select id, $1, stream, position, ",
         due!(),
         " from events as next
-         where created_at >= $2 and position <= ",
+         where created_at >= $2 and position + 0 <= ",
         published!(),
         " and ($3::timestamptz is null or created_at < $3)
             and ($4::text[] is null or type = any($4))

@@ -53,12 +53,23 @@ impl DeliveryState {
     }
 }
 
-/// SQL: the columns of [`Event`], from where they are.
+/// SQL: the columns of [`Event`], but for its data.
+macro_rules! event_columns {
+    () => {
+        "id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
+         created_at, position, test, traceparent"
+    };
+}
+
+/// SQL: events with their data. A subquery: joined, all of `event_data` would be read along.
 macro_rules! events {
     () => {
-        "select id, type, object, object_id, subscription_id, actor, request_id, reason, before, after, \
-         created_at, position, coalesce(told.data, events.data) as data, test, traceparent \
-         from events left join event_data as told using (position)"
+        concat!(
+            "select ",
+            event_columns!(),
+            ", coalesce(events.data, (select told.data from event_data as told
+                where told.position = events.position)) as data from events"
+        )
     };
 }
 
@@ -151,6 +162,7 @@ pub async fn writing(pool: &PgPool) -> sqlx::Result<Vec<i32>> {
         "select pid from pg_locks
          where locktype = 'advisory' and objsubid = 2 and classid = 'event_positions'::regclass
             and database = (select oid from pg_database where datname = current_database())
+            and pid is not null
          order by pid",
     );
     query.fetch_all(pool).await
@@ -163,19 +175,20 @@ pub async fn unpublished(
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
     let query = sqlx::query_as(concat!(
-        events!(),
-        " where position > ",
+        "select ",
+        event_columns!(),
+        ", data from events where position > ",
         published!(),
         " and position <= $1 order by position limit $2"
     ));
     query.bind(horizon.settled).bind(limit).fetch_all(db).await
 }
 
-/// Publishes the events at `positions`, with their data.
+/// Publishes the events at `positions`, with their data; `None` for what has its own.
 pub async fn insert_data(
     db: &mut PgConnection,
     positions: &[i64],
-    data: &[String],
+    data: &[Option<String>],
 ) -> sqlx::Result<()> {
     let query = sqlx::query(
         "insert into event_data (position, data)

@@ -6,6 +6,7 @@ mod claim;
 mod delivery;
 mod delivery_settings;
 mod endpoints;
+mod from_before;
 mod listen;
 mod notices;
 mod read_after_write;
