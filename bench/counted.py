@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 from charging import COUNT_NAMES, COUNTED, Charging
@@ -30,7 +31,11 @@ def counted(side, wanted, repeat):
     if not shutil.which("valgrind"):
         print(f"{INSTRUCTIONS}: SKIPPED, valgrind is not installed")
         return
-    callgrind = Callgrind(side)
+    try:
+        callgrind = Callgrind(side)
+    except subprocess.SubprocessError as error:
+        print(f"{INSTRUCTIONS}: SKIPPED, callgrind cannot be controlled here: {error}")
+        return
     for _ in range(repeat):
         yield INSTRUCTIONS, callgrind.of_a_charge()
 

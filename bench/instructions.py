@@ -25,7 +25,7 @@ class Callgrind:
 
     def control(self, what):
         subprocess.run(["callgrind_control", what, str(self.side.services[0].pid)], check=True, capture_output=True,
-                       env={"PATH": os.environ["PATH"]})
+                       timeout=60, env={"PATH": os.environ["PATH"]})
 
     def counted(self, work):
         """The instructions while `work` is done."""

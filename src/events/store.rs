@@ -152,6 +152,15 @@ pub struct Horizon {
     pub settled: i64,
 }
 
+/// The last position that was given, when it is published: there is nothing to do.
+pub async fn all_published(pool: &PgPool) -> sqlx::Result<Option<i64>> {
+    let query = sqlx::query_scalar(concat!(
+        "select given from pg_sequence_last_value('event_positions') as given where given <= ",
+        published!()
+    ));
+    query.fetch_optional(pool).await
+}
+
 pub async fn horizon(db: &mut PgConnection) -> sqlx::Result<Horizon> {
     sqlx::query_as("select given, settled from event_horizon()").fetch_one(db).await
 }
