@@ -11,9 +11,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::context::AppState;
+use crate::events::lists::{self, Filter, From as Direction};
 use crate::events::publish::publish_all;
 use crate::events::read::Position;
-use crate::events::store::{self, Event, Filter, From as Direction, Object, StoredRow};
+use crate::events::store::{Event, Object, StoredRow};
 use crate::http::answer::{self, Answer, Limit, Page, Success};
 use crate::http::description::{self, described};
 use crate::http::extract::{Fields, FromField, FromFields, Query, text};
@@ -225,7 +226,7 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<AuditReques
     publish_all(&ctx).await?;
     let from = Direction::Before(request.before);
     let limit = request.limit;
-    let events = store::list(&ctx.reading, &request.filter, from, limit.fetch()).await?;
+    let events = lists::list(&ctx.reading, &request.filter, from, limit.fetch()).await?;
     let cursor = |event: &Event| event.position.to_string();
     Ok(answer::ok(limit.page(events, cursor, AuditBody::from)))
 }

@@ -10,6 +10,7 @@ mod comeback;
 pub mod couriers;
 pub mod deliver;
 mod endpoints;
+mod lists;
 pub mod notices;
 pub mod objects;
 mod public_only;

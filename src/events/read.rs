@@ -9,10 +9,9 @@ use utoipa::ToSchema;
 
 use crate::context::AppState;
 use crate::events::audit::ObjectId;
+use crate::events::lists::{self, Filter, From as Direction};
 use crate::events::publish::publish_all;
-use crate::events::store::{
-    self, Attempt, Delivery, DeliveryState, Event, Filter, From as Direction, Object,
-};
+use crate::events::store::{self, Attempt, Delivery, DeliveryState, Event, Object};
 use crate::http::answer::{self, Answer, Limit, Success, wrong_cursor};
 use crate::http::description::{self, described, words};
 use crate::http::error::{ApiError, Code};
@@ -190,12 +189,12 @@ pub async fn list(State(ctx): State<AppState>, Query(request): Query<ListRequest
     let ListRequest { filter, limit, order, cursor } = request;
     if matches!(order, Order::NewestFirst) {
         let from = Direction::Before(cursor.unwrap_or(i64::MAX));
-        let events = store::list(&ctx.reading, &filter, from, limit.fetch()).await?;
+        let events = lists::list(&ctx.reading, &filter, from, limit.fetch()).await?;
         let cursor = |event: &Event| event.position.to_string();
         return Ok(answer::ok(limit.page(events, cursor, EventBody::from)));
     }
     let from = Direction::After(cursor.unwrap_or(0));
-    let events = store::list(&ctx.reading, &filter, from, limit.rows()).await?;
+    let events = lists::list(&ctx.reading, &filter, from, limit.rows()).await?;
     let last = events.last().map(|event| event.position).or(cursor);
     Ok(answer::ok(EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
