@@ -122,8 +122,9 @@ pub async fn list(
     // Of a time, by that time: an index has it.
     if filter.from.is_some() || filter.to.is_some() {
         if let Some(before) = before {
-            sql.push(" and (created_at, id) < ((select created_at from payments where id = ");
-            sql.push_bind(before).push("), ").push_bind(before).push(")");
+            // That of the one before it, when it was not sent and is gone.
+            sql.push(" and (created_at, id) < ((select created_at from payments where id <= ");
+            sql.push_bind(before).push(" order by id desc limit 1), ").push_bind(before).push(")");
         }
         sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
         return sql.build_query_as().fetch_all(pool).await;

@@ -194,3 +194,26 @@ async fn subscriptions_and_keys_are_narrowed_by_customer_plan_and_status() {
     let keys: Vec<_> = keys.iter().map(|k| k["billingKey"].as_str().unwrap()).collect();
     assert_eq!(keys, [key]);
 }
+
+/// A charge that was not sent is taken back, also after it was the last one of a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_time_goes_on_after_a_payment_that_is_gone() {
+    let app = TestApp::start().await;
+    let key = app.register("4111111111111111").await;
+    let paid = app.pay(&key).await.data(200)["id"].clone();
+    let sending = "insert into payments (id, sender, order_no, kind, state, amount, product_name,
+            customer_id, initiated_by, method, created_at, sent_at)
+         select new_event_id(), sender, 'TAKEN-BACK', kind, 'sending', amount,
+            product_name, customer_id, initiated_by, method, created_at + interval '1 second', now()
+         from payments";
+    let mut owner = app.owner().await;
+    sqlx::query(sending).execute(&mut owner).await.unwrap();
+    let path = format!("/billing/payments?limit=1&from={}", app.today());
+    let first = app.get(&path).await.data(200);
+    assert_eq!(first["items"][0]["orderId"], "TAKEN-BACK");
+    let gone = sqlx::query("delete from payments where order_no = 'TAKEN-BACK'");
+    gone.execute(&mut owner).await.unwrap();
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let second = app.get(&format!("{path}&cursor={cursor}")).await.data(200);
+    assert_eq!(second["items"][0]["id"], paid);
+}
