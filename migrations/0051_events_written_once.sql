@@ -62,11 +62,13 @@ create trigger events_written before insert on events
 -- The position up to which every event is committed or will never be. The order is what makes it so: the
 -- last position that was given, then the transactions under way, and the events by a later statement.
 -- The lower 31 bits of what they have announced are enough to tell how far they are behind.
-create function event_horizon(out given bigint, out settled bigint) language plpgsql as $$
+create function event_horizon(out given bigint, out settled bigint, out pids int[]) language plpgsql as $$
 begin
     select last_value into given from event_positions;
     select given - coalesce(max(greatest(0,
-            (given - objid::bigint + 1073741824 & 2147483647) - 1073741824)), 0) into settled
+            (given - objid::bigint + 1073741824 & 2147483647) - 1073741824)), 0),
+        coalesce(array_agg(pid order by pid) filter (where pid is not null), '{}')
+    into settled, pids
     from pg_locks
     where locktype = 'advisory' and objsubid = 2 and classid = 'event_positions'::regclass
         and database = (select oid from pg_database where datname = current_database());

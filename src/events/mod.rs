@@ -35,6 +35,7 @@ pub use backlog::{Backlog, backlog};
 use deliver::Courier;
 pub use endpoints::new_secret;
 pub use queue::CLAIM;
+use store::Horizon;
 
 const PAUSE: Duration = Duration::from_millis(500);
 /// Longer than a transaction of a running service lasts: it waits ten seconds for a lock. An import may last
@@ -79,27 +80,19 @@ async fn publishing(ctx: &AppState, published: &watch::Sender<()>) {
         match publish::publish(ctx).await {
             Ok(horizon) => {
                 published.send_replace(());
-                let held_up = horizon.filter(|h| h.settled < h.given && h.settled == reached);
-                if held_up.is_none() {
-                    since = Instant::now();
+                let Some(Horizon { given, settled, pids }) = horizon else { continue };
+                if settled == given || settled != reached {
+                    (reached, since) = (settled, Instant::now());
                 } else if since.elapsed() > HELD_UP {
                     since = Instant::now();
-                    say_what_holds_up(&ctx.pool).await;
+                    tracing::error!(
+                        alert = true,
+                        ?pids,
+                        "transactions that do not end keep events from being published"
+                    );
                 }
-                reached = horizon.map_or(reached, |h| h.settled);
             }
             Err(error) => tracing::warn!(%error, "events wait for a later turn"),
         }
-    }
-}
-
-async fn say_what_holds_up(pool: &PgPool) {
-    match store::writing(pool).await {
-        Ok(pids) => tracing::error!(
-            alert = true,
-            ?pids,
-            "transactions that do not end keep events from being published"
-        ),
-        Err(error) => tracing::warn!(%error, "what keeps events from being published is not known"),
     }
 }

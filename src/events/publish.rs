@@ -36,7 +36,7 @@ pub async fn publish_all(ctx: &Context) -> sqlx::Result<()> {
 /// whoever sees a published event sees all before it.
 pub async fn publish(ctx: &Context) -> sqlx::Result<Option<Horizon>> {
     if let Some(given) = store::all_published(&ctx.pool).await? {
-        return Ok(Some(Horizon { given, settled: given }));
+        return Ok(Some(Horizon { given, settled: given, pids: Vec::new() }));
     }
     let Ok(_turn) = timeout(PATIENCE, ctx.publishing.lock()).await else { return Ok(None) };
     loop {
@@ -45,7 +45,7 @@ pub async fn publish(ctx: &Context) -> sqlx::Result<Option<Horizon>> {
             return Ok(None);
         }
         let horizon = store::horizon(&mut tx).await?;
-        let events = store::unpublished(&mut tx, horizon, i64::from(BATCH)).await?;
+        let events = store::unpublished(&mut tx, &horizon, i64::from(BATCH)).await?;
         let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
         if !events.is_empty() {
             let data = data_of(ctx, &mut tx, events).await?;

@@ -144,12 +144,14 @@ async fn after_the_one_at_it(db: &mut PgConnection) -> sqlx::Result<bool> {
 }
 
 /// How far events can be published now.
-#[derive(Clone, Copy, sqlx::FromRow)]
+#[derive(sqlx::FromRow)]
 pub struct Horizon {
     /// The last position that was given.
     pub given: i64,
     /// Of all up to this one it is known whether they are committed.
     pub settled: i64,
+    /// The processes of PostgreSQL whose transactions have written events and have not ended.
+    pub pids: Vec<i32>,
 }
 
 /// The last position that was given, when it is published: there is nothing to do.
@@ -162,25 +164,13 @@ pub async fn all_published(pool: &PgPool) -> sqlx::Result<Option<i64>> {
 }
 
 pub async fn horizon(db: &mut PgConnection) -> sqlx::Result<Horizon> {
-    sqlx::query_as("select given, settled from event_horizon()").fetch_one(db).await
-}
-
-/// The processes of PostgreSQL whose transactions have written events and have not ended.
-pub async fn writing(pool: &PgPool) -> sqlx::Result<Vec<i32>> {
-    let query = sqlx::query_scalar(
-        "select pid from pg_locks
-         where locktype = 'advisory' and objsubid = 2 and classid = 'event_positions'::regclass
-            and database = (select oid from pg_database where datname = current_database())
-            and pid is not null
-         order by pid",
-    );
-    query.fetch_all(pool).await
+    sqlx::query_as("select given, settled, pids from event_horizon()").fetch_one(db).await
 }
 
 /// The next events to publish, in their order.
 pub async fn unpublished(
     db: &mut PgConnection,
-    horizon: Horizon,
+    horizon: &Horizon,
     limit: i64,
 ) -> sqlx::Result<Vec<Event>> {
     let query = sqlx::query_as(concat!(
