@@ -13,7 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 
-from stand import answers, spawn, stop, until
+from stand import CARD, answers, spawn, stop, until
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ASKED = json.load(open(f"{HERE}/growth.json"))
@@ -21,8 +21,6 @@ PORT = int(os.environ.get("PORT", "3961"))
 ROUNDS = 15
 AGAIN = 3
 RATIO, MILLIS = 2, 5
-CARD = {"cardNumber": "4111111111111111", "expireDate": "2912", "cardPassword": "12", "birthDate": "901231",
-        "customerName": "홍길동", "customerId": "user1"}
 ENDPOINT = "00000000-0000-7000-8000-000000000000"
 # As src/events/queue.rs, src/events/notices.rs and src/events/publish.rs send them; taken back.
 STATEMENTS = {
@@ -34,8 +32,10 @@ STATEMENTS = {
     "events to deliver": f"""
         select id, type, stream, position from events
         where position > (select position - 100 from webhook_endpoints where id = '{ENDPOINT}')
-        order by position limit 500;""",
-    "events without a position": "select * from events where position is null order by seq limit 500;",
+            and position <= (select coalesce(max(position), 0) from event_data) order by position limit 500;""",
+    "events to publish": """
+        select * from events where position > (select coalesce(max(position), 0) from event_data)
+            and position <= pg_sequence_last_value('event_positions') order by position limit 200;""",
     "notice: renewal": """
         select id from subscriptions
         where status = 'active' and not cancel_at_period_end and next_charge_amount > 0
@@ -90,13 +90,13 @@ class Books:
     def start(self):
         self.service = spawn([self.program], self.env, os.path.join(self.folder, "service.log"))
         address = f"http://127.0.0.1:{self.port}/health/ready"
-        until(self.url, lambda: self.service.poll() is not None or answers(address), 600)
+        until(self.url, lambda: self.service.poll() is not None or answers(address), seconds=600)
         if self.service.poll() is not None:
             raise SystemExit(open(os.path.join(self.folder, "service.log")).read())
 
     def fill(self):
         """Some subscriptions are made by the service; they are what the others are copies of."""
-        card = self.post("/billing/register", CARD)["billingKey"]
+        card = self.post("/billing/register", {**CARD, "customerId": "user1"})["billingKey"]
         for plan in range(10):
             made = self.post("/billing/subscribe", {
                 "billingKey": card, "customerId": "user1", "planId": f"plan{plan}", "amount": 9900,
