@@ -67,12 +67,36 @@ impl Actor {
     /// The statement that begins a transaction of this actor at `now`. Neither name nor request id
     /// can hold a quote: the one is ours, the other is checked where it comes in.
     pub fn begin(&self, now: DateTime<Utc>) -> String {
-        let Self { name, request, trace } = self;
-        let (now, trace) = (now.to_rfc3339(), trace.map(|t| t.to_string()).unwrap_or_default());
+        let [name, request, trace, now] = self.acting(now);
         format!(
             "begin; select set_config('kiwoom.actor', '{name}', true), \
              set_config('kiwoom.request', '{request}', true), \
              set_config('kiwoom.traceparent', '{trace}', true), set_config('kiwoom.now', '{now}', true)"
         )
     }
+
+    /// The same for a statement that is a transaction of its own: the parameter of [`acting`].
+    pub fn acting(&self, now: DateTime<Utc>) -> [String; 4] {
+        let trace = self.trace.map(|trace| trace.to_string()).unwrap_or_default();
+        [self.name.clone(), self.request.clone(), trace, now.to_rfc3339()]
+    }
 }
+
+/// A table of one row: who reads it acts as the parameter says, an array of text, until the transaction ends.
+macro_rules! acting {
+    ($parameter:literal) => {
+        concat!(
+            "(select set_config('kiwoom.actor', (",
+            $parameter,
+            "::text[])[1], true), set_config('kiwoom.request', (",
+            $parameter,
+            "::text[])[2], true), set_config('kiwoom.traceparent', (",
+            $parameter,
+            "::text[])[3], true), set_config('kiwoom.now', (",
+            $parameter,
+            "::text[])[4], true)) acting"
+        )
+    };
+}
+
+pub(crate) use acting;

@@ -38,6 +38,7 @@ impl From<NotCharged> for ApiError {
             NotCharged::TaxType(reason) => Self::invalid_field("taxFreeAmount", reason),
             NotCharged::NoTurn(reason) => reason.into(),
             NotCharged::Gateway(error) => not_sent(error),
+            NotCharged::OtherKey => Code::ChargeInProgress.into(),
             NotCharged::TakenOver => Code::RequestInProgress.into(),
             NotCharged::OrderExists => Code::OrderExists.into(),
             NotCharged::Database(error) => error.into(),

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sqlx::postgres::PgConnection;
-
 use crate::context::Context;
 use crate::payments::store::Payment;
 use crate::payments::store::claims::Claim;
@@ -20,17 +18,4 @@ pub struct Answer {
     pub body: fn(&Context, Payment) -> Vec<u8>,
     /// Is told of the body.
     pub kept: Kept,
-}
-
-impl Answer {
-    /// Keeps the answer; its body, when the claim still stood.
-    pub(super) async fn keep(
-        &self,
-        ctx: &Context,
-        db: &mut PgConnection,
-        paid: &Payment,
-    ) -> sqlx::Result<Option<Vec<u8>>> {
-        let body = (self.body)(ctx, paid.clone());
-        Ok(self.claim.answer(db, 200, &body).await?.then_some(body))
-    }
 }

@@ -2,19 +2,21 @@
 
 use kiwoom_paid_time::Period;
 use secrecy::SecretString;
-use sqlx::postgres::PgTransaction;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgTransaction};
 
 use super::answer::Answer;
 use super::charge_call::{ChargeCall, log, outcome_of};
 use super::intent::{self, Recorded, Since};
 use super::store::paid_time::Intent;
 use super::store::{self, InitiatedBy, Kind, Payment};
+use crate::access::actor::{Actor, acting};
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{BATCH, ChargeOrder, GatewayError, Ticket};
-use crate::payments::store::claims::own_request;
-use crate::payments::store::columns::payment_columns;
+use crate::payments::store::claims::{is_own_request, own_request};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
@@ -96,6 +98,8 @@ pub enum NotCharged {
     NoTurn(NoTurn),
     /// The gateway could not be reached, or refused before anything was sent.
     Gateway(GatewayError),
+    /// The billing key is not the customer's any more, or may not be charged any more.
+    OtherKey,
     /// Another process has taken the request over.
     TakenOver,
     /// The order number was used before.
@@ -111,13 +115,6 @@ impl From<sqlx::Error> for NotCharged {
     }
 }
 
-/// An attempt that is written but not committed.
-struct Intended {
-    transaction: PgTransaction<'static>,
-    payment: Payment,
-    draft: Draft,
-}
-
 /// An attempt whose intent is committed: the only thing that can be sent.
 struct Committed {
     payment: Payment,
@@ -125,17 +122,22 @@ struct Committed {
     since: Since,
 }
 
-/// A charge that KiwoomPay is ready for, with the transaction of its intent. There the caller looks
-/// again, with rows locked, at what may have changed meanwhile, and writes what belongs to the
-/// intent. A charge that is dropped was never made.
+/// A charge that KiwoomPay is ready for. One that is dropped was never made.
 pub struct Ready {
+    ticket: Ticket,
+    waiting: Waiting,
+}
+
+/// The same, with the transaction of its intent. There the caller looks again, with rows locked, at
+/// what may have changed meanwhile, and writes what belongs to the intent.
+pub struct Begun {
     ticket: Ticket,
     /// The transaction of the intent.
     pub transaction: PgTransaction<'static>,
 }
 
 impl Ready {
-    /// A turn, KiwoomPay's token, and the beginning of the intent to charge `card`. No money moves.
+    /// A turn and KiwoomPay's token to charge `card`. No money moves.
     pub async fn new(ctx: &Context, waiting: Waiting, card: &Card) -> Result<Self, NotCharged> {
         let registered_under = ctx.kiwoom.cpid_of(card.cpid.as_deref());
         let chargeable = ctx.kiwoom.contracts().cpids_of_cards();
@@ -144,23 +146,49 @@ impl Ready {
         }
         let turn = turn(ctx, waiting).await?;
         let ticket = ctx.kiwoom.ready_to_charge(turn).await.map_err(NotCharged::Gateway)?;
+        Ok(Self { ticket, waiting })
+    }
+
+    /// With the transaction of the intent.
+    pub async fn begin(self, ctx: &Context) -> Result<Begun, NotCharged> {
+        let Self { ticket, waiting } = self;
         let mut transaction = ctx.begin().await?;
         let guarded = waiting == Waiting::Caller && ctx.config.guard_callers;
         if guarded && !ctx.guard.may_commit(&mut transaction).await? {
             return Err(NotCharged::Paused);
         }
-        Ok(Self { ticket, transaction })
+        Ok(Begun { ticket, transaction })
     }
 
+    /// As [`Begun::charge`], for a charge whose intent is its payment alone: one statement, which
+    /// commits itself.
+    pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
+        if ctx.config.guard_callers {
+            return self.begin(ctx).await?.charge(ctx, draft).await;
+        }
+        let payment = intended(ctx, &draft)?;
+        let call = ChargeCall::new(&payment, &draft);
+        let db = ctx.pool.acquire().await?;
+        let written = write_alone(ctx, db, &payment, &draft);
+        let (since, written) = intent::confirmed(ctx, call, written).await?;
+        if !written {
+            return Err(refused(ctx, &mut *ctx.pool.acquire().await?, &payment).await?);
+        }
+        execute(ctx, self.ticket, Committed { payment, draft, since }).await
+    }
+}
+
+impl Begun {
     /// The intent, its commit, the call, the record: the payment as approved, declined or unknown.
     pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
-        if ctx.stop.is_cancelled() {
-            return Err(NotCharged::Stopping);
+        let Self { ticket, mut transaction } = self;
+        let payment = intended(ctx, &draft)?;
+        if !write(ctx, &mut transaction, &payment, &draft).await? {
+            return Err(refused(ctx, &mut transaction, &payment).await?);
         }
-        let tax_type = ctx.kiwoom.contracts().billing.tax_type;
-        tax_type.check(draft.amount, draft.tax_free_amount).map_err(NotCharged::TaxType)?;
-        let committed = intend(ctx, self.transaction, draft).await?.commit(ctx).await?;
-        execute(ctx, self.ticket, committed).await
+        let call = ChargeCall::new(&payment, &draft);
+        let (since, ()) = intent::confirmed(ctx, call, transaction.commit()).await?;
+        execute(ctx, ticket, Committed { payment, draft, since }).await
     }
 }
 
@@ -176,58 +204,120 @@ async fn turn(ctx: &Context, waiting: Waiting) -> Result<Turn, NotCharged> {
     turn.map_err(NotCharged::NoTurn)
 }
 
-/// Step 1: writes the attempt as `sending`.
-async fn intend(
-    ctx: &Context,
-    mut transaction: PgTransaction<'static>,
-    draft: Draft,
-) -> Result<Intended, NotCharged> {
+/// The attempt as its intent writes it.
+fn intended(ctx: &Context, draft: &Draft) -> Result<Payment, NotCharged> {
+    if ctx.stop.is_cancelled() {
+        return Err(NotCharged::Stopping);
+    }
+    let contract = &ctx.kiwoom.contracts().billing;
+    let checked = contract.tax_type.check(draft.amount, draft.tax_free_amount);
+    checked.map_err(NotCharged::TaxType)?;
     ctx.rights.may_record()?;
     let of = draft.of.as_ref();
-    let kind = if of.is_some() { Kind::Subscription } else { Kind::OneOff };
-    let query = sqlx::query_as(concat!(
+    Ok(Payment {
+        id: draft.id,
+        order_no: draft.order_no.as_str().to_owned(),
+        kind: if of.is_some() { Kind::Subscription } else { Kind::OneOff },
+        state: State::Sending,
+        amount: draft.amount,
+        tax_free_amount: draft.tax_free_amount,
+        refunded_amount: 0,
+        refunding_amount: 0,
+        product_name: draft.product_name.clone(),
+        customer_id: Some(draft.card.customer_id.clone()),
+        billing_key_id: Some(draft.card.id),
+        subscription_id: of.map(|of| of.id),
+        charge_no: of.map(|of| of.charge_no),
+        period_start: of.map(|of| of.period.start),
+        period_end: of.map(|of| of.period.end),
+        initiated_by: draft.initiated_by,
+        method: Some("CARD".to_owned()),
+        transaction_id: None,
+        auth_number: None,
+        failure_code: None,
+        failure_message: None,
+        merchant_setting: None,
+        created_at: store::kept(ctx.clock.now()),
+        approved_at: None,
+        settled_at: None,
+        late: false,
+        order_id: None,
+        unexpected: None,
+        cpid: Some(contract.cpid.clone()),
+        earlier_cpids: None,
+        overdue: false,
+        credited: 0,
+        credited_tax_free: 0,
+    })
+}
+
+/// Step 1: writes the attempt, for a request that is still this process's, and of a card that is still
+/// the customer's and may be charged, which it stays until the commit. Whether both are so.
+async fn write(
+    ctx: &Context,
+    db: &mut PgConnection,
+    payment: &Payment,
+    draft: &Draft,
+) -> sqlx::Result<bool> {
+    let query = sqlx::query(concat!(
         "insert into payments (id, sender, order_no, kind, state, amount, product_name, customer_id,
             customer_name, billing_key_id, subscription_id, period_start, period_end,
             initiated_by, method, created_at, sent_at, tax_free_amount, call_ends_by, cpid,
             charge_no)
-         select $1, $2, $3, $4, 'sending', $5, $6, $7, $8, $9, $10, $11, $12, $13, 'CARD', $14,
-            clock_timestamp(), $15, clock_timestamp() + make_interval(secs => $16), $17, $18
-         where coalesce((",
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            clock_timestamp(), $17, clock_timestamp() + make_interval(secs => $18), $19, $20
+         from ",
+        acting!("$21"),
+        " where coalesce((",
         own_request!(),
-        "), true) returning ",
-        payment_columns!()
+        "), true) and (select customer_id = $8 and status = 'active' and inactive_at is null
+            from billing_keys where id = $10 for share)"
     ));
-    let payment = query
-        .bind(draft.id)
+    let done = query
+        .bind(payment.id)
         .bind(ctx.instance.number())
-        .bind(&draft.order_no)
-        .bind(kind)
-        .bind(draft.amount)
-        .bind(&draft.product_name)
-        .bind(&draft.card.customer_id)
+        .bind(&payment.order_no)
+        .bind(payment.kind)
+        .bind(payment.state)
+        .bind(payment.amount)
+        .bind(&payment.product_name)
+        .bind(&payment.customer_id)
         .bind(&draft.card.customer_name)
-        .bind(draft.card.id)
-        .bind(of.map(|of| of.id))
-        .bind(of.map(|of| of.period.start))
-        .bind(of.map(|of| of.period.end))
-        .bind(draft.initiated_by)
-        .bind(ctx.clock.now())
-        .bind(draft.tax_free_amount)
+        .bind(payment.billing_key_id)
+        .bind(payment.subscription_id)
+        .bind(payment.period_start)
+        .bind(payment.period_end)
+        .bind(payment.initiated_by)
+        .bind(&payment.method)
+        .bind(payment.created_at)
+        .bind(payment.tax_free_amount)
         .bind(store::call_secs(ctx.config.kiwoom.timeout))
-        .bind(&ctx.kiwoom.contracts().billing.cpid)
-        .bind(of.map(|of| of.charge_no))
-        .fetch_optional(&mut *transaction)
-        .await?
-        .ok_or(NotCharged::TakenOver)?;
-    Ok(Intended { transaction, payment, draft })
+        .bind(&payment.cpid)
+        .bind(payment.charge_no)
+        .bind(Actor::present().acting(ctx.clock.now()))
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
-impl Intended {
-    async fn commit(self, ctx: &Context) -> Result<Committed, NotCharged> {
-        let Self { transaction, payment, draft } = self;
-        let since = intent::commit(ctx, ChargeCall::new(&payment, &draft), transaction).await?;
-        Ok(Committed { payment, draft, since })
-    }
+/// The same, on a connection that is given back before anything else is done.
+async fn write_alone(
+    ctx: &Context,
+    mut db: PoolConnection<Postgres>,
+    payment: &Payment,
+    draft: &Draft,
+) -> sqlx::Result<bool> {
+    write(ctx, &mut db, payment, draft).await
+}
+
+/// Why [`write`] has written nothing.
+async fn refused(
+    ctx: &Context,
+    db: &mut PgConnection,
+    payment: &Payment,
+) -> sqlx::Result<NotCharged> {
+    let own = is_own_request(db, payment.id.0, ctx.instance.number()).await?;
+    Ok(if own { NotCharged::OtherKey } else { NotCharged::TakenOver })
 }
 
 /// Steps 2 and 3: calls the gateway, once, and records what came of it.

@@ -52,7 +52,8 @@ impl Call for ChargeCall<'_> {
         ctx: &Context,
         outcome: &Outcome,
     ) -> Result<Option<Payment>, SettleError> {
-        if let Some(paid) = settle::settle_at_once(ctx, self.payment, outcome, self.answer).await? {
+        if let Some(paid) = settle::approve_at_once(ctx, self.payment, outcome, self.answer).await?
+        {
             return Ok(Some(paid));
         }
         settle::settle(ctx, self.payment.id, outcome, None).await

@@ -4,7 +4,6 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use sqlx::postgres::PgTransaction;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -81,19 +80,22 @@ impl Since {
     }
 }
 
-/// Commits an intent. When the commit's own answer is lost the row may be there: as nothing has been
-/// sent, it is taken back.
+/// Waits for the commit of an intent. When its own answer is lost the row may be there: as nothing has
+/// been sent, it is taken back.
 #[tracing::instrument(name = "intent.commit", skip_all)]
-pub(super) async fn commit<C: Call>(
+pub(super) async fn confirmed<C: Call, T>(
     ctx: &Context,
     call: C,
-    intent: PgTransaction<'_>,
-) -> sqlx::Result<Since> {
+    commit: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<(Since, T)> {
     let since = Since(Instant::now());
-    match intent.commit().await {
-        Ok(()) => Ok(since),
+    match commit.await {
+        Ok(done) => Ok((since, done)),
         Err(error) => {
-            take_back(ctx, call).await;
+            // A constraint has refused it: there is no row.
+            if error.as_database_error().is_none_or(|e| e.constraint().is_none()) {
+                take_back(ctx, call).await;
+            }
             Err(error)
         }
     }

@@ -1,9 +1,10 @@
 //! Records the outcome of a charge or an order and what follows from it for the subscription, in one
 //! transaction. Orders that are not paid are opened, closed and expired in `checkout.rs`.
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgTransaction};
 use thiserror::Error;
 
+use crate::access::actor::Actor;
 use crate::context::Context;
 use crate::payments::answer::Answer;
 use crate::payments::store::columns::payment_columns;
@@ -14,21 +15,6 @@ use crate::payments::{cancellation, ended_cards};
 use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Change, Contradiction, Outcome, State, Verdict, decide};
 use crate::rules::subscription_state::Status;
-
-/// The statement that settles a payment, with a condition besides.
-macro_rules! settling {
-    ($condition:literal) => {
-        concat!(
-            "update payments set state = $2, transaction_id = $3, auth_number = $4, \
-                approved_at = $5, failure_code = $6, failure_message = $7, method = $8, late = $9, \
-                resolve_reason = $10, settled_at = $11, cpid = $12, merchant_setting = $13 \
-             where id = $1",
-            $condition,
-            " returning ",
-            payment_columns!()
-        )
-    };
-}
 
 /// Why an outcome was not recorded.
 #[derive(Debug, Error)]
@@ -66,76 +52,77 @@ pub async fn settle(
         None => None,
     };
     let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
+    let settled = settle_locked(ctx, &mut tx, (payment, subscription), outcome, reason).await?;
+    tx.commit().await?;
+    Ok(settled)
+}
+
+/// As [`settle`], of a payment whose row is locked, and before it that of its subscription.
+pub(super) async fn settle_locked(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    (payment, subscription): (Payment, Option<Loaded>),
+    outcome: &Outcome,
+    reason: Option<&str>,
+) -> Result<Option<Payment>, SettleError> {
+    let id = payment.id;
     let change = decide(payment.state, payment.transaction_id.as_deref(), outcome)?;
     let settled = match change {
-        Change::Nothing => {
-            let payment = learn_method(&mut tx, payment, outcome).await?;
-            tx.commit().await?;
-            return Ok(Some(payment));
-        }
+        Change::Nothing => return Ok(Some(learn_method(tx, payment, outcome).await?)),
         Change::To(state) => {
             if let Outcome::Approved { transaction_id, .. } = outcome {
-                unexpected::release(&mut tx, id, transaction_id).await?;
+                unexpected::release(tx, id, transaction_id).await?;
             }
             // Before the subscription: a new one locks its card first.
             if let Outcome::Declined { code, message, verdict: Verdict::Never } = outcome
                 && let Some(card) = payment.billing_key_id
             {
-                ended_cards::end(&mut tx, card, (code, message), ctx.clock.now()).await?;
+                ended_cards::end(tx, card, (code, message), ctx.clock.now()).await?;
             }
-            let new = settled(ctx, &payment, state, outcome);
-            let written = write(&mut tx, settling!(""), &new, reason).await?;
-            Some(written.ok_or(sqlx::Error::RowNotFound)?)
+            Some(write(tx, &settled(ctx, &payment, state, outcome), reason).await?)
         }
         Change::Remove => {
             let query = sqlx::query("delete from payments where id = $1").bind(id);
-            query.execute(&mut *tx).await?;
+            query.execute(&mut **tx).await?;
             None
         }
     };
     if let Some(subscription) = subscription {
-        Box::pin(update_subscription(ctx, &mut tx, &payment, subscription, outcome)).await?;
+        Box::pin(update_subscription(ctx, tx, &payment, subscription, outcome)).await?;
     }
-    let settled = match settled {
+    match settled {
         Some(paid) if paid.state == State::Approved => {
-            Some(cancellation::waiting(ctx, &mut tx, paid).await?)
+            Ok(Some(cancellation::waiting(ctx, tx, paid).await?))
         }
-        other => other,
-    };
-    tx.commit().await?;
-    Ok(settled)
+        other => Ok(other),
+    }
 }
 
 /// As [`settle`], for the process that has made the call of `intended` and for the usual case: the
 /// approval of a single charge that still is as it was intended, and whose transaction nobody told of.
-/// `None` in all other cases: nothing is changed then.
-pub(super) async fn settle_at_once(
+/// One statement, with the answer that is kept. `None` in all other cases: nothing is changed then.
+pub(super) async fn approve_at_once(
     ctx: &Context,
     intended: &Payment,
     outcome: &Outcome,
     answer: Option<&Answer>,
 ) -> sqlx::Result<Option<Payment>> {
-    if !matches!(outcome, Outcome::Approved { .. }) || intended.subscription_id.is_some() {
+    let is_usual = matches!(outcome, Outcome::Approved { method: None, cpid: None, .. });
+    if !is_usual || intended.subscription_id.is_some() {
         return Ok(None);
     }
-    let mut tx = ctx.begin().await?;
-    let new = settled(ctx, intended, State::Approved, outcome);
-    let sql = settling!(
-        " and state = 'sending' and not exists (select from payments where transaction_id = $3)"
-    );
-    let Some(paid) = write(&mut tx, sql, &new, None).await? else { return Ok(None) };
-    // After the row is locked: a cancellation that comes now waits for it, and finds it paid.
-    let paid = cancellation::waiting(ctx, &mut tx, paid).await?;
-    let kept = match answer {
-        Some(answer) => answer.keep(ctx, &mut tx, &paid).await?,
-        None => None,
-    };
-    tx.commit().await?;
-    if let Some((answer, body)) = answer.zip(kept) {
+    let paid = settled(ctx, intended, State::Approved, outcome);
+    let body = answer.map(|answer| (answer.body)(ctx, paid.clone()));
+    let query = sqlx::query_scalar("select approve_charge($1, $2, $3, $4, $5, $6, $7, $8)");
+    let query = query.bind(paid.id).bind(Actor::present().acting(ctx.clock.now()));
+    let query = query.bind(&paid.transaction_id).bind(&paid.auth_number).bind(paid.approved_at);
+    let query = query.bind(paid.settled_at).bind(answer.map(|answer| answer.claim.started_at));
+    let answered: Option<bool> = query.bind(&body).fetch_one(&ctx.pool).await?;
+    if let (Some(true), Some(answer), Some(body)) = (answered, answer, body) {
         // Nobody else has told of it.
         drop(answer.kept.set(body));
     }
-    Ok(Some(paid))
+    Ok(answered.map(|_| paid))
 }
 
 /// A list of KiwoomPay's may have proven a payment without the method that it was paid with; what tells
@@ -159,7 +146,7 @@ async fn learn_method(
 /// The payment as `outcome` makes it.
 fn settled(ctx: &Context, payment: &Payment, state: State, outcome: &Outcome) -> Payment {
     let (failure_code, failure_message, merchant_setting) = (None, None, None);
-    let settled_at = Some(ctx.clock.now());
+    let settled_at = Some(store::kept(ctx.clock.now()));
     let was = payment.state;
     let payment = payment.clone();
     let mut new =
@@ -169,7 +156,7 @@ fn settled(ctx: &Context, payment: &Payment, state: State, outcome: &Outcome) ->
             new.late = !matches!(was, State::Sending | State::Unknown | State::Ready);
             new.transaction_id = Some(transaction_id);
             new.auth_number = auth_number;
-            new.approved_at = Some(approved_at);
+            new.approved_at = Some(store::kept(approved_at));
             new.method = method.or(new.method);
             new.cpid = cpid.or(new.cpid);
         }
@@ -190,18 +177,24 @@ fn settled(ctx: &Context, payment: &Payment, state: State, outcome: &Outcome) ->
     new
 }
 
-/// Writes the payment as it is settled; `None` when the condition of [`settling`] did not hold.
+/// Writes the payment as it is settled.
 async fn write(
     db: &mut PgConnection,
-    sql: &'static str,
     new: &Payment,
     reason: Option<&str>,
-) -> sqlx::Result<Option<Payment>> {
-    let query = sqlx::query_as(sql).bind(new.id).bind(new.state).bind(&new.transaction_id);
+) -> sqlx::Result<Payment> {
+    let query = sqlx::query_as(concat!(
+        "update payments set state = $2, transaction_id = $3, auth_number = $4, approved_at = $5,
+            failure_code = $6, failure_message = $7, method = $8, late = $9, resolve_reason = $10,
+            settled_at = $11, cpid = $12, merchant_setting = $13
+         where id = $1 returning ",
+        payment_columns!()
+    ));
+    let query = query.bind(new.id).bind(new.state).bind(&new.transaction_id);
     let query = query.bind(&new.auth_number).bind(new.approved_at).bind(&new.failure_code);
     let query = query.bind(&new.failure_message).bind(&new.method).bind(new.late).bind(reason);
     let query = query.bind(new.settled_at).bind(&new.cpid).bind(&new.merchant_setting);
-    query.fetch_optional(db).await
+    query.fetch_one(db).await
 }
 
 /// What the outcome means for the subscription.

@@ -1,10 +1,13 @@
 //! Money that KiwoomPay says was taken for an order number of ours, in a notification or in its own
 //! list. It settles the payment that asked for it; what nothing asked for so is kept beside the books.
 
+use sqlx::postgres::PgTransaction;
+
 use crate::context::Context;
 use crate::payments::settle::{self, SettleError};
-use crate::payments::store::{Kind, Payment};
+use crate::payments::store::{self, Kind, Payment};
 use crate::payments::unexpected::{self, Judged, Money, Reason};
+use crate::rules::ids::PaymentId;
 use crate::rules::payment_state::{Outcome, State};
 
 /// What the money came to.
@@ -44,14 +47,7 @@ pub async fn paid(
         Judged::Unexpected(reason) => return unasked(ctx, payment, money, reason).await,
         Judged::Contradiction => return Ok(Taken::Contradiction),
     }
-    let outcome = Outcome::Approved {
-        transaction_id: money.transaction_id.to_owned(),
-        auth_number: money.auth_number.map(str::to_owned),
-        approved_at: money.approved_at,
-        // A registered card stays a card, whatever KiwoomPay calls it.
-        method: money.method.filter(|_| payment.is_of_window()).map(str::to_owned),
-        cpid: money.cpid.map(str::to_owned),
-    };
+    let outcome = approved(payment, money);
     match settled(settle::settle(ctx, payment.id, &outcome, reason).await)? {
         // In this moment another transaction paid it, or another attempt its period: this one was
         // taken all the same.
@@ -69,6 +65,36 @@ pub async fn paid(
             Ok(Taken::AsAsked)
         }
         Settled::OtherPayment => Ok(Taken::Contradiction),
+    }
+}
+
+/// As [`paid`] in the transaction `tx`, of the order `id` of a window, when it waits for exactly this
+/// money. Whether that is so: nothing is changed otherwise, nor may anything be committed after an error.
+pub async fn paid_as_asked(
+    ctx: &Context,
+    tx: &mut PgTransaction<'_>,
+    id: PaymentId,
+    money: &Money<'_>,
+) -> Result<bool, SettleError> {
+    let Some(order) = store::lock(tx, id).await? else { return Ok(false) };
+    let waits = order.kind == Kind::Checkout && order.state == State::Ready;
+    let is_own = money.cpid.is_none_or(|cpid| order.is_under(cpid));
+    if !waits || !is_own || unexpected::why(tx, &order, money).await?.is_some() {
+        return Ok(false);
+    }
+    let outcome = approved(&order, money);
+    settle::settle_locked(ctx, tx, (order, None), &outcome, None).await?;
+    Ok(true)
+}
+
+fn approved(payment: &Payment, money: &Money<'_>) -> Outcome {
+    Outcome::Approved {
+        transaction_id: money.transaction_id.to_owned(),
+        auth_number: money.auth_number.map(str::to_owned),
+        approved_at: money.approved_at,
+        // A registered card stays a card, whatever KiwoomPay calls it.
+        method: money.method.filter(|_| payment.is_of_window()).map(str::to_owned),
+        cpid: money.cpid.map(str::to_owned),
     }
 }
 

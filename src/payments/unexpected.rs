@@ -145,7 +145,7 @@ pub async fn release(
 }
 
 /// Why the money is not what the payment asked for; `None` when it is.
-async fn why(
+pub(super) async fn why(
     db: &mut PgConnection,
     payment: &Payment,
     money: &Money<'_>,

@@ -6,9 +6,10 @@
 //!
 //! The same notification comes again until it is answered with SUCCESS, and in any order. All
 //! copies share one row, found by a fingerprint of what they say; once that row says `applied` a
-//! further copy changes nothing. Every step can be repeated after a crash: the row is written
-//! first, the payment is settled by the one function that does that, and SUCCESS is answered only
-//! when both are committed. A cancellation that arrives before its payment waits in its row and is
+//! further copy changes nothing. The first word of the money that an order waits for is kept and applied in one
+//! transaction. Otherwise the row is written first and judged after, so that every step can be repeated
+//! after a crash. SUCCESS is answered only when the row is committed and the payment is settled, by the
+//! one function that does that. A cancellation that arrives before its payment waits in its row and is
 //! applied right after the payment.
 //!
 //! What a person has to look at is logged with `alert = true`.
@@ -141,6 +142,10 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
         raw: &notification::masked(fields),
         now: ctx.clock.now(),
     };
+    let applied = Entry { verdict: Verdict::Applied, ..entry };
+    if is_ours && judge::paid_at_once(ctx, &applied, told).await? {
+        return Ok(Verdict::Applied);
+    }
     let undated = kind == Kind::Cancellation && told.occurred_at.is_none();
     let kept = if undated && entry.verdict == Verdict::Waiting {
         store::keep_undated(&ctx.pool, &entry).await?

@@ -9,7 +9,33 @@ use crate::payments::told::{self, Settled, Taken, settled};
 use crate::payments::unexpected::Money;
 use crate::rules::payment_state::{self, Outcome, State};
 use crate::webhook::ingest::Verdict;
-use crate::webhook::store::Kept;
+use crate::webhook::store::{self, Entry, Kept};
+
+/// The usual case, in one transaction: `entry` is the first that tells of the money that an order waits for.
+/// Whether it was so; it is kept and applied then, and nothing is changed otherwise.
+pub async fn paid_at_once(
+    ctx: &Context,
+    entry: &Entry<'_>,
+    told: &Notification,
+) -> sqlx::Result<bool> {
+    let Event::Paid { amount } = told.event else { return Ok(false) };
+    let Some(order) = of_order(ctx, told).await? else { return Ok(false) };
+    if order.state != State::Ready {
+        return Ok(false);
+    }
+    let mut tx = ctx.begin().await?;
+    let money = money_of(ctx, told, amount);
+    let is_paid = match told::paid_as_asked(ctx, &mut tx, order.id, &money).await {
+        Ok(is_paid) => is_paid,
+        // The transaction is in the books as another one's.
+        Err(error) => settled::<()>(Err(error)).map(|_| false)?,
+    };
+    if !is_paid || !store::keep_new(&mut *tx, entry).await? {
+        return Ok(false);
+    }
+    tx.commit().await?;
+    Ok(true)
+}
 
 /// Applies the notification `kept` to the payment that it is about.
 pub async fn judge(ctx: &Context, kept: &Kept, told: &Notification) -> sqlx::Result<Verdict> {
@@ -54,20 +80,23 @@ async fn paid(
     told: &Notification,
     amount: i64,
 ) -> sqlx::Result<Verdict> {
-    let money = Money {
+    Ok(match told::paid(ctx, payment, &money_of(ctx, told, amount), None).await? {
+        Taken::AsAsked => Verdict::Applied,
+        Taken::Unexpected => Verdict::Unexpected,
+        Taken::OtherAmount => Verdict::Amount,
+        Taken::Contradiction => Verdict::Contradiction,
+    })
+}
+
+fn money_of<'a>(ctx: &Context, told: &'a Notification, amount: i64) -> Money<'a> {
+    Money {
         transaction_id: &told.transaction_id,
         amount,
         method: Some(&told.method),
         auth_number: told.auth_number.as_deref(),
         cpid: Some(&told.cpid),
         approved_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
-    };
-    Ok(match told::paid(ctx, payment, &money, None).await? {
-        Taken::AsAsked => Verdict::Applied,
-        Taken::Unexpected => Verdict::Unexpected,
-        Taken::OtherAmount => Verdict::Amount,
-        Taken::Contradiction => Verdict::Contradiction,
-    })
+    }
 }
 
 async fn failed(

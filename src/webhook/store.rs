@@ -26,19 +26,39 @@ pub struct Kept {
     pub first_at: DateTime<Utc>,
 }
 
+macro_rules! keeping {
+    ($conflict:literal) => {
+        concat!(
+            "insert into notifications (id, fingerprint, kind, verdict, order_no, transaction_id,
+                amount, occurred_at, raw, first_at, last_at, cpid)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
+             on conflict on constraint notifications_fingerprint_key ",
+            $conflict,
+            " returning id, verdict, first_at"
+        )
+    };
+}
+
 /// Counts another copy, or keeps the first one.
 pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Kept> {
+    let sql =
+        keeping!("do update set copies = notifications.copies + 1, last_at = excluded.last_at");
+    write(db, sql, entry).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Keeps the first one. Whether it is that.
+pub async fn keep_new(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<bool> {
+    Ok(write(db, keeping!("do nothing"), entry).await?.is_some())
+}
+
+async fn write(
+    db: impl PgExecutor<'_>,
+    sql: &'static str,
+    entry: &Entry<'_>,
+) -> sqlx::Result<Option<Kept>> {
     // What strangers write there is not known to be a CPID.
     let about_us = entry.told.filter(|_| entry.verdict != Verdict::Merchant);
-    let query = sqlx::query_as(
-        "insert into notifications (id, fingerprint, kind, verdict, order_no, transaction_id,
-            amount, occurred_at, raw, first_at, last_at, cpid)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
-         on conflict on constraint notifications_fingerprint_key do update
-         set copies = notifications.copies + 1, last_at = excluded.last_at
-         returning id, verdict, first_at",
-    );
-    query
+    sqlx::query_as(sql)
         .bind(Uuid::now_v7())
         .bind(entry.fingerprint)
         .bind(entry.kind)
@@ -50,7 +70,7 @@ pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Ke
         .bind(entry.raw)
         .bind(entry.now)
         .bind(about_us.map(|t| &t.cpid))
-        .fetch_one(db)
+        .fetch_optional(db)
         .await
 }
 

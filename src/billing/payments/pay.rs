@@ -12,7 +12,7 @@ use crate::api::answers::{PaymentBody, payment_answer};
 use crate::api::errors::takes;
 use crate::api::statuses::PAYMENT_STATUSES;
 use crate::billing::answers::SubscriptionBody;
-use crate::billing::cards::{decrypt, find_active_key, lock_active_key};
+use crate::billing::cards::{decrypt, find_active_key};
 use crate::billing::renewals::begun::Begun;
 use crate::billing::renewals::charge_due::{By, charge_due};
 use crate::billing::store::find_subscription;
@@ -24,7 +24,7 @@ use crate::http::extract::{Body, Fields, FromFields};
 use crate::http::fields::{TaxFree, refuse_beside_subscription};
 use crate::kiwoom::text::{CustomerId, OrderNo, ProductName};
 use crate::layers::idempotency::NewId;
-use crate::payments::charge::{Draft, Ready, Waiting};
+use crate::payments::charge::{Draft, NotCharged, Ready, Waiting};
 use crate::payments::store::paid_time::Loaded;
 use crate::payments::store::{InitiatedBy, Payment, PaymentRef, find};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
@@ -275,7 +275,7 @@ async fn charge_once(ctx: &Context, new: NewId, order: OneOff) -> Result<Payment
         None => OrderNo::made(format!("ORD{}", id.0.simple())),
     };
     let card = decrypt(ctx, key).await?;
-    let mut ready = Ready::new(ctx, Waiting::Caller, &card).await?;
+    let ready = Ready::new(ctx, Waiting::Caller, &card).await?;
     let draft = Draft {
         id,
         order_no,
@@ -287,6 +287,9 @@ async fn charge_once(ctx: &Context, new: NewId, order: OneOff) -> Result<Payment
         initiated_by: InitiatedBy::Merchant,
         answer: new.answer(approved),
     };
-    lock_active_key(&mut ready.transaction, order.billing_key, customer).await?;
-    Ok(ready.charge(ctx, draft).await?)
+    let charged = ready.charge(ctx, draft).await;
+    if let Err(NotCharged::OtherKey) = charged {
+        find_active_key(ctx, order.billing_key, customer).await?;
+    }
+    Ok(charged?)
 }

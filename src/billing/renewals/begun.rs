@@ -14,7 +14,7 @@ use crate::billing::renewals::not_charged::{By, NotCharged};
 use crate::billing::store::{self, BillingKey};
 use crate::context::Context;
 use crate::kiwoom::text::OrderNo;
-use crate::payments::charge::{Card, Draft, OfSubscription, Ready};
+use crate::payments::charge::{self, Card, Draft, OfSubscription, Ready};
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::payments::store::{Payment, attempts, attempts_of_charge};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
@@ -32,7 +32,7 @@ pub enum Begun {
 /// A charge that KiwoomPay is ready for, with the transaction of its intent. Nothing is written yet;
 /// one that is dropped was never made.
 pub struct Prepared {
-    ready: Ready,
+    ready: charge::Begun,
     card: Card,
     by: By,
 }
@@ -41,7 +41,7 @@ pub struct Prepared {
 pub async fn prepare(ctx: &Context, key: BillingKeyId, by: By) -> Result<Prepared, NotCharged> {
     let key = store::find_key(&ctx.pool, key).await?.ok_or(NotCharged::NoKey)?;
     let card = decrypt(ctx, chargeable(key)?).await.map_err(NotCharged::Unreadable)?;
-    let ready = Ready::new(ctx, by.into(), &card).await?;
+    let ready = Ready::new(ctx, by.into(), &card).await?.begin(ctx).await?;
     Ok(Prepared { ready, card, by })
 }
 
@@ -101,8 +101,6 @@ impl Prepared {
         if subscription.row.billing_key_id != card.id {
             return Err(NotCharged::OtherKey);
         }
-        let key = store::lock_key(tx, card.id).await?.ok_or(NotCharged::NoKey)?;
-        chargeable(key)?;
         subscription.plan(ctx.rules());
         let intent = subscription.intent();
         paid_time::save(tx, &mut subscription, ctx.clock.now()).await?;
@@ -126,7 +124,14 @@ impl Prepared {
             of: Some(OfSubscription { id: row.id, charge_no, period, intent }),
             answer: None,
         };
-        Ok(Box::pin(ready.charge(ctx, draft)).await?)
+        match Box::pin(ready.charge(ctx, draft)).await {
+            Err(charge::NotCharged::OtherKey) => {
+                let key = store::find_key(&ctx.pool, subscription.row.billing_key_id).await?;
+                chargeable(key.ok_or(NotCharged::NoKey)?)?;
+                Err(NotCharged::OtherKey)
+            }
+            charged => Ok(charged?),
+        }
     }
 
     /// Nothing has to be charged after all: stores what the model has become.

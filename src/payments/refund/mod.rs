@@ -122,7 +122,7 @@ pub async fn refund(
         return Ok((None, found));
     };
     let call = RefundCall { refund: &refund, payment: &found };
-    let since = intent::commit(ctx, call, tx).await?;
+    let (since, ()) = intent::confirmed(ctx, call, tx.commit()).await?;
 
     let reason = request.reason.as_deref().unwrap_or("환불");
     let order = CancelOrder {

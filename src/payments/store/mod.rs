@@ -12,7 +12,7 @@ pub mod recorded;
 mod refunds;
 pub mod terms;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use kiwoom_paid_time::Period;
 use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
@@ -59,6 +59,11 @@ pub enum InitiatedBy {
     Merchant,
     /// The buyer, in the hosted window.
     Buyer,
+}
+
+/// A moment as PostgreSQL keeps it: in microseconds.
+pub fn kept(moment: DateTime<Utc>) -> DateTime<Utc> {
+    moment.trunc_subsecs(6)
 }
 
 /// A row of `payments`.

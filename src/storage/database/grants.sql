@@ -144,6 +144,9 @@ grant update (seen_at, ended_at) on processes to :"role";
 -- Which migrations have been applied.
 grant select on _sqlx_migrations to :"role";
 
+-- The usual outcome of a charge, in one statement.
+grant execute on function approve_charge to :"role";
+
 -- What the triggers call as the service, and the identity of the database.
 grant execute on function new_event_id, event_setting, payment_event, subscription_event,
     refund_event, billing_key_event, is_erasure, money_tables, make_test_event, event_horizon

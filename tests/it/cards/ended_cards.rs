@@ -1,7 +1,10 @@
 //! A card that was refused for good: it becomes inactive, and nobody asks it for money again.
 
+use std::time::Duration;
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::support::app::TestApp;
 use crate::support::subscriptions::{APPROVED, monthly};
@@ -107,4 +110,43 @@ async fn only_a_card_that_is_there_can_be_activated_and_an_ended_one_deleted() {
     let deleted = app.delete(&format!("/billing/key/{key}")).await.data(200);
     assert_eq!(deleted["status"], "deleted");
     app.post(&activate, &json!({})).await.fails(409, "billing_key_inactive");
+}
+
+/// Ended while KiwoomPay was made ready for a charge of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_ended_in_this_moment_is_not_charged() {
+    let app = TestApp::with(&[("SCHEDULER_ENABLED", "false")]).await;
+    let key = app.register(APPROVED).await;
+    let mut at_once = monthly(&key);
+    at_once["chargeNow"] = json!(true);
+    let subscription = app.post("/billing/subscribe", &at_once).await.data(201);
+    app.advance_days(32).await;
+    let before = app.calls("CARD-BATCH").await;
+    let due = json!({"subscriptionId": subscription["id"]});
+    for body in [crate::support::app::one_off(&key), due] {
+        let mut owner = app.owner().await;
+        let mut ending = owner.begin().await.unwrap();
+        let end = "update billing_keys set inactive_at = now(), inactive_code = '1072',
+            inactive_message = '정지 카드'";
+        sqlx::raw_sql(end).execute(&mut *ending).await.unwrap();
+        let ended = async {
+            while !somebody_waits(&app).await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            ending.commit().await.unwrap();
+        };
+        let (reply, ()) = tokio::join!(app.post("/billing/pay", &body), ended);
+        reply.fails(409, "billing_key_inactive");
+        app.post(&format!("/billing/key/{key}/activate"), &json!({})).await.data(200);
+    }
+    assert_eq!(app.calls("CARD-BATCH").await, before);
+    assert_eq!(app.ledger().await.len(), 1);
+}
+
+/// Whether somebody waits for a row that another transaction has changed.
+async fn somebody_waits(app: &TestApp) -> bool {
+    sqlx::query_scalar("select exists (select from pg_locks where not granted)")
+        .fetch_one(&app.service.ctx.pool)
+        .await
+        .unwrap()
 }
