@@ -142,15 +142,12 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
         raw: &notification::masked(fields),
         now: ctx.clock.now(),
     };
-    let applied = Entry { verdict: Verdict::Applied, ..entry };
-    if is_ours && judge::paid_at_once(ctx, &applied, told).await? {
-        return Ok(Verdict::Applied);
-    }
     let undated = kind == Kind::Cancellation && told.occurred_at.is_none();
-    let kept = if undated && entry.verdict == Verdict::Waiting {
-        store::keep_undated(&ctx.pool, &entry).await?
-    } else {
-        store::keep(&ctx.pool, &entry).await?
+    let at_once = if is_ours { judge::keep_at_once(ctx, &entry, told).await? } else { None };
+    let kept = match at_once {
+        Some(kept) => kept,
+        None if undated && is_ours => store::keep_undated(&ctx.pool, &entry).await?,
+        None => store::keep(&ctx.pool, &entry).await?,
     };
     match (entry.verdict, kept.verdict) {
         (Verdict::Merchant, _) => {

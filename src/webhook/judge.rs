@@ -11,30 +11,47 @@ use crate::rules::payment_state::{self, Outcome, State};
 use crate::webhook::ingest::Verdict;
 use crate::webhook::store::{self, Entry, Kept};
 
-/// The usual case, in one transaction: `entry` is the first that tells of the money that an order waits for.
-/// Whether it was so; it is kept and applied then, and nothing is changed otherwise.
-pub async fn paid_at_once(
+/// Keeps what tells of money that the books know, or asked for: as applied when it is the first word of it,
+/// and in the second case with the payment, in one transaction. `None` in all other cases: nothing is changed.
+pub async fn keep_at_once(
     ctx: &Context,
     entry: &Entry<'_>,
     told: &Notification,
-) -> sqlx::Result<bool> {
-    let Event::Paid { amount } = told.event else { return Ok(false) };
-    let Some(order) = of_order(ctx, told).await? else { return Ok(false) };
-    if order.state != State::Ready {
-        return Ok(false);
+) -> sqlx::Result<Option<Kept>> {
+    let Event::Paid { amount } = told.event else { return Ok(None) };
+    let Some(payment) = of_order(ctx, told).await? else { return Ok(None) };
+    let entry = &Entry { verdict: Verdict::Applied, ..*entry };
+    if payment.state == State::Ready {
+        return pay(ctx, &payment, entry, &money_of(ctx, told, amount)).await;
     }
+    let is_known = payment.state == State::Approved
+        && payment.transaction_id.as_deref() == Some(&told.transaction_id)
+        && (payment.amount.get(), payment.method.is_some()) == (amount, true)
+        && payment.is_under(&told.cpid);
+    if is_known { store::keep(&ctx.pool, entry).await.map(Some) } else { Ok(None) }
+}
+
+/// Pays the order, when it waits for this money and nothing has told of it before.
+async fn pay(
+    ctx: &Context,
+    order: &Payment,
+    entry: &Entry<'_>,
+    money: &Money<'_>,
+) -> sqlx::Result<Option<Kept>> {
     let mut tx = ctx.begin().await?;
-    let money = money_of(ctx, told, amount);
-    let is_paid = match told::paid_as_asked(ctx, &mut tx, order.id, &money).await {
+    let is_paid = match told::paid_as_asked(ctx, &mut tx, order.id, money).await {
         Ok(is_paid) => is_paid,
         // The transaction is in the books as another one's.
         Err(error) => settled::<()>(Err(error)).map(|_| false)?,
     };
-    if !is_paid || !store::keep_new(&mut *tx, entry).await? {
-        return Ok(false);
+    if !is_paid {
+        return Ok(None);
     }
-    tx.commit().await?;
-    Ok(true)
+    let kept = store::keep_new(&mut *tx, entry).await?;
+    if kept.is_some() {
+        tx.commit().await?;
+    }
+    Ok(kept)
 }
 
 /// Applies the notification `kept` to the payment that it is about.

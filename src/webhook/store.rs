@@ -46,9 +46,9 @@ pub async fn keep(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Ke
     write(db, sql, entry).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
-/// Keeps the first one. Whether it is that.
-pub async fn keep_new(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<bool> {
-    Ok(write(db, keeping!("do nothing"), entry).await?.is_some())
+/// Keeps the first one; `None` for another copy.
+pub async fn keep_new(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<Option<Kept>> {
+    write(db, keeping!("do nothing"), entry).await
 }
 
 async fn write(
