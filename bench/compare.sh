@@ -6,8 +6,9 @@
 # each change. They have no subscriptions, refunds, console, deliveries or recovery after a crash, publish none of the
 # events, and keep the connection of step 2 open, which ours does not.
 #
-# Every side is one process with a pool of 20 and a PostgreSQL of its own, fsync on. One sandbox is the gateway of all,
-# one client calls all. They take turns, round by round. CPU is what the operating system booked (/proc).
+# Every side is one process with the pool that it has by default (8; that of the peers 10) and a PostgreSQL of its
+# own, fsync on. One sandbox is the gateway of all, one client calls all. They take turns, round by round. CPU is
+# what the operating system booked (/proc).
 #
 #   make bench [BEFORE=PROGRAM] [PARTS=charge,reads]
 #   sh bench/compare.sh [--parts start,counts,…] [--rounds 3] [--seconds 6] PROGRAM [BEFORE]

@@ -107,7 +107,7 @@ class Side(Database):
         self.command = [self.program]
         self.env = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "PORT": str(port),
                     "DATA_DIR": os.path.join(self.dir, "data"), "KIWOOM_BASE_URL": gateway,
-                    "LOG_FORMAT": "json", "DATABASE_MAX_CONNECTIONS": "20"}
+                    "LOG_FORMAT": "json"}
         self.key = self.prepare()
         self.services = []
 

@@ -30,6 +30,3 @@ do $$ begin
     execute format('alter function approve_charge(uuid, text[], text, text, timestamptz, timestamptz,
         timestamptz, bytea) set search_path = %I, pg_temp', current_schema());
 end $$;
-
--- An answer is written beside its key, not moved to another page.
-alter table idempotency_keys set (fillfactor = 40);

@@ -6,7 +6,7 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import * as gateway from './gateway.js';
 
 export const log = pino();
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 20 });
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
 const secret = Buffer.from(process.env.BILLING_KEY_SECRET, 'hex');
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 

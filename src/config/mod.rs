@@ -233,7 +233,7 @@ fn build(r: &mut Reader) -> Option<Config> {
         port: r.parsed("PORT", "a port from 0 to 65535", 3000),
         public_url: r.public_url(production),
         database_url: r.database_url(production),
-        database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 16),
+        database_max_connections: r.number("DATABASE_MAX_CONNECTIONS", 2..=1000, 8),
         data_dir: r.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()).into(),
         high_water_mark_url: r.object("HIGH_WATER_MARK_URL"),
         pg_bin_dir: r.text("PG_BIN_DIR").map(PathBuf::from),
