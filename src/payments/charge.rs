@@ -164,7 +164,7 @@ impl Ready {
     /// commits itself.
     pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
         if ctx.config.guard_callers {
-            return self.begin(ctx).await?.charge(ctx, draft).await;
+            return Box::pin(self.begin(ctx).await?.charge(ctx, draft)).await;
         }
         let payment = intended(ctx, &draft)?;
         let call = ChargeCall::new(&payment, &draft);

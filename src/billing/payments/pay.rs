@@ -287,7 +287,7 @@ async fn charge_once(ctx: &Context, new: NewId, order: OneOff) -> Result<Payment
         initiated_by: InitiatedBy::Merchant,
         answer: new.answer(approved),
     };
-    let charged = ready.charge(ctx, draft).await;
+    let charged = Box::pin(ready.charge(ctx, draft)).await;
     if let Err(NotCharged::OtherKey) = charged {
         find_active_key(ctx, order.billing_key, customer).await?;
     }

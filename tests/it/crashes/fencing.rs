@@ -90,11 +90,10 @@ impl Paused {
         tokio::spawn(async move { service.post(path, &body).await })
     }
 
-    /// Waits until an intent is being committed (other commits do not sleep), and stops the process
-    /// there.
+    /// Waits until an intent is being committed (nothing else sleeps), and stops the process there.
     async fn stop_in_commit(&mut self) {
         let sql = "select exists (select from pg_stat_activity
-            where datname = current_database() and query = 'COMMIT' and wait_event = 'PgSleep')";
+            where datname = current_database() and wait_event = 'PgSleep')";
         for _ in 0..2000 {
             if sqlx::query_scalar(sql).fetch_one(&mut self.db).await.unwrap() {
                 return self.service.signal("STOP");
