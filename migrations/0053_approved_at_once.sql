@@ -11,7 +11,7 @@ begin
     perform set_config('kiwoom.actor', acting[1], true), set_config('kiwoom.request', acting[2], true),
         set_config('kiwoom.traceparent', acting[3], true), set_config('kiwoom.now', acting[4], true);
     -- A cancellation that comes from now on waits for the row, and finds it paid.
-    select split_part(order_no, '#', 1) into number from payments
+    select order_no into number from payments
     where id = charge and state = 'sending' and subscription_id is null for no key update;
     if number is null
         or exists (select from payments where transaction_id = transaction)

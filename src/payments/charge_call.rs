@@ -52,9 +52,13 @@ impl Call for ChargeCall<'_> {
         ctx: &Context,
         outcome: &Outcome,
     ) -> Result<Option<Payment>, SettleError> {
-        if let Some(paid) = settle::approve_at_once(ctx, self.payment, outcome, self.answer).await?
-        {
-            return Ok(Some(paid));
+        match settle::approve_at_once(ctx, self.payment, outcome, self.answer).await {
+            Ok(Some(paid)) => return Ok(Some(paid)),
+            Ok(None) => {}
+            Err(sqlx::Error::Database(error)) => {
+                tracing::warn!(id = %self, %error, "approval not recorded at once");
+            }
+            Err(error) => return Err(error.into()),
         }
         settle::settle(ctx, self.payment.id, outcome, None).await
     }
@@ -71,11 +75,15 @@ impl Call for ChargeCall<'_> {
         intents::write_charge_again(ctx, self.payment, self.subscription).await
     }
 
-    /// PostgreSQL lets a row of the same id be written only when that commit is decided; this one is
-    /// rolled back.
-    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
+    /// What the intent may still wait for lets us have it after it; and PostgreSQL lets a row of the same id
+    /// be written only when that commit is decided. All is rolled back.
+    async fn is_there(self, ctx: &Context) -> sqlx::Result<bool> {
         let mut tx = ctx.pool.begin().await?;
         sqlx::query("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+        let key = sqlx::query("select from idempotency_keys where id = $1 for no key update");
+        key.bind(self.payment.id).execute(&mut *tx).await?;
+        let card = sqlx::query("select from billing_keys where id = $1 for no key update");
+        card.bind(self.payment.billing_key_id).execute(&mut *tx).await?;
         let query = sqlx::query(
             "insert into payments (id, order_no, kind, state, amount, product_name, initiated_by,
                 created_at)
@@ -83,7 +91,11 @@ impl Call for ChargeCall<'_> {
              on conflict do nothing",
         );
         query.bind(self.payment.id).bind(self.to_string()).execute(&mut *tx).await?;
-        tx.rollback().await
+        let query = sqlx::query_scalar("select sender = $2 from payments where id = $1");
+        let query = query.bind(self.payment.id).bind(ctx.instance.number());
+        let is_own: Option<bool> = query.fetch_one(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(is_own.unwrap_or(false))
     }
 }
 

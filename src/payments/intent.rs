@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -54,9 +55,10 @@ pub(super) trait Call: Copy + Display + Send + Sync {
     /// Whether it is there now: its order number may be another one's.
     fn write_again(self, ctx: &Context) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
-    /// Waits until a commit of its intent that was not confirmed has taken place or has failed: until
-    /// then the row is not to be seen, and would come after we have looked.
-    fn until_decided(self, ctx: &Context) -> impl Future<Output = sqlx::Result<()>> + Send;
+    /// Whether its row is there, and this process's: another one may have taken the request over. Waits
+    /// until an intent that was not confirmed has been committed or has failed: until then the row is not to
+    /// be seen, and would come after we have looked.
+    fn is_there(self, ctx: &Context) -> impl Future<Output = sqlx::Result<bool>> + Send;
 }
 
 /// What became of an outcome that had to be recorded.
@@ -69,19 +71,21 @@ pub(super) enum Recorded<T> {
     Not,
 }
 
-/// The moment before the commit of an intent: from then on the call has little time to begin.
+/// The moment before the statement that commits an intent: from then on the call has little time to begin.
 pub(super) struct Since(Instant);
 
 impl Since {
     /// Whether what was intended then may still be sent.
     pub(super) fn in_time(&self) -> Result<(), GatewayError> {
         let in_time = self.0.elapsed() <= MAX_PAUSE;
-        in_time.then_some(()).ok_or_else(|| GatewayError::NotSent("the process was paused".into()))
+        in_time
+            .then_some(())
+            .ok_or_else(|| GatewayError::NotSent("too long since the intent".into()))
     }
 }
 
-/// Waits for the commit of an intent. When its own answer is lost the row may be there: as nothing has
-/// been sent, it is taken back.
+/// Waits for the statement that commits an intent. When its answer is lost the row may be there: as nothing
+/// has been sent, it is taken back.
 #[tracing::instrument(name = "intent.commit", skip_all)]
 pub(super) async fn confirmed<C: Call, T>(
     ctx: &Context,
@@ -92,13 +96,18 @@ pub(super) async fn confirmed<C: Call, T>(
     match commit.await {
         Ok(done) => Ok((since, done)),
         Err(error) => {
-            // A constraint has refused it: there is no row.
-            if error.as_database_error().is_none_or(|e| e.constraint().is_none()) {
+            if !is_refusal(&error) {
                 take_back(ctx, call).await;
             }
             Err(error)
         }
     }
+}
+
+/// Whether PostgreSQL has refused the statement: nothing of it is there. Class 08 is of the connection.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let refused = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>());
+    refused.is_some_and(|e| e.severity() == PgSeverity::Error && !e.code().starts_with("08"))
 }
 
 /// Takes back an intent whose commit was not confirmed. When this does not succeed either, the row
@@ -115,7 +124,9 @@ async fn take_back<C: Call>(ctx: &Context, call: C) {
 }
 
 async fn taken_back<C: Call>(ctx: &Context, call: C) -> Result<(), SettleError> {
-    call.until_decided(ctx).await?;
+    if !call.is_there(ctx).await? {
+        return Ok(());
+    }
     match call.settle(ctx, &C::NOT_SENT).await {
         Ok(_) | Err(SettleError::NotFound) => Ok(()),
         Err(error) => Err(error),

@@ -1,9 +1,9 @@
-//! What a notification means for the books. It is kept before; what it confirms is recorded here.
+//! What a notification means for the books: what it confirms is recorded here. It is kept before, or with that.
 
 use crate::context::Context;
 use crate::kiwoom::notification::{Event, Notification};
 use crate::payments::cancellation::{self, Learnt, Told};
-use crate::payments::settle;
+use crate::payments::settle::{self, SettleError};
 use crate::payments::store::{Kind, Payment, PaymentRef, find};
 use crate::payments::told::{self, Settled, Taken, settled};
 use crate::payments::unexpected::Money;
@@ -11,8 +11,8 @@ use crate::rules::payment_state::{self, Outcome, State};
 use crate::webhook::ingest::Verdict;
 use crate::webhook::store::{self, Entry, Kept};
 
-/// Keeps what tells of money that the books know, or asked for: as applied when it is the first word of it,
-/// and in the second case with the payment, in one transaction. `None` in all other cases: nothing is changed.
+/// Keeps what tells of money that is in the books, or that an order waits for: its first word as applied, and in
+/// the second case in one transaction with the payment. `None` in all other cases: nothing is changed.
 pub async fn keep_at_once(
     ctx: &Context,
     entry: &Entry<'_>,
@@ -22,7 +22,12 @@ pub async fn keep_at_once(
     let Some(payment) = of_order(ctx, told).await? else { return Ok(None) };
     let entry = &Entry { verdict: Verdict::Applied, ..*entry };
     if payment.state == State::Ready {
-        return pay(ctx, &payment, entry, &money_of(ctx, told, amount)).await;
+        let paid = pay(ctx, &payment, entry, &money_of(ctx, told, amount)).await;
+        // What cannot be paid now is kept all the same.
+        return Ok(paid.unwrap_or_else(|error| {
+            tracing::warn!(%error, "an order not paid at once");
+            None
+        }));
     }
     let is_known = payment.state == State::Approved
         && payment.transaction_id.as_deref() == Some(&told.transaction_id)
@@ -37,14 +42,9 @@ async fn pay(
     order: &Payment,
     entry: &Entry<'_>,
     money: &Money<'_>,
-) -> sqlx::Result<Option<Kept>> {
+) -> Result<Option<Kept>, SettleError> {
     let mut tx = ctx.begin().await?;
-    let is_paid = match told::paid_as_asked(ctx, &mut tx, order.id, money).await {
-        Ok(is_paid) => is_paid,
-        // The transaction is in the books as another one's.
-        Err(error) => settled::<()>(Err(error)).map(|_| false)?,
-    };
-    if !is_paid {
+    if !told::paid_as_asked(ctx, &mut tx, order.id, money).await? {
         return Ok(None);
     }
     let kept = store::keep_new(&mut *tx, entry).await?;

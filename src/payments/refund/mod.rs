@@ -229,9 +229,13 @@ impl Call for RefundCall<'_> {
     }
 
     /// The payment's row can be locked only when that commit is decided.
-    async fn until_decided(self, ctx: &Context) -> sqlx::Result<()> {
+    async fn is_there(self, ctx: &Context) -> sqlx::Result<bool> {
         let mut tx = ctx.begin().await?;
         store::lock(&mut tx, self.payment.id).await?;
-        tx.rollback().await
+        let query = sqlx::query_scalar("select sender = $2 from refunds where id = $1");
+        let query = query.bind(self.row()).bind(ctx.instance.number());
+        let is_own: Option<Option<bool>> = query.fetch_optional(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(is_own.flatten().unwrap_or(false))
     }
 }

@@ -104,3 +104,74 @@ async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same
     sqlx::raw_sql(QUICK_COMMIT).execute(&pool).await.unwrap();
     app.post("/billing/refund", &refund).await.data(200);
 }
+
+/// The statement waits for the card when the connection breaks: PostgreSQL does not notice, and commits it
+/// once the card is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_that_had_not_begun_to_be_written_is_taken_back_all_the_same() {
+    let direct = postgres::new_database().await;
+    let wire = Wire::to(&direct).await;
+    let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
+    let key = app.register("4111111111111111").await;
+    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
+    let mut card = pool.begin().await.unwrap();
+    sqlx::raw_sql("select from billing_keys for update").execute(&mut *card).await.unwrap();
+    let released = async {
+        until_somebody_waits(&pool, 1).await;
+        wire.cut();
+        // Who takes it back waits behind it.
+        until_somebody_waits(&pool, 2).await;
+        card.commit().await.unwrap();
+    };
+    let order = one_off(&key);
+    let (reply, ()) = tokio::join!(app.post("/billing/pay", &order), released);
+    reply.fails(503, "database_unavailable");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let rows: i64 =
+        sqlx::query_scalar("select count(*) from payments").fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, 0, "a row that nobody sends anything for");
+    assert_eq!(app.ledger().await.len(), 0);
+    app.pay(&key).await.data(200);
+}
+
+async fn until_somebody_waits(pool: &sqlx::PgPool, many: i64) {
+    let sql = "select count(distinct pid) from pg_locks where not granted";
+    for _ in 0..1000 {
+        if sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap() >= many {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{many} do not wait");
+}
+
+/// A process that has taken the request over has the same id, and may have sent its charge.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_intends_is_not_taken_back() {
+    let direct = postgres::new_database().await;
+    let wire = Wire::to(&direct).await;
+    let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
+    let key = app.register("4111111111111111").await;
+    let paid = app.pay(&key).await.data(200);
+    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
+    let others = "create function others() returns trigger language plpgsql as
+            $$ begin new.sender := 999999; return new; end $$;
+        create trigger others before insert on payments for each row execute function others();
+        create trigger others before insert on refunds for each row execute function others();";
+    sqlx::raw_sql(others).execute(&pool).await.unwrap();
+    sqlx::raw_sql(SLOW_COMMIT).execute(&pool).await.unwrap();
+    let order = one_off(&key);
+    let refund = json!({"paymentId": paid["id"], "amount": 1000});
+    for (path, body) in [("/billing/pay", &order), ("/billing/refund", &refund)] {
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(800)).await;
+            wire.cut();
+        };
+        let (reply, ()) = tokio::join!(app.post(path, body), cut);
+        reply.fails(503, "database_unavailable");
+    }
+    let kept = "select (select count(*) from payments where sender = 999999)
+        + (select count(*) from refunds where sender = 999999)";
+    let kept: i64 = sqlx::query_scalar(kept).fetch_one(&pool).await.unwrap();
+    assert_eq!(kept, 2);
+}
