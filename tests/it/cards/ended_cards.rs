@@ -145,8 +145,7 @@ async fn a_card_that_is_ended_in_this_moment_is_not_charged() {
 
 /// Whether somebody waits for a row that another transaction has changed.
 async fn somebody_waits(app: &TestApp) -> bool {
-    sqlx::query_scalar("select exists (select from pg_locks where not granted)")
-        .fetch_one(&app.service.ctx.pool)
-        .await
-        .unwrap()
+    let sql = "select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock')";
+    sqlx::query_scalar(sql).fetch_one(&app.service.ctx.pool).await.unwrap()
 }

@@ -135,7 +135,8 @@ async fn an_intent_that_had_not_begun_to_be_written_is_taken_back_all_the_same()
 }
 
 async fn until_somebody_waits(pool: &sqlx::PgPool, many: i64) {
-    let sql = "select count(distinct pid) from pg_locks where not granted";
+    let sql = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
     for _ in 0..1000 {
         if sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap() >= many {
             return;
