@@ -104,7 +104,7 @@ pub async fn find(
     id: SubscriptionId,
     rules: &Rules,
 ) -> sqlx::Result<Option<Loaded>> {
-    Ok(read::all(db, &[id], rules).await?.pop())
+    read::one(db, id, rules).await
 }
 
 /// A row, which the caller has found or locked, with its paid time.

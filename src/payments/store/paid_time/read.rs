@@ -51,9 +51,12 @@ struct Given {
     interval_count: Option<u32>,
 }
 
-const STORED: &str = concat!(
-    "select ",
-    subscription_columns!(),
+/// SQL: the rows of `from`, with what is stored beside them.
+macro_rules! stored {
+    ($from:literal) => {
+        concat!("select ", subscription_columns!(), stored!(), $from)
+    };
+    () => {
     ", begins, starts_on, first_period, trial_days, proration, total_cycles, credit_tax_free,
         carried_tax_free, kept, undo, next_segment, next_charge,
         (select coalesce(jsonb_agg(to_jsonb(t) order by t.position), '[]')
@@ -78,10 +81,9 @@ const STORED: &str = concat!(
                 'new_tax_free_amount', c.new_tax_free_amount,
                 'billing_interval', c.billing_interval, 'interval_count', c.interval_count)
             from price_consents c where c.id = subscriptions.consent_id) as consent
-    from unnest($1::uuid[]) with ordinality as wanted (id_wanted, place)
-    join subscriptions on id = id_wanted
-    order by place"
-);
+    from "
+    };
+}
 
 pub(super) async fn all(
     db: &mut PgConnection,
@@ -89,8 +91,24 @@ pub(super) async fn all(
     rules: &Rules,
 ) -> sqlx::Result<Vec<Loaded>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let stored: Vec<Stored> = sqlx::query_as(STORED).bind(ids).fetch_all(db).await?;
+    let sql = stored!(
+        "unnest($1::uuid[]) with ordinality as wanted (id_wanted, place)
+         join subscriptions on id = id_wanted order by place"
+    );
+    let stored: Vec<Stored> = sqlx::query_as(sql).bind(ids).fetch_all(db).await?;
     stored.into_iter().map(|stored| loaded(stored, rules)).collect()
+}
+
+/// A statement of its own: with a list of unknown length PostgreSQL would plan each time, which costs
+/// more than the rest.
+pub(super) async fn one(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
+    let query = sqlx::query_as(stored!("subscriptions where id = $1")).bind(id);
+    let stored: Option<Stored> = query.fetch_optional(db).await?;
+    stored.map(|stored| loaded(stored, rules)).transpose()
 }
 
 fn loaded(stored: Stored, rules: &Rules) -> sqlx::Result<Loaded> {
