@@ -39,7 +39,16 @@ pub struct Prepared {
 
 /// The card, a turn, KiwoomPay's token, and the transaction in which a charge to it will be begun.
 pub async fn prepare(ctx: &Context, key: BillingKeyId, by: By) -> Result<Prepared, NotCharged> {
-    let key = store::find_key(&ctx.pool, key).await?.ok_or(NotCharged::NoKey)?;
+    prepare_with(ctx, store::find_key(&ctx.pool, key).await?, by).await
+}
+
+/// The same with a key that was looked for.
+pub(super) async fn prepare_with(
+    ctx: &Context,
+    key: Option<BillingKey>,
+    by: By,
+) -> Result<Prepared, NotCharged> {
+    let key = key.ok_or(NotCharged::NoKey)?;
     let card = decrypt(ctx, chargeable(key)?).await.map_err(NotCharged::Unreadable)?;
     let ready = Ready::new(ctx, by.into(), &card).await?.begin(ctx).await?;
     Ok(Prepared { ready, card, by })

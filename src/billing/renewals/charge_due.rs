@@ -5,7 +5,7 @@ use kiwoom_clock::kst;
 use kiwoom_paid_time::{ChargeState, Kind, Outcome, Planning, Status, Subscription};
 use sqlx::postgres::PgConnection;
 
-use crate::billing::renewals::begun::{Begun, lock, lock_row, prepare};
+use crate::billing::renewals::begun::{Begun, lock, lock_row, prepare_with};
 use crate::billing::renewals::leases::{self, Lease};
 use crate::billing::store::{self, BillingKey};
 use crate::context::Context;
@@ -25,7 +25,6 @@ const NOT_TO_RISE: &str = "가격 인상 미동의";
 const NOT_TO_PAY: &str = "유료 전환 미동의";
 
 /// Charges what `by` may charge now. What is due and needs no money is done as well.
-#[tracing::instrument(name = "charge_due", skip_all, fields(%id))]
 pub async fn charge_due(
     ctx: &Context,
     id: SubscriptionId,
@@ -34,13 +33,26 @@ pub async fn charge_due(
 ) -> Result<Begun, NotCharged> {
     let mut db = ctx.pool.acquire().await?;
     let found = store::find_subscription(&mut db, id, ctx.rules()).await?;
+    let found = found.ok_or(NotCharged::NotFound)?;
+    let key = store::find_key(&mut *db, found.row.billing_key_id).await?;
     drop(db);
-    let mut look = found.ok_or(NotCharged::NotFound)?;
+    charge_found(ctx, (found, key), payment, by).await
+}
+
+/// The same for a subscription that was found, with its key. Both are looked at again once they are locked.
+#[tracing::instrument(name = "charge_due", skip_all, fields(id = %look.row.id))]
+pub(super) async fn charge_found(
+    ctx: &Context,
+    (mut look, key): (Loaded, Option<BillingKey>),
+    payment: PaymentId,
+    by: By,
+) -> Result<Begun, NotCharged> {
+    let id = look.row.id;
     let was_unpaid = look.paid.status == Status::Unpaid;
     if begin(&mut look, by, ctx.rules(), ctx.clock.now())?.is_none() {
         return nothing(without_charge(ctx, id, by).await?, by, was_unpaid);
     }
-    let mut prepared = prepare(ctx, look.row.billing_key_id, by).await?;
+    let mut prepared = prepare_with(ctx, key, by).await?;
     let mut subscription = prepared.lock(ctx, id).await?;
     give_way(ctx, prepared.transaction(), &subscription).await?;
     match begin(&mut subscription, by, ctx.rules(), ctx.clock.now())? {

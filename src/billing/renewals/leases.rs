@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-use crate::payments::store::columns::subscription_columns;
 use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::SubscriptionId;
 use crate::rules::schedule::Rules;
@@ -57,16 +56,16 @@ pub async fn lock(
     lease: Lease,
     rules: &Rules,
 ) -> sqlx::Result<Option<Loaded>> {
-    let query = sqlx::query_as(concat!(
-        "select ",
-        subscription_columns!(),
-        " from subscriptions where id = $1 and status <> 'incomplete'
+    let query = sqlx::query(
+        "select from subscriptions where id = $1 and status <> 'incomplete'
             and leased_by = $2 and leased_until = $3 and leased_until > clock_timestamp()
-         for update"
-    ));
+         for update",
+    );
     let query = query.bind(lease.id).bind(lease.owner).bind(lease.until);
-    let Some(row) = query.fetch_optional(&mut *db).await? else { return Ok(None) };
-    paid_time::load(db, row, rules).await.map(Some)
+    if query.fetch_optional(&mut *db).await?.is_none() {
+        return Ok(None);
+    }
+    paid_time::find(db, lease.id, rules).await
 }
 
 /// Gives a claimed subscription back untouched.

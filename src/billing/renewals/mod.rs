@@ -17,18 +17,19 @@ pub(crate) mod charge_due;
 mod leases;
 mod not_charged;
 
+use std::collections::HashMap;
 use std::pin::pin;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::billing::renewals::charge_due::{
-    By, NotCharged, charge_due, leave_unpaid, plan, postpone,
+    By, NotCharged, charge_found, leave_unpaid, plan, postpone,
 };
-use crate::billing::store;
+use crate::billing::store::{self, BillingKey};
 use crate::context::Context;
 use crate::payments::charge;
-use crate::payments::store::paid_time;
+use crate::payments::store::paid_time::{self, Loaded};
 use crate::rules::ids::PaymentId;
 use crate::storage::database::errors::is_database_down;
 use crate::storage::vault::VaultError;
@@ -52,11 +53,11 @@ pub async fn run_due(ctx: &Context) -> sqlx::Result<usize> {
             Ok(claimed) if claimed.is_empty() => break Ok(()),
             Ok(claimed) => {
                 handled += claimed.len();
-                for lease in claimed {
+                for one in claimed {
                     if under_way.len() == CONCURRENCY {
                         under_way.next().await;
                     }
-                    under_way.push(renew(ctx, lease));
+                    under_way.push(renew(ctx, one));
                 }
             }
             Err(error) => break Err(error),
@@ -80,29 +81,53 @@ async fn while_they_go_on<F: Future>(
     }
 }
 
-async fn claim(ctx: &Context, is_first: bool) -> sqlx::Result<Vec<Lease>> {
+/// A due subscription that this process has to itself, as it stood when it was claimed, with its card.
+struct Claimed {
+    lease: Lease,
+    found: Option<(Loaded, Option<BillingKey>)>,
+}
+
+async fn claim(ctx: &Context, is_first: bool) -> sqlx::Result<Vec<Claimed>> {
     if ctx.draining.is_cancelled() {
         return Ok(Vec::new());
     }
     let lease = (ctx.instance.number(), LEASE_SECS);
-    leases::claim(&ctx.pool, ctx.clock.now(), BATCH, lease, is_first).await
+    let leases = leases::claim(&ctx.pool, ctx.clock.now(), BATCH, lease, is_first).await?;
+    let ids: Vec<_> = leases.iter().map(|lease| lease.id).collect();
+    let mut db = ctx.pool.acquire().await?;
+    let found = store::find_subscriptions(&mut db, &ids, ctx.rules()).await?;
+    let keys: Vec<_> = found.iter().map(|found| found.row.billing_key_id).collect();
+    let keys = store::find_keys(&mut db, &keys).await?;
+    let keys: HashMap<_, _> = keys.into_iter().map(|key| (key.id, key)).collect();
+    let with_key = |found: Loaded| {
+        let key = keys.get(&found.row.billing_key_id).cloned();
+        (found.row.id, (found, key))
+    };
+    let mut found: HashMap<_, _> = found.into_iter().map(with_key).collect();
+    let claimed = leases.into_iter();
+    Ok(claimed.map(|lease| Claimed { found: found.remove(&lease.id), lease }).collect())
 }
 
 /// A failure is logged and leaves the subscription for a later pass.
-async fn renew(ctx: &Context, lease: Lease) {
+async fn renew(ctx: &Context, claimed: Claimed) {
+    let id = claimed.lease.id;
     let done = if ctx.draining.is_cancelled() {
-        leases::release(&ctx.pool, lease).await
+        leases::release(&ctx.pool, claimed.lease).await
     } else {
-        renew_claimed(ctx, lease).await
+        renew_claimed(ctx, claimed).await
     };
     if let Err(error) = done {
-        tracing::error!(id = %lease.id, %error, "subscription left for a later pass");
+        tracing::error!(%id, %error, "subscription left for a later pass");
     }
 }
 
-async fn renew_claimed(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
+async fn renew_claimed(ctx: &Context, Claimed { lease, found }: Claimed) -> sqlx::Result<()> {
     let id = lease.id;
-    let charged = match charge_due(ctx, id, PaymentId::new(), By::Schedule(lease)).await {
+    let charged = match found {
+        Some(found) => charge_found(ctx, found, PaymentId::new(), By::Schedule(lease)).await,
+        None => Err(NotCharged::NotFound),
+    };
+    let charged = match charged {
         Err(NotCharged::KeyInactive(key)) => leave_unpaid(ctx, lease, *key).await,
         charged => charged.map(drop),
     };

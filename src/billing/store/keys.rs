@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::postgres::PgConnection;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 
 use crate::billing::store::columns::billing_key_columns;
 use crate::http::answer::Paging;
@@ -106,13 +106,29 @@ pub async fn count_keys_elsewhere(
     query.bind(cpids).bind(unnamed).fetch_one(pool).await
 }
 
-pub async fn find_key(pool: &PgPool, id: BillingKeyId) -> sqlx::Result<Option<BillingKey>> {
+pub async fn find_key(
+    db: impl PgExecutor<'_>,
+    id: BillingKeyId,
+) -> sqlx::Result<Option<BillingKey>> {
     let query = sqlx::query_as(concat!(
         "select ",
         billing_key_columns!(),
         " from billing_keys where id = $1"
     ));
-    query.bind(id).fetch_optional(pool).await
+    query.bind(id).fetch_optional(db).await
+}
+
+/// The keys with these ids.
+pub async fn find_keys(
+    db: &mut PgConnection,
+    ids: &[BillingKeyId],
+) -> sqlx::Result<Vec<BillingKey>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        billing_key_columns!(),
+        " from billing_keys where id = any($1)"
+    ));
+    query.bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).fetch_all(db).await
 }
 
 /// The key, kept from being deleted until the transaction ends.

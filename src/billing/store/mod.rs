@@ -27,6 +27,16 @@ pub async fn find_subscription(
     Ok(paid_time::find(db, id, rules).await?.filter(is_shown))
 }
 
+/// Those of the subscriptions that callers may see.
+pub async fn find_subscriptions(
+    db: &mut PgConnection,
+    ids: &[SubscriptionId],
+    rules: &Rules,
+) -> sqlx::Result<Vec<Loaded>> {
+    let found = paid_time::find_all(db, ids, rules).await?;
+    Ok(found.into_iter().filter(is_shown).collect())
+}
+
 /// The subscription, when callers may see it, locked until the transaction ends.
 pub async fn lock_subscription(
     db: &mut PgConnection,

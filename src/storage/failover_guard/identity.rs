@@ -1,15 +1,17 @@
 //! Which database this is, as the server itself says.
 
-use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 
 use crate::storage::database::errors::is_forbidden;
 
-/// `pg_control_checkpoint` would tell of a promotion only after the next checkpoint.
+/// `pg_control_checkpoint` would tell of a promotion only after the next checkpoint. The tables are those
+/// of `money_tables()`, as it writes them; here they are looked up only after one of them was made anew.
 const PRESENT: &str = "select system_identifier,
         substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as timeline,
         (select oid::bigint from pg_database where datname = current_database()) as database_oid,
-        money_tables() as tables
+        'billing_keys ' || 'billing_keys'::regclass::oid || ', events ' || 'events'::regclass::oid
+            || ', payments ' || 'payments'::regclass::oid || ', refunds ' || 'refunds'::regclass::oid
+            || ', subscriptions ' || 'subscriptions'::regclass::oid as tables
      from pg_control_system()";
 
 /// A server, a timeline of it, and the database and tables that hold the money.
@@ -47,13 +49,12 @@ pub async fn look(pool: &PgPool) -> sqlx::Result<Option<(Identity, Identity)>> {
     Ok(Some((confirmed, present)))
 }
 
-/// Whether the transaction of `db` is in the confirmed database.
-pub async fn is_confirmed(db: &mut PgConnection) -> sqlx::Result<bool> {
-    let sql = format!(
-        "select exists (select from database_identity
+/// SQL: whether this is the confirmed database, for a condition.
+pub fn is_confirmed() -> String {
+    format!(
+        "exists (select from database_identity
             join ({PRESENT}) present using (system_identifier, timeline, database_oid, tables))"
-    );
-    sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(db).await
+    )
 }
 
 /// Charging goes on with the present database.

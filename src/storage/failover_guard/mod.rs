@@ -108,19 +108,22 @@ impl Guard {
         if known.pause.is_some() || self.is_unread() {
             return Ok(false);
         }
-        let skew = skew::Comparison::make(&self.clock, &mut *db).await?.skew();
-        if let Some(skew) = skew {
-            return Ok(self.told(&Charging::Paused(Why::Clock(skew))));
-        }
-        let mark = known.mark.as_ref();
+        let unguarded = self.unguarded.load(Ordering::SeqCst);
+        let confirmed = if unguarded { "true" } else { &identity::is_confirmed() };
         let sql = format!(
-            "select not {} and ($1::bigint is null or {})",
+            "select clock_timestamp(), not {} and ($1::bigint is null or {}) and {confirmed}",
             pauses::IS_PAUSED,
             pauses::HOLDS_MARK
         );
-        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(mark.map(|mark| mark.seq));
-        let may: bool = query.bind(mark.map(|mark| mark.id)).fetch_one(&mut *db).await?;
-        Ok(may && (self.unguarded.load(Ordering::SeqCst) || identity::is_confirmed(db).await?))
+        let mark = known.mark.as_ref();
+        let query = sqlx::query_as(AssertSqlSafe(sql)).bind(mark.map(|mark| mark.seq));
+        let before = self.clock.host_now();
+        let (now, may) = query.bind(mark.map(|mark| mark.id)).fetch_one(&mut *db).await?;
+        let skew = Comparison::new(before, now, self.clock.host_now()).skew();
+        if let Some(skew) = skew {
+            return Ok(self.told(&Charging::Paused(Why::Clock(skew))));
+        }
+        Ok(may)
     }
 
     /// Looks. The first look at a new database confirms it.

@@ -20,7 +20,12 @@ impl Comparison {
     pub async fn make(clock: &Clock, db: impl PgExecutor<'_>) -> sqlx::Result<Self> {
         let before = clock.host_now();
         let database = sqlx::query_scalar("select clock_timestamp()").fetch_one(db).await?;
-        Ok(Self { before, database, after: clock.host_now() })
+        Ok(Self::new(before, database, clock.host_now()))
+    }
+
+    /// The database said `database` to a question that was asked between the other two.
+    pub fn new(before: DateTime<Utc>, database: DateTime<Utc>, after: DateTime<Utc>) -> Self {
+        Self { before, database, after }
     }
 
     /// By how much the machine is ahead of the database, or behind it when negative, if that is more

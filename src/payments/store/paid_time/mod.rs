@@ -107,11 +107,6 @@ pub async fn find(
     read::one(db, id, rules).await
 }
 
-/// A row, which the caller has found or locked, with its paid time.
-pub async fn load(db: &mut PgConnection, row: Row, rules: &Rules) -> sqlx::Result<Loaded> {
-    find(db, row.id, rules).await?.ok_or(sqlx::Error::RowNotFound)
-}
-
 /// Rows with their paid time, in the same order; without those that are gone by now.
 pub async fn load_all(
     db: &mut PgConnection,
