@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::kiwoom::text::OrderNo;
 use crate::payments::charge::{self, Card, Draft, OfSubscription, Ready};
 use crate::payments::store::paid_time::{self, Loaded};
-use crate::payments::store::{Payment, attempts, attempts_of_charge};
+use crate::payments::store::{Payment, attempts, earlier_attempts};
 use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
 use crate::rules::money::Won;
 use crate::rules::renewal_no::RenewalNo;
@@ -118,13 +118,14 @@ impl Prepared {
         let (asked, period) = begun.ok_or(NotCharged::NotDue)?;
         let amount = Won::new(asked.amount.won).ok_or(NotCharged::NotDue)?;
         let charge_no = i32::try_from(charge).unwrap_or(i32::MAX);
-        let earlier = attempts_of_charge(tx, row.id, charge_no).await?;
+        let earlier = earlier_attempts(tx, row.id, charge_no, period.start).await?;
+        let mut of_charge = earlier.iter().rev().filter(|one| one.charge_no == Some(charge_no));
         // A retry is called what the first attempt was called. One that was refused for the merchant's
         // set-up asked no customer for anything.
-        let first = earlier.iter().rev().find(|attempt| attempt.merchant_setting.is_none());
+        let first = of_charge.find(|attempt| attempt.merchant_setting.is_none());
         let draft = Draft {
             id: payment,
-            order_no: order_no(tx, row.id, period.start).await?,
+            order_no: next_order_no(row.id, period.start, &earlier),
             amount,
             tax_free_amount: asked.amount.tax_free,
             product_name: first.map_or(&row.product_name, |first| &first.product_name).clone(),
@@ -159,9 +160,13 @@ pub(crate) async fn order_no(
     id: SubscriptionId,
     first: NaiveDate,
 ) -> sqlx::Result<OrderNo> {
-    let earlier = attempts(db, id, first).await?;
+    Ok(next_order_no(id, first, &attempts(db, id, first).await?))
+}
+
+/// The same, after the `earlier` attempts, of which some may be for other days.
+fn next_order_no(id: SubscriptionId, first: NaiveDate, earlier: &[Payment]) -> OrderNo {
+    let earlier = earlier.iter().filter(|payment| payment.period_start == Some(first));
     let number = |payment: &Payment| RenewalNo::parse(payment.told_order_no()).map(|no| no.attempt);
-    let attempt = earlier.iter().filter_map(number).max().unwrap_or(0) + 1;
-    let number = RenewalNo { subscription: id, period_start: first, attempt };
-    Ok(OrderNo::made(number.to_string()))
+    let attempt = earlier.filter_map(number).max().unwrap_or(0) + 1;
+    OrderNo::made(RenewalNo { subscription: id, period_start: first, attempt }.to_string())
 }

@@ -285,6 +285,22 @@ pub async fn attempts(
     query.bind(subscription).bind(period_start).fetch_all(db).await
 }
 
+/// The attempts of a charge, and those made for periods that begin on this day, newest first.
+pub async fn earlier_attempts(
+    db: &mut PgConnection,
+    subscription: SubscriptionId,
+    charge_no: i32,
+    period_start: NaiveDate,
+) -> sqlx::Result<Vec<Payment>> {
+    let query = sqlx::query_as(concat!(
+        "select ",
+        payment_columns!(),
+        " from payments where subscription_id = $1 and (charge_no = $2 or period_start = $3)
+         order by id desc"
+    ));
+    query.bind(subscription).bind(charge_no).bind(period_start).fetch_all(db).await
+}
+
 /// The state of a charge without a known outcome, `sending` or `unknown`, for the period that begins on
 /// `from` or for a later one.
 pub async fn open_charge(

@@ -28,6 +28,14 @@ pub(super) struct SegmentRow {
     uses_cycle: bool,
 }
 
+impl SegmentRow {
+    /// Whether it is the same segment, on the same days.
+    pub(super) fn has_days_of(&self, other: &Self) -> bool {
+        let place = |row: &Self| (row.number, row.starts_on, row.ends_on, row.follows);
+        place(self) == place(other)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct ChargeRow {
     subscription_id: Uuid,

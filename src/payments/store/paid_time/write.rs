@@ -8,6 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::columns::{self, bind, number};
+use super::tables::SegmentRow;
 use super::{Loaded, derived, tables};
 use crate::payments::links;
 use crate::rules::moments;
@@ -95,25 +96,24 @@ async fn write_tables(
     Ok(())
 }
 
-/// A segment that differs is written anew. All that goes goes first: no two may begin or end on one
-/// day, not even for a moment.
+/// All that goes goes first: no two may begin or end on one day, not even for a moment. What keeps its
+/// days stays and is changed.
 async fn write_segments(
     db: &mut PgConnection,
     id: Uuid,
     stored: &Subscription,
     paid: &Subscription,
 ) -> sqlx::Result<()> {
-    let mut gone = tables::segments(id, &stored.segments);
+    let old = tables::segments(id, &stored.segments);
     let mut new = tables::segments(id, &paid.segments);
-    let kept = gone.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    gone.drain(..kept);
-    new.drain(..kept);
+    let goes = |row: &&SegmentRow| !new.iter().any(|new| new.has_days_of(row));
+    let gone: Vec<_> = old.iter().filter(goes).map(|row| number(row.number)).collect();
+    new.retain(|row| !old.contains(row));
     if !gone.is_empty() {
-        let numbers: Vec<_> = gone.iter().map(|row| number(row.number)).collect();
         let query = sqlx::query(
             "delete from subscription_segments where subscription_id = $1 and number = any($2)",
         );
-        query.bind(id).bind(numbers).execute(&mut *db).await?;
+        query.bind(id).bind(gone).execute(&mut *db).await?;
     }
     if !new.is_empty() {
         let query = sqlx::query(
@@ -123,7 +123,12 @@ async fn write_segments(
              select subscription_id, number, starts_on, ends_on, follows, kind, reason, charge_no,
                 amount, tax_free_amount, rate_amount, rate_tax_free, rate_twelfths, of_days, phase,
                 uses_cycle
-             from jsonb_populate_recordset(null::subscription_segments, $1)",
+             from jsonb_populate_recordset(null::subscription_segments, $1)
+             on conflict (subscription_id, number) do update set kind = excluded.kind,
+                reason = excluded.reason, charge_no = excluded.charge_no, amount = excluded.amount,
+                tax_free_amount = excluded.tax_free_amount, rate_amount = excluded.rate_amount,
+                rate_tax_free = excluded.rate_tax_free, rate_twelfths = excluded.rate_twelfths,
+                of_days = excluded.of_days, phase = excluded.phase, uses_cycle = excluded.uses_cycle",
         );
         query.bind(Json(new)).execute(db).await?;
     }
