@@ -94,9 +94,12 @@ grant update (plan_id, billing_key_id, amount, tax_free_amount, product_name, cy
     revision)
     on subscriptions to :"role";
 
--- Their paid time. DELETE: what is divided or changed is written anew, and what was not sent is taken
+-- Their paid time. DELETE: what gets other days is written anew, and what was not sent is taken
 -- back; a charge that was approved stays (subscription_charges_are_kept).
 grant select, insert, delete on subscription_segments to :"role";
+grant update (kind, reason, charge_no, amount, tax_free_amount, rate_amount, rate_tax_free,
+    rate_twelfths, of_days, phase, uses_cycle)
+    on subscription_segments to :"role";
 grant select, insert, delete on subscription_phases to :"role";
 grant select, insert, delete on subscription_charges to :"role";
 grant update (days, amount, tax_free_amount, credit, credit_tax_free, carried_in, carried_in_tax_free,
