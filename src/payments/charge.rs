@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgTransaction};
 use super::answer::Answer;
 use super::charge_call::{ChargeCall, log, outcome_of};
 use super::intent::{self, Recorded, Since};
-use super::store::paid_time::Intent;
+use super::store::paid_time::{Intent, Loaded};
 use super::store::{self, InitiatedBy, Kind, Payment};
 use crate::access::actor::{Actor, acting};
 use crate::context::Context;
@@ -17,7 +17,7 @@ use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
 use crate::kiwoom::{BATCH, ChargeOrder, GatewayError, Ticket};
 use crate::payments::store::claims::{is_own_request, own_request};
-use crate::rules::ids::{BillingKeyId, PaymentId, SubscriptionId};
+use crate::rules::ids::{BillingKeyId, PaymentId};
 use crate::rules::money::Won;
 use crate::rules::payment_state::State;
 use crate::rules::text::Text;
@@ -49,8 +49,8 @@ pub struct Draft {
 
 /// The charge of a subscription that an attempt is made for.
 pub struct OfSubscription {
-    /// The subscription.
-    pub id: SubscriptionId,
+    /// The subscription, as it was written with the intent.
+    pub written: Box<Loaded>,
     /// The charge.
     pub charge_no: i32,
     /// The days that it pays for.
@@ -226,7 +226,7 @@ fn intended(ctx: &Context, draft: &Draft) -> Result<Payment, NotCharged> {
         product_name: draft.product_name.clone(),
         customer_id: Some(draft.card.customer_id.clone()),
         billing_key_id: Some(draft.card.id),
-        subscription_id: of.map(|of| of.id),
+        subscription_id: of.map(|of| of.written.row.id),
         charge_no: of.map(|of| of.charge_no),
         period_start: of.map(|of| of.period.start),
         period_end: of.map(|of| of.period.end),

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::charge::Draft;
+use super::charge::{Draft, OfSubscription};
 use super::intent::Call;
 use super::journaled::Journaled;
 use super::settle::{self, SettleError};
@@ -18,15 +18,18 @@ use crate::rules::payment_state::{Outcome, Verdict};
 #[derive(Clone, Copy)]
 pub(super) struct ChargeCall<'a> {
     payment: &'a Payment,
-    subscription: Option<&'a Intent>,
+    subscription: Option<&'a OfSubscription>,
     answer: Option<&'a Answer>,
 }
 
 impl<'a> ChargeCall<'a> {
     /// The call that `draft` asks for, with the row that its intent has written.
     pub(super) fn new(payment: &'a Payment, draft: &'a Draft) -> Self {
-        let subscription = draft.of.as_ref().map(|of| &of.intent);
-        Self { payment, subscription, answer: draft.answer.as_ref() }
+        Self { payment, subscription: draft.of.as_ref(), answer: draft.answer.as_ref() }
+    }
+
+    fn intent(self) -> Option<&'a Intent> {
+        self.subscription.map(|of| &of.intent)
     }
 }
 
@@ -52,7 +55,11 @@ impl Call for ChargeCall<'_> {
         ctx: &Context,
         outcome: &Outcome,
     ) -> Result<Option<Payment>, SettleError> {
-        match settle::approve_at_once(ctx, self.payment, outcome, self.answer).await {
+        let approved = match self.subscription {
+            Some(of) => settle::approve_with(ctx, self.payment, &of.written, outcome).await,
+            None => settle::approve_at_once(ctx, self.payment, outcome, self.answer).await,
+        };
+        match approved {
             Ok(Some(paid)) => return Ok(Some(paid)),
             Ok(None) => {}
             Err(sqlx::Error::Database(error)) => {
@@ -67,12 +74,12 @@ impl Call for ChargeCall<'_> {
         Journaled::Charge {
             payment: self.payment.clone(),
             outcome: outcome.clone(),
-            paid: self.subscription.cloned(),
+            paid: self.intent().cloned(),
         }
     }
 
     async fn write_again(self, ctx: &Context) -> sqlx::Result<bool> {
-        intents::write_charge_again(ctx, self.payment, self.subscription).await
+        intents::write_charge_again(ctx, self.payment, self.intent()).await
     }
 
     /// What the intent may still wait for lets us have it after it; and PostgreSQL lets a row of the same id

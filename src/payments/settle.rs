@@ -107,8 +107,7 @@ pub(super) async fn approve_at_once(
     outcome: &Outcome,
     answer: Option<&Answer>,
 ) -> sqlx::Result<Option<Payment>> {
-    let is_usual = matches!(outcome, Outcome::Approved { method: None, cpid: None, .. });
-    if !is_usual || intended.subscription_id.is_some() {
+    if !is_usual(outcome) {
         return Ok(None);
     }
     let paid = settled(ctx, intended, State::Approved, outcome);
@@ -123,6 +122,45 @@ pub(super) async fn approve_at_once(
         drop(answer.kept.set(body));
     }
     Ok(answered.map(|_| paid))
+}
+
+/// The same of a charge of a subscription, which is read again only when somebody has written it since it
+/// was `written` with the intent.
+pub(super) async fn approve_with(
+    ctx: &Context,
+    intended: &Payment,
+    written: &Loaded,
+    outcome: &Outcome,
+) -> sqlx::Result<Option<Payment>> {
+    if !is_usual(outcome) {
+        return Ok(None);
+    }
+    let mut tx = ctx.begin().await?;
+    let (id, known) = (written.row.id, Some(written.clone()));
+    let Some(subscription) = paid_time::lock_known(&mut tx, id, known, ctx.rules()).await? else {
+        return Ok(None);
+    };
+    let paid = settled(ctx, intended, State::Approved, outcome);
+    let query = sqlx::query(
+        "update payments set state = 'approved', transaction_id = $2, auth_number = $3,
+            approved_at = $4, settled_at = $5
+         where id = $1 and state = 'sending'
+            and not exists (select from payments where transaction_id = $2)",
+    );
+    let query = query.bind(paid.id).bind(&paid.transaction_id).bind(&paid.auth_number);
+    let query = query.bind(paid.approved_at).bind(paid.settled_at);
+    if query.execute(&mut *tx).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    Box::pin(update_subscription(ctx, &mut tx, intended, subscription, outcome)).await?;
+    // After the row is locked: a cancellation that comes now waits for it, and finds it paid.
+    let paid = cancellation::waiting(ctx, &mut tx, paid).await?;
+    tx.commit().await?;
+    Ok(Some(paid))
+}
+
+fn is_usual(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Approved { method: None, cpid: None, .. })
 }
 
 /// A list of KiwoomPay's may have proven a payment without the method that it was paid with; what tells

@@ -59,28 +59,32 @@ pub(super) fn chargeable(key: BillingKey) -> Result<BillingKey, NotCharged> {
     if key.is_active() { Ok(key) } else { Err(NotCharged::KeyInactive(Box::new(key))) }
 }
 
-/// The subscription with its row locked; for the schedule only while it has it to itself.
+/// The subscription with its row locked; for the schedule only while it has it to itself, and as it is
+/// `known` unless somebody has written it since.
 pub(super) async fn lock_row(
     ctx: &Context,
     db: &mut PgConnection,
-    id: SubscriptionId,
+    (id, known): (SubscriptionId, Option<Loaded>),
     by: By,
 ) -> Result<Loaded, NotCharged> {
     let rules = ctx.rules();
-    match by {
-        By::Merchant => store::lock_subscription(db, id, rules).await?.ok_or(NotCharged::NotFound),
-        By::Schedule(lease) => leases::lock(db, lease, rules).await?.ok_or(NotCharged::LeaseLost),
-    }
+    let (locked, otherwise) = match by {
+        By::Merchant => (store::lock_subscription(db, id, rules).await?, NotCharged::NotFound),
+        By::Schedule(lease) => {
+            (leases::lock(db, lease, known, rules).await?, NotCharged::LeaseLost)
+        }
+    };
+    locked.ok_or(otherwise)
 }
 
 /// The same to charge it, which the failover guard has to allow the schedule.
 pub(super) async fn lock(
     ctx: &Context,
     db: &mut PgConnection,
-    id: SubscriptionId,
+    known: (SubscriptionId, Option<Loaded>),
     by: By,
 ) -> Result<Loaded, NotCharged> {
-    let locked = lock_row(ctx, db, id, by).await?;
+    let locked = lock_row(ctx, db, known, by).await?;
     let may = matches!(by, By::Merchant) || ctx.guard.may_commit(db).await?;
     may.then_some(locked).ok_or(NotCharged::Paused)
 }
@@ -93,7 +97,17 @@ impl Prepared {
 
     /// The subscription with its row locked until the intent is committed.
     pub async fn lock(&mut self, ctx: &Context, id: SubscriptionId) -> Result<Loaded, NotCharged> {
-        lock(ctx, &mut self.ready.transaction, id, self.by).await
+        lock(ctx, &mut self.ready.transaction, (id, None), self.by).await
+    }
+
+    /// The same of one that was read before.
+    pub(super) async fn lock_known(
+        &mut self,
+        ctx: &Context,
+        known: Loaded,
+    ) -> Result<Loaded, NotCharged> {
+        let known = (known.row.id, Some(known));
+        lock(ctx, &mut self.ready.transaction, known, self.by).await
     }
 
     /// Makes the charge that the model of `subscription` has begun: writes both as the intent, calls
@@ -113,7 +127,8 @@ impl Prepared {
         subscription.plan(ctx.rules());
         let intent = subscription.intent();
         paid_time::save(tx, &mut subscription, ctx.clock.now()).await?;
-        let Loaded { row, paid, .. } = &subscription;
+        let written = Box::new(subscription);
+        let Loaded { row, paid, .. } = &*written;
         let begun = paid.find_charge(charge).zip(paid.period_of(charge));
         let (asked, period) = begun.ok_or(NotCharged::NotDue)?;
         let amount = Won::new(asked.amount.won).ok_or(NotCharged::NotDue)?;
@@ -123,6 +138,7 @@ impl Prepared {
         // A retry is called what the first attempt was called. One that was refused for the merchant's
         // set-up asked no customer for anything.
         let first = of_charge.find(|attempt| attempt.merchant_setting.is_none());
+        let key = card.id;
         let draft = Draft {
             id: payment,
             order_no: next_order_no(row.id, period.start, &earlier),
@@ -131,12 +147,12 @@ impl Prepared {
             product_name: first.map_or(&row.product_name, |first| &first.product_name).clone(),
             card,
             initiated_by: by.into(),
-            of: Some(OfSubscription { id: row.id, charge_no, period, intent }),
+            of: Some(OfSubscription { written, charge_no, period, intent }),
             answer: None,
         };
         match Box::pin(ready.charge(ctx, draft)).await {
             Err(charge::NotCharged::OtherKey) => {
-                let key = store::find_key(&ctx.pool, subscription.row.billing_key_id).await?;
+                let key = store::find_key(&ctx.pool, key).await?;
                 chargeable(key.ok_or(NotCharged::NoKey)?)?;
                 Err(NotCharged::OtherKey)
             }

@@ -36,24 +36,24 @@ pub async fn charge_due(
     let found = found.ok_or(NotCharged::NotFound)?;
     let key = store::find_key(&mut *db, found.row.billing_key_id).await?;
     drop(db);
-    charge_found(ctx, (found, key), payment, by).await
+    Box::pin(charge_found(ctx, (found, key), payment, by)).await
 }
 
 /// The same for a subscription that was found, with its key. Both are looked at again once they are locked.
 #[tracing::instrument(name = "charge_due", skip_all, fields(id = %look.row.id))]
 pub(super) async fn charge_found(
     ctx: &Context,
-    (mut look, key): (Loaded, Option<BillingKey>),
+    (look, key): (Loaded, Option<BillingKey>),
     payment: PaymentId,
     by: By,
 ) -> Result<Begun, NotCharged> {
     let id = look.row.id;
     let was_unpaid = look.paid.status == Status::Unpaid;
-    if begin(&mut look, by, ctx.rules(), ctx.clock.now())?.is_none() {
+    if begin(&mut look.clone(), by, ctx.rules(), ctx.clock.now())?.is_none() {
         return nothing(without_charge(ctx, id, by).await?, by, was_unpaid);
     }
     let mut prepared = prepare_with(ctx, key, by).await?;
-    let mut subscription = prepared.lock(ctx, id).await?;
+    let mut subscription = prepared.lock_known(ctx, look).await?;
     give_way(ctx, prepared.transaction(), &subscription).await?;
     match begin(&mut subscription, by, ctx.rules(), ctx.clock.now())? {
         Some(charge) => {
@@ -81,7 +81,7 @@ fn nothing(s: Loaded, by: By, was_unpaid: bool) -> Result<Begun, NotCharged> {
 async fn without_charge(ctx: &Context, id: SubscriptionId, by: By) -> Result<Loaded, NotCharged> {
     let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
-    let mut subscription = lock_row(ctx, &mut tx, id, by).await?;
+    let mut subscription = lock_row(ctx, &mut tx, (id, None), by).await?;
     if begin(&mut subscription, by, ctx.rules(), now)?.is_some() {
         // Somebody has changed it since the look.
         return Err(NotCharged::OtherKey);
@@ -179,7 +179,7 @@ pub async fn leave_unpaid(ctx: &Context, lease: Lease, key: BillingKey) -> Resul
     let now = ctx.clock.now();
     let by = By::Schedule(lease);
     let mut tx = ctx.begin().await?;
-    let mut s = lock(ctx, &mut tx, lease.id, by).await?;
+    let mut s = lock(ctx, &mut tx, (lease.id, None), by).await?;
     give_way(ctx, &mut tx, &s).await?;
     let charge = begin(&mut s, by, ctx.rules(), now)?;
     let now_key = store::lock_key(&mut tx, s.row.billing_key_id).await?.ok_or(NotCharged::NoKey)?;
@@ -213,7 +213,7 @@ pub(super) fn plan(s: &mut Loaded, rules: &Rules, now: DateTime<Utc>) {
 pub async fn postpone(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
-    if let Some(mut locked) = leases::lock(&mut tx, lease, ctx.rules()).await? {
+    if let Some(mut locked) = leases::lock(&mut tx, lease, None, ctx.rules()).await? {
         locked.plan_after(NOT_SENT_PAUSE, ctx.rules(), now);
         paid_time::save(&mut tx, &mut locked, now).await?;
     }

@@ -50,22 +50,22 @@ pub async fn claim(
 
 /// The subscription, locked until the transaction ends; `None` when the lease is lost: it ran out,
 /// a caller's charge ended it, or another process has the next one. Each lease ends at a moment of
-/// its own, which tells it from a later one of the same process.
+/// its own, which tells it from a later one of the same process. What is `known` of it is read again
+/// only when somebody has written it since.
 pub async fn lock(
     db: &mut PgConnection,
     lease: Lease,
+    known: Option<Loaded>,
     rules: &Rules,
 ) -> sqlx::Result<Option<Loaded>> {
-    let query = sqlx::query(
-        "select from subscriptions where id = $1 and status <> 'incomplete'
+    let query = sqlx::query_scalar(
+        "select revision from subscriptions where id = $1 and status <> 'incomplete'
             and leased_by = $2 and leased_until = $3 and leased_until > clock_timestamp()
          for update",
     );
     let query = query.bind(lease.id).bind(lease.owner).bind(lease.until);
-    if query.fetch_optional(&mut *db).await?.is_none() {
-        return Ok(None);
-    }
-    paid_time::find(db, lease.id, rules).await
+    let Some(revision) = query.fetch_optional(&mut *db).await? else { return Ok(None) };
+    paid_time::locked(db, lease.id, (known, revision), rules).await
 }
 
 /// Gives a claimed subscription back untouched.

@@ -124,7 +124,9 @@ async fn renew(ctx: &Context, claimed: Claimed) {
 async fn renew_claimed(ctx: &Context, Claimed { lease, found }: Claimed) -> sqlx::Result<()> {
     let id = lease.id;
     let charged = match found {
-        Some(found) => charge_found(ctx, found, PaymentId::new(), By::Schedule(lease)).await,
+        Some(found) => {
+            Box::pin(charge_found(ctx, found, PaymentId::new(), By::Schedule(lease))).await
+        }
         None => Err(NotCharged::NotFound),
     };
     let charged = match charged {
@@ -174,7 +176,7 @@ async fn renew_claimed(ctx: &Context, Claimed { lease, found }: Claimed) -> sqlx
 async fn recheck(ctx: &Context, lease: Lease) -> sqlx::Result<()> {
     let now = ctx.clock.now();
     let mut tx = ctx.begin().await?;
-    if let Some(mut subscription) = leases::lock(&mut tx, lease, ctx.rules()).await? {
+    if let Some(mut subscription) = leases::lock(&mut tx, lease, None, ctx.rules()).await? {
         plan(&mut subscription, ctx.rules(), now);
         paid_time::save(&mut tx, &mut subscription, now).await?;
     }

@@ -75,6 +75,59 @@ async fn the_schedule_and_the_gateway_have_names_of_their_own() {
     assert_eq!(json!(both.concat()), json!(all.as_array().unwrap()[..4]));
 }
 
+/// How the work is shared out, and what follows from the paid time: nothing else of a subscription changes
+/// without an event.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_is_asked_about_every_column_of_a_subscription_but_these() {
+    let app = TestApp::start().await;
+    let unasked: Vec<String> = sqlx::query_scalar(
+        "select attname::text from pg_attribute
+            join pg_trigger on tgrelid = attrelid and tgname = 'subscriptions_changed'
+         where attrelid = 'subscriptions'::regclass and attnum > 0 and not attisdropped
+            and pg_get_triggerdef(pg_trigger.oid) !~ ('new\\.' || attname || '\\M')
+         order by attname",
+    )
+    .fetch_all(&mut app.owner().await)
+    .await
+    .unwrap();
+    let expected = [
+        "begins",
+        "canceled_on",
+        "carried",
+        "carried_tax_free",
+        "consent_from",
+        "consent_id",
+        "credit",
+        "credit_tax_free",
+        "first_period",
+        "kept",
+        "leased_by",
+        "leased_until",
+        "legacy_end",
+        "legacy_pause",
+        "next_attempt_at",
+        "next_charge",
+        "next_charge_amount",
+        "next_charge_date",
+        "next_charge_end",
+        "next_charge_reason",
+        "next_charge_start",
+        "next_segment",
+        "paid_through",
+        "period_kind",
+        "period_reason",
+        "renewal_noticed",
+        "revision",
+        "rise_amount",
+        "rise_on",
+        "starts_on",
+        "trial_days",
+        "undo",
+        "undo_labels",
+    ];
+    assert_eq!(unasked, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_itself_refuses_to_alter_the_trail() {
     let app = TestApp::start().await;

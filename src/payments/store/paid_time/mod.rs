@@ -90,12 +90,33 @@ pub async fn lock(
     id: SubscriptionId,
     rules: &Rules,
 ) -> sqlx::Result<Option<Loaded>> {
-    let query = sqlx::query("select from subscriptions where id = $1 for update").bind(id);
-    if query.fetch_optional(&mut *db).await?.is_none() {
-        return Ok(None);
+    lock_known(db, id, None, rules).await
+}
+
+/// As [`lock`]; what is `known` of it is read again only when somebody has written it since.
+pub async fn lock_known(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    known: Option<Loaded>,
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
+    let query = sqlx::query_scalar("select revision from subscriptions where id = $1 for update");
+    let Some(revision) = query.bind(id).fetch_optional(&mut *db).await? else { return Ok(None) };
+    locked(db, id, (known, revision), rules).await
+}
+
+/// The subscription whose row was locked and has this revision.
+pub async fn locked(
+    db: &mut PgConnection,
+    id: SubscriptionId,
+    (known, revision): (Option<Loaded>, i32),
+    rules: &Rules,
+) -> sqlx::Result<Option<Loaded>> {
+    match known.filter(|known| known.row.revision == revision) {
+        Some(known) => Ok(Some(known)),
+        // A statement of its own: what a lock had waited for is to be seen in all tables.
+        None => find(db, id, rules).await,
     }
-    // A statement of its own: what a lock had waited for is to be seen in all tables.
-    find(db, id, rules).await
 }
 
 /// The subscription; `incomplete` ones too.
