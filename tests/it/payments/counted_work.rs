@@ -3,12 +3,12 @@
 
 use kiwoom_billing::access::api_keys::Scope;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Connection;
 
 use crate::support::app::{Reply, TestApp, card, one_off};
 use crate::support::postgres;
-use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED};
+use crate::support::subscriptions::{ALWAYS_SHORT, APPROVED, monthly};
 use crate::support::tap::Tap;
 use crate::support::window::{answered, paid, prepare, tell};
 
@@ -19,6 +19,32 @@ const APPROVED_CHARGE: &[&str] = &[
     "insert into payments",
     // The outcome, with what follows from it and the answer: approve_charge().
     "select",
+];
+
+/// A subscription is read in one statement, which begins with its phases, and written with its charges and
+/// segments in one.
+const PAID_PERIOD: &[&str] = &[
+    "select from subscription_phases",
+    "select from billing_keys",
+    // The intent.
+    "begin",
+    "select",
+    "select from subscriptions",
+    "select from subscription_phases",
+    "with",
+    "select from payments",
+    "insert into payments",
+    "commit",
+    // The outcome: nobody has written the subscription since, so it is not read.
+    "begin",
+    "select",
+    "select from subscriptions",
+    "update payments",
+    "with",
+    "select from notifications",
+    "commit",
+    // The answer.
+    "select from subscription_phases",
 ];
 
 /// The credit of a payment is read with it.
@@ -61,6 +87,28 @@ async fn an_approved_charge_takes_four_statements() {
         least = least.filter(|least| least.len() <= seen.len()).or(Some(seen));
     }
     assert_eq!(least.unwrap(), APPROVED_CHARGE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_period_takes_eighteen_statements() {
+    let tap = Tap::to(&postgres::new_database().await).await;
+    let app = TestApp::with(&[("DATABASE_URL", &tap.url), ("SCHEDULER_ENABLED", "false")]).await;
+    let card = app.register(APPROVED).await;
+    let mut made = vec![];
+    for number in 0..20 {
+        let mut body = monthly(&card);
+        body["planId"] = json!(format!("plan-{number}"));
+        made.push(app.post("/billing/subscribe", &body).await.data(201)["id"].clone());
+    }
+    app.advance_days(40).await;
+    let mut least: Option<Vec<String>> = None;
+    for id in made {
+        tap.take();
+        app.pay_period(&id).await.data(200);
+        let seen = tap.take();
+        least = least.filter(|least| least.len() <= seen.len()).or(Some(seen));
+    }
+    assert_eq!(least.unwrap(), PAID_PERIOD);
 }
 
 /// What tells of the money is kept and applied in one transaction: it waits once for the disk.
