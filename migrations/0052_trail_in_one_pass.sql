@@ -37,7 +37,7 @@ begin
             where value is distinct from new_row->key);
         if changed is null or changed - quiet = '{}' then return null; end if;
         -- An erasure has an event of its own.
-        if (new_row->>'customer_id' ~ '^erased_' or new_row->>'customer_name' = '')
+        if (new_row->>'customer_id' ~ '^erased_' or new_row->>'customer_name' is not distinct from '')
             and is_erasure(old_row, new_row)
         then return null; end if;
         -- The subscription of a first charge that failed is gone; the payment is as it was.

@@ -75,28 +75,9 @@ impl Actor {
         )
     }
 
-    /// The same for a statement that is a transaction of its own: the parameter of [`acting`].
+    /// What these four settings are, for a statement that is a transaction of its own.
     pub fn acting(&self, now: DateTime<Utc>) -> [String; 4] {
         let trace = self.trace.map(|trace| trace.to_string()).unwrap_or_default();
         [self.name.clone(), self.request.clone(), trace, now.to_rfc3339()]
     }
 }
-
-/// A table of one row: who reads it acts as the parameter says, an array of text, until the transaction ends.
-macro_rules! acting {
-    ($parameter:literal) => {
-        concat!(
-            "(select set_config('kiwoom.actor', (",
-            $parameter,
-            "::text[])[1], true), set_config('kiwoom.request', (",
-            $parameter,
-            "::text[])[2], true), set_config('kiwoom.traceparent', (",
-            $parameter,
-            "::text[])[3], true), set_config('kiwoom.now', (",
-            $parameter,
-            "::text[])[4], true)) acting"
-        )
-    };
-}
-
-pub(crate) use acting;

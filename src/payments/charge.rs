@@ -11,7 +11,7 @@ use super::charge_call::{ChargeCall, log, outcome_of};
 use super::intent::{self, Recorded, Since};
 use super::store::paid_time::{Intent, Loaded};
 use super::store::{self, InitiatedBy, Kind, Payment};
-use crate::access::actor::{Actor, acting};
+use crate::access::actor::Actor;
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
@@ -130,7 +130,7 @@ pub struct Ready {
 
 /// The same, with the transaction of its intent. There the caller looks again, with rows locked, at
 /// what may have changed meanwhile, and writes what belongs to the intent.
-pub struct Begun {
+pub struct InTransaction {
     ticket: Ticket,
     /// The transaction of the intent.
     pub transaction: PgTransaction<'static>,
@@ -150,17 +150,17 @@ impl Ready {
     }
 
     /// With the transaction of the intent.
-    pub async fn begin(self, ctx: &Context) -> Result<Begun, NotCharged> {
+    pub async fn begin(self, ctx: &Context) -> Result<InTransaction, NotCharged> {
         let Self { ticket, waiting } = self;
         let mut transaction = ctx.begin().await?;
         let guarded = waiting == Waiting::Caller && ctx.config.guard_callers;
         if guarded && !ctx.guard.may_commit(&mut transaction).await? {
             return Err(NotCharged::Paused);
         }
-        Ok(Begun { ticket, transaction })
+        Ok(InTransaction { ticket, transaction })
     }
 
-    /// As [`Begun::charge`], for a charge whose intent is its payment alone: one statement, which
+    /// As [`InTransaction::charge`], for a charge whose intent is its payment alone: one statement, which
     /// commits itself.
     pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
         if ctx.config.guard_callers {
@@ -178,7 +178,7 @@ impl Ready {
     }
 }
 
-impl Begun {
+impl InTransaction {
     /// The intent, its commit, the call, the record: the payment as approved, declined or unknown.
     pub async fn charge(self, ctx: &Context, draft: Draft) -> Result<Payment, NotCharged> {
         let Self { ticket, mut transaction } = self;
@@ -266,9 +266,11 @@ async fn write(
             charge_no)
          select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
             clock_timestamp(), $17, clock_timestamp() + make_interval(secs => $18), $19, $20
-         from ",
-        acting!("$21"),
-        " where coalesce((",
+         from (select set_config('kiwoom.actor', ($21::text[])[1], true),
+            set_config('kiwoom.request', ($21::text[])[2], true),
+            set_config('kiwoom.traceparent', ($21::text[])[3], true),
+            set_config('kiwoom.now', ($21::text[])[4], true)) acting
+         where coalesce((",
         own_request!(),
         "), true) and (select customer_id = $8 and status = 'active' and inactive_at is null
             from billing_keys where id = $10 for share)"

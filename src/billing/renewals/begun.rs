@@ -32,7 +32,7 @@ pub enum Begun {
 /// A charge that KiwoomPay is ready for, with the transaction of its intent. Nothing is written yet;
 /// one that is dropped was never made.
 pub struct Prepared {
-    ready: charge::Begun,
+    ready: charge::InTransaction,
     card: Card,
     by: By,
 }
