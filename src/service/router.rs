@@ -24,21 +24,13 @@ const MAX_LOGGED_PATH: usize = 256;
 
 /// The whole service.
 pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
-    let (keyed, keyed_doc) = OpenApiRouter::new()
-        .merge(billing::routes())
-        .merge(books::routes())
-        .merge(easypay::routes())
-        .merge(reconciliation::routes())
-        .merge(events::routes())
-        .merge(webhook::keyed_routes())
-        .merge(health::keyed_routes())
-        .split_for_parts();
-    let (open, open_doc) = OpenApiRouter::new()
-        .merge(webhook::routes())
-        .merge(easypay::pages(&ctx))
-        .merge(health::open_routes())
-        .split_for_parts();
-    let doc = openapi::describe(keyed_doc, open_doc, ctx.clock.today());
+    let (keyed, _) = keyed_routes().split_for_parts();
+    let (open, _) = open_routes(&ctx).split_for_parts();
+    let described = ctx.clone();
+    let describe = move || {
+        let (keyed, open) = (keyed_routes(), open_routes(&described));
+        openapi::describe(keyed.into_openapi(), open.into_openapi(), described.clock.today())
+    };
     // The envelope is written inside the idempotency layer too, which keeps the answer's bytes.
     let keyed = keyed
         .method_not_allowed_fallback(method_not_allowed)
@@ -52,7 +44,7 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .clone()
         .merge(console::front(ctx.clone()))
         .merge(console::assets())
-        .merge(docs::routes(&doc));
+        .merge(docs::routes(describe));
     if ctx.config.console_enabled {
         let api = api.fallback(not_found).layer(from_fn(envelope::render));
         router = router.nest("/console", console::routes(ctx, api));
@@ -68,6 +60,26 @@ pub fn router(ctx: AppState, sandbox: Option<Arc<Sandbox>>) -> Router {
         .layer(from_fn(measure))
         .layer(from_fn(request_id::assign))
         .layer(from_fn(headers::protect))
+}
+
+/// What needs an API key.
+fn keyed_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(billing::routes())
+        .merge(books::routes())
+        .merge(easypay::routes())
+        .merge(reconciliation::routes())
+        .merge(events::routes())
+        .merge(webhook::keyed_routes())
+        .merge(health::keyed_routes())
+}
+
+/// What needs none.
+fn open_routes(ctx: &AppState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(webhook::routes())
+        .merge(easypay::pages(ctx))
+        .merge(health::open_routes())
 }
 
 async fn not_found() -> ApiError {

@@ -1,11 +1,19 @@
 //! `GET /openapi.json`, and the page at `/docs` that shows it and tries it out.
 
+use std::io::{Cursor, Read};
+use std::sync::{Arc, LazyLock};
+
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_swagger_ui::SwaggerUi;
+use zip::ZipArchive;
+use zip::result::ZipResult;
 
 /// What the page may load: its own files, and the one style that its script writes, by its hash.
 /// Another version of the page has another one: the browser test would tell.
@@ -16,15 +24,41 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; \
 /// Starts the page, without swagger.io's validator, and gives the examples their ids.
 const START: &str = include_str!("start.js");
 
-/// The description and the page.
-pub fn routes(description: &Value) -> Router {
-    let json = description.to_string();
+/// The page's files, as the build script has packed them: compressed, they are a quarter of the size.
+const PAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.zip"));
+
+/// The description and the page. The description is made when it is first asked for.
+pub fn routes(describe: impl Fn() -> Value + Send + Sync + 'static) -> Router {
     let policy = HeaderValue::from_static(POLICY);
     let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
     let start = || async { ([(header::CONTENT_TYPE, "text/javascript")], START) };
-    let description = move || async move { ([(header::CONTENT_TYPE, "application/json")], json) };
-    Router::from(SwaggerUi::new("/docs"))
+    let json = Arc::new(LazyLock::new(move || Bytes::from(describe().to_string())));
+    let description =
+        move || async move { ([(header::CONTENT_TYPE, "application/json")], Bytes::clone(&json)) };
+    Router::new()
+        .route("/docs", get(|| async { Redirect::to("/docs/") }))
+        .route("/docs/", get(|| file(Path("index.html".to_owned()))))
+        .route("/docs/{*name}", get(file))
         .route("/docs/swagger-initializer.js", get(start))
         .layer(policy)
         .route("/openapi.json", get(description))
+}
+
+async fn file(Path(name): Path<String>) -> Response {
+    let kind = match name.rsplit_once('.') {
+        Some((_, "html")) => "text/html",
+        Some((_, "css")) => "text/css",
+        Some((_, "js")) => "text/javascript",
+        _ => "image/png",
+    };
+    match spawn_blocking(move || unpacked(&name)).await {
+        Ok(Ok(content)) => ([(header::CONTENT_TYPE, kind)], content).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn unpacked(name: &str) -> ZipResult<Vec<u8>> {
+    let mut content = Vec::new();
+    ZipArchive::new(Cursor::new(PAGE))?.by_name(name)?.read_to_end(&mut content)?;
+    Ok(content)
 }
