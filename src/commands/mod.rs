@@ -9,6 +9,7 @@ pub mod keys;
 pub mod listen;
 pub mod migrate;
 pub mod pause_charging;
+pub mod program;
 pub mod reconcile;
 pub mod resume_charging;
 mod rotate;
