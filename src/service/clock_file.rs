@@ -11,7 +11,7 @@ use kiwoom_clock::Clock;
 
 const FILE: &str = "clock";
 
-const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+const POLL: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// The clock as it was left in `dir`; the system's time when it was never moved.
 pub fn load(dir: &Path) -> io::Result<Clock> {
@@ -39,7 +39,8 @@ pub fn save(dir: &Path, clock: &Clock) -> io::Result<()> {
 pub async fn follow(dir: PathBuf, clock: Clock, wake: watch::Sender<()>, stop: CancellationToken) {
     let mut known = None;
     while !stop.is_cancelled() {
-        let text = tokio::fs::read_to_string(dir.join(FILE)).await.ok();
+        // A few bytes: handing that to another thread would cost more than reading them.
+        let text = std::fs::read_to_string(dir.join(FILE)).ok();
         if text != known
             && let Some(Ok(ahead)) =
                 text.as_deref().map(|t| t.trim().parse().map(Duration::microseconds))
