@@ -23,6 +23,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use chrono::Duration;
 use kiwoom_clock::Clock;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -129,7 +130,7 @@ impl Guard {
     /// Looks. The first look at a new database confirms it.
     pub async fn look(&self, pool: &PgPool) -> sqlx::Result<Charging> {
         let _one_at_a_time = self.looking.lock().await;
-        let pause = self.follow(pool).await?;
+        let (pause, skew) = self.follow(pool).await?;
         let identity = identity::look(pool).await?;
         let unguarded = identity.is_none();
         if let Some((confirmed, present)) = identity
@@ -148,7 +149,7 @@ impl Guard {
         if self.is_unread() {
             return Ok(Charging::Paused(Why::Unread));
         }
-        if let Some(skew) = skew::Comparison::make(&self.clock, pool).await?.skew() {
+        if let Some(skew) = skew {
             return Ok(Charging::Paused(Why::Clock(skew)));
         }
         Ok(if unguarded { Charging::Unguarded } else { Charging::On })
@@ -203,8 +204,9 @@ impl Guard {
     }
 
     /// Compares what is known outside the database with what is in it: a pause on either side holds
-    /// on both, until it was resumed from; an event that is missing pauses.
-    async fn follow(&self, pool: &PgPool) -> sqlx::Result<Option<Pause>> {
+    /// on both, until it was resumed from; an event that is missing pauses. The pause, and how far the
+    /// clocks are apart when that is too far.
+    async fn follow(&self, pool: &PgPool) -> sqlx::Result<(Option<Pause>, Option<Duration>)> {
         let known = lock(&self.known).clone();
         let is_unkept = self.unkept.load(Ordering::SeqCst);
         let mut before = if is_unkept { self.files.read() } else { known.clone() };
@@ -212,7 +214,9 @@ impl Guard {
             before.pause = Some(pause);
         }
         let mut now = Known { pause: before.pause.clone().or(known.pause), mark: known.mark };
+        let asked_at = self.clock.host_now();
         let found = pauses::look(pool, now.mark.as_ref()).await?;
+        let skew = Comparison::of(asked_at, found.looked_at, self.clock.host_now()).skew();
         now.pause = now.pause.filter(|pause| found.stands(pause.at));
         now.mark = now.mark.filter(|mark| found.stands(mark.seen_at));
         if now.mark.is_none() {
@@ -240,7 +244,7 @@ impl Guard {
             );
         }
         *lock(&self.known) = now;
-        Ok(pause)
+        Ok((pause, skew))
     }
 }
 

@@ -13,7 +13,8 @@ pub const IS_PAUSED: &str = "exists (select from charging_pauses where paused_at
 /// What the database says at one moment.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Look {
-    looked_at: DateTime<Utc>,
+    /// When, by the database's clock.
+    pub looked_at: DateTime<Utc>,
     resumed_at: Option<DateTime<Utc>>,
     paused_at: Option<DateTime<Utc>>,
     reason: Option<String>,
