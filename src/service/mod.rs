@@ -176,8 +176,10 @@ pub(crate) async fn context(
     address: SocketAddr,
     ended: CancellationToken,
 ) -> Result<Context, StartError> {
-    let api_keys = ApiKeys::open(&pool, &config).await?;
-    let instance = Instance::register(&pool, &config.data_dir, ended).await?;
+    let (api_keys, instance) = tokio::try_join!(
+        ApiKeys::open(&pool, &config),
+        Instance::register(&pool, &config.data_dir, ended),
+    )?;
     let clock = clock(&config)?;
     let public_url = public_url(&config, address);
     Ok(Context {

@@ -10,8 +10,8 @@ const TRIES: usize = 3;
 /// Whether two statements of one connection can reach two connections of the server: the pooler
 /// shares them out by transaction or by statement.
 pub async fn is_by_transaction(options: &PgConnectOptions) -> sqlx::Result<bool> {
-    let mut first = PgConnection::connect_with(options).await?;
-    let mut second = PgConnection::connect_with(options).await?;
+    let connect = || PgConnection::connect_with(options);
+    let (mut first, mut second) = tokio::try_join!(connect(), connect())?;
     let mut moved = false;
     for _ in 0..TRIES {
         let before = server_process(&mut first).await?;
@@ -27,8 +27,7 @@ pub async fn is_by_transaction(options: &PgConnectOptions) -> sqlx::Result<bool>
         moved |= server_process(&mut first).await? != before;
         sqlx::raw_sql("rollback").execute(&mut second).await?;
     }
-    first.close().await?;
-    second.close().await?;
+    tokio::try_join!(first.close(), second.close())?;
     Ok(moved)
 }
 
