@@ -97,7 +97,7 @@ pub(super) async fn confirmed<C: Call, T>(
         Ok(done) => Ok((since, done)),
         Err(error) => {
             if !is_refusal(&error) {
-                take_back(ctx, call).await;
+                Box::pin(take_back(ctx, call)).await;
             }
             Err(error)
         }
@@ -146,7 +146,8 @@ pub(super) async fn settle_with_retries<C: Call>(
     let mut outcome = outcome.clone();
     let mut kept = false;
     for _ in 0..RECORD_TRIES {
-        match call.settle(ctx, &outcome).await {
+        // Boxed: it is large, and the span around it would be given a copy.
+        match Box::pin(call.settle(ctx, &outcome)).await {
             Ok(record) => {
                 if outcome == C::UNKNOWN {
                     drop(store::call_ended(&ctx.pool, call.row()).await);

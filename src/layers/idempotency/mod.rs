@@ -125,13 +125,14 @@ pub async fn layer(State(ctx): State<AppState>, request: Request, next: Next) ->
     let actor = Actor::of(&parts.extensions);
     let request = Request::from_parts(parts, Body::from(body));
     let tasks = ctx.tasks.clone();
-    let work = async move {
+    // Boxed: it is large, and each layer around it would be given a copy.
+    let work = Box::pin(async move {
         let _under_way = under_way;
         match scope {
             Some(scope) => run_once(&ctx, &scope, request, next).await,
             None => next.run(request).await,
         }
-    };
+    });
     match tasks.spawn(actor.acts(work).in_current_span()).await {
         Ok(response) => response,
         Err(_) => {

@@ -83,15 +83,22 @@ impl Write for Line {
 fn one_line(event: &str) -> String {
     let event = event.strip_suffix('\n').unwrap_or(event);
     let mut line = String::with_capacity(event.len());
-    for c in event.chars() {
-        if c.is_control() || is_invisible(c) {
-            // A string takes it always.
-            let _ = write!(line, "\\u{:04x}", u32::from(c));
-        } else {
-            line.push(c);
+    // As many characters at a time as there are between two that are escaped.
+    for part in event.split_inclusive(is_escaped) {
+        match part.char_indices().next_back().filter(|(_, last)| is_escaped(*last)) {
+            Some((shown, escaped)) => {
+                line.push_str(&part[..shown]);
+                // A string takes it always.
+                let _ = write!(line, "\\u{:04x}", u32::from(escaped));
+            }
+            None => line.push_str(part),
         }
     }
     line
+}
+
+fn is_escaped(c: char) -> bool {
+    c.is_control() || is_invisible(c)
 }
 
 /// Ends of lines and paragraphs, marks of direction, of no width, and of byte order.
