@@ -216,7 +216,7 @@ impl Guard {
         let mut now = Known { pause: before.pause.clone().or(known.pause), mark: known.mark };
         let asked_at = self.clock.host_now();
         let found = pauses::look(pool, now.mark.as_ref()).await?;
-        let skew = Comparison::of(asked_at, found.looked_at, self.clock.host_now()).skew();
+        let skew = Comparison::new(asked_at, found.looked_at, self.clock.host_now()).skew();
         now.pause = now.pause.filter(|pause| found.stands(pause.at));
         now.mark = now.mark.filter(|mark| found.stands(mark.seen_at));
         if now.mark.is_none() {

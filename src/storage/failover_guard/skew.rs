@@ -28,11 +28,6 @@ impl Comparison {
         Self { before, database, after }
     }
 
-    /// Of the database's time that it told when it was asked between `before` and `after`.
-    pub fn of(before: DateTime<Utc>, database: DateTime<Utc>, after: DateTime<Utc>) -> Self {
-        Self { before, database, after }
-    }
-
     /// By how much the machine is ahead of the database, or behind it when negative, if that is more
     /// than the limit. The time that the question took counts for the machine.
     pub fn skew(&self) -> Option<Duration> {
