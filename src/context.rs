@@ -91,6 +91,12 @@ impl Context {
         self.pool.begin_with(AssertSqlSafe(Actor::present().begin(self.clock.now()))).await
     }
 
+    /// The same, as the settings `kiwoom.actor`, `request`, `traceparent` and `now` of a statement that is a
+    /// transaction of its own.
+    pub fn acting(&self) -> [String; 4] {
+        Actor::present().acting(self.clock.now())
+    }
+
     /// `CHARGE_HOUR` and `RETRY_DAYS`.
     pub fn rules(&self) -> &Rules {
         &self.config.schedule.rules

@@ -11,7 +11,6 @@ use super::charge_call::{ChargeCall, log, outcome_of};
 use super::intent::{self, Recorded, Since};
 use super::store::paid_time::{Intent, Loaded};
 use super::store::{self, InitiatedBy, Kind, Payment};
-use crate::access::actor::Actor;
 use crate::context::Context;
 use crate::kiwoom::pace::{NoTurn, Turn};
 use crate::kiwoom::text::OrderNo;
@@ -296,7 +295,7 @@ async fn write(
         .bind(store::call_secs(ctx.config.kiwoom.timeout))
         .bind(&payment.cpid)
         .bind(payment.charge_no)
-        .bind(Actor::present().acting(ctx.clock.now()))
+        .bind(ctx.acting())
         .execute(db)
         .await?;
     Ok(done.rows_affected() > 0)

@@ -4,7 +4,6 @@
 use sqlx::postgres::{PgConnection, PgTransaction};
 use thiserror::Error;
 
-use crate::access::actor::Actor;
 use crate::context::Context;
 use crate::payments::answer::Answer;
 use crate::payments::store::columns::payment_columns;
@@ -113,7 +112,7 @@ pub(super) async fn approve_at_once(
     let paid = settled(ctx, intended, State::Approved, outcome);
     let body = answer.map(|answer| (answer.body)(ctx, paid.clone()));
     let query = sqlx::query_scalar("select approve_charge($1, $2, $3, $4, $5, $6, $7, $8)");
-    let query = query.bind(paid.id).bind(Actor::present().acting(ctx.clock.now()));
+    let query = query.bind(paid.id).bind(ctx.acting());
     let query = query.bind(&paid.transaction_id).bind(&paid.auth_number).bind(paid.approved_at);
     let query = query.bind(paid.settled_at).bind(answer.map(|answer| answer.claim.started_at));
     let answered: Option<bool> = query.bind(&body).fetch_one(&ctx.pool).await?;

@@ -12,8 +12,9 @@ use axum::routing::get;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
-use zip::result::ZipResult;
+use zip::result::{ZipError, ZipResult};
 
 /// What the page may load: its own files, and the one style that its script writes, by its hash.
 /// Another version of the page has another one: the browser test would tell.
@@ -23,9 +24,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; \
     frame-ancestors 'none'";
 /// Starts the page, without swagger.io's validator, and gives the examples their ids.
 const START: &str = include_str!("start.js");
-
-/// The page's files, as the build script has packed them: compressed, they are a quarter of the size.
-const PAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.zip"));
 
 /// The description and the page. The description is made when it is first asked for.
 pub fn routes(describe: impl Fn() -> Value + Send + Sync + 'static) -> Router {
@@ -49,7 +47,8 @@ async fn file(Path(name): Path<String>) -> Response {
         Some((_, "html")) => "text/html",
         Some((_, "css")) => "text/css",
         Some((_, "js")) => "text/javascript",
-        _ => "image/png",
+        Some((_, "png")) => "image/png",
+        _ => "application/octet-stream",
     };
     match spawn_blocking(move || unpacked(&name)).await {
         Ok(Ok(content)) => ([(header::CONTENT_TYPE, kind)], content).into_response(),
@@ -57,8 +56,11 @@ async fn file(Path(name): Path<String>) -> Response {
     }
 }
 
+/// A file of the page. They stay packed: most services show it to nobody.
 fn unpacked(name: &str) -> ZipResult<Vec<u8>> {
+    let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
+    let folder = archive.name_for_index(0).ok_or(ZipError::FileNotFound)??.into_owned();
     let mut content = Vec::new();
-    ZipArchive::new(Cursor::new(PAGE))?.by_name(name)?.read_to_end(&mut content)?;
+    archive.by_name(&format!("{folder}dist/{name}"))?.read_to_end(&mut content)?;
     Ok(content)
 }
