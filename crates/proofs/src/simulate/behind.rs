@@ -1,17 +1,17 @@
-//! A machine whose clock is ahead of PostgreSQL's: on its connections the answers to the question for
+//! A machine whose clock is ahead of PostgreSQL's: on its connections the answers to the questions for
 //! the time are that much earlier.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// The only statement that asks for nothing but the time.
+/// The statements that ask for the time begin with it.
 const QUESTION: &[u8] = b"select clock_timestamp()";
 
 /// Follows one connection, message by message.
 #[derive(Debug)]
 pub struct Behind {
     micros: i64,
-    /// Names of the prepared statement.
+    /// Names of the prepared statements.
     questions: HashSet<Vec<u8>>,
     asked: bool,
 }
@@ -29,7 +29,7 @@ impl Behind {
         match kind {
             b'P' => {
                 let name = texts.next().unwrap_or_default();
-                if texts.next() == Some(QUESTION) {
+                if texts.next().is_some_and(|text| text.starts_with(QUESTION)) {
                     self.questions.insert(name.to_vec());
                 }
             }
@@ -38,14 +38,15 @@ impl Behind {
         }
     }
 
-    /// A message of PostgreSQL. A row of one column with eight bytes holds the time.
+    /// A message of PostgreSQL. The first column of a row holds the time in its eight bytes.
     pub fn answered(&self, kind: u8, body: &mut [u8]) {
         if kind == b'D'
             && self.asked
             && self.micros != 0
-            && let [0, 1, 0, 0, 0, 8, time @ ..] = body
-            && let Ok(micros) = <[u8; 8]>::try_from(&*time)
+            && let [_, _, 0, 0, 0, 8, rest @ ..] = body
+            && let Some((time, _)) = rest.split_first_chunk_mut::<8>()
         {
+            let micros = *time;
             time.copy_from_slice(&(i64::from_be_bytes(micros) - self.micros).to_be_bytes());
         }
     }
@@ -58,13 +59,15 @@ mod tests {
     #[test]
     fn only_the_answer_to_the_question_is_earlier() {
         let mut behind = Behind::new(Duration::from_micros(5));
-        let row = |micros: i64| [&[0, 1, 0, 0, 0, 8], &micros.to_be_bytes()[..]].concat();
+        let row = |micros: i64| {
+            [&[0, 2, 0, 0, 0, 8], &micros.to_be_bytes()[..], &[0, 0, 0, 1, 1]].concat()
+        };
         let shown = |behind: &Behind| {
             let mut body = row(100);
             behind.answered(b'D', &mut body);
             body
         };
-        behind.asked(b'P', b"s1\0select clock_timestamp()\0\0\0");
+        behind.asked(b'P', b"s1\0select clock_timestamp(), true\0\0\0");
         behind.asked(b'P', b"s2\0select 1\0\0\0");
         behind.asked(b'B', b"\0s2\0\0\0");
         assert_eq!(shown(&behind), row(100));
