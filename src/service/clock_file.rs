@@ -11,7 +11,7 @@ use kiwoom_clock::Clock;
 
 const FILE: &str = "clock";
 
-const POLL: std::time::Duration = std::time::Duration::from_millis(100);
+const POLL: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// The clock as it was left in `dir`; the system's time when it was never moved.
 pub fn load(dir: &Path) -> io::Result<Clock> {

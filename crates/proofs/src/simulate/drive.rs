@@ -71,6 +71,7 @@ impl Driver<'_> {
     async fn begin(&mut self) -> Result<DateTime<Utc>, Failure> {
         let start = Utc.with_ymd_and_hms(2031, 1, 1, 3, 0, 0).single().ok_or("no such date")?;
         merchant::set_clock(&self.world.reach, start).await?;
+        merchant::until_followed(&self.world.reach, start).await;
         let mut rng = Rng::with_seed(self.options.seed);
         let plans = (0..self.options.subs).map(|n| (n, pick_card(&mut rng), Terms::any(&mut rng)));
         let plans: Vec<_> = plans.collect();
