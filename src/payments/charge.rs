@@ -213,15 +213,10 @@ fn intended(ctx: &Context, draft: &Draft) -> Result<Payment, NotCharged> {
     checked.map_err(NotCharged::TaxType)?;
     ctx.rights.may_record()?;
     let of = draft.of.as_ref();
+    let (order_no, now) = (draft.order_no.as_str().to_owned(), store::kept(ctx.clock.now()));
     Ok(Payment {
-        id: draft.id,
-        order_no: draft.order_no.as_str().to_owned(),
         kind: if of.is_some() { Kind::Subscription } else { Kind::OneOff },
-        state: State::Sending,
-        amount: draft.amount,
         tax_free_amount: draft.tax_free_amount,
-        refunded_amount: 0,
-        refunding_amount: 0,
         product_name: draft.product_name.clone(),
         customer_id: Some(draft.card.customer_id.clone()),
         billing_key_id: Some(draft.card.id),
@@ -229,24 +224,8 @@ fn intended(ctx: &Context, draft: &Draft) -> Result<Payment, NotCharged> {
         charge_no: of.map(|of| of.charge_no),
         period_start: of.map(|of| of.period.start),
         period_end: of.map(|of| of.period.end),
-        initiated_by: draft.initiated_by,
-        method: Some("CARD".to_owned()),
-        transaction_id: None,
-        auth_number: None,
-        failure_code: None,
-        failure_message: None,
-        merchant_setting: None,
-        created_at: store::kept(ctx.clock.now()),
-        approved_at: None,
-        settled_at: None,
-        late: false,
-        order_id: None,
-        unexpected: None,
         cpid: Some(contract.cpid.clone()),
-        earlier_cpids: None,
-        overdue: false,
-        credited: 0,
-        credited_tax_free: 0,
+        ..Payment::intended(draft.id, order_no, draft.amount, now, draft.initiated_by)
     })
 }
 

@@ -14,7 +14,7 @@ use crate::payments::store::{InitiatedBy, Kind, Payment, attempts, attempts_of_c
 use crate::rules::ids::PaymentId;
 use crate::rules::moments;
 use crate::rules::money::Won;
-use crate::rules::payment_state::{Outcome, State, obstacle};
+use crate::rules::payment_state::{Outcome, obstacle};
 use crate::rules::renewal_no::RenewalNo;
 use crate::rules::schedule::Rules;
 use crate::rules::subscription_state::Status;
@@ -143,40 +143,20 @@ fn as_it_may_have_been(
 }
 
 fn payment(listed: Listed<'_>, s: &Loaded, (charge_no, period): (i32, Period)) -> Payment {
+    let (id, order_no) = (PaymentId::new(), listed.number.to_string());
+    let by = InitiatedBy::Scheduler;
     Payment {
-        id: PaymentId::new(),
-        order_no: listed.number.to_string(),
         kind: Kind::Subscription,
-        state: State::Sending,
-        amount: s.row.amount,
         tax_free_amount: s.row.tax_free_amount,
-        refunded_amount: 0,
-        refunding_amount: 0,
         product_name: s.row.product_name.clone(),
         customer_id: Some(s.row.customer_id.clone()),
         billing_key_id: Some(s.row.billing_key_id),
         subscription_id: Some(listed.number.subscription),
+        charge_no: Some(charge_no),
         period_start: Some(period.start),
         period_end: Some(period.end),
-        charge_no: Some(charge_no),
-        initiated_by: InitiatedBy::Scheduler,
-        method: Some("CARD".to_owned()),
-        transaction_id: None,
-        auth_number: None,
-        failure_code: None,
-        failure_message: None,
-        merchant_setting: None,
-        created_at: listed.approved_at,
-        approved_at: None,
-        settled_at: None,
-        late: false,
-        order_id: None,
-        unexpected: None,
         cpid: Some(listed.cpid.to_owned()),
-        earlier_cpids: None,
-        overdue: false,
-        credited: 0,
-        credited_tax_free: 0,
+        ..Payment::intended(id, order_no, s.row.amount, listed.approved_at, by)
     }
 }
 

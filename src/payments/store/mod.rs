@@ -124,6 +124,51 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// A charge of a registered card as its intent writes it, of which nothing is known yet.
+    pub fn intended(
+        id: PaymentId,
+        order_no: String,
+        amount: Won,
+        created_at: DateTime<Utc>,
+        initiated_by: InitiatedBy,
+    ) -> Self {
+        Self {
+            id,
+            order_no,
+            kind: Kind::OneOff,
+            state: State::Sending,
+            amount,
+            tax_free_amount: 0,
+            refunded_amount: 0,
+            refunding_amount: 0,
+            product_name: String::new(),
+            customer_id: None,
+            billing_key_id: None,
+            subscription_id: None,
+            charge_no: None,
+            period_start: None,
+            period_end: None,
+            initiated_by,
+            method: Some("CARD".to_owned()),
+            transaction_id: None,
+            auth_number: None,
+            failure_code: None,
+            failure_message: None,
+            merchant_setting: None,
+            created_at,
+            approved_at: None,
+            settled_at: None,
+            late: false,
+            order_id: None,
+            unexpected: None,
+            cpid: None,
+            earlier_cpids: None,
+            overdue: false,
+            credited: 0,
+            credited_tax_free: 0,
+        }
+    }
+
     /// What KiwoomPay can still give back, in won.
     pub fn left(&self) -> i64 {
         if self.state != State::Approved {

@@ -4,7 +4,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -73,26 +73,36 @@ async fn pass(mut client: TcpStream, server: PgConnectOptions, mut cuts: watch::
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same() {
+/// A service behind a wire, its database and a card.
+async fn started() -> (Wire, TestApp, sqlx::PgPool, String) {
     let direct = postgres::new_database().await;
     let wire = Wire::to(&direct).await;
     let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
-    let key = app.register("4111111111111111").await;
-    let paid = app.pay(&key).await.data(200);
     let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
+    let key = app.register("4111111111111111").await;
+    (wire, app, pool, key)
+}
+
+/// Posts, and cuts the wire while the commit of the intent is under way: it takes two seconds.
+async fn cut_in_commit(app: &TestApp, wire: &Wire, path: &str, body: &Value) {
+    let cut = async {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        wire.cut();
+    };
+    let (reply, ()) = tokio::join!(app.post(path, body), cut);
+    reply.fails(503, "database_unavailable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same() {
+    let (wire, app, pool, key) = started().await;
+    let paid = app.pay(&key).await.data(200);
     sqlx::raw_sql(SLOW_COMMIT).execute(&pool).await.unwrap();
 
     let order = one_off(&key);
     let refund = json!({"paymentId": paid["id"], "amount": 1000});
     for (path, body) in [("/billing/pay", &order), ("/billing/refund", &refund)] {
-        let cut = async {
-            // The commit is under way: it takes two seconds.
-            tokio::time::sleep(Duration::from_millis(800)).await;
-            wire.cut();
-        };
-        let (reply, ()) = tokio::join!(app.post(path, body), cut);
-        reply.fails(503, "database_unavailable");
+        cut_in_commit(&app, &wire, path, body).await;
     }
 
     let open = "select (select count(*) from payments where state <> 'approved')
@@ -109,11 +119,7 @@ async fn an_intent_whose_commit_comes_after_the_break_is_taken_back_all_the_same
 /// once the card is free.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_intent_that_had_not_begun_to_be_written_is_taken_back_all_the_same() {
-    let direct = postgres::new_database().await;
-    let wire = Wire::to(&direct).await;
-    let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
-    let key = app.register("4111111111111111").await;
-    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
+    let (wire, app, pool, key) = started().await;
     let mut card = pool.begin().await.unwrap();
     sqlx::raw_sql("select from billing_keys for update").execute(&mut *card).await.unwrap();
     let released = async {
@@ -149,12 +155,8 @@ async fn until_somebody_waits(pool: &sqlx::PgPool, many: i64) {
 /// A process that has taken the request over has the same id, and may have sent its charge.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_intends_is_not_taken_back() {
-    let direct = postgres::new_database().await;
-    let wire = Wire::to(&direct).await;
-    let app = TestApp::with(&[("DATABASE_URL", &wire.url)]).await;
-    let key = app.register("4111111111111111").await;
+    let (wire, app, pool, key) = started().await;
     let paid = app.pay(&key).await.data(200);
-    let pool = sqlx::PgPool::connect(&postgres::as_owner(&direct)).await.unwrap();
     let others = "create function others() returns trigger language plpgsql as
             $$ begin new.sender := 999999; return new; end $$;
         create trigger others before insert on payments for each row execute function others();
@@ -164,12 +166,7 @@ async fn what_another_process_intends_is_not_taken_back() {
     let order = one_off(&key);
     let refund = json!({"paymentId": paid["id"], "amount": 1000});
     for (path, body) in [("/billing/pay", &order), ("/billing/refund", &refund)] {
-        let cut = async {
-            tokio::time::sleep(Duration::from_millis(800)).await;
-            wire.cut();
-        };
-        let (reply, ()) = tokio::join!(app.post(path, body), cut);
-        reply.fails(503, "database_unavailable");
+        cut_in_commit(&app, &wire, path, body).await;
     }
     let kept = "select (select count(*) from payments where sender = 999999)
         + (select count(*) from refunds where sender = 999999)";
