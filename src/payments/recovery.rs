@@ -1,7 +1,8 @@
 //! Finds calls that were cut short: records their outcome when their process kept it, and lists the
-//! others as unknown. Never sends anything.
+//! others as unknown. Finds cancellations that missed their payment. Never sends anything.
 
 use crate::context::Context;
+use crate::payments::cancellation::missed;
 use crate::payments::journaled;
 use crate::payments::refund::{self, RefundOutcome};
 use crate::payments::settle::{self, SettleError};
@@ -30,6 +31,7 @@ pub async fn recover(ctx: &Context) -> sqlx::Result<()> {
         tracing::error!(alert = true, %id, "a refund was cut short: its outcome is unknown");
         settled.push(unless_gone(refund::settle(ctx, *id, &RefundOutcome::Unknown, None).await));
     }
+    settled.push(missed::apply(ctx).await);
     settled.into_iter().collect()
 }
 

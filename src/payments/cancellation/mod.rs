@@ -5,6 +5,7 @@
 
 pub mod listed;
 mod matching;
+pub mod missed;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgTransaction;

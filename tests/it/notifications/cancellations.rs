@@ -17,14 +17,14 @@ async fn told(app: &TestApp, order_id: &str) -> Vec<(String, i64, String, i32)> 
 }
 
 /// Amount, state and origin of every refund.
-async fn refunds(app: &TestApp) -> Vec<(i64, String, String)> {
+pub(super) async fn refunds(app: &TestApp) -> Vec<(i64, String, String)> {
     sqlx::query_as("select amount, state, origin from refunds order by id")
         .fetch_all(&app.service.ctx.pool)
         .await
         .unwrap()
 }
 
-fn refund(amount: i64, origin: &str) -> (i64, String, String) {
+pub(super) fn refund(amount: i64, origin: &str) -> (i64, String, String) {
     (amount, "refunded".to_owned(), origin.to_owned())
 }
 

@@ -6,6 +6,7 @@ mod decoding;
 mod failures;
 mod kinds;
 mod leniency;
+mod missed_cancellations;
 mod refund_notices;
 mod senders_and_settlement;
 mod unexpected_payments;
