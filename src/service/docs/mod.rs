@@ -12,9 +12,8 @@ use axum::routing::get;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
-use zip::result::{ZipError, ZipResult};
+use zip::result::ZipResult;
 
 /// What the page may load: its own files, and the one style that its script writes, by its hash.
 /// Another version of the page has another one: the browser test would tell.
@@ -24,6 +23,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; \
     frame-ancestors 'none'";
 /// Starts the page, without swagger.io's validator, and gives the examples their ids.
 const START: &str = include_str!("start.js");
+/// The files of the page, as `build.rs` packs them.
+const PAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/docs.zip"));
 
 /// The description and the page. The description is made when it is first asked for.
 pub fn routes(describe: impl Fn() -> Value + Send + Sync + 'static) -> Router {
@@ -58,9 +59,7 @@ async fn file(Path(name): Path<String>) -> Response {
 
 /// A file of the page. They stay packed: most services show it to nobody.
 fn unpacked(name: &str) -> ZipResult<Vec<u8>> {
-    let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
-    let folder = archive.name_for_index(0).ok_or(ZipError::FileNotFound)??.into_owned();
     let mut content = Vec::new();
-    archive.by_name(&format!("{folder}dist/{name}"))?.read_to_end(&mut content)?;
+    ZipArchive::new(Cursor::new(PAGE))?.by_name(name)?.read_to_end(&mut content)?;
     Ok(content)
 }
