@@ -22,7 +22,8 @@ ROUNDS = 15
 AGAIN = 3
 RATIO, MILLIS = 2, 5
 ENDPOINT = "00000000-0000-7000-8000-000000000000"
-# As src/events/queue.rs, src/events/notices.rs and src/events/publish.rs send them; taken back.
+# As src/events/queue.rs, src/events/notices.rs, src/events/publish.rs and src/payments/cancellation/missed.rs
+# send them; taken back.
 STATEMENTS = {
     "claim of due deliveries": open(f"{HERE}/claim.sql").read().partition("explain (analyze, format json)")[2]
     .partition("rollback")[0],
@@ -60,6 +61,10 @@ STATEMENTS = {
                 where billing_key_id = billing_keys.id and subscriptions.status not in ('incomplete', 'canceled'))
             and card_expires between current_date and current_date + 30
         limit 500 for update skip locked;""",
+    "cancellations that missed their payment": """
+        select distinct p.id from notifications n join payments p on p.transaction_id = n.transaction_id
+        where n.verdict = 'waiting' and n.kind = 'cancellation' and n.order_no is null
+            and n.last_at < now() - interval '1 minute' and p.state = 'approved';""",
 }
 CONSOLE = ["/console", "/console?days=365", "/console/payments", "/console/payments?q=ORDER-4",
            "/console/payments?card=0001", "/console/refunds", "/console/notifications",
