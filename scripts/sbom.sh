@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what the program is made of to target/sbom/kiwoom-billing.cdx.json (CycloneDX): every crate
-# that is compiled into it, with its version, licence and checksum. Installs the tool that does it
-# when it is missing.
+# that is compiled into it or takes part in the build, from which files of the program come too, with its
+# version, licence and checksum. Installs the tool that does it when it is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ if ! command -v cargo-cyclonedx >/dev/null 2>&1; then
 fi
 # It follows Cargo.lock, which must be up to date for that.
 cargo metadata --locked --format-version 1 >/dev/null
-cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --no-build-deps
+cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate
 mkdir -p target/sbom
 mv kiwoom-billing.cdx.json target/sbom/
 # One is written for every package of the workspace.

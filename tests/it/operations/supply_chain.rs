@@ -12,13 +12,13 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(ROOT).join(name)).unwrap()
 }
 
-/// Name and version of each crate that is compiled into the program.
+/// Name and version of each crate that is compiled into the program, or whose files `build.rs` packs into it.
 fn compiled_in() -> BTreeSet<(String, String)> {
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["tree", "--locked", "--offline", "--package", "kiwoom-billing"])
         .current_dir(ROOT);
-    command.args(["--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    command.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
     let done = command.output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let text = String::from_utf8(done.stdout).unwrap();
