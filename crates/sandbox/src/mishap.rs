@@ -142,10 +142,20 @@ pub struct Delivery {
     pub delivered: bool,
 }
 
+/// A mishap that waits.
+#[derive(Debug)]
+struct Scripted {
+    mishap: Mishap,
+    /// How often it happens.
+    times: u64,
+    /// The order whose notifications it happens to; `None` for those of any.
+    order_no: Option<String>,
+}
+
 /// The mishaps that wait, and the deliveries made.
 #[derive(Debug, Default)]
 pub struct Mishaps {
-    waiting: VecDeque<(Mishap, u64)>,
+    waiting: VecDeque<Scripted>,
     deliveries: VecDeque<Delivery>,
 }
 
@@ -158,17 +168,21 @@ impl Mishaps {
         if self.waiting.len() as u64 >= MAX_MISHAPS {
             return Err(format!("대기 중인 항목은 {MAX_MISHAPS}개까지입니다."));
         }
-        self.waiting.push_back((mishap, times));
+        let order_no = Some(text(fields, "orderNo", "")?).filter(|number| !number.is_empty());
+        self.waiting.push_back(Scripted { mishap, times, order_no });
         Ok(())
     }
 
-    /// The mishap of the next notification, which tells of a cancellation or of a payment.
-    pub fn take(&mut self, cancellation: bool) -> Option<Mishap> {
-        let index = self.waiting.iter().position(|(mishap, _)| mishap.fits(cancellation))?;
-        let (mishap, times) = self.waiting.get_mut(index)?;
-        let taken = mishap.clone();
-        *times -= 1;
-        if *times == 0 {
+    /// The mishap of the next notification, which tells of a cancellation or of a payment of `order_no`.
+    pub fn take(&mut self, cancellation: bool, order_no: &str) -> Option<Mishap> {
+        let befalls = |s: &Scripted| {
+            s.mishap.fits(cancellation) && s.order_no.as_deref().is_none_or(|own| own == order_no)
+        };
+        let index = self.waiting.iter().position(befalls)?;
+        let scripted = self.waiting.get_mut(index)?;
+        let taken = scripted.mishap.clone();
+        scripted.times -= 1;
+        if scripted.times == 0 {
             self.waiting.remove(index);
         }
         Some(taken)
@@ -194,9 +208,12 @@ impl Mishaps {
 
     /// The mishaps that wait and the deliveries made, as `GET /notifications` shows them.
     pub fn shown(&self) -> (Value, Value) {
-        let shown = |(mishap, times): &(Mishap, u64)| {
-            let mut shown = mishap.shown();
-            shown["times"] = json!(times);
+        let shown = |scripted: &Scripted| {
+            let mut shown = scripted.mishap.shown();
+            shown["times"] = json!(scripted.times);
+            if let Some(order_no) = &scripted.order_no {
+                shown["orderNo"] = json!(order_no);
+            }
             shown
         };
         let scripted: Vec<Value> = self.waiting.iter().map(shown).collect();

@@ -50,7 +50,7 @@ fn queue(
         return Vec::new();
     }
     let now = sandbox.now();
-    let mishap = lock(&sandbox.mishaps).take(canceled.is_some());
+    let mishap = lock(&sandbox.mishaps).take(canceled.is_some(), &paid.order_no);
     let mut values = match canceled {
         None => payment_values(ledger, paid),
         Some(amount) => cancellation_values(paid, amount, now),

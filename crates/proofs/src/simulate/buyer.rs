@@ -98,7 +98,7 @@ async fn script(
         notes.push(Note::Untold(order_no.to_owned()));
     }
     let shifted = |seconds: i64| json!({"kind": "shifted", "seconds": seconds});
-    let script = match name {
+    let mut script = match name {
         "1s_early" => shifted(-1),
         "1s_late" => shifted(1),
         "40s_early" => shifted(-40),
@@ -107,6 +107,8 @@ async fn script(
         "told_as_failed" => json!({"kind": "failed"}),
         kind => json!({"kind": kind}),
     };
+    // What another order's refund is told of meanwhile stays true.
+    script["orderNo"] = json!(order_no);
     reach.sandbox_post("/notifications", &script).await.map(drop)
 }
 

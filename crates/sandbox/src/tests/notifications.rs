@@ -78,6 +78,18 @@ async fn mishaps_befall_the_next_notifications() {
 }
 
 #[tokio::test]
+async fn a_mishap_can_be_of_one_order() {
+    let shop = Merchant::open().await;
+    let of_one = json!({ "kind": "wrong_amount", "orderNo": "n-2" });
+    let (status, answer) = shop.at.post("/notifications", of_one).await;
+    assert_eq!((status, &answer["scripted"][0]["orderNo"]), (200, &json!("n-2")));
+    for order_no in ["n-1", "n-2"] {
+        shop.pay(order_no, "1000", "KAKAOPAY").await;
+    }
+    assert_eq!(shop.heard(), ["KAKAOPAY 1000", "KAKAOPAY 1001"]);
+}
+
+#[tokio::test]
 async fn what_a_notification_says_can_differ() {
     let shop = Merchant::open().await;
     for mishap in [
