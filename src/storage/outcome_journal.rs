@@ -42,6 +42,8 @@ pub struct Left {
     pub is_own: bool,
     /// Whether every line could be read.
     is_whole: bool,
+    /// How many bytes were read.
+    read: usize,
     /// The outcomes that were not recorded, by the id of their row.
     pub outcomes: BTreeMap<Uuid, Value>,
 }
@@ -51,6 +53,10 @@ impl Left {
     /// not be read to its end stays as `….unreadable`. Another process may have been faster.
     pub fn done(self) -> io::Result<()> {
         if self.is_own {
+            return Ok(());
+        }
+        // Its process was taken for dead, and has kept another one meanwhile: the next pass reads both.
+        if fs::metadata(&self.path).is_ok_and(|now| now.len() != self.read as u64) {
             return Ok(());
         }
         let done = if self.is_whole {
@@ -176,7 +182,7 @@ impl OutcomeJournal {
         if !is_whole && !is_own {
             tracing::error!(alert = true, %file, "a line of the outcomes that were kept was cut short");
         }
-        Some(Left { path, is_own, is_whole, outcomes })
+        Some(Left { path, is_own, is_whole, read: bytes.len(), outcomes })
     }
 }
 

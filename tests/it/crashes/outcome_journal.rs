@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kiwoom_billing::storage::outcome_journal::OutcomeJournal;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -250,4 +251,22 @@ async fn a_journal_that_cannot_be_used_is_reported_and_holds_nothing_up() {
     let told = ["was cut short", "an outcome in the journal cannot be read"];
     assert!(told.iter().all(|text| service.output().contains(text)), "{}", service.output());
     assert_eq!(fs::read(outcomes.join("999999-a.jsonl")).unwrap(), torn);
+}
+
+/// Not through HTTP: the journal as two processes with one `DATA_DIR` use it. The first has lost its way to the
+/// database for longer than ten seconds, so that the second records what it has left; it is alive, and keeps on.
+#[tokio::test]
+async fn an_outcome_that_is_kept_while_another_process_records_those_before_it_stays() {
+    let dir = std::env::temp_dir().join(format!("outcomes-{}", uuid::Uuid::now_v7()));
+    let (cut_off, other) = (OutcomeJournal::open(&dir, 7), OutcomeJournal::open(&dir, 8));
+    let (first, second) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    cut_off.keep(first, json!({"approved": 1})).await.unwrap();
+    let left = other.left(&[8]).pop().unwrap();
+    // While it records the first one:
+    cut_off.keep(second, json!({"approved": 2})).await.unwrap();
+    left.done().unwrap();
+    let left = other.left(&[8]);
+    let kept = left.iter().any(|left| left.outcomes.contains_key(&second));
+    fs::remove_dir_all(dir).unwrap();
+    assert!(kept, "the second one is nowhere");
 }
