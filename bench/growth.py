@@ -63,8 +63,8 @@ STATEMENTS = {
         limit 500 for update skip locked;""",
     "cancellations that missed their payment": """
         select distinct p.id from notifications n join payments p on p.transaction_id = n.transaction_id
-        where n.verdict = 'waiting' and n.kind = 'cancellation' and n.order_no is null
-            and n.last_at < now() - interval '1 minute' and p.state = 'approved';""",
+        where n.verdict = 'waiting' and n.kind = 'cancellation' and n.last_at < now() - interval '1 minute'
+            and (n.order_no is null or n.order_no = split_part(p.order_no, '#', 1)) and p.state = 'approved';""",
 }
 CONSOLE = ["/console", "/console?days=365", "/console/payments", "/console/payments?q=ORDER-4",
            "/console/payments?card=0001", "/console/refunds", "/console/notifications",

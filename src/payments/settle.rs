@@ -43,6 +43,17 @@ pub async fn settle(
     outcome: &Outcome,
     reason: Option<&str>,
 ) -> Result<Option<Payment>, SettleError> {
+    settle_if(ctx, id, |_| true, outcome, reason).await
+}
+
+/// As [`settle`], of a payment that, once it is locked, is as it has to be; a contradiction otherwise.
+pub(super) async fn settle_if(
+    ctx: &Context,
+    id: PaymentId,
+    fits: impl Fn(&Payment) -> bool + Send,
+    outcome: &Outcome,
+    reason: Option<&str>,
+) -> Result<Option<Payment>, SettleError> {
     let found = store::find(&ctx.pool, &PaymentRef::Id(id)).await?.ok_or(SettleError::NotFound)?;
     let mut tx = ctx.begin().await?;
     // Everyone locks the subscription first, then the payment.
@@ -51,6 +62,9 @@ pub async fn settle(
         None => None,
     };
     let payment = store::lock(&mut tx, id).await?.ok_or(SettleError::NotFound)?;
+    if !fits(&payment) {
+        return Err(SettleError::Contradiction);
+    }
     let settled = settle_locked(ctx, &mut tx, (payment, subscription), outcome, reason).await?;
     tx.commit().await?;
     Ok(settled)

@@ -48,10 +48,15 @@ pub async fn paid(
         Judged::Contradiction => return Ok(Taken::Contradiction),
     }
     let outcome = approved(payment, money);
-    match settled(settle::settle(ctx, payment.id, &outcome, reason).await)? {
-        // In this moment another transaction paid it, or another attempt its period: this one was
-        // taken all the same.
-        Settled::Contradiction | Settled::PeriodPaid => {
+    let is_open = |now: &Payment| now.state != State::Closed;
+    match settled(settle::settle_if(ctx, payment.id, is_open, &outcome, reason).await)? {
+        // In this moment it was closed, or another transaction paid it, or another attempt its period:
+        // this one was taken all the same.
+        Settled::Contradiction => match unexpected::judge(ctx, payment.id, money).await? {
+            Judged::Unexpected(reason) => unasked(ctx, payment, money, reason).await,
+            Judged::AsAsked | Judged::Contradiction => Ok(Taken::Contradiction),
+        },
+        Settled::PeriodPaid => {
             if unexpected::keep(ctx, payment.id, money, Reason::AlreadyPaid).await? {
                 unasked(ctx, payment, money, Reason::AlreadyPaid).await
             } else {

@@ -173,7 +173,9 @@ async fn take(ctx: &Context, fields: &Fields, told: Notification) -> sqlx::Resul
         _ => {}
     }
     let verdict = judge::judge(ctx, &kept, told).await?;
-    store::set_verdict(&ctx.pool, kept.id, verdict).await?;
+    if verdict != kept.verdict {
+        store::set_verdict(&ctx.pool, &kept, verdict).await?;
+    }
     Ok(verdict)
 }
 

@@ -110,11 +110,13 @@ pub async fn keep_undated(pool: &PgPool, entry: &Entry<'_>) -> sqlx::Result<Kept
 }
 
 /// What has been applied stays so: a cancellation found too early may have been applied by its
-/// payment since.
-pub async fn set_verdict(pool: &PgPool, id: Uuid, verdict: Verdict) -> sqlx::Result<()> {
-    let query =
-        sqlx::query("update notifications set verdict = $2 where id = $1 and verdict <> 'applied'");
-    query.bind(id).bind(verdict).execute(pool).await.map(drop)
+/// payment since. That one waits is no news about a verdict that is younger than `kept`.
+pub async fn set_verdict(pool: &PgPool, kept: &Kept, verdict: Verdict) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "update notifications set verdict = $2
+         where id = $1 and verdict <> 'applied' and ($2 <> 'waiting' or verdict = $3)",
+    );
+    query.bind(kept.id).bind(verdict).bind(kept.verdict).execute(pool).await.map(drop)
 }
 
 /// The notifications of 24 hours.

@@ -71,6 +71,13 @@ pub async fn cancellation(ctx: &Context, id: PaymentId, told: &Told) -> sqlx::Re
     let mut tx = ctx.begin().await?;
     let Some(payment) = store::lock(&mut tx, id).await? else { return Ok(Learnt::Contradiction) };
     let learnt = apply(ctx, &mut tx, &payment, told).await?;
+    if learnt == Learnt::TooEarly {
+        // While the payment is locked: whoever records it looks for what waits.
+        let query = sqlx::query(
+            "update notifications set verdict = 'waiting' where id = $1 and verdict <> 'applied'",
+        );
+        query.bind(told.id).execute(&mut *tx).await?;
+    }
     tx.commit().await?;
     Ok(learnt)
 }
@@ -144,7 +151,7 @@ async fn apply(
         let mut equals = open().filter(|k| k.refund.equals(&told_at, ctx.clock.now()));
         if let Some(equal) = equals.next() {
             if equal.refund.state == RefundState::Refunded {
-                confirm(ctx, tx, equal, told).await?;
+                confirm(tx, equal, told).await?;
             } else {
                 let (id, order_no) = (equal.id, &payment.order_no);
                 tracing::error!(alert = true, %id, order_no, "told again of a cancellation that may be \
@@ -160,7 +167,7 @@ async fn apply(
         Some((_, own)) if own.refund.state == RefundState::Sending && under_way > 1 => {
             return Ok(Learnt::TooEarly);
         }
-        Some((_, own)) => confirm(ctx, tx, own, told).await?,
+        Some((_, own)) => confirm(tx, own, told).await?,
         None if told.amount == 0 || told.amount > payment.left() => {
             return Ok(Learnt::Contradiction);
         }
@@ -168,7 +175,7 @@ async fn apply(
             let canceled = Recorded {
                 transaction_id: &told.transaction_id,
                 amount: told.amount,
-                at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
+                at: told.occurred_at.unwrap_or(told.first_at),
                 confirmed_by: Some(told.id),
                 resolve_reason: None,
             };
@@ -178,16 +185,11 @@ async fn apply(
     Ok(Learnt::Applied)
 }
 
-async fn confirm(
-    ctx: &Context,
-    tx: &mut PgTransaction<'_>,
-    own: &Known,
-    told: &Told,
-) -> sqlx::Result<()> {
+async fn confirm(tx: &mut PgTransaction<'_>, own: &Known, told: &Told) -> sqlx::Result<()> {
     if own.refund.state != RefundState::Refunded {
         let outcome = RefundOutcome::Refunded {
             transaction_id: Some(told.transaction_id.clone()),
-            refunded_at: told.occurred_at.unwrap_or_else(|| ctx.clock.now()),
+            refunded_at: told.occurred_at.unwrap_or(told.first_at),
         };
         refund::finish(tx, own.id, &outcome, None).await?;
     }

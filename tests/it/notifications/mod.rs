@@ -9,4 +9,5 @@ mod leniency;
 mod missed_cancellations;
 mod refund_notices;
 mod senders_and_settlement;
+mod told_meanwhile;
 mod unexpected_payments;

@@ -1,11 +1,12 @@
 //! What a list settled, and what is told of it afterwards.
 
-use kiwoom_sandbox::CONTRACTS;
+use kiwoom_sandbox::{CONTRACTS, CPID};
 use serde_json::{Value, json};
 
 use super::differences::{charged, start, unknown};
 use super::of_kind;
 use crate::support::app::{TestApp, one_off};
+use crate::support::sandbox::lose;
 use crate::support::subscriptions::APPROVED;
 use crate::support::window::{answered, paid, status, tell};
 
@@ -94,4 +95,28 @@ async fn a_list_of_one_contract_settles_nothing_of_another() {
     let done = app.reconcile("?settle=true", list(window.cpid)).await.data(200);
     assert_eq!(done["remaining"], json!({}), "{done}");
     assert_eq!(status(&app, "O-1").await["status"], "paid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_without_a_date_that_waited_for_a_day_is_no_other_one_in_the_list() {
+    let app = start().await;
+    let key = app.register(APPROVED).await;
+    lose(&app, "CARD-BATCH", "drop_after").await;
+    let payment = app.pay(&key).await.data(202);
+    let transaction = app.ledger().await[0]["transactionId"].clone();
+    // Once in the merchant pages, and told of without CANCELDATE.
+    app.cancel_unheard(&transaction, 1000).await;
+    let told = format!(
+        "PAYMETHOD=CARD_CANCEL&CPID={CPID}&DAOUTRX={}&ORDERNO={}&AMOUNT=1000",
+        transaction.as_str().unwrap(),
+        payment["orderId"].as_str().unwrap(),
+    );
+    answered(&tell(&app, &told).await, 200);
+    app.advance_days(1).await;
+    let list = app.listed().await.join("\n");
+    let done = app.reconcile("?settle=true", list.clone()).await.data(200);
+    assert_eq!(done["remaining"], json!({}), "{done}");
+    let path = format!("/billing/payment/{}", payment["id"].as_str().unwrap());
+    assert_eq!(app.ledger().await[0]["canceledAmount"], 1000);
+    assert_eq!(app.get(&path).await.data(200)["refundableAmount"], 8900);
 }
