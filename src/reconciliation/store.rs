@@ -37,11 +37,13 @@ impl Rows {
             .collect();
         if !missing.is_empty() {
             for payment in many::by_order_nos(pool, &missing).await? {
-                match payment.transaction_id.clone().filter(|id| ids.contains(&id.as_str())) {
-                    // Paid since the first look.
-                    Some(id) => rows.by_transaction.insert(id, payment),
-                    None => rows.by_order.insert(payment.order_no.clone(), payment),
-                };
+                // Paid since the first look.
+                if let Some(id) =
+                    payment.transaction_id.clone().filter(|id| ids.contains(&id.as_str()))
+                {
+                    rows.by_transaction.insert(id, payment.clone());
+                }
+                rows.by_order.insert(payment.order_no.clone(), payment);
             }
         }
         let known: Vec<PaymentId> =

@@ -235,6 +235,8 @@ async fn nothing_reads_more_of_a_table_than_it_shows() {
     {
         assert!(seen.contains(statement), "{statement} was not seen: {seen}");
     }
-    bad.extend(complaints(&tap, "by itself", &[]));
+    let by_itself = complaints(&tap, "by itself", &[]).into_iter();
+    // Once a minute each stream in which anything waits is looked at.
+    bad.extend(by_itself.filter(|told| !told.contains("with recursive streams")));
     assert!(bad.is_empty(), "{} read more than they show:\n  {}", bad.len(), bad.join("\n  "));
 }

@@ -158,9 +158,12 @@ async fn a_lost_answer_to_a_cancellation_is_settled_by_its_notification() {
     let prepared = prepare(&app, "O-1").await;
     in_window(&app, &prepared, "pay").await;
     app.fault(json!({"on": "CANCEL", "kind": "drop_after"})).await;
+    let late = json!({"kind": "late", "orderNo": "O-1"});
+    assert_eq!(app.post("/sandbox/notifications", &late).await.status, 200);
     let unknown = app.post("/easypay/cancel", &json!({"orderId": "O-1", "amount": 4000})).await;
     assert_eq!(unknown.data(202)["status"], "unknown");
-    // The sandbox tells of the cancellation within a second.
+    // Ten minutes later the sandbox tells of the cancellation.
+    app.advance_secs(601).await;
     for _ in 0..200 {
         let order = status(&app, "O-1").await;
         if order["status"] == "partially_canceled" {
