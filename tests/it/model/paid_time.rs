@@ -130,14 +130,16 @@ fn money_adds_up(paid: &Subscription) -> Result<(), String> {
     })
 }
 
-/// A price per day above the one before it has a consent of the 30 days before.
+/// A price per day above the one before it has a consent of the 30 days before, to it or to a higher one:
+/// after a declined charge the price may be lower than what was consented to.
 fn rises_have_consents(sub: &Sub) -> Result<(), String> {
     let mut held = None;
     for segment in &sub.loaded.paid.segments {
         let charged = matches!(segment.kind, Kind::Paid | Kind::Open);
         let rises = held.is_some_and(|held| segment.rate.is_above(held));
         let agreed = sub.consents.iter().any(|consent| {
-            consent.rate == segment.rate && (consent.rise_on - consent.given).num_days() <= 30
+            !segment.rate.is_above(consent.rate)
+                && (consent.rise_on - consent.given).num_days() <= 30
         });
         ensure(!charged || !rises || agreed, || format!("rule 5: no consent to {segment:?}"))?;
         let free = matches!(segment.reason, Reason::Trial | Reason::FreePhase | Reason::NoConsent);
