@@ -1,6 +1,6 @@
 //! The rules of paid time, asked of what is committed.
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, Duration, NaiveDate};
 use kiwoom_billing::rules::moments;
 use kiwoom_billing::rules::payment_state::Outcome;
 use kiwoom_clock::kst;
@@ -45,8 +45,11 @@ pub fn at_rest(world: &World, sub: &Sub) -> Result<(), String> {
     let (paid, today) = (&sub.loaded.paid, world.today());
     let serves = matches!(paid.status, Status::Active | Status::PastDue);
     let begun = paid.segments.first().is_some_and(|s| s.period.start <= today);
-    // On the day of a charge until its hour, the charge is still to come.
-    let due = sub.loaded.row.next_attempt_at.is_some_and(|at| kst(at).date_naive() == today);
+    // On the day of a charge until its hour, the charge is still to come; refused for the merchant's
+    // set-up it comes an hour later, which may be after midnight.
+    let due = sub.loaded.row.next_attempt_at.is_some_and(|at| {
+        kst(at).date_naive() == today || kst(at - Duration::hours(1)).date_naive() == today
+    });
     let covered = paid.on(today).is_some_and(Segment::is_covered);
     ensure(!serves || !begun || due || covered, || format!("rule 2: {today} is not covered"))?;
     if paid.status == Status::PastDue {
