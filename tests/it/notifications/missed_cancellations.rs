@@ -55,7 +55,7 @@ async fn a_minute_later_the_next_pass_puts_it_into_the_books_once() {
 }
 
 /// A minute later, after two passes.
-async fn later(app: TestApp) -> TestApp {
+pub(super) async fn later(app: TestApp) -> TestApp {
     app.advance_secs(61).await;
     app.restart().await.restart().await
 }

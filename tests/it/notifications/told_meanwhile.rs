@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::missed_cancellations::later;
 use crate::support::app::{Reply, TestApp};
 use crate::support::window::{answered, canceled, paid, prepare, status, tell};
 
@@ -77,10 +78,22 @@ async fn pay_meanwhile(app: &TestApp, db: &mut PgConnection) -> Reply {
     told.await
 }
 
-/// A minute later, after two passes.
-async fn later(app: TestApp) -> TestApp {
-    app.advance_secs(61).await;
-    app.restart().await.restart().await
+/// The second is told while the first is being committed.
+async fn tell_in_its_commit(app: &TestApp, money: &str, back: &str) {
+    let mut db = hold(app, HELD_COMMIT).await;
+    let elsewhere = async {
+        until_waiting(&mut db, 1).await;
+        let elsewhere = async {
+            until_waiting(&mut db, 2).await;
+            let_go(&mut db).await;
+        };
+        let (told, ()) = tokio::join!(tell(app, back), elsewhere);
+        told
+    };
+    let (first, second) = tokio::join!(tell(app, money), elsewhere);
+    answered(&first, 200);
+    answered(&second, 200);
+    no_more(db).await;
 }
 
 async fn verdicts(app: &TestApp, kind: &str) -> Vec<String> {
@@ -92,22 +105,9 @@ async fn verdicts(app: &TestApp, kind: &str) -> Vec<String> {
 async fn a_cancellation_of_unexpected_money_that_is_just_being_kept_is_learnt() {
     let app = TestApp::start().await;
     prepare(&app, "O-1").await;
-    let mut db = hold(&app, HELD_COMMIT).await;
     // Another amount: kept beside the order, by its own transaction id.
     let (money, back) = (paid("O-1", "t1", 1000), canceled("O-1", "t1", 1000, 1));
-    let elsewhere = async {
-        until_waiting(&mut db, 1).await;
-        let elsewhere = async {
-            until_waiting(&mut db, 2).await;
-            let_go(&mut db).await;
-        };
-        let (told, ()) = tokio::join!(tell(&app, &back), elsewhere);
-        told
-    };
-    let (first, second) = tokio::join!(tell(&app, &money), elsewhere);
-    answered(&first, 200);
-    answered(&second, 200);
-    no_more(db).await;
+    tell_in_its_commit(&app, &money, &back).await;
     let app = later(app).await;
     let kept = status(&app, "O-1").await["unexpectedPayments"][0].clone();
     assert_eq!(
@@ -123,21 +123,8 @@ async fn a_cancellation_of_unexpected_money_that_turns_out_to_be_the_orders_own_
     let app = TestApp::start().await;
     prepare(&app, "O-1").await;
     answered(&tell(&app, &paid("O-1", "t1", 1000)).await, 200);
-    let mut db = hold(&app, HELD_COMMIT).await;
     let (money, back) = (paid("O-1", "t1", 9900), canceled("O-1", "t1", 4000, 1));
-    let elsewhere = async {
-        until_waiting(&mut db, 1).await;
-        let elsewhere = async {
-            until_waiting(&mut db, 2).await;
-            let_go(&mut db).await;
-        };
-        let (told, ()) = tokio::join!(tell(&app, &back), elsewhere);
-        told
-    };
-    let (first, second) = tokio::join!(tell(&app, &money), elsewhere);
-    answered(&first, 200);
-    answered(&second, 200);
-    no_more(db).await;
+    tell_in_its_commit(&app, &money, &back).await;
     let app = later(app).await;
     let order = status(&app, "O-1").await;
     assert_eq!(

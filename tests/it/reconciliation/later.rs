@@ -114,7 +114,7 @@ async fn a_cancellation_without_a_date_that_waited_for_a_day_is_no_other_one_in_
     answered(&tell(&app, &told).await, 200);
     app.advance_days(1).await;
     let list = app.listed().await.join("\n");
-    let done = app.reconcile("?settle=true", list.clone()).await.data(200);
+    let done = app.reconcile("?settle=true", list).await.data(200);
     assert_eq!(done["remaining"], json!({}), "{done}");
     let path = format!("/billing/payment/{}", payment["id"].as_str().unwrap());
     assert_eq!(app.ledger().await[0]["canceledAmount"], 1000);
